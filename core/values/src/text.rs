@@ -1,0 +1,158 @@
+//! Strings as the Java world sends them.
+use std::borrow::Cow;
+
+/// A Java string: a sequence of UTF-16 units, each encoded as one to three bytes (CESU-8; U+0000 is the plain
+/// zero byte). Lone surrogates are legal and kept. Lengths on the wire count the units.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Text<'a> {
+    bytes: &'a [u8],
+    units: u32,
+}
+
+impl<'a> Text<'a> {
+    /// Text over bytes that the caller has checked to be CESU-8 of `units` UTF-16 units.
+    #[must_use]
+    pub fn from_checked(bytes: &'a [u8], units: u32) -> Self {
+        debug_assert_eq!(count_units(bytes), Some(units));
+        Text { bytes, units }
+    }
+
+    /// Text over CESU-8 bytes; `None` if they are not.
+    #[must_use]
+    pub fn from_cesu8(bytes: &'a [u8]) -> Option<Self> {
+        Some(Text { bytes, units: count_units(bytes)? })
+    }
+
+    /// Text over ASCII (or any string without supplementary characters); `None` if `s` has such characters,
+    /// for which [`encode`] makes the bytes.
+    #[must_use]
+    pub fn from_bmp(s: &'a str) -> Option<Self> {
+        let bytes = s.as_bytes();
+        if bytes.is_ascii() {
+            return Some(Text { bytes, units: bytes.len() as u32 });
+        }
+        Text::from_cesu8(bytes)
+    }
+
+    /// The CESU-8 bytes.
+    #[must_use]
+    pub fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The number of UTF-16 units.
+    #[must_use]
+    pub fn units(self) -> u32 {
+        self.units
+    }
+
+    /// The text as UTF-8: borrowed where no surrogate is in it, lone surrogates replaced by U+FFFD.
+    #[must_use]
+    pub fn to_str(self) -> Cow<'a, str> {
+        if let Ok(s) = std::str::from_utf8(self.bytes) {
+            return Cow::Borrowed(s);
+        }
+        let units = self.utf16();
+        Cow::Owned(char::decode_utf16(units).map(|r| r.unwrap_or('\u{fffd}')).collect())
+    }
+
+    /// The UTF-16 units.
+    pub fn utf16(self) -> impl Iterator<Item = u16> + 'a {
+        let mut rest = self.bytes;
+        std::iter::from_fn(move || {
+            let (unit, len) = unit_at(rest)?;
+            rest = &rest[len..];
+            Some(unit)
+        })
+    }
+}
+
+impl std::fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.to_str())
+    }
+}
+
+/// Appends UTF-8 text as CESU-8 and returns its number of UTF-16 units.
+pub fn encode(s: &str, out: &mut Vec<u8>) -> u32 {
+    if s.is_ascii() {
+        out.extend_from_slice(s.as_bytes());
+        return s.len() as u32;
+    }
+    let mut units = 0;
+    for c in s.chars() {
+        let mut pair = [0; 2];
+        for &unit in c.encode_utf16(&mut pair).iter() {
+            push_unit(unit, out);
+            units += 1;
+        }
+    }
+    units
+}
+
+/// Appends one UTF-16 unit as CESU-8.
+pub fn push_unit(unit: u16, out: &mut Vec<u8>) {
+    match unit {
+        0..=0x7f => out.push(unit as u8),
+        0x80..=0x7ff => out.extend_from_slice(&[0xc0 | (unit >> 6) as u8, 0x80 | (unit & 0x3f) as u8]),
+        _ => out.extend_from_slice(&[
+            0xe0 | (unit >> 12) as u8,
+            0x80 | (unit >> 6 & 0x3f) as u8,
+            0x80 | (unit & 0x3f) as u8,
+        ]),
+    }
+}
+
+/// The unit at the start of `b` and its length in bytes; `None` at the end or where it is not CESU-8.
+#[must_use]
+pub fn unit_at(b: &[u8]) -> Option<(u16, usize)> {
+    let tail = |i: usize| b.get(i).filter(|x| **x & 0xc0 == 0x80).map(|x| u16::from(x & 0x3f));
+    match *b.first()? {
+        b0 @ 0..=0x7f => Some((u16::from(b0), 1)),
+        b0 @ 0xc0..=0xdf => Some((u16::from(b0 & 0x1f) << 6 | tail(1)?, 2)),
+        b0 @ 0xe0..=0xef => Some((u16::from(b0 & 0x0f) << 12 | tail(1)? << 6 | tail(2)?, 3)),
+        _ => None,
+    }
+}
+
+/// How many UTF-16 units these CESU-8 bytes hold; `None` if they are not CESU-8.
+#[must_use]
+pub fn count_units(bytes: &[u8]) -> Option<u32> {
+    if bytes.is_ascii() {
+        return u32::try_from(bytes.len()).ok();
+    }
+    let (mut at, mut units) = (0, 0u32);
+    while at < bytes.len() {
+        at += unit_at(&bytes[at..])?.1;
+        units += 1;
+    }
+    Some(units)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn supplementary_characters_are_two_units() {
+        let mut out = vec![];
+        assert_eq!(encode("a😀中\0", &mut out), 5);
+        assert_eq!(out, [b'a', 0xed, 0xa0, 0xbd, 0xed, 0xb8, 0x80, 0xe4, 0xb8, 0xad, 0]);
+        let text = Text::from_cesu8(&out).unwrap();
+        assert_eq!((text.units(), &*text.to_str()), (5, "a😀中\0"));
+    }
+
+    #[test]
+    fn four_byte_sequences_and_cut_ones_are_refused() {
+        for bad in ["😀".as_bytes(), &[0xe4, 0xb8], &[0x80], &[0xc3, 0x28]] {
+            assert_eq!(Text::from_cesu8(bad), None, "{bad:x?}");
+        }
+    }
+
+    #[test]
+    fn a_lone_surrogate_is_kept() {
+        let text = Text::from_cesu8(&[0xed, 0xa0, 0xbd]).unwrap();
+        assert_eq!(text.utf16().collect::<Vec<_>>(), [0xd83d]);
+        assert_eq!(text.to_str(), "\u{fffd}");
+    }
+}
