@@ -1,1 +1,13 @@
-//! Empty until its first commit.
+//! Everything that knows bytes: frame codecs and dialects of the protocols, detection, and the set of all
+//! protocols that a worker is made with. No protocol imports another; they meet in the neutral call.
+#![forbid(unsafe_code)]
+
+pub mod bolt;
+mod detect;
+pub mod dubbo;
+mod ids;
+mod set;
+
+pub use detect::detect;
+pub use ids::{BOLT, DUBBO};
+pub use set::{All, AnySession};

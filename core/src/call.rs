@@ -1,0 +1,172 @@
+//! The neutral call: where all protocols meet. Each turns its messages into these types and back; a pair of
+//! protocols is never coded as a pair.
+use crate::message::Edits;
+use rialto_values::{Sink, ValueError};
+use smallvec::SmallVec;
+use std::borrow::Cow;
+use std::fmt;
+
+/// Attachments, in the order in which they came.
+pub type Attachments<'a> = SmallVec<[(Cow<'a, str>, Cow<'a, str>); 8]>;
+
+/// A request without its protocol. Borrows from the received bytes where it can.
+#[derive(Clone, Debug, Default)]
+pub struct Call<'a> {
+    /// Interface name.
+    pub service: Cow<'a, str>,
+    /// Service version, empty if none.
+    pub version: Cow<'a, str>,
+    /// Group (SOFARPC: unique id), empty if none.
+    pub group: Cow<'a, str>,
+    /// Method name.
+    pub method: Cow<'a, str>,
+    /// Parameter types as `java.lang.Class.getName()` spells them, one for each argument.
+    pub types: SmallVec<[Cow<'a, str>; 4]>,
+    /// The arguments.
+    pub args: Values<'a>,
+    /// User attachments, without the facts that have a field of their own here.
+    pub attachments: Attachments<'a>,
+    /// What is left of the caller's timeout; 0 for none.
+    pub timeout_ms: u32,
+    /// Name of the calling application, empty if unknown.
+    pub caller: Cow<'a, str>,
+    /// Trace context.
+    pub trace: Trace<'a>,
+    /// Nobody waits for an answer.
+    pub one_way: bool,
+    /// Built-in calls that are no plain invocation.
+    pub builtin: Builtin,
+}
+
+/// What a call is besides a plain invocation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Builtin {
+    /// A plain invocation, or a generic one already resolved to the method it names.
+    #[default]
+    None,
+    /// Asks for its argument back, to see whether the service is there.
+    Echo,
+}
+
+/// Trace context under the names of both worlds; empty where unknown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace<'a> {
+    /// W3C `traceparent`.
+    pub traceparent: Cow<'a, str>,
+    /// W3C `tracestate`.
+    pub tracestate: Cow<'a, str>,
+    /// SOFATracer trace id.
+    pub sofa_trace_id: Cow<'a, str>,
+    /// SOFATracer span id: `0`, `0.1`, `0.1.2` ...
+    pub sofa_rpc_id: Cow<'a, str>,
+    /// SOFATracer sampling decision as sent.
+    pub sofa_sampled: Cow<'a, str>,
+}
+
+/// An answer of the service without its protocol.
+#[derive(Clone, Debug)]
+pub struct Outcome<'a> {
+    /// What the method returned or threw.
+    pub reply: Reply<'a>,
+    /// Response attachments.
+    pub attachments: Attachments<'a>,
+}
+
+/// What a method returned or threw.
+#[derive(Clone, Debug)]
+pub enum Reply<'a> {
+    /// `void` or `null`.
+    Null,
+    /// A value.
+    Value(Values<'a>),
+    /// A business exception.
+    Exception(Exception<'a>),
+}
+
+/// A Throwable that the service threw.
+#[derive(Clone, Debug)]
+pub struct Exception<'a> {
+    /// Its class.
+    pub class: Cow<'a, str>,
+    /// Its message.
+    pub message: Option<Cow<'a, str>>,
+    /// The object itself; `None` when only class and message are to be sent.
+    pub object: Option<Values<'a>>,
+}
+
+/// Consecutive values in a received stream: plain data, and who can read it.
+#[derive(Clone, Copy)]
+pub struct Values<'a> {
+    /// The serialization they are in.
+    pub source: &'static dyn ValueSource,
+    /// The stream that they are part of: references may point to anything before them.
+    pub stream: &'a [u8],
+    /// Where in it the first begins.
+    pub at: u32,
+    /// How many there are.
+    pub count: u32,
+    /// The source's own matter (dialect, library, way of unwrapping).
+    pub tag: u32,
+}
+
+/// Reads values of one serialization.
+pub trait ValueSource: Sync {
+    /// Emits the values, one after the other, as one token stream.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes, or what the sink refuses.
+    fn emit(&self, values: &Values<'_>, sink: &mut dyn Sink) -> Result<(), ValueError>;
+}
+
+/// The source of no values.
+pub struct NoValues;
+
+impl ValueSource for NoValues {
+    fn emit(&self, _: &Values<'_>, _: &mut dyn Sink) -> Result<(), ValueError> {
+        Ok(())
+    }
+}
+
+impl<'a> Values<'a> {
+    /// Emits the values into `sink`.
+    ///
+    /// # Errors
+    /// As [`ValueSource::emit`].
+    pub fn emit(&self, sink: &mut dyn Sink) -> Result<(), ValueError> {
+        self.source.emit(self, sink)
+    }
+}
+
+impl Default for Values<'_> {
+    fn default() -> Self {
+        Values { source: &NoValues, stream: &[], at: 0, count: 0, tag: 0 }
+    }
+}
+
+impl fmt::Debug for Values<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} values at {} of {} bytes", self.count, self.at, self.stream.len())
+    }
+}
+
+impl Call<'_> {
+    /// Applies what routes and filters changed.
+    pub fn apply(&mut self, edits: &Edits) {
+        let put = |to: &mut Cow<'_, str>, from: &Option<Box<str>>| {
+            if let Some(v) = from {
+                *to = Cow::Owned(v.to_string());
+            }
+        };
+        put(&mut self.service, &edits.service);
+        put(&mut self.version, &edits.version);
+        put(&mut self.group, &edits.group);
+        put(&mut self.method, &edits.method);
+        if let Some(ms) = edits.timeout_ms {
+            self.timeout_ms = ms;
+        }
+        self.attachments.retain(|(k, _)| edits.attachment(k).is_none());
+        for (k, v) in &edits.set {
+            self.attachments.push((Cow::Owned(k.to_string()), Cow::Owned(v.to_string())));
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! One generic session for every protocol of self-contained frames with ids: [`Framed`], given a [`Codec`].
+//! The id on an upstream connection is the call's key, so this session keeps no table at all.
+use crate::bridge::Bridge;
+use crate::buf::OutBuf;
+use crate::call::{Call, Outcome};
+use crate::error::{CallError, ErrorKind};
+use crate::message::{Edits, Message, Meta, ProtoId};
+use crate::session::{Answer, Dispatch, Event, Fault, Placed, ReplyTo, Role, Session, Settings, Step};
+use crate::slots::CallKey;
+
+/// What a codec found at the start of the input.
+pub enum Decoded {
+    /// Not a whole frame yet; how long it is in all, 0 if unknown.
+    More(usize),
+    /// A whole frame.
+    Frame(Frame),
+    /// A frame that is larger than allowed; only its head is there.
+    TooLarge(Oversized),
+}
+
+/// A whole frame.
+#[derive(Clone, Copy)]
+pub struct Frame {
+    /// Its length in bytes.
+    pub len: usize,
+    /// Its id.
+    pub id: u64,
+    /// What it is.
+    pub kind: Kind,
+    /// Its facts.
+    pub meta: Meta,
+}
+
+/// A frame beyond the limit.
+#[derive(Clone, Copy)]
+pub struct Oversized {
+    /// Its length in bytes, all of which will be skipped.
+    pub len: usize,
+    /// Its id.
+    pub id: u64,
+    /// What it is.
+    pub kind: Kind,
+    /// The hint for the answer.
+    pub hint: u32,
+    /// Nobody waits for an answer.
+    pub one_way: bool,
+}
+
+/// Kinds of frames.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A call.
+    Request,
+    /// An answer.
+    Answer,
+    /// Wants an acknowledgement.
+    Heartbeat,
+    /// Acknowledges ours.
+    HeartbeatAck,
+    /// Send no new calls here.
+    Drain,
+    /// New calls are welcome again.
+    Undrain,
+}
+
+/// What a frame protocol has to say about its bytes. State is a few plain bytes that can be written down.
+pub trait Codec: Sized {
+    /// The protocol.
+    const PROTO: ProtoId;
+
+    /// The codec of a new connection.
+    fn new(role: Role, settings: &Settings) -> Self;
+
+    /// Looks at the start of the input. Lengths are checked here, before anything is buffered.
+    ///
+    /// # Errors
+    /// The stream makes no sense; nothing after this can be trusted.
+    fn decode(&mut self, bytes: &[u8]) -> Result<Decoded, Fault>;
+
+    /// Writes an id into a frame and restores what depends on it (checksums).
+    fn set_id(frame: &mut [u8], id: u64);
+
+    /// Whether a frame of this protocol can go to this peer as it is (apart from its id), or must be framed
+    /// anew. For requests `to` is `None`.
+    fn takes(&self, msg: &Message<'_>, to: Option<ReplyTo>) -> bool;
+
+    /// A request or answer of this protocol with changes, or in this peer's framing.
+    ///
+    /// # Errors
+    /// Why the changes cannot be made; `out` may hold a partial frame then, which the caller cuts off.
+    fn reframe(
+        &mut self,
+        out: &mut Vec<u8>,
+        id: u64,
+        msg: &Message<'_>,
+        to: Option<ReplyTo>,
+        edits: &Edits,
+    ) -> Result<(), CallError>;
+
+    /// Encodes a neutral call.
+    ///
+    /// # Errors
+    /// What cannot be expressed; `out` may hold a partial frame then.
+    fn request(&mut self, out: &mut Vec<u8>, id: u64, call: &Call<'_>) -> Result<(), CallError>;
+
+    /// Encodes a neutral outcome.
+    ///
+    /// # Errors
+    /// As for [`Codec::request`].
+    fn outcome(&mut self, out: &mut Vec<u8>, to: ReplyTo, outcome: &Outcome<'_>) -> Result<(), CallError>;
+
+    /// Encodes an error; there is always a way to say one.
+    fn error(&mut self, out: &mut Vec<u8>, to: ReplyTo, error: &CallError);
+
+    /// Asks for a sign of life, under the id [`crate::slots::RESERVED_ID`].
+    fn heartbeat(&mut self, out: &mut Vec<u8>);
+
+    /// Acknowledges a heartbeat frame.
+    fn heartbeat_ack(&mut self, frame: &[u8], out: &mut Vec<u8>);
+
+    /// Says that no new calls are wanted, where the protocol can.
+    fn drain(&mut self, out: &mut Vec<u8>);
+}
+
+/// A frame protocol on one connection.
+pub struct Framed<C> {
+    codec: C,
+    role: Role,
+    /// Bytes of a refused frame that are still to come.
+    skip: usize,
+}
+
+/// A refused frame longer than this ends the connection instead of being skipped.
+const SKIP_MAX: usize = 1 << 30;
+
+impl<C: Codec> Framed<C> {
+    /// A new connection's session.
+    #[must_use]
+    pub fn new(role: Role, settings: &Settings) -> Self {
+        Framed { codec: C::new(role, settings), role, skip: 0 }
+    }
+
+    /// The codec, for tests that build frames with it.
+    pub fn codec_mut(&mut self) -> &mut C {
+        &mut self.codec
+    }
+
+    fn refuse<'a>(&mut self, frame: &Oversized) -> Result<Event<'a>, Fault> {
+        if frame.len > SKIP_MAX {
+            return Err(Fault("a frame announces more than 1 GiB"));
+        }
+        self.skip = frame.len;
+        let text = format!("the message is {} bytes long, more than the limit allows", frame.len);
+        Ok(match (frame.kind, self.role) {
+            (Kind::Request, Role::Server) => {
+                let reply = (!frame.one_way).then_some(ReplyTo { id: frame.id, hint: frame.hint });
+                Event::Refused { reply, error: CallError::new(ErrorKind::BadRequest, text) }
+            }
+            (Kind::Answer, Role::Client) => Event::Answer {
+                call: CallKey::from_bits(frame.id as u32),
+                answer: Answer::Error(CallError::new(ErrorKind::BadAnswer, text)),
+            },
+            _ => Event::Unexpected("an oversized frame of no use was skipped"),
+        })
+    }
+
+    /// A request from the provider's side (callbacks) has nobody to go to here.
+    fn against(&mut self, frame: &Frame, out: &mut OutBuf) -> &'static str {
+        if frame.kind == Kind::Request && !frame.meta.one_way {
+            let to = ReplyTo { id: frame.id, hint: frame.meta.hint };
+            let text = "calls from the provider to the consumer are not supported through this proxy";
+            self.codec.error(out.tail_mut(), to, &CallError::new(ErrorKind::NoService, text));
+        }
+        "a frame against the direction of the connection"
+    }
+}
+
+/// Runs `encode`; what it left behind is cut off again if it failed.
+fn append<T>(
+    out: &mut OutBuf,
+    encode: impl FnOnce(&mut Vec<u8>) -> Result<T, CallError>,
+) -> Result<T, CallError> {
+    let start = out.position();
+    let done = encode(out.tail_mut());
+    if done.is_err() {
+        out.truncate_to(start);
+    }
+    done
+}
+
+impl<C: Codec> Session for Framed<C> {
+    fn proto(&self) -> ProtoId {
+        C::PROTO
+    }
+
+    #[inline]
+    fn next<'a>(&mut self, input: &'a [u8], out: &mut OutBuf) -> Result<Step<'a>, Fault> {
+        if self.skip > 0 {
+            let used = self.skip.min(input.len());
+            self.skip -= used;
+            let event = if used == 0 { Event::More(0) } else { Event::Handled };
+            return Ok(Step { used, event });
+        }
+        let frame = match self.codec.decode(input)? {
+            Decoded::More(need) => return Ok(Step { used: 0, event: Event::More(need) }),
+            Decoded::TooLarge(frame) => return Ok(Step { used: 0, event: self.refuse(&frame)? }),
+            Decoded::Frame(frame) => frame,
+        };
+        let bytes = &input[..frame.len];
+        let msg = Message { meta: frame.meta, bytes };
+        let event = match (frame.kind, self.role) {
+            (Kind::Request, Role::Server) => Event::Request { id: frame.id, msg },
+            (Kind::Answer, Role::Client) => Event::Answer {
+                // an id beyond 32 bits is none of ours; the reserved one names nothing
+                call: CallKey::from_bits(u32::try_from(frame.id).unwrap_or(crate::slots::RESERVED_ID)),
+                answer: Answer::Message(msg),
+            },
+            (Kind::Heartbeat, _) => {
+                self.codec.heartbeat_ack(bytes, out.tail_mut());
+                Event::Handled
+            }
+            (Kind::HeartbeatAck, _) => Event::Handled,
+            (Kind::Drain, Role::Client) => Event::Drain,
+            (Kind::Undrain, Role::Client) => Event::Undrain,
+            _ => Event::Unexpected(self.against(&frame, out)),
+        };
+        Ok(Step { used: frame.len, event })
+    }
+
+    #[inline]
+    fn request(
+        &mut self,
+        out: &mut OutBuf,
+        call: CallKey,
+        msg: &Message<'_>,
+        dispatch: &Dispatch<'_>,
+    ) -> Result<Placed, CallError> {
+        let id = u64::from(call.bits());
+        if msg.meta.proto == C::PROTO {
+            if dispatch.edits.is_empty() && self.codec.takes(msg, None) {
+                return Ok(Placed::AsReceived);
+            }
+            append(out, |v| self.codec.reframe(v, id, msg, None, dispatch.edits))?;
+        } else {
+            let mut neutral = msg.meta.dialect.call(msg)?;
+            neutral.timeout_ms = dispatch.timeout_ms;
+            dispatch.bridge.outward(&mut neutral);
+            neutral.apply(dispatch.edits);
+            append(out, |v| self.codec.request(v, id, &neutral))?;
+        }
+        Ok(Placed::Encoded)
+    }
+
+    #[inline]
+    fn answer(
+        &mut self,
+        out: &mut OutBuf,
+        to: ReplyTo,
+        answer: &Answer<'_>,
+        bridge: &Bridge,
+    ) -> Result<Placed, CallError> {
+        let said = match answer {
+            Answer::Message(msg) if msg.meta.proto == C::PROTO => {
+                if self.codec.takes(msg, Some(to)) {
+                    return Ok(Placed::AsReceived);
+                }
+                append(out, |v| self.codec.reframe(v, to.id, msg, Some(to), &Edits::default()))
+            }
+            Answer::Message(msg) => msg.meta.dialect.outcome(msg).and_then(|mut outcome| {
+                bridge.homeward(&mut outcome);
+                append(out, |v| self.codec.outcome(v, to, &outcome))
+            }),
+            Answer::Outcome(outcome) => append(out, |v| self.codec.outcome(v, to, outcome)),
+            Answer::Error(e) => {
+                self.codec.error(out.tail_mut(), to, e);
+                return Ok(Placed::Encoded);
+            }
+        };
+        if let Err(e) = said {
+            self.codec.error(out.tail_mut(), to, &e);
+            return Err(e);
+        }
+        Ok(Placed::Encoded)
+    }
+
+    #[inline]
+    fn set_id(&self, frame: &mut [u8], id: u64) {
+        C::set_id(frame, id);
+    }
+
+    fn heartbeat(&mut self, out: &mut OutBuf) {
+        self.codec.heartbeat(out.tail_mut());
+    }
+
+    fn drain(&mut self, out: &mut OutBuf) {
+        self.codec.drain(out.tail_mut());
+    }
+}

@@ -1,0 +1,216 @@
+//! What passes between two sessions of the same protocol: a message as received, with the few facts that its
+//! decoder found anyway.
+use crate::call::{Call, Outcome};
+use crate::error::CallError;
+use std::borrow::Cow;
+
+/// Names a protocol; the numbers are given out by the crate that has the protocols.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ProtoId(pub u8);
+
+/// Facts of a message that cost nothing to know.
+#[derive(Clone, Copy)]
+pub struct Meta {
+    /// The protocol. Compared instead of `dialect`: statics without size may share an address.
+    pub proto: ProtoId,
+    /// How messages of this protocol are read.
+    pub dialect: &'static dyn Dialect,
+    /// What an answer must repeat (frame version, serialization ...): written and read by the dialect only.
+    pub hint: u32,
+    /// The caller's timeout, if the frame tells it; 0 if not.
+    pub timeout_ms: u32,
+    /// What the frame says of the outcome, for requests [`Status::Ok`].
+    pub status: Status,
+    /// Nobody waits for an answer.
+    pub one_way: bool,
+}
+
+/// A whole message as received.
+#[derive(Clone, Copy)]
+pub struct Message<'a> {
+    /// Its facts.
+    pub meta: Meta,
+    /// All of its bytes.
+    pub bytes: &'a [u8],
+}
+
+/// A message that outlives its read: it waits for a connection or for a decision.
+pub struct Held {
+    /// Its facts.
+    pub meta: Meta,
+    /// A copy of its bytes.
+    pub bytes: Vec<u8>,
+    /// What is to be changed in it when it is sent.
+    pub edits: Edits,
+}
+
+/// How a message fared, as far as its frame shows.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Status {
+    /// The service answered.
+    Ok,
+    /// The service threw.
+    Exception,
+    /// The provider's machinery failed.
+    Failed,
+}
+
+/// Where a call wants to go: borrowed from the request's bytes. Absent facts are empty.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Head<'a> {
+    /// Interface name.
+    pub service: &'a [u8],
+    /// Service version.
+    pub version: &'a [u8],
+    /// Group (SOFARPC: unique id).
+    pub group: &'a [u8],
+    /// Method name; of a generic invocation the method that it names, where that is readable.
+    pub method: &'a [u8],
+    /// Name of the calling application.
+    pub caller: &'a [u8],
+    /// The caller's timeout; 0 if it tells none.
+    pub timeout_ms: u32,
+    /// The answer's hint; a dialect may learn more from the head than from the frame.
+    pub hint: u32,
+    /// Where the attachments begin in the message, if they are not at a place that the frame tells; the
+    /// dialect's own matter.
+    pub attachments: u32,
+}
+
+/// Which facts of a head are needed: some cost a walk over the arguments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// Group, caller and timeout, wherever they are.
+    pub attachments: bool,
+}
+
+/// How the messages of one protocol are read. Stateless and static: a head is bytes plus this table.
+pub trait Dialect: Sync {
+    /// The protocol's name in configuration, metrics and logs.
+    fn name(&self) -> &'static str;
+
+    /// Reads the head of a request.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadRequest`] with the reason, if even the service cannot be read.
+    fn head<'a>(&self, msg: &Message<'a>, wants: Wants) -> Result<Head<'a>, CallError>;
+
+    /// An attachment (header) of a request whose head was read with [`Wants::attachments`]. Values that are
+    /// no strings are shown as text where they are scalars.
+    fn attachment<'a>(&self, msg: &Message<'a>, head: &Head<'a>, key: &str) -> Option<Cow<'a, [u8]>>;
+
+    /// Sees a whole message of this protocol again in bytes that were encoded or received earlier.
+    fn view<'a>(&self, bytes: &'a [u8]) -> Option<Message<'a>>;
+
+    /// The neutral meaning of a request.
+    ///
+    /// # Errors
+    /// What cannot be read, in words that the caller will see.
+    fn call<'a>(&self, msg: &Message<'a>) -> Result<Call<'a>, CallError>;
+
+    /// The neutral meaning of an answer.
+    ///
+    /// # Errors
+    /// A failure that the provider reported, or why its answer cannot be read.
+    fn outcome<'a>(&self, msg: &Message<'a>) -> Result<Outcome<'a>, CallError>;
+
+    /// Whether an answer carries a business exception; only asked for metrics of answers that are passed on
+    /// as they are, so it must be cheap.
+    fn threw(&self, msg: &Message<'_>) -> bool {
+        msg.meta.status == Status::Exception
+    }
+}
+
+/// Changes to a request, applied when it is encoded. Empty for nearly every call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Edits {
+    /// Another interface name.
+    pub service: Option<Box<str>>,
+    /// Another version; an empty one removes it.
+    pub version: Option<Box<str>>,
+    /// Another group; an empty one removes it.
+    pub group: Option<Box<str>>,
+    /// Another method name.
+    pub method: Option<Box<str>>,
+    /// Attachments to set (replacing those of the same name) ...
+    pub set: Vec<(Box<str>, Box<str>)>,
+    /// ... and to remove.
+    pub remove: Vec<Box<str>>,
+    /// Another timeout, because time was spent here.
+    pub timeout_ms: Option<u32>,
+}
+
+// === impls ===
+
+impl<'a> Message<'a> {
+    /// A copy that may wait.
+    #[must_use]
+    pub fn hold(&self, edits: Edits) -> Box<Held> {
+        Box::new(Held { meta: self.meta, bytes: self.bytes.to_vec(), edits })
+    }
+
+    /// The head, see [`Dialect::head`].
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn head(&self, wants: Wants) -> Result<Head<'a>, CallError> {
+        self.meta.dialect.head(self, wants)
+    }
+}
+
+impl Held {
+    /// The message.
+    #[must_use]
+    pub fn view(&self) -> Message<'_> {
+        Message { meta: self.meta, bytes: &self.bytes }
+    }
+}
+
+impl Edits {
+    /// Whether the message can go as it is.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.set.is_empty()
+            && self.remove.is_empty()
+            && self.service.is_none()
+            && self.version.is_none()
+            && self.group.is_none()
+            && self.method.is_none()
+            && self.timeout_ms.is_none()
+    }
+
+    /// Sets an attachment.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.remove.retain(|k| **k != *key);
+        match self.set.iter_mut().find(|(k, _)| **k == *key) {
+            Some((_, v)) => *v = value.into(),
+            None => self.set.push((key.into(), value.into())),
+        }
+    }
+
+    /// Removes an attachment.
+    pub fn remove(&mut self, key: &str) {
+        self.set.retain(|(k, _)| **k != *key);
+        if self.remove.iter().all(|k| **k != *key) {
+            self.remove.push(key.into());
+        }
+    }
+
+    /// What `key` is to become: `None` if it is not touched, `Some(None)` if it is removed.
+    #[must_use]
+    pub fn attachment(&self, key: &str) -> Option<Option<&str>> {
+        if let Some((_, v)) = self.set.iter().find(|(k, _)| **k == *key) {
+            return Some(Some(v));
+        }
+        self.remove.iter().any(|k| **k == *key).then_some(None)
+    }
+}
+
+impl std::fmt::Debug for Message<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} message of {} bytes", self.meta.dialect.name(), self.bytes.len())
+    }
+}

@@ -1,0 +1,87 @@
+//! Tells protocols apart by their first bytes (wire sections 1.1, 2.1). A connection is judged only by bytes
+//! that cannot mean two things; dribbled input is waited for, up to [`DETECT_MAX`] bytes.
+use crate::{BOLT, DUBBO};
+use rialto_core::session::Detected;
+
+/// The answer of a TLS peer that speaks to a port without TLS: a fatal `handshake_failure` alert.
+const TLS_ALERT: &[u8] = &[21, 3, 1, 0, 2, 2, 40];
+
+const HTTP_REFUSAL: &[u8] = b"HTTP/1.1 421 Misdirected Request\r\ncontent-type: text/plain\r\n\
+connection: close\r\ncontent-length: 54\r\n\r\nThis port serves Dubbo2 and Bolt, HTTP is not enabled\n";
+
+const METHODS: [&[u8]; 9] =
+    [b"GET ", b"PUT ", b"POST ", b"HEAD ", b"TRACE ", b"PATCH ", b"DELETE ", b"OPTIONS ", b"CONNECT "];
+
+/// HTTP/2's preface begins with it.
+const PRI: &[u8] = b"PRI * HTTP/2.0";
+
+/// The protocol of a connection that begins with these bytes.
+#[must_use]
+pub fn detect(b: &[u8]) -> Detected {
+    match *b {
+        [] | [1 | 2 | 0xda | 0x16] => Detected::More,
+        // Bolt v1: proto 1, then the type 0 (response), 1 (request), 2 (one-way)
+        [1, 1 | 2, ..] => Detected::Is(BOLT),
+        // Bolt v2: proto 2, then the version of the command set, then the type
+        [2, 1 | 2] => Detected::More,
+        [2, 1 | 2, 1 | 2, ..] => Detected::Is(BOLT),
+        [0xda, 0xbb, ..] => Detected::Is(DUBBO),
+        [0x16, 3, ..] => Detected::Refused(TLS_ALERT, "TLS is not enabled on this listener"),
+        _ => detect_text(b),
+    }
+}
+
+fn detect_text(b: &[u8]) -> Detected {
+    if METHODS.iter().chain([&PRI]).any(|m| b.starts_with(m)) {
+        return Detected::Refused(HTTP_REFUSAL, "HTTP is not enabled on this listener");
+    }
+    if METHODS.iter().chain([&PRI]).any(|m| m.starts_with(b)) {
+        return Detected::More;
+    }
+    Detected::Unknown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rialto_core::session::DETECT_MAX;
+
+    const CASES: [(&[u8], Option<rialto_core::message::ProtoId>); 8] = [
+        (&[1, 1, 0, 1, 1], Some(BOLT)),
+        (&[1, 2, 0, 1, 1], Some(BOLT)),
+        (&[2, 2, 1, 0, 1], Some(BOLT)),
+        (&[0xda, 0xbb, 0xc2], Some(DUBBO)),
+        (&[0x16, 3, 1, 2], None),
+        (b"GET / HTTP/1.1", None),
+        (b"PRI * HTTP/2.0\r\n", None),
+        (b"OPTIONS * HTTP/1.1", None),
+    ];
+
+    #[test]
+    fn dribbled_bytes_decide_like_whole_ones() {
+        for (bytes, proto) in CASES {
+            let whole = detect(bytes);
+            assert_eq!(proto.map(Detected::Is).as_ref(), (proto.is_some()).then_some(&whole), "{bytes:x?}");
+            let early = (0..bytes.len()).map(|n| detect(&bytes[..n])).find(|d| *d != Detected::More);
+            assert!(early.is_none_or(|e| e == whole), "{bytes:x?} misfired");
+        }
+    }
+
+    #[test]
+    fn it_never_asks_for_more_than_its_bound() {
+        for first in 0..=255u8 {
+            for second in 0..=255u8 {
+                let mut bytes = vec![first, second];
+                bytes.resize(DETECT_MAX, b'x');
+                assert_ne!(detect(&bytes), Detected::More, "{first:x} {second:x}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_refusal_counts_its_own_bytes() {
+        let text = std::str::from_utf8(HTTP_REFUSAL).unwrap();
+        let body = text.split("\r\n\r\n").nth(1).unwrap();
+        assert!(text.contains(&format!("content-length: {}\r\n", body.len())));
+    }
+}

@@ -1,0 +1,9 @@
+//! The numbers of the protocols.
+use rialto_core::message::ProtoId;
+
+/// SOFA Bolt, v1 and v2.
+pub const BOLT: ProtoId = ProtoId(1);
+/// Dubbo2.
+pub const DUBBO: ProtoId = ProtoId(2);
+/// Not known yet.
+pub(crate) const DETECTING: ProtoId = ProtoId(0);
