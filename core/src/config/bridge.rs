@@ -1,0 +1,111 @@
+//! How a call is translated between protocols.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::TextMatch;
+
+/// How a call is translated if its cluster speaks another protocol than its caller.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Bridge {
+    /// What stands for the uniqueId of SOFARPC on the Dubbo side.
+    pub unique_id: UniqueIdFrom,
+    /// Versions as the caller sends them and as the provider knows them. The first that fits is applied; a version
+    /// that none fits stays. Dubbo providers often say `1.0.0` where SOFARPC always says `1.0`.
+    pub versions: Vec<VersionRule>,
+    /// Which exceptions keep their class.
+    pub exceptions: ExceptionBridge,
+    /// Which attachments cross the bridge.
+    pub attachments: AttachmentBridge,
+}
+
+/// What stands for the uniqueId of SOFARPC on the Dubbo side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UniqueIdFrom {
+    /// The Dubbo group.
+    #[default]
+    Group,
+    /// The Dubbo version; SOFARPC's own version stays `1.0`.
+    Version,
+    /// Nothing: a uniqueId is dropped, and none is made.
+    Ignore,
+}
+
+/// One version as each side knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VersionRule {
+    /// The version the caller sends; empty for a call without one.
+    pub from: String,
+    /// The version the provider is asked for; empty for none.
+    pub to: String,
+}
+
+/// Which exceptions keep their class. All others reach the caller as `java.lang.RuntimeException` whose message
+/// begins with the original class, because a class that the caller does not have would break its decoder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExceptionBridge {
+    /// Classes that both sides have, besides the unchecked ones of `java.lang`.
+    pub forward: Vec<TextMatch>,
+}
+
+/// Which attachments cross the bridge. Those by which a protocol addresses and times a call are always translated.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AttachmentBridge {
+    /// If not empty, only attachments whose name fits one of these cross.
+    pub allow: Vec<TextMatch>,
+    /// Attachments whose name fits one of these never cross.
+    pub deny: Vec<TextMatch>,
+}
+
+impl Bridge {
+    /// The version the provider is asked for.
+    pub fn version<'a>(&'a self, sent: &'a str) -> &'a str {
+        self.versions
+            .iter()
+            .find(|rule| rule.from == sent)
+            .map_or(sent, |rule| rule.to.as_str())
+    }
+}
+
+impl AttachmentBridge {
+    /// Whether the attachment of this name crosses.
+    pub fn crosses(&self, name: &str) -> bool {
+        let fits = |rules: &[TextMatch]| rules.iter().any(|rule| rule.matches(name));
+        (self.allow.is_empty() || fits(&self.allow)) && !fits(&self.deny)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_fitting_version_rule_is_applied() {
+        let rule = |from: &str, to: &str| VersionRule {
+            from: from.into(),
+            to: to.into(),
+        };
+        let bridge = Bridge {
+            versions: vec![rule("1.0.0", "1.0"), rule("1.0.0", "2.0")],
+            ..Bridge::default()
+        };
+        assert_eq!((bridge.version("1.0.0"), bridge.version("3.0")), ("1.0", "3.0"));
+    }
+
+    #[test]
+    fn denial_outranks_permission() {
+        let prefix = |text: &str| vec![TextMatch::Prefix(text.into())];
+        let attachments = AttachmentBridge {
+            allow: prefix("x-"),
+            deny: prefix("x-internal"),
+        };
+        assert!(attachments.crosses("x-tenant"));
+        assert!(!attachments.crosses("x-internal-id") && !attachments.crosses("tenant"));
+        assert!(AttachmentBridge::default().crosses("tenant"));
+    }
+}

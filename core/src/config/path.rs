@@ -1,0 +1,84 @@
+//! Where something stands in a configuration: `routes[0].to[1].cluster`.
+
+use std::fmt::{self, Write};
+
+/// The way from the root of a configuration to one of its values.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Path(String);
+
+impl Path {
+    /// The root itself.
+    pub fn root() -> Self {
+        Self::default()
+    }
+
+    /// The value under `key`. A key that would be mistaken for a path is quoted.
+    #[must_use]
+    pub fn key(&self, key: &str) -> Self {
+        let mut path = self.0.clone();
+        if !key.is_empty()
+            && key
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(key);
+        } else {
+            // Writing to a `String` cannot fail.
+            let _ = write!(path, "[{key:?}]");
+        }
+        Self(path)
+    }
+
+    /// The value at `index`, counted from 0.
+    #[must_use]
+    pub fn index(&self, index: usize) -> Self {
+        Self(format!("{}[{index}]", self.0))
+    }
+
+    /// The path as text; empty for the root.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `self` is `other` or lies inside of it.
+    pub fn is_within(&self, other: &Self) -> bool {
+        match self.0.strip_prefix(&other.0) {
+            Some(rest) => other.0.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']),
+            None => false,
+        }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_read_like_the_file() {
+        let path = Path::root()
+            .key("routes")
+            .index(0)
+            .key("match")
+            .key("attachments")
+            .key("a.b");
+        assert_eq!(path.as_str(), "routes[0].match.attachments[\"a.b\"]");
+    }
+
+    #[test]
+    fn a_sibling_with_the_same_beginning_is_not_within() {
+        let path = |text: &str| Path(text.to_owned());
+        assert!(path("routes[0].to").is_within(&path("routes[0]")));
+        assert!(path("routes[0]").is_within(&path("routes[0]")) && path("a").is_within(&Path::root()));
+        assert!(!path("routes[0].total").is_within(&path("routes[0].to")));
+        assert!(!path("routes[10]").is_within(&path("routes[1]")));
+    }
+}

@@ -1,0 +1,103 @@
+//! Secrets are never written into the configuration: it only says where they are.
+
+use std::path::PathBuf;
+use std::{env, fmt, fs, io};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where a secret is found. It is read when it is needed, so a dump of the configuration cannot show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Secret {
+    /// The file that holds it; white space around it is ignored.
+    File(PathBuf),
+    /// The environment variable that holds it.
+    Env(String),
+}
+
+/// A secret that was read. It never shows itself in logs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretText(String);
+
+/// No token or password is longer; the bound keeps a wrong path from filling the memory.
+const LONGEST_SECRET: u64 = 64 * 1024;
+
+impl Secret {
+    /// Reads the secret.
+    ///
+    /// # Errors
+    /// The file or variable is missing, too long, not text or empty; the message names which.
+    pub fn read(&self) -> io::Result<SecretText> {
+        let failed =
+            |kind, reason: &dyn fmt::Display| io::Error::new(kind, format!("secret from {self}: {reason}"));
+        let text = match self {
+            Self::File(path) => {
+                let length = fs::metadata(path)
+                    .map_err(|error| failed(error.kind(), &error))?
+                    .len();
+                if length > LONGEST_SECRET {
+                    return Err(failed(io::ErrorKind::InvalidData, &"longer than 64KiB"));
+                }
+                fs::read_to_string(path).map_err(|error| failed(error.kind(), &error))?
+            }
+            Self::Env(name) => env::var(name).map_err(|error| failed(io::ErrorKind::NotFound, &error))?,
+        };
+        match text.trim() {
+            "" => Err(failed(io::ErrorKind::InvalidData, &"it is empty")),
+            text => Ok(SecretText(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Env(name) => write!(f, "environment variable {name}"),
+        }
+    }
+}
+
+impl SecretText {
+    /// The secret itself, for the one place that must compare or send it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_read_trimmed_and_never_shown() {
+        let path = env::temp_dir().join(format!("rialto-secret-{}", std::process::id()));
+        fs::write(&path, "s3cret\n").unwrap();
+        let secret = Secret::File(path.clone()).read().unwrap();
+        fs::write(&path, " \n").unwrap();
+        let empty = Secret::File(path.clone()).read().unwrap_err().to_string();
+        fs::remove_file(&path).unwrap();
+        assert_eq!(secret.expose(), "s3cret");
+        assert_eq!(format!("{secret:?}"), "[redacted]");
+        assert!(empty.ends_with("it is empty"), "{empty}");
+    }
+
+    #[test]
+    fn a_missing_secret_says_where_it_was_sought() {
+        let error = Secret::Env("RIALTO_NO_SUCH_VARIABLE".into())
+            .read()
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("environment variable RIALTO_NO_SUCH_VARIABLE"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,107 @@
+//! What a type alone cannot judge: names, references and options that have to fit each other.
+//!
+//! Everything that is wrong is reported at once, in the order of the file.
+
+use std::fmt;
+
+use super::{Config, Path};
+
+mod clusters;
+mod listeners;
+mod names;
+mod process;
+mod routes;
+#[cfg(test)]
+mod tests;
+
+/// Something about a configuration that is wrong or looks like a mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it is.
+    pub path: Path,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Whether the configuration can be used all the same.
+    pub severity: Severity,
+    /// It was found by comparing parts of the configuration. A reader that had to leave out parts it could not read
+    /// should not show it, since the missing part may be the very one it speaks of.
+    pub relational: bool,
+}
+
+/// Whether a configuration with a [`Problem`] can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// It cannot.
+    Error,
+    /// It can, but something in it has no effect or is dangerous.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.severity, self.path, self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, " ({hint})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Everything that is wrong with a configuration, and what looks like a mistake.
+pub fn validate(config: &Config) -> Vec<Problem> {
+    let mut problems = Problems::default();
+    process::check(config, &mut problems);
+    listeners::check(config, &mut problems);
+    routes::check(config, &mut problems);
+    clusters::check(config, &mut problems);
+    problems.0
+}
+
+/// The list that the checks write to.
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn error(&mut self, path: Path, message: impl Into<String>) -> &mut Problem {
+        self.add(Severity::Error, path, message.into())
+    }
+
+    fn warning(&mut self, path: Path, message: impl Into<String>) -> &mut Problem {
+        self.add(Severity::Warning, path, message.into())
+    }
+
+    fn add(&mut self, severity: Severity, path: Path, message: String) -> &mut Problem {
+        self.0.push(Problem {
+            path,
+            message,
+            hint: None,
+            severity,
+            relational: false,
+        });
+        let last = self.0.len() - 1;
+        &mut self.0[last]
+    }
+}
+
+impl Problem {
+    fn hint(&mut self, hint: impl Into<String>) -> &mut Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn relational(&mut self) -> &mut Self {
+        self.relational = true;
+        self
+    }
+}

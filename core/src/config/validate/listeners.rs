@@ -1,0 +1,184 @@
+//! Checks of `listeners`.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use super::names::Names;
+use super::{Problems, routes};
+use crate::config::{Address, Config, Listener, ListenerProtocol, Path, Protocol, Route};
+
+pub(super) fn check(config: &Config, problems: &mut Problems) {
+    let section = Path::root().key("listeners");
+    let names = Names::new(
+        "listener",
+        config.listeners.iter().map(|listener| listener.name.as_str()),
+    );
+    let routes = Names::new("route", config.routes.iter().map(|route| route.name.as_str()));
+    if config.listeners.is_empty() {
+        problems
+            .warning(section.clone(), "no listener is defined, so no call can arrive")
+            .hint("add one under listeners")
+            .relational();
+    }
+    for (index, listener) in config.listeners.iter().enumerate() {
+        let path = section.index(index);
+        names.check_own(index, &section, problems);
+        check_address(config, index, &path, problems);
+        check_routes(config, listener, &routes, &path, problems);
+        routes::check_filters(&listener.filters, &path, problems);
+    }
+}
+
+fn check_address(config: &Config, index: usize, path: &Path, problems: &mut Problems) {
+    let address = &config.listeners[index].address;
+    if let Address::Name { host, .. } = address
+        && host != "localhost"
+    {
+        problems
+            .error(
+                path.key("address"),
+                format!("cannot listen on the host name \"{host}\""),
+            )
+            .hint("write the IP address of an interface, or 0.0.0.0 for all");
+    }
+    let earlier = config.listeners[..index]
+        .iter()
+        .find(|other| overlap(&other.address, address));
+    if let Some(other) = earlier {
+        problems
+            .error(
+                path.key("address"),
+                format!(
+                    "{address} is already taken by listener \"{}\" ({})",
+                    other.name, other.address
+                ),
+            )
+            .hint("give each listener its own port");
+    } else if config.admin.enabled && overlap(&config.admin.address, address) {
+        problems
+            .error(
+                path.key("address"),
+                format!(
+                    "{address} is already taken by the administration interface ({})",
+                    config.admin.address
+                ),
+            )
+            .hint("give each its own port");
+    }
+}
+
+/// Whether the system would refuse to listen on both. Port 0 means "any free port" and never collides.
+fn overlap(a: &Address, b: &Address) -> bool {
+    if let (Address::Unix(a), Address::Unix(b)) = (a, b) {
+        return a == b;
+    }
+    let (Some(port), Some(other)) = (a.port(), b.port()) else {
+        return false;
+    };
+    if port != other || port == 0 {
+        return false;
+    }
+    match (numeric(a), numeric(b)) {
+        // A socket on [::] takes IPv4 too.
+        (Some(a), Some(b)) => {
+            a == b
+                || (a.is_unspecified() && (a.is_ipv6() || b.is_ipv4()))
+                || (b.is_unspecified() && (b.is_ipv6() || a.is_ipv4()))
+        }
+        _ => a == b,
+    }
+}
+
+fn numeric(address: &Address) -> Option<IpAddr> {
+    match address {
+        Address::Socket(address) => Some(address.ip()),
+        Address::Name { host, .. } if host == "localhost" => Some(IpAddr::from([127, 0, 0, 1])),
+        _ => None,
+    }
+}
+
+fn check_routes(
+    config: &Config,
+    listener: &Listener,
+    routes: &Names<'_>,
+    path: &Path,
+    problems: &mut Problems,
+) {
+    if listener.routes.is_empty() {
+        problems
+            .error(
+                path.key("routes"),
+                format!(
+                    "listener \"{}\" has no routes, so it could only refuse calls",
+                    listener.name
+                ),
+            )
+            .hint("name at least one route");
+    }
+    let mut seen = HashSet::new();
+    let mut swallowed_by: Option<&str> = None;
+    for (position, name) in listener.routes.iter().enumerate() {
+        let place = path.key("routes").index(position);
+        let Some(index) = routes.resolve(name, place.clone(), problems) else {
+            continue;
+        };
+        let route = &config.routes[index];
+        if !seen.insert(name) {
+            problems
+                .warning(place, format!("route \"{name}\" is named twice"))
+                .hint("remove one of them");
+        } else if let Some(earlier) = swallowed_by {
+            problems
+                .warning(
+                    place,
+                    format!("route \"{name}\" is never reached: \"{earlier}\" before it takes all calls"),
+                )
+                .hint(format!("move \"{earlier}\" to the end"))
+                .relational();
+        } else if let Some(reason) = never_matches(listener, route) {
+            problems
+                .warning(place, format!("route \"{name}\" never matches here: {reason}"))
+                .hint(format!(
+                    "remove it from this listener, or change routes[{index}].match"
+                ))
+                .relational();
+        } else if takes_everything(listener, route) {
+            swallowed_by = Some(name);
+        }
+    }
+}
+
+/// Why no call of this listener can match the route.
+fn never_matches(listener: &Listener, route: &Route) -> Option<String> {
+    if let Some(wanted) = route.matches.listener.as_deref()
+        && wanted != listener.name
+    {
+        return Some(format!("it asks for listener \"{wanted}\""));
+    }
+    match (listener.protocol, route.matches.protocol) {
+        (ListenerProtocol::Dubbo, Some(Protocol::Bolt)) => {
+            Some("it asks for bolt, and this listener speaks dubbo".into())
+        }
+        (ListenerProtocol::Bolt, Some(Protocol::Dubbo)) => {
+            Some("it asks for dubbo, and this listener speaks bolt".into())
+        }
+        _ => None,
+    }
+}
+
+/// Whether every call of this listener matches the route.
+fn takes_everything(listener: &Listener, route: &Route) -> bool {
+    let matches = &route.matches;
+    let protocol_fits = match matches.protocol {
+        None => true,
+        Some(Protocol::Dubbo) => listener.protocol == ListenerProtocol::Dubbo,
+        Some(Protocol::Bolt) => listener.protocol == ListenerProtocol::Bolt,
+    };
+    protocol_fits
+        && matches.service.is_none()
+        && matches.version.is_none()
+        && matches.group.is_none()
+        && matches.method.is_none()
+        && matches.caller.is_none()
+        && matches.attachments.is_empty()
+}

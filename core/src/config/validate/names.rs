@@ -1,0 +1,97 @@
+//! Names: given once, well formed, and known where they are used.
+
+use std::collections::HashMap;
+
+use super::Problems;
+use crate::config::{Path, closest};
+
+/// Longer names would not fit into a line of a log or a metric label.
+const LONGEST_NAME: usize = 128;
+
+/// The named things of one section, in the order of the file.
+pub(super) struct Names<'a> {
+    /// What they are: "listener", "route", "cluster".
+    kind: &'static str,
+    first: HashMap<&'a str, usize>,
+    all: Vec<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(kind: &'static str, names: impl IntoIterator<Item = &'a str>) -> Self {
+        let all: Vec<&str> = names.into_iter().collect();
+        let mut first = HashMap::with_capacity(all.len());
+        for (index, name) in all.iter().enumerate() {
+            first.entry(*name).or_insert(index);
+        }
+        Self { kind, first, all }
+    }
+
+    /// The index of the thing of this name.
+    pub(super) fn find(&self, name: &str) -> Option<usize> {
+        self.first.get(name).copied()
+    }
+
+    /// Checks the name of the thing at `index` of `section`.
+    pub(super) fn check_own(&self, index: usize, section: &Path, problems: &mut Problems) {
+        let path = section.index(index).key("name");
+        let name = self.all[index];
+        let kind = self.kind;
+        if name.is_empty() {
+            problems.error(path, format!("the name of a {kind} is empty"));
+        } else if name.len() > LONGEST_NAME {
+            problems.error(
+                path,
+                format!("the name of a {kind} has at most {LONGEST_NAME} bytes"),
+            );
+        } else if name.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            problems
+                .error(
+                    path,
+                    format!("the name {name:?} holds white space or control characters"),
+                )
+                .hint("use letters, digits, -, _, ., : and /");
+        } else if let Some(first) = self.find(name).filter(|first| *first != index) {
+            problems
+                .error(
+                    path,
+                    format!(
+                        "there is already a {kind} named \"{name}\": {}",
+                        section.index(first)
+                    ),
+                )
+                .hint(format!("give each {kind} its own name"));
+        }
+    }
+
+    /// Checks that a name used at `path` is known, and returns its index.
+    pub(super) fn resolve(&self, name: &str, path: Path, problems: &mut Problems) -> Option<usize> {
+        let found = self.find(name);
+        if found.is_none() {
+            let problem = problems
+                .error(path, format!("there is no {} named \"{name}\"", self.kind))
+                .relational();
+            match closest(name, self.all.iter().copied()) {
+                Some(near) => problem.hint(format!("did you mean \"{near}\"?")),
+                None => problem.hint(self.known()),
+            };
+        }
+        found
+    }
+
+    fn known(&self) -> String {
+        const SHOWN: usize = 8;
+        let kind = self.kind;
+        match self.all.len() {
+            0 => format!("no {kind} is defined; add one under {kind}s"),
+            count => {
+                let shown = self.all[..count.min(SHOWN)].join(", ");
+                let more = if count > SHOWN {
+                    format!(" and {} more", count - SHOWN)
+                } else {
+                    String::new()
+                };
+                format!("known {kind}s: {shown}{more}")
+            }
+        }
+    }
+}

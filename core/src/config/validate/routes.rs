@@ -1,0 +1,197 @@
+//! Checks of `routes`, and of the filters that listeners have too.
+
+use std::collections::HashSet;
+
+use super::Problems;
+use super::names::Names;
+use crate::config::{AttachmentEdit, Cluster, Config, Filter, Path, Route, RouteTarget};
+
+pub(super) fn check(config: &Config, problems: &mut Problems) {
+    let section = Path::root().key("routes");
+    let names = Names::new("route", config.routes.iter().map(|route| route.name.as_str()));
+    let listeners = Names::new(
+        "listener",
+        config.listeners.iter().map(|listener| listener.name.as_str()),
+    );
+    let clusters = Names::new(
+        "cluster",
+        config.clusters.iter().map(|cluster| cluster.name.as_str()),
+    );
+    let used: HashSet<&str> = config
+        .listeners
+        .iter()
+        .flat_map(|listener| &listener.routes)
+        .map(String::as_str)
+        .collect();
+    for (index, route) in config.routes.iter().enumerate() {
+        let path = section.index(index);
+        names.check_own(index, &section, problems);
+        if let Some(listener) = &route.matches.listener {
+            listeners.resolve(listener, path.key("match").key("listener"), problems);
+        }
+        check_rewrite(route, &path, problems);
+        check_targets(config, route, &clusters, &path, problems);
+        check_filters(&route.filters, &path, problems);
+        check_bridge(route, &path, problems);
+        if !used.contains(route.name.as_str()) {
+            problems
+                .warning(
+                    path.key("name"),
+                    format!("no listener names route \"{}\", so it has no effect", route.name),
+                )
+                .hint("add it to the routes of a listener")
+                .relational();
+        }
+    }
+}
+
+fn check_rewrite(route: &Route, path: &Path, problems: &mut Problems) {
+    let rewrite = path.key("rewrite");
+    // Without a service or method there is nothing to call; version and group may be taken away.
+    for (key, value) in [
+        ("service", &route.rewrite.service),
+        ("method", &route.rewrite.method),
+    ] {
+        if value.as_deref() == Some("") {
+            problems
+                .error(rewrite.key(key), format!("a call cannot be sent without a {key}"))
+                .hint("leave the key out to keep what the caller sent");
+        }
+    }
+    check_edit(&route.rewrite.attachments, &rewrite.key("attachments"), problems);
+}
+
+fn check_edit(edit: &AttachmentEdit, path: &Path, problems: &mut Problems) {
+    if edit.set.contains_key("") {
+        problems.error(path.key("set").key(""), "an attachment needs a name");
+    }
+    for (index, name) in edit.remove.iter().enumerate() {
+        if name.is_empty() {
+            problems.error(path.key("remove").index(index), "an attachment needs a name");
+        } else if edit.set.contains_key(name) {
+            problems
+                .warning(
+                    path.key("remove").index(index),
+                    format!("\"{name}\" is removed and then set again"),
+                )
+                .hint("setting replaces an attachment anyway");
+        }
+    }
+}
+
+fn check_targets(config: &Config, route: &Route, clusters: &Names<'_>, path: &Path, problems: &mut Problems) {
+    let to = path.key("to");
+    if route.to.is_empty() {
+        problems
+            .error(to.clone(), format!("route \"{}\" leads nowhere", route.name))
+            .hint("name a cluster: to: [{cluster: …}]");
+    } else if route.to.iter().all(|target| target.weight == 0) {
+        problems
+            .error(
+                to.clone(),
+                "all weights are 0, so no cluster would ever be chosen",
+            )
+            .hint("give at least one cluster a weight of 1 or more");
+    }
+    for (index, target) in route.to.iter().enumerate() {
+        let place = to.index(index);
+        let Some(found) = clusters.resolve(&target.cluster, place.key("cluster"), problems) else {
+            continue;
+        };
+        let cluster = &config.clusters[found];
+        check_subset(target, cluster, found, &place, problems);
+        let twin = route.to[..index]
+            .iter()
+            .position(|other| other.cluster == target.cluster && other.subset == target.subset);
+        if let Some(twin) = twin {
+            problems
+                .warning(
+                    place.key("cluster"),
+                    format!("the same destination as {}", to.index(twin)),
+                )
+                .hint("add up their weights in one entry");
+        }
+    }
+}
+
+fn check_subset(target: &RouteTarget, cluster: &Cluster, index: usize, path: &Path, problems: &mut Problems) {
+    if target.subset.is_empty() {
+        return;
+    }
+    let wanted: HashSet<&str> = target.subset.keys().map(String::as_str).collect();
+    let known = |keys: &Vec<String>| keys.iter().map(String::as_str).collect::<HashSet<_>>() == wanted;
+    let subset = path.key("subset");
+    let list = target
+        .subset
+        .keys()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    if !cluster.subsets.keys.iter().any(known) {
+        problems
+            .error(
+                subset,
+                format!("cluster \"{}\" is not divided by [{list}]", cluster.name),
+            )
+            .hint(format!("add [{list}] to clusters[{index}].subsets.keys"))
+            .relational();
+    } else if cluster.endpoints_file.is_none()
+        && !cluster.endpoints.iter().any(|endpoint| {
+            target
+                .subset
+                .iter()
+                .all(|(key, value)| endpoint.metadata.get(key) == Some(value))
+        })
+    {
+        problems
+            .warning(
+                subset,
+                format!("no endpoint of cluster \"{}\" is in this subset", cluster.name),
+            )
+            .hint(format!("set the metadata of clusters[{index}].endpoints"))
+            .relational();
+    }
+}
+
+pub(super) fn check_filters(filters: &[Filter], path: &Path, problems: &mut Problems) {
+    for (index, filter) in filters.iter().enumerate() {
+        let place = path.key("filters").index(index);
+        match filter {
+            Filter::Attachments(edit) => {
+                if edit.is_empty() {
+                    problems
+                        .warning(place.key("attachments"), "this filter changes nothing")
+                        .hint("give it set or remove, or delete it");
+                }
+                check_edit(edit, &place.key("attachments"), problems);
+            }
+            // All that can be wrong with a rate limit alone is excluded by its types.
+            Filter::RateLimit(_) => {}
+        }
+    }
+}
+
+fn check_bridge(route: &Route, path: &Path, problems: &mut Problems) {
+    let mut seen = HashSet::new();
+    for (index, rule) in route.bridge.versions.iter().enumerate() {
+        if !seen.insert(rule.from.as_str()) {
+            problems
+                .warning(
+                    path.key("bridge").key("versions").index(index).key("from"),
+                    format!(
+                        "version \"{}\" has a rule before; this one is never applied",
+                        rule.from
+                    ),
+                )
+                .hint("remove one of them");
+        }
+    }
+    if route.rewrite.version.is_some() && !route.bridge.versions.is_empty() {
+        problems
+            .warning(
+                path.key("bridge").key("versions"),
+                "rewrite.version replaces every version, so these rules have no effect",
+            )
+            .hint("keep one of the two");
+    }
+}

@@ -1,0 +1,323 @@
+//! Each check, from a small configuration that breaks one rule.
+
+use super::{Severity, validate};
+use crate::config::*;
+
+/// One listener, one route, one cluster: nothing wrong with it.
+fn sound() -> Config {
+    Config {
+        listeners: vec![Listener {
+            name: "in".into(),
+            address: "127.0.0.1:20880".parse().unwrap(),
+            protocol: ListenerProtocol::Auto,
+            routes: vec!["greeter".into()],
+            filters: Vec::new(),
+            limits: ListenerLimits::default(),
+        }],
+        routes: vec![route("greeter", "sofa")],
+        clusters: vec![cluster("sofa", Protocol::Bolt)],
+        ..Config::default()
+    }
+}
+
+fn route(name: &str, cluster: &str) -> Route {
+    Route {
+        name: name.into(),
+        matches: RouteMatch {
+            service: Some(TextMatch::Exact("com.acme.Greeter".into())),
+            ..RouteMatch::default()
+        },
+        rewrite: Rewrite::default(),
+        to: vec![RouteTarget {
+            cluster: cluster.into(),
+            weight: 1,
+            subset: Labels::new(),
+        }],
+        timeout: None,
+        methods: Default::default(),
+        retry: Retry::default(),
+        filters: Vec::new(),
+        bridge: Bridge::default(),
+    }
+}
+
+fn cluster(name: &str, protocol: Protocol) -> Cluster {
+    let endpoint = Endpoint {
+        address: "10.0.0.1:12200".parse().unwrap(),
+        weight: 100,
+        metadata: Labels::from([("zone".into(), "a".into())]),
+    };
+    Cluster {
+        endpoints: vec![endpoint],
+        ..Cluster::new(name, protocol)
+    }
+}
+
+/// Breaks a sound configuration and expects exactly these problems.
+#[track_caller]
+fn expect(break_it: impl FnOnce(&mut Config), problems: &[&str]) {
+    let mut config = sound();
+    break_it(&mut config);
+    let found: Vec<String> = validate(&config).iter().map(ToString::to_string).collect();
+    assert_eq!(found, problems);
+}
+
+#[test]
+fn a_sound_configuration_has_no_problems() {
+    expect(|_| {}, &[]);
+}
+
+#[test]
+fn an_empty_configuration_only_warns() {
+    let problems = validate(&Config::default());
+    assert_eq!(problems.len(), 1);
+    assert_eq!(
+        (problems[0].severity, problems[0].path.as_str()),
+        (Severity::Warning, "listeners")
+    );
+}
+
+#[test]
+fn names_are_given_once_and_known_where_used() {
+    expect(
+        |config| {
+            config.clusters.push(cluster("sofa", Protocol::Bolt));
+            config.routes[0].to[0].cluster = "sofaa".into();
+            config.listeners[0].routes.push("greter".into());
+            config.routes[0].matches.listener = Some("in".into());
+        },
+        &[
+            "error: listeners[0].routes[1]: there is no route named \"greter\" (did you mean \"greeter\"?)",
+            "error: routes[0].to[0].cluster: there is no cluster named \"sofaa\" (did you mean \"sofa\"?)",
+            "warning: clusters[0].name: no route leads to cluster \"sofa\" (name it under to of a route, or remove it)",
+            "error: clusters[1].name: there is already a cluster named \"sofa\": clusters[0] (give each cluster its own name)",
+            "warning: clusters[1].name: no route leads to cluster \"sofa\" (name it under to of a route, or remove it)",
+        ],
+    );
+}
+
+#[test]
+fn a_far_off_name_is_answered_with_the_known_ones() {
+    expect(
+        |config| {
+            config.routes[0].to.push(RouteTarget {
+                cluster: "x1".into(),
+                weight: 1,
+                subset: Labels::new(),
+            })
+        },
+        &["error: routes[0].to[1].cluster: there is no cluster named \"x1\" (known clusters: sofa)"],
+    );
+}
+
+#[test]
+fn a_name_is_short_and_without_blanks() {
+    expect(
+        |config| {
+            config.listeners[0].name = String::new();
+            config.clusters.push(cluster("a b", Protocol::Bolt));
+            config.routes[0].to[0].cluster = "a b".into();
+            config.clusters.remove(0);
+        },
+        &[
+            "error: listeners[0].name: the name of a listener is empty",
+            "error: clusters[0].name: the name \"a b\" holds white space or control characters (use letters, digits, -, _, ., : and /)",
+        ],
+    );
+}
+
+#[test]
+fn listeners_do_not_share_a_port() {
+    let second = |address: &str| {
+        let address = address.parse().unwrap();
+        move |config: &mut Config| {
+            let twin = Listener {
+                name: "second".into(),
+                address,
+                ..config.listeners[0].clone()
+            };
+            config.listeners.push(twin);
+        }
+    };
+    let taken = |address: &str| {
+        format!(
+            "error: listeners[1].address: {address} is already taken by listener \"in\" (127.0.0.1:20880) (give each listener its own port)"
+        )
+    };
+    for address in [
+        "127.0.0.1:20880",
+        "0.0.0.0:20880",
+        "[::]:20880",
+        "localhost:20880",
+    ] {
+        expect(second(address), &[&taken(address)]);
+    }
+    for address in ["127.0.0.2:20880", "127.0.0.1:20881", "unix:/run/a", "[::1]:20880"] {
+        expect(second(address), &[]);
+    }
+}
+
+#[test]
+fn a_listener_needs_an_interface_and_routes() {
+    expect(
+        |config| {
+            config.listeners[0].address = "greeter.prod:20880".parse().unwrap();
+            config.listeners[0].routes.clear();
+            config.admin.address = "0.0.0.0:9901".parse().unwrap();
+        },
+        &[
+            "warning: admin.address: everyone who reaches 0.0.0.0:9901 can control this process (listen on 127.0.0.1 or a Unix socket, or set admin.token)",
+            "error: listeners[0].address: cannot listen on the host name \"greeter.prod\" (write the IP address of an interface, or 0.0.0.0 for all)",
+            "error: listeners[0].routes: listener \"in\" has no routes, so it could only refuse calls (name at least one route)",
+            "warning: routes[0].name: no listener names route \"greeter\", so it has no effect (add it to the routes of a listener)",
+        ],
+    );
+    expect(
+        |config| config.listeners[0].address = config.admin.address.clone(),
+        &[
+            "error: listeners[0].address: 127.0.0.1:9901 is already taken by the administration interface (127.0.0.1:9901) (give each its own port)",
+        ],
+    );
+}
+
+#[test]
+fn a_route_that_no_call_reaches_is_pointed_out() {
+    expect(
+        |config| {
+            config.routes.insert(
+                0,
+                Route {
+                    matches: RouteMatch::default(),
+                    ..route("all", "sofa")
+                },
+            );
+            config.listeners[0].routes.insert(0, "all".into());
+        },
+        &[
+            "warning: listeners[0].routes[1]: route \"greeter\" is never reached: \"all\" before it takes all calls (move \"all\" to the end)",
+        ],
+    );
+    expect(
+        |config| {
+            config.listeners[0].protocol = ListenerProtocol::Dubbo;
+            config.routes[0].matches.protocol = Some(Protocol::Bolt);
+        },
+        &[
+            "warning: listeners[0].routes[0]: route \"greeter\" never matches here: it asks for bolt, and this listener speaks dubbo (remove it from this listener, or change routes[0].match)",
+        ],
+    );
+}
+
+#[test]
+fn destinations_exist_and_carry_weight() {
+    expect(
+        |config| config.routes[0].to[0].weight = 0,
+        &[
+            "error: routes[0].to: all weights are 0, so no cluster would ever be chosen (give at least one cluster a weight of 1 or more)",
+        ],
+    );
+    expect(
+        |config| config.routes[0].to.clear(),
+        &[
+            "error: routes[0].to: route \"greeter\" leads nowhere (name a cluster: to: [{cluster: …}])",
+            "warning: clusters[0].name: no route leads to cluster \"sofa\" (name it under to of a route, or remove it)",
+        ],
+    );
+    expect(
+        |config| {
+            let twin = config.routes[0].to[0].clone();
+            config.routes[0].to.push(twin);
+        },
+        &[
+            "warning: routes[0].to[1].cluster: the same destination as routes[0].to[0] (add up their weights in one entry)",
+        ],
+    );
+}
+
+#[test]
+fn a_subset_is_one_the_cluster_is_divided_by() {
+    let zone = |zone: &str| Labels::from([("zone".to_owned(), zone.to_owned())]);
+    expect(
+        |config| config.routes[0].to[0].subset = zone("a"),
+        &[
+            "error: routes[0].to[0].subset: cluster \"sofa\" is not divided by [zone] (add [zone] to clusters[0].subsets.keys)",
+        ],
+    );
+    expect(
+        |config| {
+            config.clusters[0].subsets.keys = vec![vec!["zone".into()], vec!["zome".into()]];
+            config.routes[0].to[0].subset = zone("b");
+        },
+        &[
+            "warning: routes[0].to[0].subset: no endpoint of cluster \"sofa\" is in this subset (set the metadata of clusters[0].endpoints)",
+            "warning: clusters[0].subsets.keys[1]: no endpoint has \"zome\" in its metadata (check the spelling of the key)",
+        ],
+    );
+    expect(
+        |config| config.clusters[0].subsets.fallback = SubsetFallback::Default,
+        &[
+            "error: clusters[0].subsets.fallback: there is no default subset to fall back to (set default, for example default: {zone: a})",
+        ],
+    );
+}
+
+#[test]
+fn options_of_a_cluster_fit_each_other() {
+    expect(
+        |config| {
+            config.clusters[0].protocol = Protocol::Dubbo;
+            config.clusters[0].dialect = Some(HessianDialect::Draft);
+            config.clusters[0].endpoints_file = Some("endpoints.yaml".into());
+        },
+        &[
+            "error: clusters[0].dialect: only Bolt clusters have a dialect; Dubbo always speaks the final one (remove dialect, or set protocol: bolt)",
+            "error: clusters[0].endpoints: a cluster takes its endpoints from endpoints or from endpoints_file, not from both (remove one of them)",
+        ],
+    );
+    expect(
+        |config| config.clusters[0].endpoints.clear(),
+        &[
+            "error: clusters[0].endpoints: cluster \"sofa\" has no endpoints (list them under endpoints, or name an endpoints_file)",
+        ],
+    );
+    expect(
+        |config| {
+            let twin = config.clusters[0].endpoints[0].clone();
+            config.clusters[0].endpoints.push(twin);
+            config.clusters[0].endpoints.push(Endpoint {
+                address: "10.0.0.2:0".parse().unwrap(),
+                weight: 0,
+                metadata: Labels::new(),
+            });
+        },
+        &[
+            "error: clusters[0].endpoints[1].address: 10.0.0.1:12200 is listed twice (list it once and give it a higher weight)",
+            "error: clusters[0].endpoints[2].address: nobody can connect to port 0 (write the port the provider listens on)",
+        ],
+    );
+}
+
+#[test]
+fn filters_rewrites_and_bridge_rules_make_sense() {
+    expect(
+        |config| {
+            let route = &mut config.routes[0];
+            route.filters.push(Filter::Attachments(AttachmentEdit::default()));
+            route.rewrite.method = Some(String::new());
+            route.rewrite.version = Some("1.0".into());
+            let rule = VersionRule {
+                from: "1.0.0".into(),
+                to: "1.0".into(),
+            };
+            route.bridge.versions = vec![rule.clone(), rule];
+            config.access_log.sample = 2.0;
+        },
+        &[
+            "error: access_log.sample: 2 is not a share from 0 to 1 (0.01 writes one successful call in a hundred)",
+            "error: routes[0].rewrite.method: a call cannot be sent without a method (leave the key out to keep what the caller sent)",
+            "warning: routes[0].filters[0].attachments: this filter changes nothing (give it set or remove, or delete it)",
+            "warning: routes[0].bridge.versions[1].from: version \"1.0.0\" has a rule before; this one is never applied (remove one of them)",
+            "warning: routes[0].bridge.versions: rewrite.version replaces every version, so these rules have no effect (keep one of the two)",
+        ],
+    );
+}
