@@ -1,0 +1,7 @@
+//! The plain TCP relay as a program of its own.
+
+use rialto_benches::flags::Flags;
+
+fn main() -> anyhow::Result<()> {
+    rialto_benches::relay::main(Flags::new(std::env::args().skip(1)))
+}
