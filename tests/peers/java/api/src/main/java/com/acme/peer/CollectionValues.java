@@ -1,0 +1,174 @@
+package com.acme.peer;
+
+import static com.acme.peer.Values.add;
+import static com.acme.peer.Values.addConstant;
+
+import com.acme.zoo.Color;
+import com.acme.zoo.Person;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Date;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.LinkedList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** Lists, sets and maps by declared type and by the class that is really passed. */
+final class CollectionValues {
+    private CollectionValues() {}
+
+    static void fill() {
+        lists();
+        typedLists();
+        sets();
+        maps();
+        typedMaps();
+        ofFactories();
+    }
+
+    @SafeVarargs
+    static <T> List<T> list(T... v) { return new ArrayList<>(Arrays.asList(v)); }
+
+    private static void lists() {
+        addConstant("list_null", "echoList", null);
+        add("list_array_list", "echoList", () -> list("a", 1, null, 2L, true, 1.5));
+        add("list_array_list_empty", "echoList", ArrayList::new);
+        add("list_linked_list", "echoList", () -> new LinkedList<>(Arrays.asList("linked", "list")));
+        add("list_as_list", "echoList", () -> Arrays.asList("as", "list"));
+        add("list_singleton", "echoList", () -> Collections.singletonList("single"));
+        add("list_unmodifiable", "echoList", () -> Collections.unmodifiableList(list("unmodifiable")));
+        add("list_synchronized", "echoList", () -> Collections.synchronizedList(list("synchronized")));
+        add("list_sub_list", "echoList", () -> list("x", "sub", "list").subList(1, 3));
+        add("list_7", "echoList", () -> list(1, 2, 3, 4, 5, 6, 7));
+        add("list_8", "echoList", () -> list(1, 2, 3, 4, 5, 6, 7, 8));
+        add("list_300", "echoList", () -> new ArrayList<>(Collections.nCopies(300, "n")));
+        add("list_of_lists", "echoList", () -> list(list("in"), list(), list(list("deep"))));
+        add("list_of_maps", "echoList", () -> list(map("k", 1), map("k", 2)));
+        add("list_of_persons_untyped", "echoList", () -> list(new Person("Ada", 1), new Person("Bob", 2)));
+        add("list_mixed_objects", "echoList", () -> list(Color.BLUE, new Date(5), new java.math.BigDecimal("1.50")));
+        addConstant("collection_empty_list", "echoCollection", Collections.emptyList());
+        add("collection_array_list", "echoCollection", () -> list("a", "b"));
+        add("collection_hash_set", "echoCollection", () -> new HashSet<>(Arrays.asList("s", "t")));
+    }
+
+    private static void typedLists() {
+        add("long_list", "echoLongList", () -> list(1L, 1L << 40, null));
+        add("person_list", "echoPersonList", () -> list(ObjectValues.ada(), null, new Person("Bob", 2)));
+        add("person_list_empty", "echoPersonList", ArrayList::new);
+        add("person_list_shared", "echoPersonList", () -> {
+            Person p = new Person("twin", 3);
+            return list(p, p);
+        });
+        add("nested_list", "echoNestedList", () -> list(list(1, 2), list(), list(3)));
+        add("declared_array_list", "echoArrayList", () -> list("a", "b"));
+        add("declared_linked_list", "echoLinkedList", () -> new LinkedList<>(Arrays.asList("a", "b")));
+    }
+
+    private static void sets() {
+        add("set_hash", "echoSet", () -> new HashSet<>(Arrays.asList("hash", "set")));
+        add("set_hash_empty", "echoSet", HashSet::new);
+        add("set_linked", "echoSet", () -> new LinkedHashSet<>(Arrays.asList("z", "linked", "a")));
+        add("set_tree", "echoSet", () -> new TreeSet<>(Arrays.asList("tree", "set")));
+        add("set_singleton", "echoSet", () -> Collections.singleton("single"));
+        add("set_unmodifiable", "echoSet", () -> Collections.unmodifiableSet(new HashSet<>(Arrays.asList("un", "modifiable"))));
+        add("set_key_set", "echoSet", () -> map("key", 1).keySet());
+        addConstant("set_null", "echoSet", null);
+        add("declared_hash_set", "echoHashSet", () -> new HashSet<>(Arrays.asList("a", "b")));
+        add("declared_linked_hash_set", "echoLinkedHashSet", () -> new LinkedHashSet<>(Arrays.asList("b", "a")));
+        add("declared_tree_set", "echoTreeSet", () -> new TreeSet<>(Arrays.asList("b", "a")));
+    }
+
+    private static void maps() {
+        addConstant("map_null", "echoMap", null);
+        add("map_hash", "echoMap", () -> map("a", 1));
+        add("map_hash_empty", "echoMap", HashMap::new);
+        add("map_linked", "echoMap", () -> {
+            Map<Object, Object> m = new LinkedHashMap<>();
+            m.put("z", 1L);
+            m.put("a", null);
+            m.put("m", list("x"));
+            return m;
+        });
+        add("map_tree", "echoMap", () -> new TreeMap<>(map("tree", "map")));
+        add("map_singleton", "echoMap", () -> Collections.singletonMap("single", 1));
+        add("map_unmodifiable", "echoMap", () -> Collections.unmodifiableMap(map("unmodifiable", 1)));
+        add("map_true_first", "echoMap", () -> {
+            Map<Object, Object> m = new LinkedHashMap<>();
+            m.put(true, "yes");
+            m.put("after", 1);
+            return m;
+        });
+        add("map_int_keys", "echoMap", () -> {
+            Map<Object, Object> m = new HashMap<>();
+            for (int i = 0; i < 20; i++) m.put(i, "v" + i);
+            return m;
+        });
+        add("map_null_key", "echoMap", () -> map(null, "none"));
+        add("map_nested", "echoMap", () -> map("m", map("x", list(1, map("y", false)))));
+        add("map_person_value", "echoMap", () -> map("p", new Person("Ada", 1)));
+    }
+
+    private static void typedMaps() {
+        add("person_map", "echoPersonMap", () -> {
+            Map<String, Person> m = new HashMap<>();
+            m.put("ada", ObjectValues.ada());
+            m.put("nobody", null);
+            return m;
+        });
+        add("persons_by_name", "echoPersonsByName", () -> {
+            Map<String, List<Person>> m = new HashMap<>();
+            m.put("two", list(new Person("Ada", 1), new Person("Bob", 2)));
+            return m;
+        });
+        add("declared_hash_map", "echoHashMap", () -> numbered(new HashMap<>()));
+        add("declared_linked_hash_map", "echoLinkedHashMap", () -> numbered(new LinkedHashMap<>()));
+        add("declared_tree_map", "echoTreeMap", () -> numbered(new TreeMap<>()));
+        add("declared_concurrent_map", "echoConcurrentMap", () -> numbered(new ConcurrentHashMap<>()));
+    }
+
+    /** `List.of` and its kin, where the platform has them (since Java 9). */
+    private static void ofFactories() {
+        if (System.getProperty("java.specification.version").startsWith("1.")) return;
+        add("list_of_one", "echoList", () -> of(List.class, Object.class, "of one"));
+        add("list_of_three", "echoList", () -> of(List.class, Object[].class, new Object[] {"of", "three", "here"}));
+        add("set_of_one", "echoSet", () -> of(Set.class, Object.class, "of one"));
+        add("map_of_none", "echoPersonMap", () -> of(Map.class, null, null));
+        add("map_of_two", "echoMap", () -> mapOf("x", 1, "y", 2));
+    }
+
+    private static Object of(Class<?> type, Class<?> parameter, Object argument) {
+        try {
+            return parameter == null ? type.getMethod("of").invoke(null) : type.getMethod("of", parameter).invoke(null, argument);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static Object mapOf(Object k, Object v, Object l, Object w) {
+        try {
+            return Map.class.getMethod("of", Object.class, Object.class, Object.class, Object.class).invoke(null, k, v, l, w);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    static Map<Object, Object> map(Object key, Object value) {
+        Map<Object, Object> m = new HashMap<>();
+        m.put(key, value);
+        return m;
+    }
+
+    private static <M extends Map<String, Integer>> M numbered(M m) {
+        m.put("one", 1);
+        m.put("two", 2);
+        return m;
+    }
+}

@@ -1,0 +1,90 @@
+package com.acme.dubbo;
+
+import com.acme.peer.Case;
+import com.acme.zoo.Person;
+import com.acme.zoo.Zoo;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.dubbo.config.ReferenceConfig;
+import org.apache.dubbo.rpc.service.EchoService;
+import org.apache.dubbo.rpc.service.GenericException;
+import org.apache.dubbo.rpc.service.GenericService;
+
+/** Calls without the interface: `$invoke` in two modes, and `$echo`. */
+final class GenericCases {
+    private static final String PERSON = Person.class.getName();
+
+    private final Consumer consumer;
+    private final List<Case> cases = new ArrayList<>();
+
+    GenericCases(Consumer consumer) { this.consumer = consumer; }
+
+    List<Case> all() {
+        EchoService echo = (EchoService) consumer.zoo();
+        cases.add(Case.returns("echo_service", "ping", () -> echo.$echo("ping")));
+        cases.add(Case.returns("echo_service_null", null, () -> echo.$echo(null)));
+        mode("generic_true", service("true"));
+        mode("generic_raw", service("raw.return"));
+        return cases;
+    }
+
+    private GenericService service(String mode) {
+        ReferenceConfig<GenericService> reference = consumer.reference(GenericService.class);
+        reference.setInterface(Zoo.class.getName());
+        reference.setGeneric(mode);
+        return reference.get();
+    }
+
+    private void mode(String prefix, GenericService service) {
+        boolean raw = prefix.equals("generic_raw");
+        cases.add(one(prefix + "_string", "x", service, "echoString", "java.lang.String", "x"));
+        cases.add(one(prefix + "_string_null", null, service, "echoString", "java.lang.String", null));
+        cases.add(one(prefix + "_int", 7, service, "echoInt", "int", 7));
+        cases.add(one(prefix + "_long", 1L << 40, service, "echoLong", "long", 1L << 40));
+        cases.add(one(prefix + "_boolean", true, service, "echoBoolean", "boolean", true));
+        cases.add(one(prefix + "_enum", raw ? com.acme.zoo.Color.RED : "RED", service, "echoColor", "com.acme.zoo.Color", "RED"));
+        cases.add(one(prefix + "_overload_int", "int 1", service, "over", "int", 1));
+        cases.add(one(prefix + "_overload_string", "String s", service, "over", "java.lang.String", "s"));
+        cases.add(call(prefix + "_overload_two", "String,int s1", service, "over", new String[] {"java.lang.String", "int"}, "s", 1));
+        cases.add(call(prefix + "_no_arguments", "none", service, "noArguments", new String[0]));
+        Person bob = new Person("Bob", 2);
+        cases.add(call(prefix + "_pojo", raw ? bob : fields("Bob", 2), service, "echoPerson", new String[] {PERSON}, given("Bob", 2)));
+        cases.add(call(prefix + "_pojo_list", raw ? Arrays.asList(bob, new Person("Eve", 3)) : Arrays.asList(fields("Bob", 2), fields("Eve", 3)), service, "echoPersonList",
+            new String[] {"java.util.List"}, Arrays.asList(given("Bob", 2), given("Eve", 3))));
+        cases.add(Case.fails(prefix + "_fails", "GenericException naming com.acme.zoo.AcmeException and its message",
+            t -> t instanceof GenericException && "com.acme.zoo.AcmeException".equals(((GenericException) t).getExceptionClass()) && "out of \u8d27 stock".equals(((GenericException) t).getExceptionMessage()),
+            () -> service.$invoke("fail", new String[] {"java.lang.String"}, new Object[] {"checked"})));
+        cases.add(Case.fails(prefix + "_unknown_method", "a RpcException or GenericException with a text", t -> consumer.isFrameworkError(t) || t instanceof GenericException && t.getMessage() != null,
+            () -> service.$invoke("addedLater", new String[] {"java.lang.String"}, new Object[] {"x"})));
+    }
+
+    private static Case one(String name, Object expected, GenericService service, String method, String type, Object argument) {
+        return call(name, expected, service, method, new String[] {type}, argument);
+    }
+
+    private static Case call(String name, Object expected, GenericService service, String method, String[] types, Object... arguments) {
+        return Case.returns(name, expected, () -> service.$invoke(method, types, arguments));
+    }
+
+    /** A person as a user of the generic interface writes it. */
+    private static Map<String, Object> given(String name, int age) {
+        Map<String, Object> person = new LinkedHashMap<>();
+        person.put("class", PERSON);
+        person.put("name", name);
+        person.put("age", age);
+        return person;
+    }
+
+    /** A person as it is answered: with its class and its unset fields, whatever the map's class. */
+    private static Map<String, Object> fields(String name, int age) {
+        Map<String, Object> person = new HashMap<>(given(name, age));
+        person.put("balance", 0L);
+        for (String unset : new String[] {"score", "born", "color", "home", "past", "tags"}) person.put(unset, null);
+        return person;
+    }
+
+}
