@@ -1,0 +1,156 @@
+//! The characters of strings: counted in UTF-16 units, encoded unit by unit.
+use rialto_values::{Text, ValueError, text};
+
+use crate::cursor::Cursor;
+
+/// A string that was read: a slice of the stream, or joined from its chunks.
+#[derive(Clone, Debug)]
+pub enum Chars<'a> {
+    /// One chunk, where it lies.
+    Borrowed(Text<'a>),
+    /// CESU-8 of several chunks (or of one with four-byte characters), and its UTF-16 units.
+    Joined(Vec<u8>, u32),
+}
+
+impl Chars<'_> {
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> Text<'_> {
+        match self {
+            Chars::Borrowed(text) => *text,
+            Chars::Joined(bytes, units) => Text::from_checked(bytes, *units),
+        }
+    }
+
+    /// Whether this is exactly that ASCII string.
+    #[must_use]
+    pub fn is(&self, ascii: &str) -> bool {
+        self.text().bytes() == ascii.as_bytes()
+    }
+}
+
+/// So many units from the cursor.
+pub(crate) struct Run<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// Some characters are of four bytes: not CESU-8.
+    pub(crate) four: bool,
+}
+
+impl<'a> Cursor<'a> {
+    /// Takes `units` UTF-16 units, checking every one.
+    #[inline]
+    pub(crate) fn run(&mut self, units: u32) -> Result<Run<'a>, ValueError> {
+        let units = units as usize;
+        if let Some(bytes) = self.rest().get(..units)
+            && bytes.is_ascii()
+        {
+            self.seek(self.at() + units);
+            return Ok(Run { bytes, four: false });
+        }
+        self.encoded_run(units)
+    }
+
+    fn encoded_run(&mut self, units: usize) -> Result<Run<'a>, ValueError> {
+        let rest = self.rest();
+        let (mut at, mut left, mut four) = (0, units, false);
+        while left > 0 {
+            let Some(&lead) = rest.get(at) else {
+                return Err(self.cut_string(units));
+            };
+            let (len, takes) = match lead {
+                0..=0x7f => (1, 1),
+                0xc0..=0xdf => (2, 1),
+                0xe0..=0xef => (3, 1),
+                // Some writers send code points in plain UTF-8 and still count two units.
+                0xf0..=0xf4 => (4, 2),
+                _ => return Err(self.bad_utf8(at)),
+            };
+            let Some(tail) = rest.get(at + 1..at + len) else {
+                return Err(self.cut_string(units));
+            };
+            if tail.iter().any(|b| b & 0xc0 != 0x80)
+                || takes > left
+                || (len == 4 && !is_supplementary(rest, at))
+            {
+                return Err(self.bad_utf8(at));
+            }
+            four |= len == 4;
+            left -= takes;
+            at += len;
+        }
+        self.seek(self.at() + at);
+        Ok(Run {
+            bytes: &rest[..at],
+            four,
+        })
+    }
+
+    #[cold]
+    fn cut_string(&self, units: usize) -> ValueError {
+        ValueError::truncated(&format!(
+            "a Hessian string of {units} characters (from byte {})",
+            self.at()
+        ))
+    }
+
+    #[cold]
+    fn bad_utf8(&self, at: usize) -> ValueError {
+        ValueError::malformed(format!(
+            "Hessian: bad UTF-8 in a string at byte {}",
+            self.at() + at
+        ))
+    }
+}
+
+fn is_supplementary(bytes: &[u8], at: usize) -> bool {
+    bytes
+        .get(at..at + 4)
+        .is_some_and(|b| std::str::from_utf8(b).is_ok())
+}
+
+impl Run<'_> {
+    /// Appends the run as CESU-8.
+    pub(crate) fn append(&self, out: &mut Vec<u8>) {
+        if !self.four {
+            out.extend_from_slice(self.bytes);
+            return;
+        }
+        let mut rest = self.bytes;
+        while let Some(&lead) = rest.first() {
+            let len = match lead {
+                0..=0x7f => 1,
+                0x80..=0xdf => 2,
+                0xe0..=0xef => 3,
+                _ => 4,
+            };
+            let (one, tail) = rest.split_at(len.min(rest.len()));
+            match std::str::from_utf8(one) {
+                Ok(s) if len == 4 => {
+                    text::encode(s, out);
+                }
+                _ => out.extend_from_slice(one),
+            }
+            rest = tail;
+        }
+    }
+}
+
+/// The first so many units of CESU-8 text, one less if a surrogate pair would be split: bytes, units.
+pub(crate) fn split_at_units(bytes: &[u8], units: u32) -> (usize, u32) {
+    if bytes[..(units as usize).min(bytes.len())].is_ascii() {
+        return ((units as usize).min(bytes.len()), units);
+    }
+    let (mut at, mut last) = (0, (0, 0u16));
+    for _ in 0..units {
+        let Some((unit, len)) = text::unit_at(&bytes[at..]) else {
+            break;
+        };
+        last = (len, unit);
+        at += len;
+    }
+    if (0xd800..0xdc00).contains(&last.1) {
+        (at - last.0, units - 1)
+    } else {
+        (at, units)
+    }
+}

@@ -1,0 +1,262 @@
+//! Values of one stream, as neutral tokens.
+mod special;
+
+use rialto_values::{Sink, Text, Token, ValueError};
+
+use crate::Reader;
+use crate::lead::Lead;
+use crate::names::{self, Form};
+use crate::reader::{Left, Mark, scalars::Piece};
+
+/// Copies values of one source stream into one stream of tokens.
+///
+/// It remembers which containers it has emitted under which number, across values: a reference to one of them
+/// stays a reference. A reference to a container outside of what was copied (an argument that points at the
+/// request's properties) is copied in full where it occurs, once. So no container is emitted twice, and
+/// shared values cannot multiply.
+///
+/// Keep one and [`Copier::clear`] it between streams: its memory stays.
+#[derive(Debug, Default)]
+pub struct Copier {
+    /// For each container of the source: its number in the token stream, or [`UNSEEN`].
+    numbers: Vec<u32>,
+    next: u32,
+    tokens: u32,
+    open: Vec<Open>,
+}
+
+const UNSEEN: u32 = u32::MAX;
+
+/// A container being copied.
+#[derive(Clone, Copy, Debug)]
+enum Open {
+    /// Ends with a token.
+    Container(Left),
+    /// The target of a reference: afterwards the reader goes back behind the reference.
+    Detour(Mark),
+}
+
+impl Copier {
+    /// Forgets the stream: the next value starts a new one, on both sides.
+    pub fn clear(&mut self) {
+        self.numbers.clear();
+        self.next = 0;
+        self.tokens = 0;
+    }
+
+    /// The number that the next container will get in the token stream.
+    #[must_use]
+    pub fn next_number(&self) -> u32 {
+        self.next
+    }
+
+    /// Says that the caller has emitted so many containers of its own into the same token stream.
+    pub fn skip_numbers(&mut self, containers: u32) {
+        self.next += containers;
+    }
+
+    /// Emits the next value of the reader.
+    ///
+    /// # Errors
+    /// If the value is not well-formed, passes a bound, or the sink refuses it. Reader and sink are then
+    /// somewhere inside the value.
+    pub fn copy<S: Sink + ?Sized>(
+        &mut self,
+        reader: &mut Reader<'_, '_>,
+        sink: &mut S,
+    ) -> Result<(), ValueError> {
+        self.open.clear();
+        self.value(reader, sink)?;
+        while let Some(top) = self.open.last_mut() {
+            let more = match top {
+                Open::Container(left) => left.step(reader)?,
+                Open::Detour(_) => false,
+            };
+            if more {
+                self.value(reader, sink)?;
+                continue;
+            }
+            match self.open.pop() {
+                Some(Open::Detour(back)) => reader.seek(back),
+                _ => self.emit(reader, sink, Token::End)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Emits a scalar, or the begin token of a container.
+    fn value<S: Sink + ?Sized>(
+        &mut self,
+        reader: &mut Reader<'_, '_>,
+        sink: &mut S,
+    ) -> Result<(), ValueError> {
+        let (at, lead) = reader.lead_at()?;
+        match lead {
+            Lead::Null => self.emit(reader, sink, Token::Null),
+            Lead::Bool(value) => self.emit(reader, sink, Token::Bool(value)),
+            Lead::Int(value) => self.emit(reader, sink, Token::Int(value)),
+            Lead::Long(value) => self.emit(reader, sink, Token::Long(value)),
+            Lead::Double(value) => self.emit(reader, sink, Token::Double(value)),
+            Lead::Date(value) => self.emit(reader, sink, Token::Date(value)),
+            Lead::Text { units, last } => {
+                self.count(reader)?;
+                match reader.text(units, last)? {
+                    Piece::Whole(text) => sink.token(Token::Text(text)),
+                    Piece::Joined(units) => {
+                        sink.token(Token::Text(Text::from_checked(&reader.tables.joined, units)))
+                    }
+                }
+            }
+            Lead::Binary { len, last } => {
+                self.count(reader)?;
+                match reader.binary(len, last)? {
+                    Piece::Whole(bytes) => sink.token(Token::Binary(bytes)),
+                    Piece::Joined(_) => sink.token(Token::Binary(&reader.tables.joined)),
+                }
+            }
+            Lead::List(form) => {
+                let list = reader.list(at, form)?;
+                if self.seen(reader, sink, list.left)? {
+                    return Ok(());
+                }
+                self.enter(reader, list.left)?;
+                let class = reader.list_class(&list)?.filter(|name| !name.is_empty());
+                sink.token(Token::List {
+                    class: class.as_deref(),
+                    len: list.len,
+                })
+            }
+            Lead::Map { typed } => {
+                let (_, name) = reader.map(at, typed)?;
+                let left = Left::Pairs { inside: false };
+                if self.seen(reader, sink, left)? {
+                    return Ok(());
+                }
+                self.enter(reader, left)?;
+                let class = name
+                    .map(|index| reader.type_name(index))
+                    .transpose()?
+                    .filter(|name| !name.is_empty());
+                let class = class.map(names::to_neutral_type);
+                sink.token(Token::Map {
+                    class: class.as_deref(),
+                })
+            }
+            Lead::Object(class) => self.object(reader, sink, at, class),
+            Lead::Ref(index) => self.reference(reader, sink, index),
+            Lead::Remote => Err(ValueError::unsupported(
+                "a Hessian remote reference has no form elsewhere",
+            )),
+            Lead::End | Lead::Definition => {
+                Err(reader.cursor.malformed("an end mark where a value should be"))
+            }
+        }
+    }
+
+    fn object<S: Sink + ?Sized>(
+        &mut self,
+        reader: &mut Reader<'_, '_>,
+        sink: &mut S,
+        at: usize,
+        class: i32,
+    ) -> Result<(), ValueError> {
+        let (_, class) = reader.object(at, class)?;
+        let left = Left::Exactly(reader.tables.classes[class as usize].values);
+        if self.seen(reader, sink, left)? {
+            return Ok(());
+        }
+        let form = reader.tables.known(class, reader.stream, reader.library)?.form;
+        if form != Form::Plain {
+            return self.special(reader, sink, form, class);
+        }
+        self.enter(reader, left)?;
+        let known = reader.tables.known(class, reader.stream, reader.library)?;
+        sink.token(Token::Object(&known.class))
+    }
+
+    /// A reference: to what was emitted, or a detour to what was not.
+    fn reference<S: Sink + ?Sized>(
+        &mut self,
+        reader: &mut Reader<'_, '_>,
+        sink: &mut S,
+        index: i32,
+    ) -> Result<(), ValueError> {
+        let index = reader.earlier(index)?;
+        match self.numbers.get(index as usize) {
+            Some(&number) if number != UNSEEN => self.emit(reader, sink, Token::Ref(number)),
+            _ => {
+                if self.open.len() >= reader.limits.depth as usize {
+                    return Err(reader.too_deep());
+                }
+                self.open.push(Open::Detour(reader.mark()));
+                let target = reader.container(index)?;
+                reader.seek(target);
+                self.value(reader, sink)
+            }
+        }
+    }
+
+    /// Whether the container just numbered was emitted before (a detour passed it, or passes it now): then
+    /// it becomes a reference and its content is stepped over.
+    fn seen<S: Sink + ?Sized>(
+        &mut self,
+        reader: &mut Reader<'_, '_>,
+        sink: &mut S,
+        left: Left,
+    ) -> Result<bool, ValueError> {
+        match self.numbers.get(reader.next.value as usize - 1) {
+            Some(&number) if number != UNSEEN => {
+                self.emit(reader, sink, Token::Ref(number))?;
+                reader.skip_rest(left)?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Opens the container that the reader numbered last.
+    #[inline]
+    fn enter(&mut self, reader: &Reader<'_, '_>, left: Left) -> Result<(), ValueError> {
+        self.count(reader)?;
+        if self.open.len() >= reader.limits.depth as usize {
+            return Err(reader.too_deep());
+        }
+        self.assign(reader);
+        self.open.push(Open::Container(left));
+        Ok(())
+    }
+
+    /// Gives the container that the reader numbered last the next number of the token stream.
+    #[inline]
+    fn assign(&mut self, reader: &Reader<'_, '_>) {
+        let index = reader.next.value as usize - 1;
+        if self.numbers.len() <= index {
+            self.numbers.resize(index + 1, UNSEEN);
+        }
+        self.numbers[index] = self.next;
+        self.next += 1;
+    }
+
+    #[inline]
+    fn emit<S: Sink + ?Sized>(
+        &mut self,
+        reader: &Reader<'_, '_>,
+        sink: &mut S,
+        token: Token<'_>,
+    ) -> Result<(), ValueError> {
+        self.count(reader)?;
+        sink.token(token)
+    }
+
+    #[inline]
+    fn count(&mut self, reader: &Reader<'_, '_>) -> Result<(), ValueError> {
+        self.tokens += 1;
+        if self.tokens > reader.limits.tokens {
+            return Err(ValueError::too_large(format!(
+                "a Hessian stream of more than {} tokens",
+                reader.limits.tokens
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! A position in a byte slice; every read is checked.
+use rialto_values::ValueError;
+
+/// Reads forward; errors name the offset.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        // Table entries hold offsets as u32; frames are far smaller than that.
+        let end = bytes.len().min(u32::MAX as usize);
+        Cursor {
+            bytes: &bytes[..end],
+            at: 0,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(crate) fn seek(&mut self, at: usize) {
+        debug_assert!(at <= self.bytes.len());
+        self.at = at.min(self.bytes.len());
+    }
+
+    #[inline]
+    pub(crate) fn remaining(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+
+    #[inline]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.at..]
+    }
+
+    /// Bytes read before, by offset.
+    pub(crate) fn slice(&self, from: usize, to: usize) -> &'a [u8] {
+        &self.bytes[from..to]
+    }
+
+    #[inline]
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    #[inline]
+    pub(crate) fn u8(&mut self) -> Result<u8, ValueError> {
+        let byte = *self.bytes.get(self.at).ok_or_else(|| self.ended())?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    #[inline]
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], ValueError> {
+        let array = *self.rest().first_chunk::<N>().ok_or_else(|| self.ended())?;
+        self.at += N;
+        Ok(array)
+    }
+
+    #[inline]
+    pub(crate) fn u16(&mut self) -> Result<u16, ValueError> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    #[inline]
+    pub(crate) fn i32(&mut self) -> Result<i32, ValueError> {
+        self.array().map(i32::from_be_bytes)
+    }
+
+    #[inline]
+    pub(crate) fn i64(&mut self) -> Result<i64, ValueError> {
+        self.array().map(i64::from_be_bytes)
+    }
+
+    #[inline]
+    pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], ValueError> {
+        let bytes = self.rest().get(..len).ok_or_else(|| self.ended())?;
+        self.at += len;
+        Ok(bytes)
+    }
+
+    #[cold]
+    pub(crate) fn ended(&self) -> ValueError {
+        ValueError::truncated(&format!(
+            "a Hessian value (at byte {} of {})",
+            self.at,
+            self.bytes.len()
+        ))
+    }
+
+    #[cold]
+    pub(crate) fn malformed(&self, what: impl std::fmt::Display) -> ValueError {
+        ValueError::malformed(format!("Hessian: {what} (before byte {})", self.at))
+    }
+}

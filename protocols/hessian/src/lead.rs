@@ -1,0 +1,220 @@
+//! The first byte of a value, in both grammars (wire sections 3.1, 3.2).
+use rialto_values::ValueError;
+
+use crate::Dialect;
+use crate::cursor::Cursor;
+
+/// A value's first byte, decoded together with the operands of fixed width that follow it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Lead {
+    Null,
+    Bool(bool),
+    Int(i32),
+    Long(i64),
+    Double(f64),
+    /// Milliseconds.
+    Date(i64),
+    /// A chunk of so many UTF-16 units; more chunks follow unless it is the last.
+    Text {
+        units: u32,
+        last: bool,
+    },
+    /// A chunk of so many bytes.
+    Binary {
+        len: u32,
+        last: bool,
+    },
+    List(ListForm),
+    /// A map whose type stands in front, or may (draft).
+    Map {
+        typed: bool,
+    },
+    /// A class definition; the value follows it.
+    Definition,
+    /// An instance of the class of that index.
+    Object(i32),
+    Ref(i32),
+    /// The end mark of the innermost open container.
+    End,
+    /// The draft's remote reference: a type and a URL.
+    Remote,
+}
+
+/// How a list says its type and length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ListForm {
+    /// Length in the lead byte.
+    Short { typed: bool, len: u32 },
+    /// The length is an int behind the type.
+    Fixed { typed: bool },
+    /// Up to an end mark.
+    Variable { typed: bool },
+    /// Draft `V`: optional type, optional length, up to an end mark.
+    Draft,
+    /// Draft `v`: type index, int length, no end mark.
+    DraftRepeat,
+}
+
+impl Cursor<'_> {
+    /// Reads a lead.
+    #[inline]
+    pub(crate) fn lead(&mut self, dialect: Dialect) -> Result<Lead, ValueError> {
+        let byte = self.u8()?;
+        Ok(match byte {
+            0x00..=0x1f => Lead::Text {
+                units: u32::from(byte),
+                last: true,
+            },
+            0x20..=0x2f => Lead::Binary {
+                len: u32::from(byte - 0x20),
+                last: true,
+            },
+            0x38..=0x3f => Lead::Long(((i64::from(byte) - 0x3c) << 16) + i64::from(self.u16()?)),
+            b'D' => Lead::Double(f64::from_be_bytes(self.array()?)),
+            b'F' => Lead::Bool(false),
+            b'I' => Lead::Int(self.i32()?),
+            b'L' => Lead::Long(self.i64()?),
+            b'N' => Lead::Null,
+            b'T' => Lead::Bool(true),
+            0x80..=0xbf => Lead::Int(i32::from(byte) - 0x90),
+            0xc0..=0xcf => Lead::Int(((i32::from(byte) - 0xc8) << 8) + i32::from(self.u8()?)),
+            0xd0..=0xd7 => Lead::Int(((i32::from(byte) - 0xd4) << 16) + i32::from(self.u16()?)),
+            0xd8..=0xef => Lead::Long(i64::from(byte) - 0xe0),
+            0xf0..=0xff => Lead::Long(((i64::from(byte) - 0xf8) << 8) + i64::from(self.u8()?)),
+            _ => {
+                return if dialect == Dialect::Final {
+                    self.final_lead(byte)
+                } else {
+                    self.draft_lead(byte)
+                };
+            }
+        })
+    }
+
+    fn final_lead(&mut self, byte: u8) -> Result<Lead, ValueError> {
+        Ok(match byte {
+            0x30..=0x33 => Lead::Text {
+                units: u32::from(byte - 0x30) << 8 | u32::from(self.u8()?),
+                last: true,
+            },
+            0x34..=0x37 => Lead::Binary {
+                len: u32::from(byte - 0x34) << 8 | u32::from(self.u8()?),
+                last: true,
+            },
+            b'A' => Lead::Binary {
+                len: u32::from(self.u16()?),
+                last: false,
+            },
+            b'B' => Lead::Binary {
+                len: u32::from(self.u16()?),
+                last: true,
+            },
+            b'C' => Lead::Definition,
+            b'H' => Lead::Map { typed: false },
+            b'J' => Lead::Date(self.i64()?),
+            b'K' => Lead::Date(i64::from(self.i32()?) * 60_000),
+            b'M' => Lead::Map { typed: true },
+            b'O' => Lead::Object(self.int(Dialect::Final)?),
+            b'Q' => Lead::Ref(self.int(Dialect::Final)?),
+            b'R' => Lead::Text {
+                units: u32::from(self.u16()?),
+                last: false,
+            },
+            b'S' => Lead::Text {
+                units: u32::from(self.u16()?),
+                last: true,
+            },
+            b'U' => Lead::List(ListForm::Variable { typed: true }),
+            b'V' => Lead::List(ListForm::Fixed { typed: true }),
+            b'W' => Lead::List(ListForm::Variable { typed: false }),
+            b'X' => Lead::List(ListForm::Fixed { typed: false }),
+            b'Y' => Lead::Long(i64::from(self.i32()?)),
+            b'Z' => Lead::End,
+            0x5b => Lead::Double(0.0),
+            0x5c => Lead::Double(1.0),
+            0x5d => Lead::Double(f64::from(self.u8()? as i8)),
+            0x5e => Lead::Double(f64::from(self.u16()? as i16)),
+            0x5f => Lead::Double(0.001 * f64::from(self.i32()?)),
+            0x60..=0x6f => Lead::Object(i32::from(byte - 0x60)),
+            0x70..=0x77 => Lead::List(ListForm::Short {
+                typed: true,
+                len: u32::from(byte - 0x70),
+            }),
+            0x78..=0x7f => Lead::List(ListForm::Short {
+                typed: false,
+                len: u32::from(byte - 0x78),
+            }),
+            _ => {
+                return Err(self.malformed(format_args!("0x{byte:02x} starts no value in the final grammar")));
+            }
+        })
+    }
+
+    fn draft_lead(&mut self, byte: u8) -> Result<Lead, ValueError> {
+        Ok(match byte {
+            b'B' => Lead::Binary {
+                len: u32::from(self.u16()?),
+                last: true,
+            },
+            b'b' => Lead::Binary {
+                len: u32::from(self.u16()?),
+                last: false,
+            },
+            0x4a => Lead::Ref(i32::from(self.u8()?)),
+            0x4b => Lead::Ref(i32::from(self.u16()?)),
+            b'M' => Lead::Map { typed: false },
+            b'O' => Lead::Definition,
+            b'R' => Lead::Ref(self.i32()?),
+            b'S' | b'X' => Lead::Text {
+                units: u32::from(self.u16()?),
+                last: true,
+            },
+            b's' | b'x' => Lead::Text {
+                units: u32::from(self.u16()?),
+                last: false,
+            },
+            b'V' => Lead::List(ListForm::Draft),
+            b'd' => Lead::Date(self.i64()?),
+            0x67 => Lead::Double(0.0),
+            0x68 => Lead::Double(1.0),
+            0x69 => Lead::Double(f64::from(self.u8()? as i8)),
+            0x6a => Lead::Double(f64::from(self.u16()? as i16)),
+            0x6b => Lead::Double(f64::from(f32::from_be_bytes(self.array()?))),
+            b'o' => Lead::Object(self.int(Dialect::Draft)?),
+            b'r' => Lead::Remote,
+            b'v' => Lead::List(ListForm::DraftRepeat),
+            0x77 => Lead::Long(i64::from(self.i32()?)),
+            b'z' => Lead::End,
+            _ => {
+                return Err(self.malformed(format_args!("0x{byte:02x} starts no value in the draft grammar")));
+            }
+        })
+    }
+
+    /// An int in any of its encodings: a length, count or index.
+    pub(crate) fn int(&mut self, dialect: Dialect) -> Result<i32, ValueError> {
+        // Only the int leads, so that a malformed index cannot start another value.
+        match self.peek() {
+            Some(b'I' | 0x80..=0xd7) => match self.lead(dialect)? {
+                Lead::Int(value) => Ok(value),
+                _ => Err(self.malformed("an int was expected")),
+            },
+            Some(byte) => Err(self.malformed(format_args!("an int was expected, found 0x{byte:02x}"))),
+            None => Err(self.ended()),
+        }
+    }
+
+    /// An int that counts things of at least one byte each, so more of them than bytes are a lie.
+    pub(crate) fn count(&mut self, dialect: Dialect) -> Result<u32, ValueError> {
+        let count = self.int(dialect)?;
+        match u32::try_from(count) {
+            Ok(count) if count as usize <= self.remaining() => Ok(count),
+            Ok(_) => Err(ValueError::truncated(&format!(
+                "a Hessian container: {count} elements in {} bytes (at byte {})",
+                self.remaining(),
+                self.at()
+            ))),
+            Err(_) => Err(self.malformed(format_args!("the count {count} is negative"))),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Pulls values off one stream.
+//!
+//! The tables of a stream are append-only and filled as the reader goes; a [`Mark`] says how much of them was
+//! known at a position, so a reader can go back to one, or into a value that a reference names, at any time.
+mod containers;
+mod definition;
+pub(crate) mod scalars;
+mod skip;
+
+use rialto_values::{Limits, ValueError};
+
+use crate::cursor::Cursor;
+use crate::lead::Lead;
+use crate::{Dialect, Library, ReadTables};
+pub(crate) use containers::Left;
+pub use containers::List;
+
+/// Reads one stream: the body of a Dubbo2 message, the content of a Bolt message, one argument of a Triple
+/// message.
+pub struct Reader<'a, 't> {
+    pub(crate) cursor: Cursor<'a>,
+    pub(crate) stream: &'a [u8],
+    pub(crate) library: Library,
+    pub(crate) dialect: Dialect,
+    pub(crate) limits: Limits,
+    /// Indexes of the next container, definition and type name.
+    pub(crate) next: Next,
+    pub(crate) tables: &'t mut ReadTables,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Next {
+    pub(crate) value: u32,
+    pub(crate) class: u32,
+    pub(crate) name: u32,
+}
+
+/// A position in a stream, in front of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    at: u32,
+    next: Next,
+}
+
+/// What the next value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named after the values")]
+pub enum Kind {
+    Null,
+    Bool,
+    Int,
+    Long,
+    Double,
+    Date,
+    Text,
+    Binary,
+    List,
+    Map,
+    Object,
+    Ref,
+    /// The end mark of a container read by hand.
+    End,
+    /// The draft's remote reference.
+    Remote,
+}
+
+impl<'a, 't> Reader<'a, 't> {
+    /// A reader at the start of a stream written by `library`. The tables are emptied first.
+    #[must_use]
+    pub fn new(stream: &'a [u8], library: Library, tables: &'t mut ReadTables) -> Self {
+        tables.clear();
+        Reader {
+            cursor: Cursor::new(stream),
+            stream,
+            library,
+            dialect: library.dialect(),
+            limits: Limits::default(),
+            next: Next::default(),
+            tables,
+        }
+    }
+
+    /// The same reader under other bounds.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Whether all bytes are read.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        self.cursor.remaining() == 0
+    }
+
+    /// How many bytes are read.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.cursor.at()
+    }
+
+    /// The library whose values these are.
+    #[must_use]
+    pub fn library(&self) -> Library {
+        self.library
+    }
+
+    /// This position, to come back to with [`Reader::seek`].
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark {
+            at: self.cursor.at() as u32,
+            next: self.next,
+        }
+    }
+
+    /// Goes to a position that this reader was at before.
+    pub fn seek(&mut self, mark: Mark) {
+        self.cursor.seek(mark.at as usize);
+        self.next = mark.next;
+    }
+
+    /// Where the container of that index stands, to [seek](Reader::seek) the target of a reference.
+    ///
+    /// # Errors
+    /// `Malformed` if no container before this position has that index.
+    pub fn container(&self, index: u32) -> Result<Mark, ValueError> {
+        match self
+            .tables
+            .values
+            .get(index as usize)
+            .filter(|_| index < self.next.value)
+        {
+            Some(entry) => Ok(Mark {
+                at: entry.at,
+                next: Next {
+                    value: index,
+                    class: entry.classes,
+                    name: entry.types,
+                },
+            }),
+            None => Err(self
+                .cursor
+                .malformed(format_args!("reference {index} names no earlier container"))),
+        }
+    }
+
+    /// The kind of the next value. Class definitions in front of it are taken in.
+    ///
+    /// # Errors
+    /// If there is no well-formed start of a value.
+    pub fn kind(&mut self) -> Result<Kind, ValueError> {
+        let (at, lead) = self.lead_at()?;
+        self.cursor.seek(at);
+        Ok(match lead {
+            Lead::Null => Kind::Null,
+            Lead::Bool(_) => Kind::Bool,
+            Lead::Int(_) => Kind::Int,
+            Lead::Long(_) => Kind::Long,
+            Lead::Double(_) => Kind::Double,
+            Lead::Date(_) => Kind::Date,
+            Lead::Text { .. } => Kind::Text,
+            Lead::Binary { .. } => Kind::Binary,
+            Lead::List(_) => Kind::List,
+            Lead::Map { .. } => Kind::Map,
+            Lead::Object(_) | Lead::Definition => Kind::Object,
+            Lead::Ref(_) => Kind::Ref,
+            Lead::End => Kind::End,
+            Lead::Remote => Kind::Remote,
+        })
+    }
+
+    /// The lead of the next value and where it stands. Definitions in front of it are taken in.
+    #[inline]
+    pub(crate) fn lead_at(&mut self) -> Result<(usize, Lead), ValueError> {
+        loop {
+            let at = self.cursor.at();
+            match self.cursor.lead(self.dialect)? {
+                Lead::Definition => self.definition()?,
+                lead => return Ok((at, lead)),
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn lead(&mut self) -> Result<Lead, ValueError> {
+        self.lead_at().map(|(_, lead)| lead)
+    }
+
+    /// Gives the container that starts at `at` its index.
+    #[inline]
+    pub(crate) fn number(&mut self, at: usize) -> Result<u32, ValueError> {
+        let index = self.next.value;
+        if index as usize == self.tables.values.len() {
+            if index >= self.limits.table {
+                return Err(ValueError::too_large(format!(
+                    "more than {index} containers in one Hessian stream"
+                )));
+            }
+            self.tables.values.push(crate::tables::ValueEntry {
+                at: at as u32,
+                classes: self.next.class,
+                types: self.next.name,
+            });
+        }
+        self.next.value += 1;
+        Ok(index)
+    }
+}

@@ -1,0 +1,120 @@
+//! Stepping over values without building or copying anything, keeping the tables (wire section 3.5).
+use rialto_values::ValueError;
+
+use super::{Left, Reader};
+use crate::lead::Lead;
+
+impl Reader<'_, '_> {
+    /// Steps over the next value.
+    ///
+    /// # Errors
+    /// Whatever a reader of the value would run into.
+    pub fn skip_value(&mut self) -> Result<(), ValueError> {
+        self.skip_rest(Left::Exactly(1))
+    }
+
+    /// Steps over what is left of an open container.
+    pub(crate) fn skip_rest(&mut self, left: Left) -> Result<(), ValueError> {
+        let mut open = std::mem::take(&mut self.tables.open);
+        open.clear();
+        let done = self.skip_all(left, &mut open);
+        self.tables.open = open;
+        done
+    }
+
+    fn skip_all(&mut self, left: Left, open: &mut Vec<Left>) -> Result<(), ValueError> {
+        let mut top = left;
+        loop {
+            if !top.step(self)? {
+                match open.pop() {
+                    Some(outer) => top = outer,
+                    None => return Ok(()),
+                }
+                continue;
+            }
+            if let Some(inner) = self.skip_lead()? {
+                if open.len() >= self.limits.depth as usize {
+                    return Err(self.too_deep());
+                }
+                open.push(std::mem::replace(&mut top, inner));
+            }
+        }
+    }
+
+    /// Steps over a scalar, or into a container.
+    #[inline]
+    fn skip_lead(&mut self) -> Result<Option<Left>, ValueError> {
+        let (at, lead) = self.lead_at()?;
+        match lead {
+            Lead::Null | Lead::Bool(_) | Lead::Int(_) | Lead::Long(_) | Lead::Double(_) | Lead::Date(_) => {}
+            Lead::Text { units, last } => self.skip_text(units, last)?,
+            Lead::Binary { len, last } => self.skip_binary(len, last)?,
+            Lead::List(form) => return Ok(Some(self.list(at, form)?.left)),
+            Lead::Map { typed } => {
+                self.map(at, typed)?;
+                return Ok(Some(Left::Pairs { inside: false }));
+            }
+            Lead::Object(class) => {
+                let (_, class) = self.object(at, class)?;
+                return Ok(Some(Left::Exactly(self.tables.classes[class as usize].values)));
+            }
+            Lead::Ref(index) => {
+                self.earlier(index)?;
+            }
+            Lead::Remote => self.skip_remote()?,
+            Lead::End | Lead::Definition => {
+                return Err(self.cursor.malformed("an end mark where a value should be"));
+            }
+        }
+        Ok(None)
+    }
+
+    #[inline]
+    fn skip_text(&mut self, mut units: u32, mut last: bool) -> Result<(), ValueError> {
+        loop {
+            self.cursor.run(units)?;
+            if last {
+                return Ok(());
+            }
+            (units, last) = self.text_chunk()?;
+        }
+    }
+
+    fn skip_binary(&mut self, mut len: u32, mut last: bool) -> Result<(), ValueError> {
+        loop {
+            self.cursor.take(len as usize)?;
+            if last {
+                return Ok(());
+            }
+            (len, last) = self.binary_chunk()?;
+        }
+    }
+
+    fn skip_remote(&mut self) -> Result<(), ValueError> {
+        self.draft_type()?;
+        match self.cursor.lead(self.dialect)? {
+            Lead::Text { units, last } => self.skip_text(units, last),
+            other => Err(self.unexpected("the URL of a remote reference", other)),
+        }
+    }
+
+    /// The index of a reference, which must name a container that began before.
+    #[inline]
+    pub(crate) fn earlier(&self, index: i32) -> Result<u32, ValueError> {
+        match u32::try_from(index) {
+            Ok(index) if index < self.next.value => Ok(index),
+            _ => Err(self
+                .cursor
+                .malformed(format_args!("reference {index} names no earlier container"))),
+        }
+    }
+
+    #[cold]
+    pub(crate) fn too_deep(&self) -> ValueError {
+        ValueError::too_large(format!(
+            "a Hessian value nests deeper than {} containers (at byte {})",
+            self.limits.depth,
+            self.cursor.at()
+        ))
+    }
+}

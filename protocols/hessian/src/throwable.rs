@@ -1,0 +1,222 @@
+//! Exceptions across worlds (wire section 7.4).
+//!
+//! What every reader of both worlds takes is an object of a class it has, with `detailMessage`, the class's own
+//! fields, and an empty stack trace. A cause is poison to some and stays behind. [`SafeThrowable`] brings
+//! copied exceptions into that form, [`read`] looks at one so that it can be replaced, [`write`] makes one.
+use rialto_values::{Class, Sink, Text, Token, ValueError, text};
+
+use crate::{Chars, Kind, Mark, Reader};
+
+/// The type of a stack trace.
+const STACK_TRACE: &str = "[java.lang.StackTraceElement";
+const MESSAGE: &str = "detailMessage";
+
+/// What can be said of an exception without building it.
+#[derive(Clone, Debug)]
+pub struct Head<'a> {
+    /// Its class, with all fields as they are in the stream.
+    pub class: Class,
+    /// `detailMessage`, if it is a string.
+    pub message: Option<Chars<'a>>,
+    /// Fields that the class has of its own: index in the class, and where the value stands.
+    pub own: Vec<(usize, Mark)>,
+}
+
+/// Whether objects of this class are exceptions: they have the fields of `java.lang.Throwable`.
+#[must_use]
+pub fn is_throwable(class: &Class) -> bool {
+    class.field(MESSAGE).is_some()
+        && ["stackTrace", "cause", "suppressedExceptions"]
+            .iter()
+            .any(|field| class.field(field).is_some())
+}
+
+/// Reads an exception's class, message and the places of its own fields, and steps over the rest. `None` if the
+/// next value is no object of an exception's shape; the reader is behind the value in either case.
+///
+/// # Errors
+/// If the value is not well-formed.
+pub fn read<'a>(reader: &mut Reader<'a, '_>) -> Result<Option<Head<'a>>, ValueError> {
+    if reader.kind()? != Kind::Object {
+        reader.skip_value()?;
+        return Ok(None);
+    }
+    let start = reader.mark();
+    let class = reader.begin_object()?;
+    if !is_throwable(&class) {
+        reader.seek(start);
+        reader.skip_value()?;
+        return Ok(None);
+    }
+    let (mut message, mut own) = (None, vec![]);
+    for (index, field) in class.fields().iter().enumerate() {
+        match &**field {
+            MESSAGE => message = reader.text_or_skip()?,
+            "stackTrace" | "cause" | "suppressedExceptions" => reader.skip_value()?,
+            _ => {
+                own.push((index, reader.mark()));
+                reader.skip_value()?;
+            }
+        }
+    }
+    Ok(Some(Head { class, message, own }))
+}
+
+/// Emits a new exception of that class: its message and an empty stack trace. It takes two container numbers.
+///
+/// # Errors
+/// The sink's.
+pub fn write<S: Sink + ?Sized>(sink: &mut S, class: &str, message: &str) -> Result<(), ValueError> {
+    let class = Class::new(class, [MESSAGE, "stackTrace"]);
+    let mut bytes = vec![];
+    let units = text::encode(message, &mut bytes);
+    sink.token(Token::Object(&class))?;
+    sink.token(Token::Text(Text::from_checked(&bytes, units)))?;
+    empty_stack_trace(sink)?;
+    sink.token(Token::End)
+}
+
+fn empty_stack_trace<S: Sink + ?Sized>(sink: &mut S) -> Result<(), ValueError> {
+    sink.token(Token::List {
+        class: Some(STACK_TRACE),
+        len: Some(0),
+    })?;
+    sink.token(Token::End)
+}
+
+/// Hands tokens on, with every exception among them made safe: causes and suppressed exceptions are left out of
+/// class and object, stack traces become empty. What was left out and is referred to later becomes null.
+#[derive(Debug)]
+pub struct SafeThrowable<'s, S: Sink + ?Sized> {
+    sink: &'s mut S,
+    /// For each container that came: its number among those handed on, or [`DROPPED`].
+    numbers: Vec<u32>,
+    next: u32,
+    open: Vec<Open>,
+    /// Containers open inside a value that is left out.
+    dropping: u32,
+}
+
+const DROPPED: u32 = u32::MAX;
+
+#[derive(Debug)]
+enum Open {
+    Plain,
+    /// An exception: its class as it came, and which field is next.
+    Throwable {
+        class: Class,
+        field: usize,
+    },
+}
+
+/// What becomes of a value.
+enum Fate {
+    Keep,
+    Drop,
+    EmptyStackTrace,
+}
+
+impl<'s, S: Sink + ?Sized> SafeThrowable<'s, S> {
+    /// A filter in front of the sink. The sink's stream must be at its start, or `numbered` be the count of
+    /// containers that it has taken.
+    #[must_use]
+    pub fn new(sink: &'s mut S, numbered: u32) -> Self {
+        SafeThrowable {
+            sink,
+            numbers: vec![],
+            next: numbered,
+            open: vec![],
+            dropping: 0,
+        }
+    }
+
+    /// How many containers the sink has taken by now.
+    #[must_use]
+    pub fn numbered(&self) -> u32 {
+        self.next
+    }
+
+    fn fate(&mut self) -> Fate {
+        let Some(Open::Throwable { class, field }) = self.open.last_mut() else {
+            return Fate::Keep;
+        };
+        *field += 1;
+        match class.fields().get(*field - 1).map(|name| &**name) {
+            Some("cause" | "suppressedExceptions") => Fate::Drop,
+            Some("stackTrace") => Fate::EmptyStackTrace,
+            _ => Fate::Keep,
+        }
+    }
+
+    fn drop_value(&mut self, token: Token<'_>) {
+        if token.opens() {
+            self.numbers.push(DROPPED);
+            self.dropping = 1;
+        }
+    }
+
+    fn keep(&mut self, token: Token<'_>) -> Result<(), ValueError> {
+        if token.opens() {
+            self.numbers.push(self.next);
+            self.next += 1;
+        }
+        match token {
+            Token::Object(class) if is_throwable(class) => {
+                let kept = class
+                    .fields()
+                    .iter()
+                    .filter(|f| !matches!(&***f, "cause" | "suppressedExceptions"));
+                self.sink
+                    .token(Token::Object(&Class::new(class.name(), kept.cloned())))?;
+                self.open.push(Open::Throwable {
+                    class: class.clone(),
+                    field: 0,
+                });
+                Ok(())
+            }
+            Token::Ref(number) => match self.numbers.get(number as usize) {
+                Some(&DROPPED) => self.sink.token(Token::Null),
+                Some(&kept) => self.sink.token(Token::Ref(kept)),
+                None => Err(ValueError::malformed(format!(
+                    "token reference {number} names nothing before it"
+                ))),
+            },
+            _ => {
+                if token.opens() {
+                    self.open.push(Open::Plain);
+                }
+                self.sink.token(token)
+            }
+        }
+    }
+}
+
+impl<S: Sink + ?Sized> Sink for SafeThrowable<'_, S> {
+    fn token(&mut self, token: Token<'_>) -> Result<(), ValueError> {
+        if self.dropping > 0 {
+            if token.opens() {
+                self.numbers.push(DROPPED);
+                self.dropping += 1;
+            } else if token == Token::End {
+                self.dropping -= 1;
+            }
+            return Ok(());
+        }
+        if token == Token::End {
+            self.open.pop();
+            return self.sink.token(token);
+        }
+        match self.fate() {
+            Fate::Keep => self.keep(token),
+            Fate::Drop => {
+                self.drop_value(token);
+                Ok(())
+            }
+            Fate::EmptyStackTrace => {
+                self.drop_value(token);
+                self.next += 1;
+                empty_stack_trace(&mut *self.sink)
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Lists, maps and objects: headers, types, definitions, ends.
+use std::borrow::Cow;
+
+use rialto_values::{Class, ValueError, text};
+
+use super::Writer;
+use super::scalars::{int, name};
+use crate::{Dialect, names};
+
+/// A container that is being written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Open {
+    kind: Kind,
+    /// Values so far.
+    pub(super) count: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    List(List),
+    Map { typed: bool },
+    Object { fields: u32 },
+}
+
+/// Where a list's header stands, to put its count right at the end.
+#[derive(Clone, Copy, Debug)]
+struct List {
+    /// What the header says.
+    len: u32,
+    head: usize,
+    /// The type: from behind the lead byte to here.
+    type_end: usize,
+    body: usize,
+    form: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Untyped,
+    Typed,
+    /// The draft's form for a type that was given before.
+    Repeat,
+}
+
+/// The type given to an untyped map of the draft whose first key would be taken for one.
+const MAP_TYPE: &str = "java.util.HashMap";
+
+impl Writer<'_> {
+    /// Begins a list of that collection class or array type. If `len` turns out wrong, or is `None`, the header
+    /// is put right when the list ends.
+    ///
+    /// # Errors
+    /// `Unsupported` for a type that the library does not know.
+    pub fn begin_list(&mut self, class: Option<&str>, len: Option<u32>) -> Result<(), ValueError> {
+        let class = self.spelled(class)?;
+        self.open();
+        let len = len.unwrap_or(0);
+        let form = match class.as_deref() {
+            None => Form::Untyped,
+            Some(class) if self.dialect == Dialect::Draft && self.tables.known_type(class).is_some() => {
+                Form::Repeat
+            }
+            Some(_) => Form::Typed,
+        };
+        let head = self.out.len();
+        self.out.push(list_lead(self.dialect, form, len));
+        if let Some(class) = class.as_deref() {
+            if form == Form::Repeat {
+                let (index, _) = self.tables.type_name(class);
+                int(self.out, index as i32);
+            } else {
+                self.write_type(class)?;
+            }
+        }
+        let type_end = self.out.len();
+        list_len(self.out, self.dialect, form, len);
+        let list = List {
+            len,
+            head,
+            type_end,
+            body: self.out.len(),
+            form,
+        };
+        self.tables.open.push(Open {
+            kind: Kind::List(list),
+            count: 0,
+        });
+        Ok(())
+    }
+
+    /// Begins a map, of that class if one is given.
+    ///
+    /// # Errors
+    /// `Unsupported` for a class that the library does not know.
+    pub fn begin_map(&mut self, class: Option<&str>) -> Result<(), ValueError> {
+        let class = self.spelled(class)?;
+        self.open();
+        let typed = class.is_some();
+        self.out.push(if self.dialect == Dialect::Final && !typed {
+            b'H'
+        } else {
+            b'M'
+        });
+        if let Some(class) = class.as_deref() {
+            self.write_type(class)?;
+        }
+        self.tables.open.push(Open {
+            kind: Kind::Map { typed },
+            count: 0,
+        });
+        Ok(())
+    }
+
+    /// Begins an object; one value for each field of its class must follow, in that order. The definition is
+    /// written if it is the first of its class.
+    ///
+    /// # Errors
+    /// `Unsupported` for a class that the library does not know.
+    pub fn begin_object(&mut self, class: &Class) -> Result<(), ValueError> {
+        self.begin_instance(class)?;
+        let kind = Kind::Object {
+            fields: class.fields().len() as u32,
+        };
+        self.tables.open.push(Open { kind, count: 0 });
+        Ok(())
+    }
+
+    /// Ends the innermost container.
+    ///
+    /// # Errors
+    /// `Malformed` if none is open, an object lacks values or has too many, or a map's last key has no value.
+    pub fn end(&mut self) -> Result<(), ValueError> {
+        let Some(Open { kind, count }) = self.tables.open.pop() else {
+            return Err(ValueError::malformed("an end token without a container"));
+        };
+        match kind {
+            Kind::List(list) => {
+                if count != list.len {
+                    self.mend(list, count);
+                }
+                if self.dialect == Dialect::Draft && list.form != Form::Repeat {
+                    self.out.push(b'z');
+                }
+            }
+            Kind::Map { .. } if count % 2 == 1 => {
+                return Err(ValueError::malformed("a map key without a value"));
+            }
+            Kind::Map { .. } => self.out.push(if self.dialect == Dialect::Final {
+                b'Z'
+            } else {
+                b'z'
+            }),
+            Kind::Object { fields } if count != fields => {
+                return Err(ValueError::malformed(format!(
+                    "an object of {fields} fields got {count} values"
+                )));
+            }
+            Kind::Object { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// The library's spelling of a type; an empty one is none.
+    fn spelled<'n>(&self, class: Option<&'n str>) -> Result<Option<Cow<'n, str>>, ValueError> {
+        class
+            .filter(|name| !name.is_empty())
+            .map(|name| names::to_library(name, self.library))
+            .transpose()
+    }
+
+    /// Counts a container as a value of its parent and gives it its index.
+    #[inline]
+    fn open(&mut self) {
+        self.element();
+        self.next += 1;
+    }
+
+    /// Writes the head of an instance, after its definition if need be.
+    fn begin_instance(&mut self, class: &Class) -> Result<(), ValueError> {
+        let (index, is_new) = self.tables.class(class);
+        if is_new {
+            self.define(class)?;
+        }
+        self.open();
+        match (self.dialect, index) {
+            (Dialect::Final, 0..=15) => self.out.push(0x60 + index as u8),
+            (Dialect::Final, _) => {
+                self.out.push(b'O');
+                int(self.out, index as i32);
+            }
+            (Dialect::Draft, _) => {
+                self.out.push(b'o');
+                int(self.out, index as i32);
+            }
+        }
+        Ok(())
+    }
+
+    fn define(&mut self, class: &Class) -> Result<(), ValueError> {
+        let spelled = names::to_library(class.name(), self.library)?;
+        if self.dialect == Dialect::Final {
+            self.out.push(b'C');
+            name(self.out, self.dialect, &spelled);
+        } else {
+            self.out.push(b'O');
+            self.tables.scratch.clear();
+            let units = text::encode(&spelled, &mut self.tables.scratch);
+            int(self.out, units as i32);
+            self.out.extend_from_slice(&self.tables.scratch);
+        }
+        int(self.out, class.fields().len() as i32);
+        for field in class.fields() {
+            name(self.out, self.dialect, field);
+        }
+        Ok(())
+    }
+
+    /// A type: literal the first time, its index from then on.
+    fn write_type(&mut self, class: &str) -> Result<(), ValueError> {
+        let (index, is_new) = self.tables.type_name(class);
+        match (self.dialect, is_new) {
+            (Dialect::Final, true) => name(self.out, Dialect::Final, class),
+            (Dialect::Final, false) => int(self.out, index as i32),
+            (Dialect::Draft, true) => {
+                self.tables.scratch.clear();
+                let units = text::encode(class, &mut self.tables.scratch);
+                let units = u16::try_from(units)
+                    .map_err(|_| ValueError::too_large("a type name of more than 65535 characters"))?;
+                self.out.push(b't');
+                self.out.extend_from_slice(&units.to_be_bytes());
+                self.out.extend_from_slice(&self.tables.scratch);
+            }
+            (Dialect::Draft, false) => {
+                self.out.push(b'u');
+                int(self.out, index as i32);
+            }
+        }
+        Ok(())
+    }
+
+    /// Peers take the draft's `true` as first key of an untyped map for a type (wire section 3.2): a type in
+    /// front makes the map readable.
+    pub(super) fn guard_first_key(&mut self) -> Result<(), ValueError> {
+        if let Some(Open {
+            kind: Kind::Map { typed },
+            count: 0,
+        }) = self.tables.open.last_mut()
+            && !std::mem::replace(typed, true)
+        {
+            self.write_type(MAP_TYPE)?;
+        }
+        Ok(())
+    }
+
+    /// Rewrites the header of the list that ends here: `count` elements came.
+    #[cold]
+    fn mend(&mut self, list: List, count: u32) {
+        let mut header = std::mem::take(&mut self.tables.scratch);
+        header.clear();
+        header.push(list_lead(self.dialect, list.form, count));
+        header.extend_from_slice(&self.out[list.head + 1..list.type_end]);
+        list_len(&mut header, self.dialect, list.form, count);
+        self.out.splice(list.head..list.body, header.iter().copied());
+        self.tables.scratch = header;
+    }
+}
+
+/// How many elements the lead byte itself can tell in the final dialect.
+const SHORT_LIST: u32 = 7;
+
+fn list_lead(dialect: Dialect, form: Form, len: u32) -> u8 {
+    match (dialect, form) {
+        (Dialect::Final, Form::Untyped) if len <= SHORT_LIST => 0x78 + len as u8,
+        (Dialect::Final, Form::Untyped) => b'X',
+        (Dialect::Final, _) if len <= SHORT_LIST => 0x70 + len as u8,
+        (Dialect::Final, _) | (Dialect::Draft, Form::Untyped | Form::Typed) => b'V',
+        (Dialect::Draft, Form::Repeat) => b'v',
+    }
+}
+
+fn list_len(out: &mut Vec<u8>, dialect: Dialect, form: Form, len: u32) {
+    match (dialect, form) {
+        (Dialect::Final, _) if len <= SHORT_LIST => {}
+        (Dialect::Final, _) | (Dialect::Draft, Form::Repeat) => int(out, len as i32),
+        (Dialect::Draft, _) => match u8::try_from(len) {
+            Ok(len) => out.extend_from_slice(&[b'n', len]),
+            Err(_) => {
+                out.push(b'l');
+                out.extend_from_slice(&len.to_be_bytes());
+            }
+        },
+    }
+}

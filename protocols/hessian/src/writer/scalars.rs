@@ -1,0 +1,247 @@
+//! Scalars, strings and bytes in their shortest stock form.
+use rialto_values::{Text, ValueError, text};
+
+use super::Writer;
+use crate::Dialect;
+use crate::chars::split_at_units;
+
+/// Units of a string chunk, both dialects.
+const STRING_CHUNK: u32 = 0x8000;
+/// Bytes of a binary chunk: hessian-lite and hessian 4 fill a buffer of 8 KiB, less the chunk's header.
+const FINAL_BINARY_CHUNK: usize = 0x2000 - 3;
+const DRAFT_BINARY_CHUNK: usize = 0x8000;
+
+impl Writer<'_> {
+    /// Null.
+    #[inline]
+    pub fn write_null(&mut self) {
+        self.element();
+        self.out.push(b'N');
+    }
+
+    /// A boolean.
+    ///
+    /// # Errors
+    /// None that a map opened by this writer can cause; the type that the draft needs in front of a first key
+    /// `true` is written here.
+    #[inline]
+    pub fn write_bool(&mut self, value: bool) -> Result<(), ValueError> {
+        if value && self.dialect == Dialect::Draft {
+            self.guard_first_key()?;
+        }
+        self.element();
+        self.out.push(if value { b'T' } else { b'F' });
+        Ok(())
+    }
+
+    /// A 32-bit integer.
+    #[inline]
+    pub fn write_int(&mut self, value: i32) {
+        self.element();
+        int(self.out, value);
+    }
+
+    /// A 64-bit integer.
+    #[inline]
+    pub fn write_long(&mut self, value: i64) {
+        self.element();
+        let out = &mut *self.out;
+        match value {
+            -8..=15 => out.push((value + 0xe0) as u8),
+            -0x800..=0x7ff => out.extend_from_slice(&[((value >> 8) + 0xf8) as u8, value as u8]),
+            -0x4_0000..=0x3_ffff => {
+                out.extend_from_slice(&[((value >> 16) + 0x3c) as u8, (value >> 8) as u8, value as u8]);
+            }
+            -0x8000_0000..=0x7fff_ffff => {
+                out.push(if self.dialect == Dialect::Final {
+                    0x59
+                } else {
+                    0x77
+                });
+                out.extend_from_slice(&(value as i32).to_be_bytes());
+            }
+            _ => {
+                out.push(b'L');
+                out.extend_from_slice(&value.to_be_bytes());
+            }
+        }
+    }
+
+    /// A double.
+    pub fn write_double(&mut self, value: f64) {
+        self.element();
+        let is_final = self.dialect == Dialect::Final;
+        // Zero to five: 0.0, 1.0, of a byte, of a short. The draft numbers them alike, twelve further on.
+        let base = if is_final { 0x5b } else { 0x67 };
+        let out = &mut *self.out;
+        let whole = value as i32;
+        if f64::from(whole) == value && !(whole == 0 && value.is_sign_negative()) {
+            match whole {
+                0 | 1 => return out.push(base + whole as u8),
+                -0x80..=0x7f => return out.extend_from_slice(&[base + 2, whole as u8]),
+                -0x8000..=0x7fff => {
+                    return out.extend_from_slice(&[base + 3, (whole >> 8) as u8, whole as u8]);
+                }
+                _ => {}
+            }
+        }
+        if is_final {
+            let mills = (value * 1000.0) as i32;
+            if mills != 0 && 0.001 * f64::from(mills) == value {
+                out.push(0x5f);
+                return out.extend_from_slice(&mills.to_be_bytes());
+            }
+        } else if f64::from(value as f32) == value && value != 0.0 {
+            out.push(0x6b);
+            return out.extend_from_slice(&(value as f32).to_be_bytes());
+        }
+        out.push(b'D');
+        out.extend_from_slice(&value.to_be_bytes());
+    }
+
+    /// A date, in milliseconds since the epoch.
+    pub fn write_date(&mut self, millis: i64) {
+        self.element();
+        let out = &mut *self.out;
+        if self.dialect == Dialect::Draft {
+            out.push(b'd');
+        } else if let (0, Ok(minutes)) = (millis % 60_000, i32::try_from(millis / 60_000)) {
+            out.push(0x4b);
+            return out.extend_from_slice(&minutes.to_be_bytes());
+        } else {
+            out.push(0x4a);
+        }
+        out.extend_from_slice(&millis.to_be_bytes());
+    }
+
+    /// A string.
+    pub fn write_str(&mut self, value: &str) {
+        match Text::from_bmp(value) {
+            Some(text) => self.write_text(text),
+            None => {
+                let mut bytes = Vec::with_capacity(value.len() * 3 / 2);
+                let units = text::encode(value, &mut bytes);
+                self.write_text(Text::from_checked(&bytes, units));
+            }
+        }
+    }
+
+    /// A string.
+    #[inline]
+    pub fn write_text(&mut self, value: Text<'_>) {
+        self.element();
+        let (bytes, units) = (value.bytes(), value.units());
+        if units <= 31 {
+            self.out.push(units as u8);
+            self.out.extend_from_slice(bytes);
+        } else {
+            long_text(self.out, self.dialect, bytes, units);
+        }
+    }
+
+    /// Bytes.
+    pub fn write_binary(&mut self, mut bytes: &[u8]) {
+        self.element();
+        let out = &mut *self.out;
+        let is_final = self.dialect == Dialect::Final;
+        let (chunk, tag) = if is_final {
+            (FINAL_BINARY_CHUNK, b'A')
+        } else {
+            (DRAFT_BINARY_CHUNK, b'b')
+        };
+        while bytes.len() > chunk {
+            let (head, tail) = bytes.split_at(chunk);
+            out.push(tag);
+            out.extend_from_slice(&(chunk as u16).to_be_bytes());
+            out.extend_from_slice(head);
+            bytes = tail;
+        }
+        match bytes.len() {
+            len @ 0..=15 => out.push(0x20 + len as u8),
+            len @ 16..=1023 if is_final => out.extend_from_slice(&[0x34 + (len >> 8) as u8, len as u8]),
+            len => {
+                out.push(b'B');
+                out.extend_from_slice(&(len as u16).to_be_bytes());
+            }
+        }
+        out.extend_from_slice(bytes);
+    }
+
+    /// A reference to the container of that index in this stream.
+    pub fn write_ref(&mut self, index: u32) {
+        self.element();
+        let out = &mut *self.out;
+        if self.dialect == Dialect::Final {
+            out.push(b'Q');
+            return int(out, index as i32);
+        }
+        match index {
+            0..=0xff => out.extend_from_slice(&[0x4a, index as u8]),
+            0x100..=0xffff => {
+                out.push(0x4b);
+                out.extend_from_slice(&(index as u16).to_be_bytes());
+            }
+            _ => {
+                out.push(b'R');
+                out.extend_from_slice(&index.to_be_bytes());
+            }
+        }
+    }
+}
+
+/// An int where it is not a value: counts and indexes.
+#[inline]
+pub(super) fn int(out: &mut Vec<u8>, value: i32) {
+    match value {
+        -0x10..=0x2f => out.push((value + 0x90) as u8),
+        -0x800..=0x7ff => out.extend_from_slice(&[((value >> 8) + 0xc8) as u8, value as u8]),
+        -0x4_0000..=0x3_ffff => {
+            out.extend_from_slice(&[((value >> 16) + 0xd4) as u8, (value >> 8) as u8, value as u8]);
+        }
+        _ => {
+            out.push(b'I');
+            out.extend_from_slice(&value.to_be_bytes());
+        }
+    }
+}
+
+/// A string that is not a value: names of classes, fields and types.
+pub(super) fn name(out: &mut Vec<u8>, dialect: Dialect, name: &str) {
+    let mut encoded = Vec::new();
+    let (bytes, units) = match Text::from_bmp(name) {
+        Some(text) => (text.bytes(), text.units()),
+        None => {
+            let units = text::encode(name, &mut encoded);
+            (&*encoded, units)
+        }
+    };
+    if units <= 31 {
+        out.push(units as u8);
+        out.extend_from_slice(bytes);
+    } else {
+        long_text(out, dialect, bytes, units);
+    }
+}
+
+fn long_text(out: &mut Vec<u8>, dialect: Dialect, mut bytes: &[u8], mut units: u32) {
+    while units > STRING_CHUNK {
+        let (len, count) = split_at_units(bytes, STRING_CHUNK);
+        let (head, tail) = bytes.split_at(len);
+        out.push(if dialect == Dialect::Final { b'R' } else { b's' });
+        out.extend_from_slice(&(count as u16).to_be_bytes());
+        out.extend_from_slice(head);
+        bytes = tail;
+        units -= count;
+    }
+    match units {
+        0..=31 => out.push(units as u8),
+        32..=1023 if dialect == Dialect::Final => {
+            out.extend_from_slice(&[0x30 + (units >> 8) as u8, units as u8]);
+        }
+        _ => {
+            out.push(b'S');
+            out.extend_from_slice(&(units as u16).to_be_bytes());
+        }
+    }
+    out.extend_from_slice(bytes);
+}

@@ -1,0 +1,163 @@
+//! What a writer remembers of one stream: classes and types that were given, containers that are open.
+use std::collections::HashMap;
+
+use rialto_values::{Class, handle};
+
+use super::containers::Open;
+
+/// The tables of one stream that is written. Reuse one for stream after stream: its memory stays.
+#[derive(Debug, Default)]
+pub struct WriteTables {
+    classes: Classes,
+    types: Types,
+    pub(super) open: Vec<Open>,
+    /// For each container that came as a token: its index in the stream.
+    pub(super) numbers: Vec<u32>,
+    /// Room to rebuild a header in.
+    pub(super) scratch: Vec<u8>,
+    uuid: Option<Class>,
+}
+
+impl WriteTables {
+    pub(super) fn clear(&mut self) {
+        self.classes.clear();
+        self.types.clear();
+        self.open.clear();
+        self.numbers.clear();
+    }
+
+    /// The index of that class, and whether it is new.
+    #[inline]
+    pub(super) fn class(&mut self, class: &Class) -> (u32, bool) {
+        self.classes.index(class)
+    }
+
+    /// The index of that type, and whether it is new.
+    pub(super) fn type_name(&mut self, name: &str) -> (u32, bool) {
+        self.types.index(name)
+    }
+
+    /// The index of that type if it was written before.
+    pub(super) fn known_type(&self, name: &str) -> Option<u32> {
+        self.types.find(name)
+    }
+
+    /// Whether this is the neutral form of a UUID.
+    #[inline]
+    pub(super) fn is_uuid(&self, class: &Class) -> bool {
+        class.name() == handle::UUID
+            && class.fields().len() == 2
+            && handle::UUID_FIELDS
+                .iter()
+                .all(|field| class.field(field).is_some())
+    }
+
+    /// hessian-lite's form of a UUID.
+    pub(super) fn uuid_class(&mut self) -> Class {
+        self.uuid
+            .get_or_insert_with(|| Class::new(handle::UUID, ["value"]))
+            .clone()
+    }
+}
+
+/// Above so many entries a hash index takes over from scanning, so that a stream of very many different
+/// classes costs no more per value than others.
+const SCAN: usize = 24;
+
+/// Classes in the order of their definitions.
+#[derive(Debug, Default)]
+struct Classes {
+    entries: Vec<Class>,
+    index: HashMap<Class, u32>,
+    last: u32,
+}
+
+impl Classes {
+    fn clear(&mut self) {
+        self.entries.clear();
+        self.index.clear();
+        self.last = 0;
+    }
+
+    #[inline]
+    fn index(&mut self, class: &Class) -> (u32, bool) {
+        if self.entries.get(self.last as usize) == Some(class) {
+            return (self.last, false);
+        }
+        let found = if self.entries.len() <= SCAN {
+            self.entries
+                .iter()
+                .position(|entry| entry == class)
+                .map(|at| at as u32)
+        } else {
+            self.index.get(class).copied()
+        };
+        if let Some(index) = found {
+            self.last = index;
+            return (index, false);
+        }
+        let index = self.entries.len() as u32;
+        self.entries.push(class.clone());
+        self.last = index;
+        match self.entries.len() {
+            0..=SCAN => {}
+            n if n == SCAN + 1 => self.index.extend(self.entries.iter().cloned().zip(0..)),
+            _ => {
+                self.index.insert(class.clone(), index);
+            }
+        }
+        (index, true)
+    }
+}
+
+/// Type names in the order of their literals, in one string.
+#[derive(Debug, Default)]
+struct Types {
+    names: String,
+    ends: Vec<u32>,
+    index: HashMap<Box<str>, u32>,
+}
+
+impl Types {
+    fn clear(&mut self) {
+        self.names.clear();
+        self.ends.clear();
+        self.index.clear();
+    }
+
+    fn name(&self, at: usize) -> &str {
+        let from = if at == 0 { 0 } else { self.ends[at - 1] as usize };
+        &self.names[from..self.ends[at] as usize]
+    }
+
+    fn find(&self, name: &str) -> Option<u32> {
+        if self.ends.len() <= SCAN {
+            return (0..self.ends.len())
+                .find(|at| self.name(*at) == name)
+                .map(|at| at as u32);
+        }
+        self.index.get(name).copied()
+    }
+
+    fn index(&mut self, name: &str) -> (u32, bool) {
+        if let Some(index) = self.find(name) {
+            return (index, false);
+        }
+        let index = self.ends.len() as u32;
+        self.names.push_str(name);
+        self.ends.push(self.names.len() as u32);
+        match self.ends.len() {
+            0..=SCAN => {}
+            n if n == SCAN + 1 => {
+                for at in 0..n {
+                    let name = self.name(at).into();
+                    self.index.insert(name, at as u32);
+                }
+            }
+            _ => {
+                self.index.insert(name.into(), index);
+            }
+        }
+        (index, true)
+    }
+}
