@@ -1,1 +1,43 @@
-//! Empty until its first commit.
+//! JSONB, fastjson2's binary form of JSON with Java types, as Dubbo 2 uses it (serialization id 23).
+//!
+//! A body is a row of [documents](split_document), each one value with names and references of its own. A
+//! [`Reader`] turns a document into the neutral tokens of [`rialto_values`], a writer turns tokens into
+//! documents that stock fastjson2 reads back. The wire facts are in wire section 2.3.
+//!
+//! # What JSONB does not say
+//!
+//! fastjson2 omits what the reading side knows from its classes. Those values arrive as what they look like:
+//!
+//! | written | arrives as |
+//! |---|---|
+//! | object in a field or list declared with its very class | map |
+//! | enum constant in a field declared so | int, its ordinal |
+//! | `java.util.UUID` | binary data of 16 bytes |
+//! | `Duration`, `Period`, `ZoneId`, `ZoneOffset`, `Locale`, `StringBuilder` | text |
+//! | `OffsetDateTime`, `OffsetTime` | `ZonedDateTime` |
+//! | `java.sql.Timestamp`, `Time` | `LocalDateTime`, text, in the writer's own time zone |
+//!
+//! [`Reader::copy_value_as`] helps where the caller knows the declared class of the whole value.
+#![forbid(unsafe_code)]
+
+mod code;
+mod copy;
+mod emit;
+mod frame;
+mod handle;
+mod index;
+mod input;
+mod names;
+mod number;
+mod output;
+mod path;
+mod reader;
+mod scalar;
+mod skip;
+mod string;
+mod symbol;
+mod time;
+
+pub use emit::Numbering;
+pub use frame::{append_document, split_document};
+pub use reader::{Name, Reader};

@@ -1,0 +1,282 @@
+//! The second pass over a value: emitting its tokens.
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use rialto_values::{Class, Token, ValueError};
+
+use crate::code;
+use crate::emit::{Emitter, Expect};
+use crate::index::{Index, NO_CLASS, Places};
+use crate::input::Input;
+use crate::names;
+use crate::path;
+use crate::scalar::Scalar;
+use crate::string::Str;
+use crate::symbol::{Key, Symbols};
+
+const STACK_TRACE: &str = "[java.lang.StackTraceElement";
+const NOT_EMITTED: u32 = u32::MAX;
+
+/// What an open container still has to give.
+enum Frame {
+    Array {
+        node: u32,
+        left: usize,
+        element: Option<u32>,
+    },
+    Object {
+        node: u32,
+        class: Class,
+        next: usize,
+    },
+    Map {
+        node: u32,
+        value_next: bool,
+    },
+}
+
+/// Emits the value that [`Index`] describes.
+pub(crate) struct Copy<'a, 'i, 's> {
+    input: Input<'a>,
+    symbols: Symbols,
+    index: &'i Index,
+    out: Emitter<'s>,
+    open: Vec<Frame>,
+    next_node: u32,
+    /// The stream's number of each container of the document.
+    numbers: Vec<u32>,
+    places: Option<Places<'a>>,
+    previous: Option<u32>,
+    classes: HashMap<(u32, Option<u32>), Class>,
+    /// Class names that tell elements of arrays what they are.
+    declared: Vec<Box<str>>,
+    scratch: Vec<u8>,
+}
+
+impl<'a, 'i, 's> Copy<'a, 'i, 's> {
+    pub(crate) fn new(input: Input<'a>, symbols: Symbols, index: &'i Index, out: Emitter<'s>) -> Self {
+        Copy {
+            input,
+            symbols,
+            index,
+            out,
+            open: Vec::new(),
+            next_node: 0,
+            numbers: vec![NOT_EMITTED; index.nodes.len()],
+            places: None,
+            previous: None,
+            classes: HashMap::new(),
+            declared: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Emits the value and gives the symbols back.
+    pub(crate) fn run(mut self, declared: Option<&str>) -> Result<Symbols, ValueError> {
+        let declared = declared.map(|class| self.declare(class));
+        self.value(declared)?;
+        while !self.open.is_empty() {
+            self.step()?;
+        }
+        Ok(self.symbols)
+    }
+
+    /// Goes on in the innermost container.
+    fn step(&mut self) -> Result<(), ValueError> {
+        match self.open.last_mut() {
+            Some(Frame::Array { left: 0, .. }) => self.close(),
+            Some(Frame::Array { left, element, .. }) => {
+                *left -= 1;
+                let element = *element;
+                self.value(element)
+            }
+            Some(Frame::Object { class, next, .. }) => {
+                let Some(field) = class.fields().get(*next) else {
+                    self.input.byte("an object")?;
+                    return self.close();
+                };
+                *next += 1;
+                let stack_trace = &**field == "stackTrace";
+                self.symbols.key(&mut self.input)?;
+                let declared = stack_trace.then(|| self.declare(STACK_TRACE));
+                self.value(declared)
+            }
+            Some(Frame::Map { value_next, .. }) if *value_next => {
+                *value_next = false;
+                self.value(None)
+            }
+            Some(Frame::Map { value_next, .. }) => {
+                if self.input.peek()? == code::OBJECT_END {
+                    self.input.byte("an object")?;
+                    return self.close();
+                }
+                *value_next = true;
+                match self.symbols.key(&mut self.input)? {
+                    Key::Symbol(name) | Key::Text(name) => {
+                        let text = name.text(self.input.doc(), &mut self.scratch)?;
+                        self.out.token(Token::Text(text))
+                    }
+                    Key::Value => self.value(None),
+                }
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn close(&mut self) -> Result<(), ValueError> {
+        self.open.pop();
+        self.out.token(Token::End)
+    }
+
+    fn value(&mut self, declared: Option<u32>) -> Result<(), ValueError> {
+        let mut named = None;
+        if self.input.peek()? == code::TYPED {
+            self.input.byte("a typed value")?;
+            let name: Str = self.symbols.class(&mut self.input)?;
+            named = Some(name.to_str(self.input.doc())?);
+        }
+        let named = named.as_deref().map(names::from_wire);
+        match self.input.peek()? {
+            code::OBJECT => self.object(named, declared),
+            code::REFERENCE => self.reference(),
+            b if code::is_array(b) => self.array(named, declared),
+            _ => {
+                let value = Scalar::read(&mut self.input, &mut self.scratch)?;
+                let expect = match (&named, declared) {
+                    (Some(class), _) => Expect::Named(class),
+                    (None, Some(class)) => Expect::Declared(&self.declared[class as usize]),
+                    (None, None) => Expect::Nothing,
+                };
+                self.out.scalar(value, expect)
+            }
+        }
+    }
+
+    fn node(&mut self) -> u32 {
+        let node = self.next_node;
+        self.next_node += 1;
+        self.numbers[node as usize] = self.out.numbering.containers();
+        node
+    }
+
+    fn array(&mut self, named: Option<Cow<'_, str>>, declared: Option<u32>) -> Result<(), ValueError> {
+        let node = self.node();
+        let left = self.input.array_len()?;
+        let declared = declared
+            .map(|class| self.declared[class as usize].clone())
+            .filter(|class| class.starts_with('['));
+        let class = named
+            .as_deref()
+            .or(declared.as_deref())
+            .filter(|class| *class != "java.util.ArrayList");
+        let element = class
+            .and_then(names::element_class)
+            .map(|class| self.declare(class));
+        self.out.token(Token::List {
+            class,
+            len: Some(left as u32),
+        })?;
+        self.open.push(Frame::Array { node, left, element });
+        Ok(())
+    }
+
+    fn object(&mut self, named: Option<Cow<'_, str>>, declared: Option<u32>) -> Result<(), ValueError> {
+        let node = self.node();
+        self.input.byte("an object")?;
+        let shape = self.index.nodes[node as usize].shape;
+        let declared = declared.filter(|_| named.is_none());
+        let class = match (&named, declared) {
+            (Some(class), _) => Some(&**class),
+            (None, Some(class)) => Some(&*self.declared[class as usize]),
+            (None, None) => None,
+        };
+        match (class, shape) {
+            (Some(class), Some(shape)) if !names::is_map(class) && !is_general(class) => {
+                let class = match self.classes.get(&(shape, declared)) {
+                    Some(class) => class.clone(),
+                    None => {
+                        let class = self.class(class, shape)?;
+                        self.classes.insert((shape, declared), class.clone());
+                        class
+                    }
+                };
+                self.out.token(Token::Object(&class))?;
+                self.open.push(Frame::Object { node, class, next: 0 });
+            }
+            _ => {
+                let class = named.as_deref().filter(|class| *class != "java.util.HashMap");
+                self.out.token(Token::Map { class })?;
+                self.open.push(Frame::Map {
+                    node,
+                    value_next: false,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The class of a shape; `java.time` beans go by their handle's name.
+    fn class(&self, name: &str, shape: u32) -> Result<Class, ValueError> {
+        let names = &self.index.shapes[shape as usize];
+        debug_assert!(names[0] != NO_CLASS || !name.is_empty());
+        let doc = self.input.doc();
+        let fields: Vec<_> = names[1..]
+            .iter()
+            .map(|f| f.to_str(doc))
+            .collect::<Result<_, _>>()?;
+        let name = match name {
+            "java.time.Year" | "java.time.YearMonth" | "java.time.MonthDay" => {
+                format!(
+                    "{}java8.{}Handle",
+                    rialto_values::handle::PACKAGE,
+                    &name["java.time.".len()..]
+                )
+            }
+            name => name.to_owned(),
+        };
+        Ok(Class::new(name, fields))
+    }
+
+    fn declare(&mut self, class: &str) -> u32 {
+        let known = self.declared.iter().position(|c| **c == *class);
+        known.unwrap_or_else(|| {
+            self.declared.push(class.into());
+            self.declared.len() - 1
+        }) as u32
+    }
+
+    fn reference(&mut self) -> Result<(), ValueError> {
+        self.input.byte("a reference")?;
+        let path = self.input.string("a reference")?.to_str(self.input.doc())?;
+        let node = match (&*path, self.open.last()) {
+            (
+                "..",
+                Some(Frame::Array { node, .. } | Frame::Object { node, .. } | Frame::Map { node, .. }),
+            ) => *node,
+            ("#-1", _) => self
+                .previous
+                .ok_or_else(|| path::unresolved(&path, "no reference stands before it"))?,
+            _ => {
+                let places = match &mut self.places {
+                    Some(places) => places,
+                    none => none.insert(self.index.places(self.input.doc())?),
+                };
+                path::resolve(&path, places)?
+            }
+        };
+        self.previous = Some(node);
+        match self.numbers.get(node as usize) {
+            Some(&number) if number != NOT_EMITTED => self.out.token(Token::Ref(number)),
+            _ => Err(path::unresolved(&path, "it leads to a place that comes later")),
+        }
+    }
+}
+
+/// Whether a declared class says nothing about the object under it.
+fn is_general(class: &str) -> bool {
+    class.starts_with('[')
+        || matches!(
+            class,
+            "object" | "java.lang.Object" | "java.util.List" | "java.util.Collection"
+        )
+}

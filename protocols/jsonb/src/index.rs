@@ -1,0 +1,293 @@
+//! The first pass over a value that holds others: which containers there are and what they look like.
+//!
+//! A token of an object names all its fields before the first value, and a reference names a place by its
+//! path; the bytes tell the fields one by one and containers by position only. So copying a value walks it
+//! twice: this pass checks the grammar and notes the containers, the second emits tokens.
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use rialto_values::{Limits, ValueError};
+
+use crate::code;
+use crate::input::Input;
+use crate::skip::{check_depth, skip_flat};
+use crate::string::Str;
+use crate::symbol::{Key, Symbols};
+
+/// A container.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node {
+    /// Where its leading byte stands (behind its class name).
+    pub(crate) start: u32,
+    pub(crate) parent: u32,
+    pub(crate) step: Step,
+    /// Index into [`Index::shapes`] of an object whose keys are all symbols.
+    pub(crate) shape: Option<u32>,
+}
+
+/// The way from a container into one that it holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    Root,
+    Element(u32),
+    /// Under a text key or in a field.
+    Named(Str),
+    /// Under a key of another kind: the entry's number and where the key stands.
+    Entry(u32, u32),
+    /// Part of a key; no path leads there.
+    Key,
+}
+
+/// A class name and the field names in the order they came.
+type Shape = Box<[Str]>;
+
+/// What the first pass found.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    /// In the order of their leading bytes.
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) shapes: Vec<Shape>,
+    by_shape: HashMap<Shape, u32>,
+    /// Where the value ends.
+    pub(crate) end: usize,
+    pub(crate) has_references: bool,
+}
+
+/// Stands for the class name of an object without one.
+pub(crate) const NO_CLASS: Str = Str {
+    encoding: crate::string::Encoding::Latin1,
+    start: 0,
+    len: 0,
+};
+
+enum Open {
+    Array {
+        node: u32,
+        next: u32,
+        len: u32,
+    },
+    Object {
+        node: u32,
+        names_from: usize,
+        symbols_only: bool,
+        entries: u32,
+        value_next: Option<Step>,
+    },
+}
+
+impl Index {
+    /// Walks over the value at `input`, with the symbols defined so far.
+    pub(crate) fn new(mut input: Input<'_>, symbols: Symbols, limits: &Limits) -> Result<Self, ValueError> {
+        let mut pass = Pass {
+            symbols,
+            limits,
+            open: Vec::new(),
+            names: Vec::new(),
+            index: Index::default(),
+        };
+        pass.value(&mut input, Step::Root)?;
+        while !pass.open.is_empty() {
+            pass.step(&mut input)?;
+        }
+        pass.index.end = input.pos();
+        Ok(pass.index)
+    }
+
+    /// The containers by their place in another one.
+    pub(crate) fn places<'a>(&self, doc: &'a [u8]) -> Result<Places<'a>, ValueError> {
+        let mut places = HashMap::with_capacity(self.nodes.len());
+        for (number, node) in self.nodes.iter().enumerate() {
+            let number = number as u32;
+            match node.step {
+                Step::Root | Step::Key => {}
+                Step::Element(n) => drop(places.insert((node.parent, Place::Index(n)), number)),
+                Step::Named(name) => {
+                    drop(places.insert((node.parent, Place::Name(name.cesu8(doc)?)), number))
+                }
+                Step::Entry(n, key_at) => {
+                    places.entry((node.parent, Place::Index(n))).or_insert(number);
+                    if let Some(name) = key_name(doc, key_at) {
+                        places
+                            .entry((node.parent, Place::Name(Cow::Owned(name.into_bytes()))))
+                            .or_insert(number);
+                    }
+                }
+            }
+        }
+        Ok(places)
+    }
+}
+
+/// A step of a path.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Place<'a> {
+    Index(u32),
+    /// In CESU-8.
+    Name(Cow<'a, [u8]>),
+}
+
+/// Containers by the container they are in and their place there.
+pub(crate) type Places<'a> = HashMap<(u32, Place<'a>), u32>;
+
+/// What a path calls a key that is not a string: numbers and enum constants go by their text.
+fn key_name(doc: &[u8], at: u32) -> Option<String> {
+    let mut input = Input::new(doc);
+    input.jump(at as usize);
+    match input.peek().ok()? {
+        code::TYPED => {
+            input.byte("a key").ok()?;
+            if !code::is_int(input.peek().ok()?) {
+                input.string("a class name").ok()?;
+            }
+            input.int("a symbol").ok()?;
+            Some(input.string("a key").ok()?.to_str(doc).ok()?.into_owned())
+        }
+        b if code::is_int(b) || (code::INT64..=code::INT64_ONE_LAST).contains(&b) => {
+            input.long("a key").ok().map(|n| n.to_string())
+        }
+        code::TRUE => Some("true".to_owned()),
+        code::FALSE => Some("false".to_owned()),
+        _ => None,
+    }
+}
+
+struct Pass<'l> {
+    symbols: Symbols,
+    limits: &'l Limits,
+    open: Vec<Open>,
+    /// The class and field names of the open objects.
+    names: Vec<Str>,
+    index: Index,
+}
+
+impl Pass<'_> {
+    /// Goes on in the innermost container.
+    fn step(&mut self, input: &mut Input<'_>) -> Result<(), ValueError> {
+        let step = match self.open.last_mut() {
+            Some(Open::Array { next, len, .. }) if next == len => {
+                self.open.pop();
+                return Ok(());
+            }
+            Some(Open::Array { next, .. }) => {
+                *next += 1;
+                Step::Element(*next - 1)
+            }
+            Some(Open::Object {
+                node,
+                names_from,
+                symbols_only,
+                entries,
+                value_next,
+            }) => match value_next.take() {
+                Some(step) => step,
+                None if input.peek()? == code::OBJECT_END => {
+                    input.byte("an object")?;
+                    let shape = symbols_only.then_some(*names_from);
+                    let (node, names_from) = (*node, *names_from);
+                    self.close_object(node, shape, names_from);
+                    return Ok(());
+                }
+                None => {
+                    *entries += 1;
+                    let start = input.pos();
+                    match self.symbols.key(input)? {
+                        Key::Symbol(name) => {
+                            *value_next = Some(Step::Named(name));
+                            self.names.push(name);
+                            return Ok(());
+                        }
+                        Key::Text(name) => {
+                            *symbols_only = false;
+                            *value_next = Some(Step::Named(name));
+                            return Ok(());
+                        }
+                        Key::Value => {
+                            *symbols_only = false;
+                            *value_next = Some(Step::Entry(*entries - 1, start as u32));
+                            Step::Key
+                        }
+                    }
+                }
+            },
+            None => return Ok(()),
+        };
+        self.value(input, step)
+    }
+
+    fn close_object(&mut self, node: u32, shape: Option<usize>, names_from: usize) {
+        self.open.pop();
+        if shape.is_some() {
+            let names = &self.names[names_from..];
+            let number = match self.index.by_shape.get(names) {
+                Some(number) => *number,
+                None => {
+                    let number = self.index.shapes.len() as u32;
+                    self.index.shapes.push(names.into());
+                    self.index.by_shape.insert(names.into(), number);
+                    number
+                }
+            };
+            self.index.nodes[node as usize].shape = Some(number);
+        }
+        self.names.truncate(names_from);
+    }
+
+    fn value(&mut self, input: &mut Input<'_>, step: Step) -> Result<(), ValueError> {
+        let mut class = NO_CLASS;
+        if input.peek()? == code::TYPED {
+            input.byte("a typed value")?;
+            class = self.symbols.class(input)?;
+            if matches!(input.peek()?, code::TYPED | code::REFERENCE) {
+                return Err(input.malformed("a class name in front of a reference or another class name"));
+            }
+        }
+        match input.peek()? {
+            code::OBJECT => {
+                let node = self.node(input, step)?;
+                input.byte("an object")?;
+                let names_from = self.names.len();
+                self.names.push(class);
+                self.open.push(Open::Object {
+                    node,
+                    names_from,
+                    symbols_only: true,
+                    entries: 0,
+                    value_next: None,
+                });
+            }
+            b if code::is_array(b) => {
+                let node = self.node(input, step)?;
+                let len = input.array_len()? as u32;
+                self.open.push(Open::Array { node, next: 0, len });
+            }
+            b => {
+                self.index.has_references |= b == code::REFERENCE;
+                skip_flat(input)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, input: &Input<'_>, step: Step) -> Result<u32, ValueError> {
+        check_depth(self.open.len(), self.limits.depth)?;
+        let number = self.index.nodes.len() as u32;
+        if number >= self.limits.table {
+            let text = format!(
+                "JSONB: more than {} lists, maps and objects in one document",
+                self.limits.table
+            );
+            return Err(ValueError::too_large(text));
+        }
+        let parent = match self.open.last() {
+            Some(Open::Array { node, .. } | Open::Object { node, .. }) => *node,
+            None => 0,
+        };
+        self.index.nodes.push(Node {
+            start: input.pos() as u32,
+            parent,
+            step,
+            shape: None,
+        });
+        Ok(number)
+    }
+}

@@ -1,0 +1,246 @@
+//! Class names: fastjson2's short forms, Java's, and those of token streams.
+use std::borrow::Cow;
+
+/// Short forms that are not just the name without its package.
+const SHORT: [(&str, &str); 18] = [
+    ("A", "java.util.ArrayList"),
+    ("M", "java.util.HashMap"),
+    ("LM", "java.util.LinkedHashMap"),
+    ("ArrayList", "java.util.ArrayList"),
+    ("HashMap", "java.util.HashMap"),
+    ("LinkedHashMap", "java.util.LinkedHashMap"),
+    ("TM", "java.util.TreeMap"),
+    ("LA", "java.util.LinkedList"),
+    ("List", "java.util.ArrayList"),
+    ("Set", "java.util.HashSet"),
+    ("EmptyMap", "java.util.Collections$EmptyMap"),
+    ("BigDecimal", "java.math.BigDecimal"),
+    ("BigInteger", "java.math.BigInteger"),
+    ("SimpleDateFormat", "java.text.SimpleDateFormat"),
+    ("AtomicInteger", "java.util.concurrent.atomic.AtomicInteger"),
+    ("AtomicLong", "java.util.concurrent.atomic.AtomicLong"),
+    ("JSONObject", "com.alibaba.fastjson2.JSONObject"),
+    ("JSONArray", "com.alibaba.fastjson2.JSONArray"),
+];
+
+/// Packages and the classes in them that fastjson2 names without their package.
+const PACKAGES: [(&str, &[&str]); 3] = [
+    (
+        "java.lang.",
+        &[
+            "Object",
+            "Cloneable",
+            "AutoCloseable",
+            "Exception",
+            "RuntimeException",
+            "IllegalAccessError",
+            "IllegalAccessException",
+            "IllegalArgumentException",
+            "IllegalMonitorStateException",
+            "IllegalStateException",
+            "IllegalThreadStateException",
+            "IndexOutOfBoundsException",
+            "InstantiationError",
+            "InstantiationException",
+            "InternalError",
+            "InterruptedException",
+            "LinkageError",
+            "NegativeArraySizeException",
+            "NoClassDefFoundError",
+            "NoSuchFieldError",
+            "NoSuchFieldException",
+            "NoSuchMethodError",
+            "NoSuchMethodException",
+            "NullPointerException",
+            "NumberFormatException",
+            "OutOfMemoryError",
+            "SecurityException",
+            "StackOverflowError",
+            "StringIndexOutOfBoundsException",
+            "TypeNotPresentException",
+            "VerifyError",
+            "StackTraceElement",
+            "Boolean",
+            "Character",
+            "Byte",
+            "Short",
+            "Integer",
+            "Long",
+            "Float",
+            "Double",
+            "Number",
+            "String",
+        ],
+    ),
+    (
+        "java.util.",
+        &[
+            "TreeMap",
+            "Hashtable",
+            "IdentityHashMap",
+            "WeakHashMap",
+            "HashSet",
+            "LinkedHashSet",
+            "TreeSet",
+            "LinkedList",
+            "BitSet",
+            "Calendar",
+            "Date",
+            "Locale",
+            "UUID",
+            "Currency",
+        ],
+    ),
+    (
+        "java.util.concurrent.",
+        &[
+            "TimeUnit",
+            "ConcurrentHashMap",
+            "ConcurrentSkipListMap",
+            "ConcurrentSkipListSet",
+            "ConcurrentLinkedQueue",
+            "ConcurrentLinkedDeque",
+        ],
+    ),
+];
+
+/// Element types of arrays: in token streams, in fastjson2.
+const ELEMENTS: [(&str, &str); 11] = [
+    ("boolean", "Z"),
+    ("byte", "B"),
+    ("char", "C"),
+    ("short", "S"),
+    ("int", "I"),
+    ("long", "J"),
+    ("float", "F"),
+    ("double", "D"),
+    ("object", "O"),
+    ("string", "String"),
+    ("java.lang.StackTraceElement", "StackTraceElement"),
+];
+
+/// The token stream's name of a class that a document names.
+pub(crate) fn from_wire(name: &str) -> Cow<'_, str> {
+    match split_array(name) {
+        ("", class) => full_class(class),
+        (brackets, element) => {
+            let element = element
+                .strip_prefix('L')
+                .and_then(|e| e.strip_suffix(';'))
+                .unwrap_or(element);
+            let name = match ELEMENTS.iter().find(|(_, wire)| *wire == element) {
+                Some((name, _)) => Cow::Borrowed(*name),
+                None => full_class(element),
+            };
+            let name = match &*name {
+                "java.lang.Object" => "object",
+                "java.lang.String" => "string",
+                name => name,
+            };
+            Cow::Owned(format!("{brackets}{name}"))
+        }
+    }
+}
+
+/// The name that fastjson2 reads for a class of a token stream.
+pub(crate) fn to_wire(name: &str) -> Cow<'_, str> {
+    let (brackets, element) = split_array(name);
+    if brackets.is_empty() {
+        return Cow::Borrowed(short_class(name));
+    }
+    let element = match element {
+        "integer" => "Integer",
+        "date" => "Date",
+        _ => match ELEMENTS.iter().find(|(token, _)| *token == element) {
+            Some((_, wire)) => wire,
+            None => short_class(element),
+        },
+    };
+    Cow::Owned(format!("{brackets}{element}"))
+}
+
+/// The type of an array's elements, if knowing it tells anything about elements that do not say it themselves.
+pub(crate) fn element_class(array: &str) -> Option<&str> {
+    let element = array.strip_prefix('[')?;
+    let plain = ELEMENTS
+        .iter()
+        .any(|(name, _)| *name == element && !name.contains('.'))
+        || matches!(
+            element,
+            "java.lang.Number" | "java.lang.Comparable" | "java.io.Serializable"
+        );
+    (!plain).then_some(element)
+}
+
+/// Whether a class is surely a map and not a bean.
+pub(crate) fn is_map(class: &str) -> bool {
+    let simple = class.rsplit(['.', '$']).next().unwrap_or(class);
+    simple.ends_with("Map")
+        || matches!(
+            simple,
+            "Map1" | "MapN" | "Hashtable" | "Properties" | "JSONObject"
+        )
+}
+
+fn full_class(short: &str) -> Cow<'_, str> {
+    if short.contains('.') {
+        return Cow::Borrowed(short);
+    }
+    if let Some((_, full)) = SHORT.iter().find(|(s, _)| *s == short) {
+        return Cow::Borrowed(full);
+    }
+    match PACKAGES.iter().find(|(_, classes)| classes.contains(&short)) {
+        Some((package, _)) => Cow::Owned(format!("{package}{short}")),
+        None => Cow::Borrowed(short),
+    }
+}
+
+fn short_class(full: &str) -> &str {
+    let known = PACKAGES
+        .iter()
+        .find_map(|(package, classes)| full.strip_prefix(package).filter(|class| classes.contains(class)));
+    known
+        .or_else(|| SHORT.iter().find(|(_, f)| *f == full).map(|(short, _)| *short))
+        .unwrap_or(full)
+}
+
+fn split_array(name: &str) -> (&str, &str) {
+    let depth = name.bytes().take_while(|b| *b == b'[').count();
+    name.split_at(depth)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_go_both_ways() {
+        for (wire, token) in [
+            ("LM", "java.util.LinkedHashMap"),
+            ("TreeSet", "java.util.TreeSet"),
+            ("IllegalStateException", "java.lang.IllegalStateException"),
+            ("TimeUnit", "java.util.concurrent.TimeUnit"),
+            ("[I", "[int"),
+            ("[[O", "[[object"),
+            ("[String", "[string"),
+            ("[Integer", "[java.lang.Integer"),
+            ("[StackTraceElement", "[java.lang.StackTraceElement"),
+            ("[com.acme.Order$Line", "[com.acme.Order$Line"),
+            ("com.acme.Order", "com.acme.Order"),
+            ("Unpackaged", "Unpackaged"),
+        ] {
+            assert_eq!((from_wire(wire), to_wire(token)), (token.into(), wire.into()));
+        }
+        assert_eq!(from_wire("[Ljava.lang.Object;"), "[object");
+        assert_eq!(to_wire("[date"), "[Date");
+    }
+
+    #[test]
+    fn elements_of_arrays_have_a_class_where_it_tells_something() {
+        assert_eq!(element_class("[com.acme.Order"), Some("com.acme.Order"));
+        assert_eq!(element_class("[[int"), Some("[int"));
+        for plain in ["[int", "[object", "java.util.List"] {
+            assert_eq!(element_class(plain), None);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Paths: how a document says "the value over there".
+//!
+//! `$` is the document's root, `.name` a field or map entry (special characters behind a backslash), `[n]` an
+//! element. `..` is the container that the reference stands in, `#-1` what the reference before meant.
+use std::borrow::Cow;
+
+use rialto_values::{ValueError, text};
+
+use crate::index::{Place, Places};
+
+/// The container that an absolute path leads to from the root (number 0).
+pub(crate) fn resolve(path: &str, places: &Places<'_>) -> Result<u32, ValueError> {
+    let Some(mut rest) = path.strip_prefix('$') else {
+        return Err(unresolved(path, "it does not start at the root"));
+    };
+    let mut node = 0;
+    while !rest.is_empty() {
+        let place;
+        (place, rest) = first_step(rest).ok_or_else(|| unresolved(path, "it is not well-formed"))?;
+        node = *places
+            .get(&(node, place))
+            .ok_or_else(|| unresolved(path, "nothing stands there"))?;
+    }
+    Ok(node)
+}
+
+fn first_step(path: &str) -> Option<(Place<'static>, &str)> {
+    if let Some(rest) = path.strip_prefix('[') {
+        let (index, rest) = rest.split_once(']')?;
+        return Some((Place::Index(index.parse().ok()?), rest));
+    }
+    let rest = path.strip_prefix('.')?;
+    let (mut name, mut escaped) = (String::new(), false);
+    for (at, c) in rest.char_indices() {
+        match c {
+            '\\' if !escaped => escaped = true,
+            '.' | '[' if !escaped => return Some((name_place(&name), &rest[at..])),
+            _ => {
+                escaped = false;
+                name.push(c);
+            }
+        }
+    }
+    Some((name_place(&name), ""))
+}
+
+fn name_place(name: &str) -> Place<'static> {
+    let mut cesu8 = Vec::with_capacity(name.len());
+    text::encode(name, &mut cesu8);
+    Place::Name(Cow::Owned(cesu8))
+}
+
+#[cold]
+pub(crate) fn unresolved(path: &str, why: &str) -> ValueError {
+    let shown: String = path.chars().take(80).collect();
+    ValueError::malformed(format!(
+        "JSONB: the reference \"{shown}\" cannot be resolved: {why}"
+    ))
+}
+
+/// Appends a name step; false if fastjson2's path parser would not find the name again.
+///
+/// Measured with 2.0.52 and 2.0.56: letters, digits, `_`, `$` and the characters of the Basic Multilingual Plane
+/// from U+00A1 stand for themselves, a few signs need a backslash, and the rest fails in one way or another.
+pub(crate) fn push_name(name: &str, path: &mut String) -> bool {
+    if name.is_empty() {
+        return false;
+    }
+    path.push('.');
+    for c in name.chars() {
+        match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '$' => {}
+            '.' | '-' | '/' | ':' | '@' | '#' => path.push('\\'),
+            '\u{a1}'..='\u{1fff}' | '\u{3001}'..='\u{fffc}' => {}
+            _ => return false,
+        }
+        path.push(c);
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn steps_lead_through_names_and_elements() {
+        let places: Places<'_> = HashMap::from([
+            ((0, name_place("a.b[0]")), 1),
+            ((1, Place::Index(12)), 2),
+            ((2, name_place("中")), 3),
+            ((0, name_place("")), 4),
+        ]);
+        assert_eq!(resolve("$", &places).unwrap(), 0);
+        assert_eq!(resolve("$.a\\.b\\[0\\][12].中", &places).unwrap(), 3);
+        assert_eq!(resolve("$.", &places).unwrap(), 4);
+        for bad in ["", "a", "$a", "$[", "$[x]", "$[-1]", "$.b", "$[12", "#-2"] {
+            assert!(resolve(bad, &places).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn written_names_read_back() {
+        for name in ["a", "a.b", "x-y/z:@#$_1", "中é"] {
+            let mut path = "$".to_owned();
+            assert!(push_name(name, &mut path));
+            assert_eq!(
+                resolve(&path, &HashMap::from([((0, name_place(name)), 7)])).unwrap(),
+                7
+            );
+        }
+        for name in ["", "a b", "a\\b", "😀", "a\tb", "a'"] {
+            assert!(!push_name(name, &mut String::new()), "{name}");
+        }
+    }
+}
