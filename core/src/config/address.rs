@@ -166,7 +166,7 @@ impl JsonSchema for Address {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "`host:port` (IPv6 as `[::1]:20880`) or `unix:/absolute/path`.",
+            "description": "`host:port` (IPv6 in quotes, as `\"[::1]:20880\"`) or `unix:/absolute/path`.",
             "type": "string",
             "pattern": r"^(unix:/.+|.+:[0-9]{1,5})$"
         })

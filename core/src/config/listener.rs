@@ -15,7 +15,7 @@ use super::{Address, Filter};
 pub struct Listener {
     /// The name by which routes, logs and metrics speak of it.
     pub name: String,
-    /// Where it listens: `0.0.0.0:20880`, `[::]:12200`, `unix:/run/rialto/dubbo.sock`.
+    /// Where it listens: `0.0.0.0:20880`, `"[::]:12200"`, `unix:/run/rialto/dubbo.sock`.
     pub address: Address,
     /// What its callers speak.
     #[serde(default)]

@@ -38,6 +38,22 @@ impl Path {
         Self(format!("{}[{index}]", self.0))
     }
 
+    /// The value at the end of `rest`, which is the text of a path that begins at this one.
+    #[must_use]
+    pub fn join(&self, rest: &str) -> Self {
+        let rest = if self.0.is_empty() {
+            rest.trim_start_matches('.')
+        } else {
+            rest
+        };
+        let dot = if self.0.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']) {
+            ""
+        } else {
+            "."
+        };
+        Self(format!("{}{dot}{rest}", self.0))
+    }
+
     /// The path as text; empty for the root.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -71,6 +87,18 @@ mod tests {
             .key("attachments")
             .key("a.b");
         assert_eq!(path.as_str(), "routes[0].match.attachments[\"a.b\"]");
+    }
+
+    #[test]
+    fn paths_are_joined_with_one_dot() {
+        let inner = Path::root().key("a").index(1);
+        assert_eq!(inner.join(".b").as_str(), "a[1].b");
+        assert_eq!(inner.join("b").as_str(), "a[1].b");
+        assert_eq!(
+            (inner.join("[0]").as_str(), inner.join("").as_str()),
+            ("a[1][0]", "a[1]")
+        );
+        assert_eq!(Path::root().join("listeners"), Path::root().key("listeners"));
     }
 
     #[test]

@@ -4,10 +4,14 @@ use std::path::PathBuf;
 use std::{env, fmt, fs, io};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::text::{self, FromText};
 
 /// Where a secret is found. It is read when it is needed, so a dump of the configuration cannot show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Secret {
     /// The file that holds it; white space around it is ignored.
@@ -47,6 +51,39 @@ impl Secret {
             "" => Err(failed(io::ErrorKind::InvalidData, &"it is empty")),
             text => Ok(SecretText(text.to_owned())),
         }
+    }
+}
+
+/// How a [`Secret`] is written.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SecretForm {
+    File(PathBuf),
+    Env(String),
+}
+
+impl<'de> FromText<'de> for Secret {
+    const EXPECTING: &'static str = "{file: /path} or {env: NAME}";
+
+    fn from_text<E: de::Error>(_: &str) -> Result<Self, E> {
+        Err(E::custom(
+            "a secret is not written into the configuration; say where it is: {file: /path} or {env: NAME}",
+        ))
+    }
+
+    fn from_object<A: MapAccess<'de>>(object: A) -> Result<Self, A::Error> {
+        Ok(
+            match SecretForm::deserialize(MapAccessDeserializer::new(object))? {
+                SecretForm::File(path) => Self::File(path),
+                SecretForm::Env(name) => Self::Env(name),
+            },
+        )
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::deserialize(deserializer)
     }
 }
 

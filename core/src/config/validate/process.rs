@@ -24,7 +24,8 @@ pub(super) fn check(config: &Config, problems: &mut Problems) {
                         config.admin.address
                     ),
                 )
-                .hint("listen on 127.0.0.1 or a Unix socket, or set admin.token");
+                .hint("listen on 127.0.0.1 or a Unix socket, or set admin.token")
+                .relational();
         }
     }
     let sample = config.access_log.sample;

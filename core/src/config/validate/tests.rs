@@ -104,7 +104,7 @@ fn a_far_off_name_is_answered_with_the_known_ones() {
                 cluster: "x1".into(),
                 weight: 1,
                 subset: Labels::new(),
-            })
+            });
         },
         &["error: routes[0].to[1].cluster: there is no cluster named \"x1\" (known clusters: sofa)"],
     );

@@ -1,0 +1,221 @@
+//! Reading configurations: YAML or JSON text in, a checked [`Config`] or a readable [`Report`] out.
+//!
+//! Reading goes `text -> tree with places -> typed value -> checks`, and every stage goes on as far as it can after
+//! a mistake, so that one run shows all of them. Values may come from the environment: `${NAME}` and
+//! `${NAME:-default}` are replaced in plain and double-quoted text.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path as FilePath;
+use std::sync::Arc;
+
+use rialto_core::config::{Config, Path, Problem, Severity, validate};
+use serde::Deserialize;
+
+mod collect;
+mod interpolate;
+mod parse;
+mod read;
+mod reference;
+mod report;
+mod schema;
+mod source;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use reference::reference_markdown;
+pub use report::{Finding, Report};
+pub use schema::schema;
+pub use source::Source;
+
+use collect::{Collected, collect};
+use source::Span;
+use tree::{Node, Value};
+
+/// A configuration that can be used.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration, defaults filled in.
+    pub config: Config,
+    /// What looks like a mistake in it.
+    pub warnings: Report,
+    /// The text it came from.
+    pub source: Arc<Source>,
+}
+
+/// Loads the configuration file at `path`.
+///
+/// # Errors
+/// The file cannot be read, or the configuration is wrong; the report lists all that is.
+pub fn load(path: impl AsRef<FilePath>) -> Result<Loaded, Report> {
+    let path = path.as_ref();
+    let name = path.display().to_string();
+    match read_file(path) {
+        Ok(text) => load_str(&name, &text),
+        Err(reason) => Err(Report::new(
+            Arc::new(Source::new(name, "")),
+            vec![unreadable(&reason)],
+        )),
+    }
+}
+
+/// Loads a configuration from text; `name` is how messages call it.
+///
+/// # Errors
+/// The configuration is wrong; the report lists all that is.
+pub fn load_str(name: &str, text: &str) -> Result<Loaded, Report> {
+    load_with(name, text, &|variable| std::env::var(variable).ok())
+}
+
+/// Reads any value from YAML or JSON text, with the same reports as a configuration: lists of endpoints, for example.
+///
+/// # Errors
+/// The text is not such a value; the report lists all that is wrong.
+pub fn parse_as<T: for<'t> Deserialize<'t>>(name: &str, text: &str) -> Result<T, Report> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let source = Arc::new(Source::new(name, text));
+    let (_, collected) = read_document(text, &|variable| std::env::var(variable).ok());
+    let report = Report::new(source, collected.findings);
+    match collected.value {
+        Some(value) if !report.has_errors() => Ok(value),
+        _ => Err(report),
+    }
+}
+
+/// The configuration with every default visible. Secrets are not in it: a configuration only says where they are.
+pub fn dump(config: &Config) -> serde_json::Value {
+    serde_json::to_value(config).unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }))
+}
+
+fn load_with(name: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Report> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let source = Arc::new(Source::new(name, text));
+    let (root, mut collected) = read_document::<Config>(text, env);
+    let mut findings = std::mem::take(&mut collected.findings);
+    if let Some(config) = &collected.value {
+        findings.extend(check(config, root.as_ref(), &collected, &findings));
+    }
+    let report = Report::new(Arc::clone(&source), findings);
+    match collected.value {
+        Some(config) if !report.has_errors() => Ok(Loaded {
+            config,
+            warnings: report,
+            source,
+        }),
+        _ => Err(report),
+    }
+}
+
+fn read_document<T: for<'t> Deserialize<'t>>(
+    text: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> (Option<Node>, Collected<T>) {
+    let document = parse::parse(text, env);
+    let failed = document.root.is_none() && !document.findings.is_empty();
+    if failed {
+        let nothing = Collected {
+            value: None,
+            findings: document.findings,
+            lost: Vec::new(),
+            incomplete: true,
+        };
+        return (None, nothing);
+    }
+    // An empty text is an empty object: every section has defaults.
+    let mut root = document.root.unwrap_or(Node {
+        span: 0..0,
+        value: Value::Map(Vec::new()),
+    });
+    drop_extensions(&mut root);
+    let collected = collect::<T>(&mut root, document.findings);
+    (Some(root), collected)
+}
+
+/// Keys that begin with `x-` at the top are the user's own: a place for anchors to be used below.
+fn drop_extensions(root: &mut Node) {
+    if let Value::Map(entries) = &mut root.value {
+        entries.retain(|entry| !entry.key.starts_with("x-"));
+    }
+}
+
+/// What [`validate()`] finds, with its places in the text, less what only follows from mistakes reported before.
+fn check(
+    config: &Config,
+    root: Option<&Node>,
+    collected: &Collected<Config>,
+    reported: &[Finding],
+) -> Vec<Finding> {
+    let problems = validate(config);
+    let mut places: HashMap<String, (Path, Span)> = HashMap::new();
+    if let (false, Some(root)) = (problems.is_empty(), root) {
+        root.walk(&mut |now, written, mark| {
+            places.insert(now.to_string(), (written.clone(), mark));
+        });
+    }
+    let mut findings = Vec::new();
+    for problem in problems {
+        let (path, span) = place(&problem.path, &places);
+        let known = reported
+            .iter()
+            .any(|finding| finding.span.as_ref() == Some(&span) && !span.is_empty());
+        let follows = (problem.relational && collected.incomplete)
+            || collected.lost.iter().any(|lost| lost.is_within(&path));
+        if !known && !follows {
+            let Problem {
+                severity,
+                message,
+                hint,
+                ..
+            } = problem;
+            findings.push(Finding {
+                severity,
+                path: path.to_string(),
+                message,
+                hint,
+                span: Some(span),
+            });
+        }
+    }
+    findings
+}
+
+/// The path as written and the place of what it names, or of the nearest thing around it that is there.
+fn place(path: &Path, places: &HashMap<String, (Path, Span)>) -> (Path, Span) {
+    let mut text = path.as_str();
+    loop {
+        if let Some((written, span)) = places.get(text) {
+            return (written.join(&path.as_str()[text.len()..]), span.clone());
+        }
+        text = match text.rfind(['.', '[']) {
+            Some(end) => &text[..end],
+            None if text.is_empty() => return (path.clone(), 0..0),
+            None => "",
+        };
+    }
+}
+
+fn read_file(path: &FilePath) -> Result<String, String> {
+    let length = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if length > parse::LARGEST_FILE as u64 {
+        return Err(format!(
+            "the file has {length} bytes, more than the {} that are read",
+            parse::LARGEST_FILE
+        ));
+    }
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        format!("the file is not UTF-8 text: byte {at} begins no character")
+    })
+}
+
+fn unreadable(reason: &str) -> Finding {
+    Finding {
+        severity: Severity::Error,
+        path: String::new(),
+        message: format!("cannot read the configuration: {reason}"),
+        hint: None,
+        span: None,
+    }
+}

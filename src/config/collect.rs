@@ -1,0 +1,107 @@
+//! All mistakes of a document at once, although `serde` stops at the first.
+//!
+//! A value that cannot be read is reported, taken out of the tree, and reading starts again. What then is missing
+//! only because it was taken out is not reported a second time.
+
+use rialto_core::config::Path;
+use serde::Deserialize;
+
+use super::read::{Kind, ReadError, Reader};
+use super::report::Finding;
+use super::source::Span;
+use super::tree::{Node, Step, path_of};
+
+/// More mistakes are not listed; nobody reads them, and each costs another reading.
+const MOST_MISTAKES: usize = 50;
+
+/// Keys whose values other parts of a configuration refer to or depend on.
+const REFERRED_TO: [&str; 6] = ["name", "cluster", "listener", "protocol", "address", "token"];
+
+/// What could be read of a document.
+pub(super) struct Collected<T> {
+    /// The value without the parts that could not be read; nothing if not even that was possible.
+    pub(super) value: Option<T>,
+    pub(super) findings: Vec<Finding>,
+    /// What is missing because of a reported mistake.
+    pub(super) lost: Vec<Path>,
+    /// Parts are missing that other parts may refer to.
+    pub(super) incomplete: bool,
+}
+
+/// Reads a value and adds the mistakes to those `reported` already. The tree loses what could not be read.
+pub(super) fn collect<T: for<'t> Deserialize<'t>>(root: &mut Node, reported: Vec<Finding>) -> Collected<T> {
+    let limit = reported.len() + MOST_MISTAKES;
+    let mut collected = Collected {
+        value: None,
+        findings: reported,
+        lost: Vec::new(),
+        incomplete: false,
+    };
+    loop {
+        let error = match T::deserialize(Reader(root)) {
+            Ok(value) => {
+                collected.value = Some(value);
+                return collected;
+            }
+            Err(error) => error,
+        };
+        let steps = error.steps();
+        let span = error.span.clone().unwrap_or_else(|| root.mark());
+        if collected.findings.len() >= limit {
+            collected
+                .findings
+                .push(Finding::error("", span, "there are more mistakes after these"));
+            return collected;
+        }
+        if !collected.explains(&error, &steps, &span, root) {
+            let finding = Finding::error(path_of(&steps).as_str(), span, error.message.clone());
+            collected.findings.push(Finding {
+                hint: error.hint.clone(),
+                ..finding
+            });
+        }
+        let Some(removed) = root.remove(&steps) else {
+            return collected;
+        };
+        collected.note_loss(&error, &steps, &removed);
+    }
+}
+
+impl<T> Collected<T> {
+    /// Whether the error is only the consequence of one that is reported already.
+    fn explains(&self, error: &ReadError, steps: &[Step], span: &Span, root: &Node) -> bool {
+        let path = path_of(steps);
+        if let Kind::Missing(key) = error.kind {
+            return self.lost.contains(&path.key(key));
+        }
+        // The same words again: an alias repeats them, or a variable in them could not be replaced.
+        if self
+            .findings
+            .iter()
+            .any(|finding| finding.span.as_ref() == Some(span) && !span.is_empty())
+        {
+            return true;
+        }
+        let hollow = root.get(steps).is_some_and(Node::is_hollow);
+        hollow && self.lost.iter().any(|lost| lost.is_within(&path))
+    }
+
+    fn note_loss(&mut self, error: &ReadError, steps: &[Step], removed: &Node) {
+        self.lost.push(path_of(steps));
+        let meant = match &error.kind {
+            Kind::UnknownKey(meant) => meant.as_deref(),
+            _ => None,
+        };
+        if let (Some(meant), Some((_, parent))) = (meant, steps.split_last()) {
+            self.lost.push(path_of(parent).key(meant));
+        }
+        let harmless = match (&error.kind, steps.last()) {
+            (Kind::UnknownKey(None), _) => true,
+            (_, Some(Step::Key(key))) => {
+                removed.is_scalar() && !REFERRED_TO.contains(&meant.unwrap_or(key.as_str()))
+            }
+            _ => false,
+        };
+        self.incomplete |= !harmless;
+    }
+}

@@ -1,0 +1,352 @@
+//! From YAML or JSON text to a [`Node`] tree.
+//!
+//! Events come from the YAML parser; JSON is a subset of what it reads. Here aliases are put in, `<<` is merged,
+//! variables are replaced and double keys are found, all within bounds that a hostile file cannot exceed.
+
+use std::collections::{HashMap, HashSet};
+
+use granit_parser::{Event, Parser, ScalarStyle, Span as Mark, Tag, options};
+use rialto_core::config::Path;
+
+use super::interpolate::interpolate;
+use super::report::Finding;
+use super::source::Span;
+use super::tree::{Entry, Item, Node, Scalar, Value};
+
+/// Larger files are refused before they are parsed.
+pub(super) const LARGEST_FILE: usize = 64 << 20;
+/// Values in a document, each use of an alias counted in full: a few lines of aliases can mean billions.
+const MOST_NODES: usize = 1 << 20;
+/// Lists and objects inside each other.
+const DEEPEST: usize = 64;
+
+/// A document and what is wrong with it so far. Without a tree, nothing more can be found.
+pub(super) struct Document {
+    pub(super) root: Option<Node>,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Reads a text. `env` answers for `${NAME}`.
+pub(super) fn parse(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Document {
+    let options =
+        options! { flow_nesting_limit: DEEPEST, block_nesting_limit: DEEPEST, emit_comments: false };
+    let mut builder = Builder {
+        text,
+        events: Parser::new_from_str_with_options(text, options),
+        env,
+        anchors: HashMap::new(),
+        nodes: 0,
+        last: 0..0,
+        findings: Vec::new(),
+    };
+    let root = match builder.document() {
+        Ok(root) => root,
+        Err(fatal) => {
+            builder.findings.push(*fatal);
+            None
+        }
+    };
+    Document {
+        root,
+        findings: builder.findings,
+    }
+}
+
+struct Builder<'a> {
+    text: &'a str,
+    events: Parser<'a, granit_parser::StrInput<'a>>,
+    env: &'a dyn Fn(&str) -> Option<String>,
+    anchors: HashMap<usize, Anchored>,
+    nodes: usize,
+    last: Span,
+    findings: Vec<Finding>,
+}
+
+/// A value that aliases may refer to, and how many values it stands for.
+struct Anchored {
+    node: Node,
+    size: usize,
+}
+
+/// A mistake that ends the reading. Boxed, because it is large and rare.
+type Fatal = Box<Finding>;
+
+impl<'a> Builder<'a> {
+    fn document(&mut self) -> Result<Option<Node>, Fatal> {
+        let mut root = None;
+        loop {
+            let (event, span) = self.next()?;
+            match event {
+                Event::StreamEnd => break,
+                Event::StreamStart | Event::DocumentEnd => {}
+                Event::DocumentStart(..) if root.is_none() => {
+                    let (event, span) = self.next()?;
+                    root = Some(self.node(event, span, &Path::root())?);
+                }
+                Event::DocumentStart(..) => {
+                    return Err(Box::new(
+                        Finding::error("", span, "a second document begins here")
+                            .hint("a configuration is a single document; remove the line ---"),
+                    ));
+                }
+                _ => {}
+            }
+        }
+        Ok(root)
+    }
+
+    fn next(&mut self) -> Result<(Event<'a>, Span), Fatal> {
+        match self.events.next_event() {
+            Some(Ok((event, mark))) => {
+                self.last = self.span(&mark);
+                Ok((event, self.last.clone()))
+            }
+            Some(Err(error)) => {
+                let at = offset(self.text, error.marker());
+                let end = self.text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
+                Err(Box::new(
+                    Finding::error("", at..end, error.info()).hint(self.syntax_hint(at)),
+                ))
+            }
+            None => Ok((Event::StreamEnd, self.last.clone())),
+        }
+    }
+
+    fn syntax_hint(&self, at: usize) -> &'static str {
+        let start = self.text[..at].rfind('\n').map_or(0, |end| end + 1);
+        let line = self.text[start..].lines().next().unwrap_or_default();
+        if line.contains("]:") {
+            "an address such as \"[::1]:20880\" must be in quotes, because [ begins a list"
+        } else if line.starts_with('\t') {
+            "indent with spaces"
+        } else {
+            SYNTAX_HINT
+        }
+    }
+
+    fn span(&self, mark: &Mark) -> Span {
+        let start = offset(self.text, &mark.start);
+        start..offset(self.text, &mark.end).max(start)
+    }
+
+    fn node(&mut self, event: Event<'a>, span: Span, path: &Path) -> Result<Node, Fatal> {
+        self.count(1, &span)?;
+        let before = self.nodes;
+        let (anchor, value) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                (anchor, self.scalar(&text, style, tag.as_deref(), &span, path))
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.refuse_tag(tag.as_deref(), "seq", &span, path);
+                (anchor, self.list(path)?)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.refuse_tag(tag.as_deref(), "map", &span, path);
+                (anchor, self.map(path)?)
+            }
+            Event::Alias(id) => return self.alias(id, span, path),
+            _ => {
+                return Err(Box::new(Finding::error(
+                    path.as_str(),
+                    span,
+                    "a value is missing here",
+                )));
+            }
+        };
+        let end = if matches!(value, Value::Scalar(_)) {
+            span.end
+        } else {
+            self.last.end.max(span.start)
+        };
+        let node = Node {
+            span: span.start..end,
+            value,
+        };
+        if anchor != 0 {
+            let size = self.nodes - before + 1;
+            self.anchors.insert(
+                anchor,
+                Anchored {
+                    node: node.clone(),
+                    size,
+                },
+            );
+        }
+        Ok(node)
+    }
+
+    fn count(&mut self, more: usize, span: &Span) -> Result<(), Fatal> {
+        self.nodes = self.nodes.saturating_add(more);
+        if self.nodes > MOST_NODES {
+            return Err(Box::new(
+                Finding::error(
+                    "",
+                    span.clone(),
+                    format!("the document has more than {MOST_NODES} values"),
+                )
+                .hint("aliases count with all that they stand for; divide the configuration"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The value that an alias stands for. It keeps the place where it is written: that is where to change it.
+    fn alias(&mut self, id: usize, span: Span, path: &Path) -> Result<Node, Fatal> {
+        let Some(size) = self.anchors.get(&id).map(|anchored| anchored.size) else {
+            return Err(Box::new(
+                Finding::error(
+                    path.as_str(),
+                    span,
+                    "this alias stands for a value that it is part of",
+                )
+                .hint("an alias can only repeat a value that is complete"),
+            ));
+        };
+        // Counted first: the copy is what costs memory.
+        self.count(size, &span)?;
+        Ok(self.anchors[&id].node.clone())
+    }
+
+    fn scalar(
+        &mut self,
+        text: &str,
+        style: ScalarStyle,
+        tag: Option<&Tag>,
+        span: &Span,
+        path: &Path,
+    ) -> Value {
+        let is_text = tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
+        if !is_text {
+            self.refuse_tag(tag, "str", span, path);
+        }
+        let plain = style == ScalarStyle::Plain && !is_text;
+        match style {
+            ScalarStyle::Plain | ScalarStyle::DoubleQuoted => match interpolate(text, self.env) {
+                Ok(None) => Value::Scalar(Scalar {
+                    text: text.to_owned(),
+                    plain,
+                }),
+                // A replaced value may be a number even in the quotes that JSON needs.
+                Ok(Some(text)) => Value::Scalar(Scalar {
+                    plain: plain || (!is_text && !text.is_empty()),
+                    text,
+                }),
+                Err(error) => {
+                    let finding = Finding::error(path.as_str(), span.clone(), error.message).hint(error.hint);
+                    self.findings.push(finding);
+                    Value::Scalar(Scalar {
+                        text: text.to_owned(),
+                        plain: false,
+                    })
+                }
+            },
+            _ => {
+                if text.contains("${") {
+                    self.findings.push(Finding {
+                        severity: rialto_core::config::Severity::Warning,
+                        ..Finding::error(
+                            path.as_str(),
+                            span.clone(),
+                            "\"${\" is not replaced in this kind of quotes",
+                        )
+                        .hint("use double quotes or none; write \"$${\" in double quotes to mean the text ${")
+                    });
+                }
+                Value::Scalar(Scalar {
+                    text: text.to_owned(),
+                    plain: false,
+                })
+            }
+        }
+    }
+
+    fn refuse_tag(&mut self, tag: Option<&Tag>, allowed: &str, span: &Span, path: &Path) {
+        if let Some(tag) = tag
+            && !tag.is_yaml_core_schema_tag(allowed)
+        {
+            let message = format!("the tag {} has no meaning here", tag.original());
+            self.findings
+                .push(Finding::error(path.as_str(), span.clone(), message).hint("remove it"));
+        }
+    }
+
+    fn list(&mut self, path: &Path) -> Result<Value, Fatal> {
+        let mut items = Vec::new();
+        loop {
+            let (event, span) = self.next()?;
+            if matches!(event, Event::SequenceEnd) {
+                return Ok(Value::List(items));
+            }
+            let index = items.len();
+            let node = self.node(event, span, &path.index(index))?;
+            items.push(Item { index, node });
+        }
+    }
+
+    fn map(&mut self, path: &Path) -> Result<Value, Fatal> {
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut seen: HashSet<String> = HashSet::new();
+        let mut merged: Vec<Entry> = Vec::new();
+        loop {
+            let (event, key_span) = self.next()?;
+            let key = match event {
+                Event::MappingEnd => break,
+                Event::Scalar(text, ..) => text.into_owned(),
+                _ => {
+                    return Err(Box::new(
+                        Finding::error(path.as_str(), key_span, "a key must be plain text").hint(SYNTAX_HINT),
+                    ));
+                }
+            };
+            let place = path.key(&key);
+            let (event, span) = self.next()?;
+            let node = self.node(event, span, &place)?;
+            if key == "<<" {
+                self.merge(node, &mut merged, &place);
+            } else if !seen.insert(key.clone()) {
+                let finding = Finding::error(
+                    place.as_str(),
+                    key_span,
+                    format!("the key \"{key}\" is given twice"),
+                );
+                self.findings.push(finding.hint("keep one of them"));
+            } else {
+                entries.push(Entry { key, key_span, node });
+            }
+        }
+        for entry in merged {
+            if seen.insert(entry.key.clone()) {
+                entries.push(entry);
+            }
+        }
+        Ok(Value::Map(entries))
+    }
+
+    /// Collects the entries of `<<: *alias` or `<<: [*one, *other]`; the first that has a key wins.
+    fn merge(&mut self, node: Node, merged: &mut Vec<Entry>, path: &Path) {
+        match node.value {
+            Value::Map(entries) => merged.extend(entries),
+            Value::List(items) if items.iter().all(|item| matches!(item.node.value, Value::Map(_))) => {
+                for item in items {
+                    self.merge(item.node, merged, path);
+                }
+            }
+            _ => {
+                let finding = Finding::error(path.as_str(), node.span, "only objects can be merged with <<");
+                self.findings
+                    .push(finding.hint("write <<: *name, where &name marks an object"));
+            }
+        }
+    }
+}
+
+const SYNTAX_HINT: &str =
+    "this is not well-formed YAML or JSON; check the indentation, brackets and quotes before this place";
+
+fn offset(text: &str, marker: &granit_parser::Marker) -> usize {
+    let mut offset = marker.byte_offset().unwrap_or(0).min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    offset
+}

@@ -1,0 +1,181 @@
+//! What is wrong with a configuration, shown so that it can be found and put right.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rialto_core::config::Severity;
+use serde_json::{Value, json};
+
+use super::source::{Source, Span};
+
+/// Everything that was found in one configuration, in the order of the file. Its `Display` shows each finding with
+/// the line it is about.
+#[derive(Clone, Debug)]
+pub struct Report {
+    source: Arc<Source>,
+    findings: Vec<Finding>,
+}
+
+/// One error or warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether the configuration can be used all the same.
+    pub severity: Severity,
+    /// Where in the configuration, such as `routes[0].to[1].cluster`; empty if it is about the file as a whole.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Where in the text; nothing if the file could not be read.
+    pub(super) span: Option<Span>,
+}
+
+/// What stands under these keys is not shown: someone may have written the secret itself.
+const SECRET_KEYS: [&str; 3] = ["token", "password", "secret"];
+
+impl Finding {
+    pub(super) fn error(path: impl Into<String>, span: Span, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            path: path.into(),
+            message: message.into(),
+            hint: None,
+            span: Some(span),
+        }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl Report {
+    pub(super) fn new(source: Arc<Source>, mut findings: Vec<Finding>) -> Self {
+        findings.sort_by_key(|finding| finding.span.as_ref().map_or(0, |span| span.start));
+        Self { source, findings }
+    }
+
+    /// The errors and warnings, in the order of the file.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// True if nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// True if the configuration cannot be used.
+    pub fn has_errors(&self) -> bool {
+        self.count(Severity::Error) > 0
+    }
+
+    /// How many findings of this severity there are.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings
+            .iter()
+            .filter(|finding| finding.severity == severity)
+            .count()
+    }
+
+    /// The findings for programs: a list of objects with `severity`, `file`, `line`, `column`, `end_line`,
+    /// `end_column`, `path`, `message` and `hint`. Lines and columns count from 1, columns in characters.
+    pub fn to_json(&self) -> Value {
+        self.findings
+            .iter()
+            .map(|finding| self.finding_to_json(finding))
+            .collect()
+    }
+
+    fn finding_to_json(&self, finding: &Finding) -> Value {
+        let mut object = json!({
+            "severity": finding.severity.to_string(),
+            "file": self.source.name(),
+            "path": finding.path,
+            "message": finding.message,
+            "hint": finding.hint,
+        });
+        if let Some(span) = &finding.span {
+            let (start, end) = (self.source.place(span.start), self.source.place(span.end));
+            object["line"] = start.line.into();
+            object["column"] = start.column.into();
+            object["end_line"] = end.line.into();
+            object["end_column"] = end.column.into();
+        }
+        object
+    }
+
+    fn write_finding(&self, finding: &Finding, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.source.name())?;
+        let place = finding.span.as_ref().map(|span| self.source.place(span.start));
+        if let Some(place) = place {
+            write!(f, ":{}:{}", place.line, place.column)?;
+        }
+        write!(f, ": {}: ", finding.severity)?;
+        if !finding.path.is_empty() {
+            write!(f, "{}: ", Printable(&finding.path))?;
+        }
+        writeln!(f, "{}", Printable(&finding.message))?;
+        let mut margin = 1;
+        if let (Some(span), Some(place)) = (&finding.span, place) {
+            let (mut line, before, length) = self.source.marked_line(span);
+            if SECRET_KEYS.iter().any(|key| finding.path.ends_with(key)) {
+                line = line
+                    .chars()
+                    .enumerate()
+                    .map(|(at, c)| if at < before { c } else { '*' })
+                    .collect();
+            }
+            let number = place.line.to_string();
+            margin = number.len();
+            writeln!(f, " {:margin$} |", "")?;
+            writeln!(f, " {number} | {line}")?;
+            writeln!(f, " {:margin$} | {:before$}{}", "", "", "^".repeat(length))?;
+        }
+        match &finding.hint {
+            Some(hint) => writeln!(f, " {:margin$} = help: {}", "", Printable(hint)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.findings {
+            self.write_finding(finding, f)?;
+            writeln!(f)?;
+        }
+        let counted = |count: usize, word: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {word}")),
+            _ => Some(format!("{count} {word}s")),
+        };
+        let counts = [
+            counted(self.count(Severity::Error), "error"),
+            counted(self.count(Severity::Warning), "warning"),
+        ];
+        let counts: Vec<String> = counts.into_iter().flatten().collect();
+        if counts.is_empty() {
+            write!(f, "{}: no problems", self.source.name())
+        } else {
+            write!(f, "{}: {}", self.source.name(), counts.join(", "))
+        }
+    }
+}
+
+impl std::error::Error for Report {}
+
+/// Text from a file with its control characters escaped: a message must not steer a terminal.
+struct Printable<'a>(&'a str);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in self.0.split_inclusive(char::is_control) {
+            let plain = part.trim_end_matches(char::is_control);
+            write!(f, "{plain}{}", part[plain.len()..].escape_debug())?;
+        }
+        Ok(())
+    }
+}
