@@ -140,5 +140,8 @@ fn the_reference_page_names_every_key_and_its_links_lead_somewhere() {
 #[test]
 fn the_reference_page_in_the_repository_is_up_to_date() {
     let stored = include_str!("../../../docs/configuration.md");
-    assert!(stored == reference_markdown(), "run: rialto config reference > docs/configuration.md");
+    assert!(
+        stored == reference_markdown(),
+        "run: rialto config reference > docs/configuration.md"
+    );
 }
