@@ -35,7 +35,9 @@ impl ReadBuf {
     /// The buffer of one worker.
     #[must_use]
     pub fn new() -> Self {
-        ReadBuf { bytes: vec![0; HEADROOM + READ].into_boxed_slice() }
+        ReadBuf {
+            bytes: vec![0; HEADROOM + READ].into_boxed_slice(),
+        }
     }
 }
 
@@ -149,7 +151,10 @@ mod tests {
     fn a_message_is_unsent_until_its_first_byte_went() {
         let mut out = OutBuf::default();
         out.put(b"first");
-        let mark = Mark { at: out.position(), len: 6 };
+        let mark = Mark {
+            at: out.position(),
+            len: 6,
+        };
         out.put(b"second");
         assert_eq!(out.unsent_at(mark), Some(&b"second"[..]));
         out.advance(5);

@@ -34,18 +34,6 @@ pub struct Call<'a> {
     pub trace: Trace<'a>,
     /// Nobody waits for an answer.
     pub one_way: bool,
-    /// Built-in calls that are no plain invocation.
-    pub builtin: Builtin,
-}
-
-/// What a call is besides a plain invocation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Builtin {
-    /// A plain invocation, or a generic one already resolved to the method it names.
-    #[default]
-    None,
-    /// Asks for its argument back, to see whether the service is there.
-    Echo,
 }
 
 /// Trace context under the names of both worlds; empty where unknown.
@@ -139,13 +127,25 @@ impl<'a> Values<'a> {
 
 impl Default for Values<'_> {
     fn default() -> Self {
-        Values { source: &NoValues, stream: &[], at: 0, count: 0, tag: 0 }
+        Values {
+            source: &NoValues,
+            stream: &[],
+            at: 0,
+            count: 0,
+            tag: 0,
+        }
     }
 }
 
 impl fmt::Debug for Values<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} values at {} of {} bytes", self.count, self.at, self.stream.len())
+        write!(
+            f,
+            "{} values at {} of {} bytes",
+            self.count,
+            self.at,
+            self.stream.len()
+        )
     }
 }
 
@@ -166,7 +166,8 @@ impl Call<'_> {
         }
         self.attachments.retain(|(k, _)| edits.attachment(k).is_none());
         for (k, v) in &edits.set {
-            self.attachments.push((Cow::Owned(k.to_string()), Cow::Owned(v.to_string())));
+            self.attachments
+                .push((Cow::Owned(k.to_string()), Cow::Owned(v.to_string())));
         }
     }
 }

@@ -77,7 +77,10 @@ impl ErrorKind {
 impl CallError {
     /// An error with a text.
     pub fn new(kind: ErrorKind, text: impl Into<Cow<'static, str>>) -> Self {
-        CallError { kind, text: text.into() }
+        CallError {
+            kind,
+            text: text.into(),
+        }
     }
 }
 

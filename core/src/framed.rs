@@ -5,7 +5,7 @@ use crate::buf::OutBuf;
 use crate::call::{Call, Outcome};
 use crate::error::{CallError, ErrorKind};
 use crate::message::{Edits, Message, Meta, ProtoId};
-use crate::session::{Answer, Dispatch, Event, Fault, Placed, ReplyTo, Role, Session, Settings, Step};
+use crate::session::{Answer, Dispatch, Event, Fault, ReplyTo, Role, Session, Settings, Step};
 use crate::slots::CallKey;
 
 /// What a codec found at the start of the input.
@@ -137,7 +137,11 @@ impl<C: Codec> Framed<C> {
     /// A new connection's session.
     #[must_use]
     pub fn new(role: Role, settings: &Settings) -> Self {
-        Framed { codec: C::new(role, settings), role, skip: 0 }
+        Framed {
+            codec: C::new(role, settings),
+            role,
+            skip: 0,
+        }
     }
 
     /// The codec, for tests that build frames with it.
@@ -150,11 +154,20 @@ impl<C: Codec> Framed<C> {
             return Err(Fault("a frame announces more than 1 GiB"));
         }
         self.skip = frame.len;
-        let text = format!("the message is {} bytes long, more than the limit allows", frame.len);
+        let text = format!(
+            "the message is {} bytes long, more than the limit allows",
+            frame.len
+        );
         Ok(match (frame.kind, self.role) {
             (Kind::Request, Role::Server) => {
-                let reply = (!frame.one_way).then_some(ReplyTo { id: frame.id, hint: frame.hint });
-                Event::Refused { reply, error: CallError::new(ErrorKind::BadRequest, text) }
+                let reply = (!frame.one_way).then_some(ReplyTo {
+                    id: frame.id,
+                    hint: frame.hint,
+                });
+                Event::Refused {
+                    reply,
+                    error: CallError::new(ErrorKind::BadRequest, text),
+                }
             }
             (Kind::Answer, Role::Client) => Event::Answer {
                 call: CallKey::from_bits(frame.id as u32),
@@ -167,19 +180,23 @@ impl<C: Codec> Framed<C> {
     /// A request from the provider's side (callbacks) has nobody to go to here.
     fn against(&mut self, frame: &Frame, out: &mut OutBuf) -> &'static str {
         if frame.kind == Kind::Request && !frame.meta.one_way {
-            let to = ReplyTo { id: frame.id, hint: frame.meta.hint };
+            let to = ReplyTo {
+                id: frame.id,
+                hint: frame.meta.hint,
+            };
             let text = "calls from the provider to the consumer are not supported through this proxy";
-            self.codec.error(out.tail_mut(), to, &CallError::new(ErrorKind::NoService, text));
+            self.codec
+                .error(out.tail_mut(), to, &CallError::new(ErrorKind::NoService, text));
         }
         "a frame against the direction of the connection"
     }
 }
 
 /// Runs `encode`; what it left behind is cut off again if it failed.
-fn append<T>(
+fn append(
     out: &mut OutBuf,
-    encode: impl FnOnce(&mut Vec<u8>) -> Result<T, CallError>,
-) -> Result<T, CallError> {
+    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), CallError>,
+) -> Result<(), CallError> {
     let start = out.position();
     let done = encode(out.tail_mut());
     if done.is_err() {
@@ -202,12 +219,25 @@ impl<C: Codec> Session for Framed<C> {
             return Ok(Step { used, event });
         }
         let frame = match self.codec.decode(input)? {
-            Decoded::More(need) => return Ok(Step { used: 0, event: Event::More(need) }),
-            Decoded::TooLarge(frame) => return Ok(Step { used: 0, event: self.refuse(&frame)? }),
+            Decoded::More(need) => {
+                return Ok(Step {
+                    used: 0,
+                    event: Event::More(need),
+                });
+            }
+            Decoded::TooLarge(frame) => {
+                return Ok(Step {
+                    used: 0,
+                    event: self.refuse(&frame)?,
+                });
+            }
             Decoded::Frame(frame) => frame,
         };
         let bytes = &input[..frame.len];
-        let msg = Message { meta: frame.meta, bytes };
+        let msg = Message {
+            meta: frame.meta,
+            bytes,
+        };
         let event = match (frame.kind, self.role) {
             (Kind::Request, Role::Server) => Event::Request { id: frame.id, msg },
             (Kind::Answer, Role::Client) => Event::Answer {
@@ -224,63 +254,54 @@ impl<C: Codec> Session for Framed<C> {
             (Kind::Undrain, Role::Client) => Event::Undrain,
             _ => Event::Unexpected(self.against(&frame, out)),
         };
-        Ok(Step { used: frame.len, event })
+        Ok(Step {
+            used: frame.len,
+            event,
+        })
     }
 
     #[inline]
+    fn takes(&self, msg: &Message<'_>, to: Option<ReplyTo>) -> bool {
+        msg.meta.proto == C::PROTO && self.codec.takes(msg, to)
+    }
+
     fn request(
         &mut self,
         out: &mut OutBuf,
         call: CallKey,
         msg: &Message<'_>,
         dispatch: &Dispatch<'_>,
-    ) -> Result<Placed, CallError> {
+    ) -> Result<(), CallError> {
         let id = u64::from(call.bits());
         if msg.meta.proto == C::PROTO {
-            if dispatch.edits.is_empty() && self.codec.takes(msg, None) {
-                return Ok(Placed::AsReceived);
-            }
-            append(out, |v| self.codec.reframe(v, id, msg, None, dispatch.edits))?;
-        } else {
-            let mut neutral = msg.meta.dialect.call(msg)?;
-            neutral.timeout_ms = dispatch.timeout_ms;
-            dispatch.bridge.outward(&mut neutral);
-            neutral.apply(dispatch.edits);
-            append(out, |v| self.codec.request(v, id, &neutral))?;
+            return append(out, |v| self.codec.reframe(v, id, msg, None, dispatch.edits));
         }
-        Ok(Placed::Encoded)
+        let mut neutral = msg.meta.dialect.call(msg)?;
+        neutral.timeout_ms = dispatch.timeout_ms;
+        dispatch.bridge.outward(&mut neutral);
+        neutral.apply(dispatch.edits);
+        append(out, |v| self.codec.request(v, id, &neutral))
     }
 
-    #[inline]
     fn answer(
         &mut self,
         out: &mut OutBuf,
         to: ReplyTo,
         answer: &Answer<'_>,
         bridge: &Bridge,
-    ) -> Result<Placed, CallError> {
+    ) -> Result<(), CallError> {
         let said = match answer {
-            Answer::Message(msg) if msg.meta.proto == C::PROTO => {
-                if self.codec.takes(msg, Some(to)) {
-                    return Ok(Placed::AsReceived);
-                }
-                append(out, |v| self.codec.reframe(v, to.id, msg, Some(to), &Edits::default()))
-            }
+            Answer::Message(msg) if msg.meta.proto == C::PROTO => append(out, |v| {
+                self.codec.reframe(v, to.id, msg, Some(to), &Edits::default())
+            }),
             Answer::Message(msg) => msg.meta.dialect.outcome(msg).and_then(|mut outcome| {
                 bridge.homeward(&mut outcome);
                 append(out, |v| self.codec.outcome(v, to, &outcome))
             }),
             Answer::Outcome(outcome) => append(out, |v| self.codec.outcome(v, to, outcome)),
-            Answer::Error(e) => {
-                self.codec.error(out.tail_mut(), to, e);
-                return Ok(Placed::Encoded);
-            }
+            Answer::Error(e) => Err(e.clone()),
         };
-        if let Err(e) = said {
-            self.codec.error(out.tail_mut(), to, &e);
-            return Err(e);
-        }
-        Ok(Placed::Encoded)
+        said.inspect_err(|e| self.codec.error(out.tail_mut(), to, e))
     }
 
     #[inline]

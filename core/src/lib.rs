@@ -5,16 +5,37 @@
 //! [`endpoints`] pick a host and lease a connection, another session encodes it, and back.
 #![forbid(unsafe_code)]
 
+pub mod access_log;
 pub mod bridge;
 pub mod buf;
 pub mod call;
-// pub mod config;
+pub mod calls;
+pub mod config;
+pub mod discovery;
+pub mod endpoints;
 mod error;
+mod exchange;
+pub mod faults;
+pub mod filter;
 pub mod framed;
 pub mod message;
+pub mod metrics;
+pub mod runtime;
 pub mod session;
 pub mod slots;
+pub mod snapshot;
+pub mod transport;
 pub mod wheel;
+pub mod wires;
+pub mod worker;
 
 pub use error::{CallError, ErrorKind};
 pub use rialto_values as values;
+
+/// What a worker is made of besides the core: the set of protocols and the way to sockets.
+pub trait Env: Sized + 'static {
+    /// The protocols.
+    type Protocols: session::Protocols;
+    /// The sockets.
+    type Reactor: transport::Reactor;
+}

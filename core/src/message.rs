@@ -73,6 +73,9 @@ pub struct Head<'a> {
     pub timeout_ms: u32,
     /// The answer's hint; a dialect may learn more from the head than from the frame.
     pub hint: u32,
+    /// The call only asks whether the service is there and wants its argument back. Where the provider's
+    /// protocol has no such call, the proxy answers it.
+    pub echo: bool,
     /// Where the attachments begin in the message, if they are not at a place that the frame tells; the
     /// dialect's own matter.
     pub attachments: u32,
@@ -147,7 +150,11 @@ impl<'a> Message<'a> {
     /// A copy that may wait.
     #[must_use]
     pub fn hold(&self, edits: Edits) -> Box<Held> {
-        Box::new(Held { meta: self.meta, bytes: self.bytes.to_vec(), edits })
+        Box::new(Held {
+            meta: self.meta,
+            bytes: self.bytes.to_vec(),
+            edits,
+        })
     }
 
     /// The head, see [`Dialect::head`].
@@ -164,7 +171,10 @@ impl Held {
     /// The message.
     #[must_use]
     pub fn view(&self) -> Message<'_> {
-        Message { meta: self.meta, bytes: &self.bytes }
+        Message {
+            meta: self.meta,
+            bytes: &self.bytes,
+        }
     }
 }
 
@@ -211,6 +221,11 @@ impl Edits {
 
 impl std::fmt::Debug for Message<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} message of {} bytes", self.meta.dialect.name(), self.bytes.len())
+        write!(
+            f,
+            "{} message of {} bytes",
+            self.meta.dialect.name(),
+            self.bytes.len()
+        )
     }
 }

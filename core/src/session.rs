@@ -99,15 +99,6 @@ pub struct Dispatch<'a> {
     pub timeout_ms: u32,
 }
 
-/// What became of a message given to a session.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Placed {
-    /// It was encoded into the out-buffer.
-    Encoded,
-    /// Its own bytes can go, once [`Session::set_id`] was applied to them.
-    AsReceived,
-}
-
 /// One protocol on one connection.
 pub trait Session {
     /// The protocol.
@@ -119,7 +110,11 @@ pub trait Session {
     /// The connection cannot go on.
     fn next<'a>(&mut self, input: &'a [u8], out: &mut OutBuf) -> Result<Step<'a>, Fault>;
 
-    /// Sends a call under the id `call.bits()`.
+    /// Whether a message can go to this peer as the bytes received, apart from its id. `to` is the call that
+    /// it answers, `None` for a request.
+    fn takes(&self, msg: &Message<'_>, to: Option<ReplyTo>) -> bool;
+
+    /// Encodes a call under the id `call.bits()`.
     ///
     /// # Errors
     /// Why it cannot be said in this protocol; nothing was appended then.
@@ -129,9 +124,9 @@ pub trait Session {
         call: CallKey,
         msg: &Message<'_>,
         dispatch: &Dispatch<'_>,
-    ) -> Result<Placed, CallError>;
+    ) -> Result<(), CallError>;
 
-    /// Sends an answer. What cannot be said in this protocol becomes an error answer, which is returned.
+    /// Encodes an answer. What cannot be said in this protocol becomes an error answer, which is returned.
     ///
     /// # Errors
     /// The error that the caller was sent instead of the answer.
@@ -141,7 +136,7 @@ pub trait Session {
         to: ReplyTo,
         answer: &Answer<'_>,
         bridge: &Bridge,
-    ) -> Result<Placed, CallError>;
+    ) -> Result<(), CallError>;
 
     /// Writes an id into a message of this protocol.
     fn set_id(&self, frame: &mut [u8], id: u64);
@@ -199,6 +194,9 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { max_message: 8 << 20, variant: 0 }
+        Settings {
+            max_message: 8 << 20,
+            variant: 0,
+        }
     }
 }

@@ -88,7 +88,12 @@ impl<Tag> fmt::Debug for Key<Tag> {
 
 impl<Tag, T> Default for Slots<Tag, T> {
     fn default() -> Self {
-        Slots { entries: Vec::new(), free: NO_SLOT, len: 0, tag: PhantomData }
+        Slots {
+            entries: Vec::new(),
+            free: NO_SLOT,
+            len: 0,
+            tag: PhantomData,
+        }
     }
 }
 
@@ -135,7 +140,11 @@ impl<Tag, T> Slots<Tag, T> {
         }
         let key = self.entries.len() as u32;
         assert!((key as usize) < CAPACITY, "slots are exhausted");
-        self.entries.push(Entry { key, next_free: NO_SLOT, value: Some(value) });
+        self.entries.push(Entry {
+            key,
+            next_free: NO_SLOT,
+            value: Some(value),
+        });
         Key::from_bits(key)
     }
 
@@ -175,7 +184,9 @@ impl<Tag, T> Slots<Tag, T> {
 
     /// All entries in use.
     pub fn iter(&self) -> impl Iterator<Item = (Key<Tag>, &T)> {
-        self.entries.iter().filter_map(|e| e.value.as_ref().map(|v| (Key::from_bits(e.key), v)))
+        self.entries
+            .iter()
+            .filter_map(|e| e.value.as_ref().map(|v| (Key::from_bits(e.key), v)))
     }
 
     /// The keys in use, as they are now: the table may be changed while they are walked.

@@ -1,0 +1,107 @@
+//! One record a call. Workers fill plain structs and hand them over in batches; names are looked up, formatted
+//! and written elsewhere, so a slow disk never delays a call.
+use crate::metrics::{Ended, SeriesId, SeriesKey};
+use crate::snapshot::EndpointId;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// A finished call.
+#[derive(Clone, Copy, Debug)]
+pub struct Record {
+    /// What it was; names are in the [`Batch::fresh`] of this or an earlier batch.
+    pub series: SeriesId,
+    /// How it ended.
+    pub ended: Ended,
+    /// How long it took.
+    pub latency_us: u64,
+    /// Who called, if the caller has an address.
+    pub caller: Option<SocketAddr>,
+    /// Who answered; `None` if no provider got it.
+    pub endpoint: Option<EndpointId>,
+    /// How often it was given to a provider.
+    pub attempts: u8,
+    /// Length of the request.
+    pub bytes_in: u32,
+}
+
+/// What a worker hands over after a turn.
+pub struct Batch {
+    /// Which worker: series ids are its own.
+    pub worker: usize,
+    /// Names of series that were not in a batch before.
+    pub fresh: Vec<(SeriesId, Arc<SeriesKey>)>,
+    /// The calls.
+    pub records: Vec<Record>,
+}
+
+/// A worker's end of the log.
+pub struct Tap {
+    records: Vec<Record>,
+    /// Of 2^32 successful calls, how many are logged.
+    share: u64,
+    rng: fastrand::Rng,
+}
+
+/// Records that wait for the end of the turn at most; a turn that ends more calls logs these only.
+const TURN_MAX: usize = 64 << 10;
+
+impl Tap {
+    /// A tap that takes this share (0 to 1) of the calls that succeed, and all others.
+    #[must_use]
+    pub fn new(sample: f64) -> Self {
+        let share = (sample.clamp(0.0, 1.0) * 2f64.powi(32)) as u64;
+        Tap {
+            records: vec![],
+            share,
+            rng: fastrand::Rng::new(),
+        }
+    }
+
+    /// Whether such a call is logged.
+    #[inline]
+    pub fn wants(&mut self, ended: Ended) -> bool {
+        let fine = matches!(ended, Ended::Answered(crate::message::Status::Ok) | Ended::Sent);
+        !fine || self.share >= 1 << 32 || u64::from(self.rng.u32(..)) < self.share
+    }
+
+    /// Adds a call.
+    #[inline]
+    pub fn push(&mut self, record: Record) {
+        if self.records.len() < TURN_MAX {
+            self.records.push(record);
+        }
+    }
+
+    /// What has gathered.
+    pub fn take(&mut self) -> Vec<Record> {
+        let room = self.records.len();
+        std::mem::replace(&mut self.records, Vec::with_capacity(room))
+    }
+
+    /// Whether nothing has gathered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::message::Status;
+
+    #[test]
+    fn failures_are_logged_whatever_the_sample() {
+        let mut none = Tap::new(0.0);
+        assert!(!none.wants(Ended::Answered(Status::Ok)));
+        assert!(
+            none.wants(Ended::Failed(ErrorKind::Timeout)) && none.wants(Ended::Answered(Status::Exception))
+        );
+        let mut all = Tap::new(1.0);
+        assert!((0..1000).all(|_| all.wants(Ended::Sent)));
+        let mut half = Tap::new(0.5);
+        let n = (0..10_000).filter(|_| half.wants(Ended::Sent)).count();
+        assert!((4700..5300).contains(&n), "{n}");
+    }
+}

@@ -1,0 +1,151 @@
+//! All exchanges of a worker and what they need: routes, hosts, deadlines, counters. Acts on connections only
+//! through the commands of `Wires`; never sees a socket or a wire format.
+mod answer;
+mod end;
+mod forward;
+mod request;
+
+use crate::Env;
+use crate::access_log::Tap;
+use crate::endpoints::Endpoints;
+use crate::exchange::Exchange;
+use crate::faults::FaultKind;
+use crate::metrics::Shard;
+use crate::session::Event;
+use crate::slots::{CallKey, CallTag, ConnKey, Slots};
+use crate::snapshot::{Compiled, EndpointId, Epoch, ListenerId};
+use crate::wheel::Wheel;
+use crate::wires::{Owner, Wires};
+use std::rc::Rc;
+
+/// The calls of a worker.
+pub struct Calls {
+    /// Those in progress.
+    pub(crate) table: Slots<CallTag, Exchange>,
+    /// The hosts.
+    pub endpoints: Endpoints,
+    /// Counters.
+    pub metrics: Shard,
+    /// The access log, if there is one.
+    pub log: Option<Tap>,
+    /// Calls in flight by listener.
+    in_flight: Vec<u32>,
+    /// Calls that wait for a late answer.
+    quarantined: u32,
+    /// One-way calls: over as soon as their bytes are out.
+    one_ways: Vec<CallKey>,
+    wheel: Wheel,
+    epoch: Rc<Epoch>,
+    pub(crate) now_us: u64,
+    due: Vec<CallKey>,
+}
+
+/// What holds for the events of one read only: the host chosen for it. Spreading the calls of one read over
+/// many connections costs up to twice the CPU time, so the choice is made per read.
+#[derive(Default)]
+pub struct Batch {
+    leased: Option<Leased>,
+}
+
+#[derive(Clone, Copy)]
+struct Leased {
+    set: usize,
+    endpoint: EndpointId,
+    conn: ConnKey,
+}
+
+impl Calls {
+    /// No calls yet. Random choices follow the seed.
+    #[must_use]
+    pub fn new(compiled: &Compiled, seed: u64) -> Self {
+        let mut calls = Calls {
+            table: Slots::default(),
+            endpoints: Endpoints::new(seed),
+            metrics: Shard::new(compiled.snapshot.limits.series),
+            log: None,
+            in_flight: vec![],
+            quarantined: 0,
+            one_ways: vec![],
+            wheel: Wheel::default(),
+            epoch: Rc::new(Epoch::new(compiled, None)),
+            now_us: 0,
+            due: vec![],
+        };
+        calls.follow(compiled);
+        calls
+    }
+
+    /// New calls use this snapshot; those in progress keep theirs.
+    pub fn configure(&mut self, compiled: &Compiled) {
+        self.epoch = Rc::new(Epoch::new(compiled, Some(&self.epoch)));
+        self.follow(compiled);
+    }
+
+    fn follow(&mut self, compiled: &Compiled) {
+        let s = &compiled.snapshot;
+        self.endpoints.configure(s);
+        self.in_flight
+            .resize(s.listeners.len().max(self.in_flight.len()), 0);
+    }
+
+    /// The current snapshot.
+    #[must_use]
+    pub fn epoch(&self) -> &Rc<Epoch> {
+        &self.epoch
+    }
+
+    /// Calls for which a caller waits.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.table.len() - self.quarantined as usize
+    }
+
+    /// Calls that wait for a late answer.
+    #[must_use]
+    pub fn quarantined(&self) -> u32 {
+        self.quarantined
+    }
+
+    /// Calls in flight of a listener.
+    #[must_use]
+    pub fn listener_in_flight(&self, id: ListenerId) -> u32 {
+        self.in_flight.get(id.index()).copied().unwrap_or(0)
+    }
+
+    /// The one entry from the wire.
+    #[inline]
+    pub fn on_event<E: Env>(&mut self, w: &mut Wires<E>, batch: &mut Batch, from: ConnKey, event: Event<'_>) {
+        match event {
+            Event::Request { id, msg } => self.on_request(w, batch, from, id, &msg),
+            Event::Answer { call, answer } => self.on_answer(w, from, call, &answer),
+            Event::Refused { reply, error } => self.on_refused(w, from, reply, error),
+            Event::Drain => self.on_drain(w, from, true),
+            Event::Undrain => self.on_drain(w, from, false),
+            Event::Unexpected(what) => {
+                let who = w.get(from).map(|c| c.who());
+                if let Some(who) = who {
+                    w.faults
+                        .report(FaultKind::Unexpected, w.now_ms, format_args!("{who}: {what}"));
+                }
+            }
+            Event::More(_) | Event::Handled | Event::Detected(_) => {}
+        }
+    }
+
+    fn on_drain<E: Env>(&mut self, w: &mut Wires<E>, from: ConnKey, on: bool) {
+        w.set_draining(from, on);
+        if let Some(Owner::Endpoint(id)) = w.get(from).map(|c| c.owner) {
+            self.endpoints.set_read_only(id, on);
+        }
+    }
+
+    /// A dial succeeded: the calls that waited for it go.
+    pub fn connected<E: Env>(&mut self, w: &mut Wires<E>, conn: ConnKey) {
+        let Some(Owner::Endpoint(id)) = w.get(conn).map(|c| c.owner) else {
+            return;
+        };
+        for key in self.endpoints.connected(id, conn) {
+            self.send_held(w, key, None);
+        }
+    }
+}

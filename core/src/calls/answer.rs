@@ -1,0 +1,66 @@
+//! The way back.
+use super::Calls;
+use crate::Env;
+use crate::exchange::State;
+use crate::faults::FaultKind;
+use crate::message::Status;
+use crate::metrics::Ended;
+use crate::session::Answer;
+use crate::slots::{CallKey, ConnKey};
+use crate::wires::{From, Wires};
+
+impl Calls {
+    #[inline]
+    pub(super) fn on_answer<E: Env>(
+        &mut self,
+        w: &mut Wires<E>,
+        from: ConnKey,
+        key: CallKey,
+        answer: &Answer<'_>,
+    ) {
+        match self.table.get(key) {
+            // one id space serves all upstreams: this check keeps one from answering for another
+            Some(ex) if ex.up.conn == from && ex.state == State::Sent && !ex.one_way => {
+                self.reply(w, key, answer, From::Input);
+            }
+            Some(ex) if ex.up.conn == from && ex.state == State::Quarantined => {
+                self.late(w, from);
+                self.unquarantine(w, key);
+            }
+            _ => self.late(w, from),
+        }
+    }
+
+    #[cold]
+    fn late<E: Env>(&mut self, w: &mut Wires<E>, from: ConnKey) {
+        self.metrics.late_answers += 1;
+        if let Some(who) = w.get(from).map(|c| c.who()) {
+            let text = format_args!("{who}: an answer came for which nobody waits");
+            w.faults.report(FaultKind::LateAnswer, w.now_ms, text);
+        }
+    }
+
+    /// Answers the caller for good.
+    #[inline]
+    pub(super) fn reply<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, answer: &Answer<'_>, from: From) {
+        let Some(ex) = self.table.get(key) else { return };
+        let mut ended = match answer {
+            Answer::Message(m) if m.meta.status == Status::Ok && m.meta.dialect.threw(m) => {
+                Ended::Answered(Status::Exception)
+            }
+            Answer::Message(m) => Ended::Answered(m.meta.status),
+            Answer::Outcome(_) => Ended::Answered(Status::Ok),
+            Answer::Error(e) => Ended::Failed(e.kind),
+        };
+        if !ex.one_way {
+            let id = ex.target;
+            let bridge = &ex.epoch.snapshot.routes[id.route.index()].targets[usize::from(id.place)].bridge;
+            let down = ex.down;
+            if let Err(e) = w.answer(down.conn, down.reply, answer, from, bridge) {
+                ended = Ended::Failed(e.kind);
+            }
+            w.cut_if_stuck(down.conn);
+        }
+        self.finish(w, key, ended);
+    }
+}

@@ -1,0 +1,260 @@
+//! How exchanges end: done, failed, cancelled, timed out, upstream lost. The only file that removes from the
+//! table; each removal releases exactly what `admit` and `forward` took.
+use super::Calls;
+use crate::Env;
+use crate::access_log::Record;
+use crate::error::{CallError, ErrorKind};
+use crate::exchange::{Down, Exchange, State};
+use crate::message::Edits;
+use crate::metrics::{Ended, SeriesId};
+use crate::session::{Answer, Protocols};
+use crate::slots::{CallKey, ConnKey};
+use crate::snapshot::EndpointId;
+use crate::wires::{From, Owner, Wires};
+
+/// What is left to do when the caller's side of an exchange ends.
+#[derive(Clone, Copy)]
+struct Parting {
+    series: SeriesId,
+    started_us: u64,
+    down: Down,
+    endpoint: Option<EndpointId>,
+    attempts: u8,
+    bytes_in: u32,
+}
+
+impl Parting {
+    fn of(ex: &Exchange) -> Self {
+        Parting {
+            series: ex.series,
+            started_us: ex.started_us,
+            down: ex.down,
+            endpoint: (ex.state != State::Waiting).then_some(ex.up.endpoint),
+            attempts: ex.attempts,
+            bytes_in: ex.bytes_in,
+        }
+    }
+}
+
+impl Calls {
+    /// The caller has what it will get.
+    #[inline]
+    pub(super) fn finish<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, ended: Ended) {
+        let Some(ex) = self.table.remove(key) else { return };
+        self.leave_caller(w, Parting::of(&ex), ended);
+        if ex.state == State::Sent {
+            self.leave_upstream(w, &ex);
+        }
+    }
+
+    fn leave_caller<E: Env>(&mut self, w: &mut Wires<E>, ex: Parting, ended: Ended) {
+        let latency_us = self.now_us.saturating_sub(ex.started_us);
+        self.metrics.end(ex.series, ended, latency_us);
+        self.in_flight[ex.down.listener.index()] -= 1;
+        if let Some(log) = &mut self.log
+            && log.wants(ended)
+        {
+            let caller = w.get(ex.down.conn).and_then(|c| c.peer);
+            let Parting {
+                series,
+                endpoint,
+                attempts,
+                bytes_in,
+                ..
+            } = ex;
+            log.push(Record {
+                series,
+                ended,
+                latency_us,
+                caller,
+                endpoint,
+                attempts,
+                bytes_in,
+            });
+        }
+        w.release(ex.down.conn);
+    }
+
+    /// A call that was refused before it became an exchange is logged all the same.
+    pub(super) fn log_refused<E: Env>(
+        &mut self,
+        w: &Wires<E>,
+        from: ConnKey,
+        series: SeriesId,
+        ended: Ended,
+    ) {
+        if let Some(log) = &mut self.log
+            && log.wants(ended)
+        {
+            let caller = w.get(from).and_then(|c| c.peer);
+            log.push(Record {
+                series,
+                ended,
+                latency_us: 0,
+                caller,
+                endpoint: None,
+                attempts: 0,
+                bytes_in: 0,
+            });
+        }
+    }
+
+    fn leave_upstream<E: Env>(&mut self, w: &mut Wires<E>, ex: &Exchange) {
+        w.release(ex.up.conn);
+        self.endpoints.ended(ex.up.endpoint, ex.target.cluster);
+    }
+
+    /// Answers with an error and gives up upstream.
+    #[cold]
+    pub(super) fn fail<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, error: &CallError) {
+        let Some(ex) = self.table.get(key) else { return };
+        if !ex.one_way {
+            let answer = Answer::Error(error.clone());
+            // an error can always be said
+            let _ = w.answer(
+                ex.down.conn,
+                ex.down.reply,
+                &answer,
+                From::Memory,
+                &Default::default(),
+            );
+            w.cut_if_stuck(ex.down.conn);
+        }
+        self.abandon(w, key, error.kind);
+    }
+
+    /// The caller gets nothing more.
+    fn abandon<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, kind: ErrorKind) {
+        let Some(ex) = self.table.get_mut(key) else { return };
+        if ex.state != State::Sent || ex.one_way || !w.alive(ex.up.conn) {
+            return self.finish(w, key, Ended::Failed(kind));
+        }
+        // the wire id is still out there: nobody else may get it
+        ex.state = State::Quarantined;
+        ex.held = None;
+        self.quarantined += 1;
+        let parting = Parting::of(ex);
+        self.leave_caller(w, parting, Ended::Failed(kind));
+    }
+
+    /// The late answer came, or the connection ended.
+    pub(super) fn unquarantine<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey) {
+        if let Some(ex) = self.table.remove(key) {
+            self.quarantined -= 1;
+            self.leave_upstream(w, &ex);
+        }
+    }
+
+    /// Fails calls whose time is over.
+    pub fn expire<E: Env>(&mut self, w: &mut Wires<E>) {
+        let mut due = std::mem::take(&mut self.due);
+        self.wheel.sweep(w.now_ms, &mut due);
+        for key in due.drain(..) {
+            let Some(ex) = self.table.get(key) else { continue };
+            match ex.state {
+                State::Quarantined => {}
+                _ if ex.deadline_ms > w.now_ms => self.wheel.push(ex.deadline_ms, key),
+                State::Waiting => {
+                    self.fail(
+                        w,
+                        key,
+                        &CallError::new(ErrorKind::Timeout, "no connection to the provider in time"),
+                    );
+                }
+                State::Sent => {
+                    self.fail(
+                        w,
+                        key,
+                        &CallError::new(ErrorKind::Timeout, "the provider did not answer in time"),
+                    );
+                }
+            }
+        }
+        self.due = due;
+    }
+
+    /// One-way calls are over once their bytes left.
+    pub fn finish_one_ways<E: Env>(&mut self, w: &mut Wires<E>) {
+        if self.one_ways.is_empty() {
+            return;
+        }
+        let mut waiting = std::mem::take(&mut self.one_ways);
+        waiting.retain(|key| {
+            let Some(ex) = self.table.get(*key) else {
+                return false;
+            };
+            if ex.state == State::Sent && w.unsent(ex.up.conn, ex.up.mark).is_some() {
+                return true;
+            }
+            if ex.state == State::Sent {
+                self.finish(w, *key, Ended::Sent);
+            }
+            false
+        });
+        self.one_ways.append(&mut waiting);
+    }
+
+    /// Tells the calls of closed connections: one pass for all that died together, none if they were idle.
+    pub fn bury<E: Env>(&mut self, w: &mut Wires<E>) {
+        while !w.graves.is_empty() {
+            let graves = std::mem::take(&mut w.graves);
+            let mut stranded = vec![];
+            for &grave in &graves {
+                if let Some(Owner::Endpoint(id)) = w.get(grave).map(|c| c.owner) {
+                    let waiting = self.endpoints.lost(w, id, grave);
+                    stranded.extend(waiting.into_iter().map(|call| (call, id)));
+                }
+            }
+            if graves.iter().any(|g| w.get(*g).is_some_and(|c| c.calls > 0)) {
+                for key in self.table.keys() {
+                    let Some(ex) = self.table.get(key) else { continue };
+                    if ex.state != State::Waiting && !w.alive(ex.up.conn) {
+                        self.upstream_lost(w, key);
+                    } else if ex.state != State::Quarantined && !ex.one_way && !w.alive(ex.down.conn) {
+                        self.abandon(w, key, ErrorKind::Cancelled);
+                    }
+                }
+            }
+            for (call, id) in stranded {
+                self.try_elsewhere(w, call, id);
+            }
+            for grave in graves {
+                w.remove(grave);
+            }
+        }
+    }
+
+    /// Sends the call elsewhere if not a byte of it left, and fails it otherwise.
+    fn upstream_lost<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey) {
+        let Some(ex) = self.table.get_mut(key) else { return };
+        if ex.state == State::Quarantined {
+            return self.unquarantine(w, key);
+        }
+        let lost = ex.up;
+        if !ex.one_way && !w.alive(ex.down.conn) {
+            return self.finish(w, key, Ended::Failed(ErrorKind::Cancelled));
+        }
+        // the bytes are in the upstream's own protocol; edits and bridging are already in them
+        let held = if ex.attempts < ex.max_attempts {
+            let dialect = w.proto(lost.conn).and_then(E::Protocols::dialect);
+            let bytes = w.unsent(lost.conn, lost.mark);
+            dialect
+                .zip(bytes)
+                .and_then(|(d, b)| d.view(b))
+                .map(|m| m.hold(Edits::default()))
+        } else {
+            None
+        };
+        let Some(held) = held else {
+            let text = "the connection to the provider was lost before it answered";
+            return self.fail(w, key, &CallError::new(ErrorKind::UpstreamClosed, text));
+        };
+        ex.state = State::Waiting;
+        ex.held = Some(held);
+        let (cluster, series) = (ex.target.cluster, ex.series);
+        self.metrics.retried(series);
+        w.release(lost.conn);
+        self.endpoints.ended(lost.endpoint, cluster);
+        self.send_held(w, key, Some(lost.endpoint));
+    }
+}

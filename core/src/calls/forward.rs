@@ -1,0 +1,159 @@
+//! A call goes out: host, connection, and waiting for one.
+use super::{Batch, Calls, Leased};
+use crate::Env;
+use crate::call::{Attachments, Outcome, Reply};
+use crate::endpoints::Lease;
+use crate::error::{CallError, ErrorKind};
+use crate::exchange::{State, Up};
+use crate::message::{Edits, Message};
+use crate::session::{Answer, Dispatch};
+use crate::slots::CallKey;
+use crate::snapshot::{EndpointId, Snapshot, Target};
+use crate::wires::{From, Wires};
+use std::rc::Rc;
+
+impl Calls {
+    /// Gives the request to a host, or holds it until that is possible.
+    #[inline]
+    #[allow(clippy::too_many_arguments, reason = "one call, its bytes, and how they came")]
+    pub(super) fn forward<E: Env>(
+        &mut self,
+        w: &mut Wires<E>,
+        batch: Option<&mut Batch>,
+        key: CallKey,
+        msg: &Message<'_>,
+        from: From,
+        edits: Edits,
+        not: Option<EndpointId>,
+    ) {
+        let Some(ex) = self.table.get_mut(key) else { return };
+        let epoch = Rc::clone(&ex.epoch);
+        let id = ex.target;
+        let route = &epoch.snapshot.routes[id.route.index()];
+        let target = &route.targets[usize::from(id.place)];
+        let lease = match self.lease(w, batch, &epoch.snapshot, target, not) {
+            Ok(lease) => lease,
+            Err(e) => return self.fail(w, key, &e),
+        };
+        let Some(ex) = self.table.get_mut(key) else { return };
+        ex.attempts = ex.attempts.saturating_add(1);
+        let (endpoint, conn) = match lease {
+            Lease::Ready(endpoint, conn) => (endpoint, conn),
+            Lease::Dialing(endpoint) => {
+                ex.held = Some(msg.hold(edits));
+                return self.endpoints.wait(endpoint, key);
+            }
+            Lease::None | Lease::Full => return,
+        };
+        let left = ex.deadline_ms.saturating_sub(w.now_ms);
+        let timeout_ms = if ex.deadline_ms == u32::MAX {
+            0
+        } else {
+            left.max(1)
+        };
+        let dispatch = Dispatch {
+            edits: &edits,
+            bridge: &target.bridge,
+            timeout_ms,
+        };
+        match w.request(conn, key, msg, from, &dispatch) {
+            Ok(mark) => {
+                ex.up = Up { conn, mark, endpoint };
+                ex.state = State::Sent;
+                self.endpoints.began(endpoint, id.cluster);
+                if ex.one_way {
+                    self.one_ways.push(key);
+                }
+                w.throttle(ex.down.conn, conn);
+            }
+            Err(e) => self.fail(w, key, &e),
+        }
+    }
+
+    /// A connection for a call: that of its read, or the balancer's choice.
+    #[inline]
+    fn lease<E: Env>(
+        &mut self,
+        w: &mut Wires<E>,
+        batch: Option<&mut Batch>,
+        s: &Snapshot,
+        target: &Target,
+        not: Option<EndpointId>,
+    ) -> Result<Lease, CallError> {
+        let Some(cluster) = s.cluster(target.cluster) else {
+            return Err(CallError::new(ErrorKind::NoHost, "the cluster was removed"));
+        };
+        if self.endpoints.cluster_in_flight(target.cluster) >= cluster.max_in_flight {
+            let text = format!("too many calls in flight to cluster {}", cluster.name);
+            return Err(CallError::new(ErrorKind::Overload, text));
+        }
+        if let Some(Batch { leased: Some(l) }) = &batch
+            && l.set == target.hosts
+            && w.get(l.conn)
+                .is_some_and(|c| c.takes_calls() && c.calls < cluster.max_per_connection)
+        {
+            return Ok(Lease::Ready(l.endpoint, l.conn));
+        }
+        match self.endpoints.lease(w, s, target.hosts, not) {
+            Lease::None => {
+                let text = format!("no endpoint of cluster {} can be reached", cluster.name);
+                Err(CallError::new(ErrorKind::NoHost, text))
+            }
+            Lease::Full => {
+                let text = format!(
+                    "all connections to cluster {} are at their limit of calls",
+                    cluster.name
+                );
+                Err(CallError::new(ErrorKind::Overload, text))
+            }
+            Lease::Ready(endpoint, conn) => {
+                if let Some(batch) = batch {
+                    batch.leased = Some(Leased {
+                        set: target.hosts,
+                        endpoint,
+                        conn,
+                    });
+                }
+                Ok(Lease::Ready(endpoint, conn))
+            }
+            lease => Ok(lease),
+        }
+    }
+
+    /// Answers an echo with its own argument.
+    #[cold]
+    pub(super) fn echo<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, msg: &Message<'_>) {
+        let answer = match msg.meta.dialect.call(msg) {
+            Ok(call) => Answer::Outcome(Outcome {
+                reply: Reply::Value(call.args),
+                attachments: Attachments::new(),
+            }),
+            Err(e) => Answer::Error(e),
+        };
+        self.reply(w, key, &answer, From::Memory);
+    }
+
+    /// Sends a request that waited.
+    pub(super) fn send_held<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, not: Option<EndpointId>) {
+        let Some(ex) = self.table.get_mut(key) else { return };
+        let Some(mut held) = ex.held.take() else { return };
+        let edits = std::mem::take(&mut held.edits);
+        self.forward(w, None, key, &held.view(), From::Memory, edits, not);
+    }
+
+    /// The host that a waiting call was meant for cannot be reached.
+    pub(super) fn try_elsewhere<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, not: EndpointId) {
+        let Some(ex) = self.table.get(key) else { return };
+        if ex.attempts < ex.max_attempts {
+            self.metrics.retried(ex.series);
+            return self.send_held(w, key, Some(not));
+        }
+        let name = ex
+            .epoch
+            .snapshot
+            .endpoint(not)
+            .map_or_else(String::new, |e| e.name.to_string());
+        let text = format!("endpoint {name} cannot be reached");
+        self.fail(w, key, &CallError::new(ErrorKind::NoHost, text));
+    }
+}

@@ -1,0 +1,239 @@
+//! A worker's own view of the hosts: connections, load, callers that wait for a dial. Indexed by interned ids.
+mod pick;
+
+use crate::Env;
+use crate::slots::{CallKey, ConnKey};
+use crate::snapshot::{ClusterId, EndpointId, Snapshot};
+use crate::wires::{Owner, Wires};
+use pick::Picker;
+use std::io;
+
+/// A host whose dial failed is left alone for this long, doubled with each further failure up to the maximum.
+const BACKOFF_MS: u32 = 250;
+const BACKOFF_MAX_MS: u32 = 30_000;
+/// A host whose connection broke is not the first choice for this long.
+const BROKEN_MS: u32 = 1000;
+
+/// One host as this worker knows it.
+#[derive(Default)]
+pub struct EndpointState {
+    conns: Vec<ConnKey>,
+    dialing: Option<ConnKey>,
+    waiting: Vec<CallKey>,
+    /// Calls given to it and not over.
+    pub in_flight: u32,
+    /// It is not the first choice before this time.
+    shunned_until_ms: u32,
+    failures: u8,
+    /// It said that it is going away.
+    pub read_only: bool,
+    /// Dials that failed.
+    pub dial_failures: u64,
+}
+
+/// All hosts.
+#[derive(Default)]
+pub struct Endpoints {
+    list: Vec<EndpointState>,
+    /// Calls in flight by cluster.
+    in_flight: Vec<u32>,
+    pickers: Vec<Picker>,
+    rng: fastrand::Rng,
+}
+
+/// What came of asking for a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lease {
+    /// This connection takes the call.
+    Ready(EndpointId, ConnKey),
+    /// The host is being dialed; the call has to wait.
+    Dialing(EndpointId),
+    /// Nothing can be used.
+    None,
+    /// A limit is reached.
+    Full,
+}
+
+impl Endpoints {
+    /// A view whose random choices follow a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Endpoints {
+            rng: fastrand::Rng::with_seed(seed),
+            ..Endpoints::default()
+        }
+    }
+
+    /// Follows a new snapshot. Hosts keep their state; choices begin anew.
+    pub fn configure(&mut self, s: &Snapshot) {
+        let hosts = s.endpoints.len().max(self.list.len());
+        self.list.resize_with(hosts, EndpointState::default);
+        self.in_flight
+            .resize(s.clusters.len().max(self.in_flight.len()), 0);
+        self.pickers = s
+            .host_sets
+            .iter()
+            .map(|set| Picker::new(set, &mut self.rng))
+            .collect();
+    }
+
+    /// A random number.
+    #[inline]
+    pub fn random(&mut self) -> u32 {
+        self.rng.u32(..)
+    }
+
+    /// The state of a host.
+    #[must_use]
+    pub fn get(&self, id: EndpointId) -> Option<&EndpointState> {
+        self.list.get(id.index())
+    }
+
+    /// Calls in flight to a cluster.
+    #[must_use]
+    pub fn cluster_in_flight(&self, id: ClusterId) -> u32 {
+        self.in_flight.get(id.index()).copied().unwrap_or(0)
+    }
+
+    /// A call was given to a host ...
+    #[inline]
+    pub fn began(&mut self, endpoint: EndpointId, cluster: ClusterId) {
+        self.list[endpoint.index()].in_flight += 1;
+        self.in_flight[cluster.index()] += 1;
+    }
+
+    /// ... and is over.
+    #[inline]
+    pub fn ended(&mut self, endpoint: EndpointId, cluster: ClusterId) {
+        self.list[endpoint.index()].in_flight -= 1;
+        self.in_flight[cluster.index()] -= 1;
+    }
+
+    /// A call waits for the dial of a host.
+    pub fn wait(&mut self, endpoint: EndpointId, call: CallKey) {
+        self.list[endpoint.index()].waiting.push(call);
+    }
+
+    /// A host of the set and a connection to it. `not` is the host that a retry comes from.
+    pub fn lease<E: Env>(
+        &mut self,
+        w: &mut Wires<E>,
+        s: &Snapshot,
+        set: usize,
+        not: Option<EndpointId>,
+    ) -> Lease {
+        let hosts = &s.host_sets[set];
+        let mut worst = Lease::None;
+        // first those that nothing speaks against, then any
+        for strict in [true, false] {
+            for _ in 0..hosts.hosts.len() {
+                let id = self.pickers[set].pick(hosts, &self.list, &mut self.rng);
+                let shunned = self.list[id.index()].is_shunned(w.now_ms);
+                if strict && (shunned || (not == Some(id) && hosts.hosts.len() > 1)) {
+                    continue;
+                }
+                match self.connection(w, s, id) {
+                    Lease::None => {}
+                    Lease::Full => worst = Lease::Full,
+                    lease => return lease,
+                }
+            }
+        }
+        worst
+    }
+
+    /// A connection to the host: the least loaded one, a new one past the limit of calls on it.
+    fn connection<E: Env>(&mut self, w: &mut Wires<E>, s: &Snapshot, id: EndpointId) -> Lease {
+        let Some(conf) = s.endpoint(id) else {
+            return Lease::None;
+        };
+        let Some(cluster) = s.cluster(conf.cluster) else {
+            return Lease::None;
+        };
+        let e = &mut self.list[id.index()];
+        let usable = |k: &ConnKey| w.get(*k).filter(|c| c.takes_calls()).map(|c| (c.calls, *k));
+        let best = e.conns.iter().filter_map(usable).min_by_key(|(calls, _)| *calls);
+        if let Some((calls, conn)) = best
+            && calls < cluster.max_per_connection
+        {
+            return Lease::Ready(id, conn);
+        }
+        if e.dialing.is_none() {
+            let live = e.conns.iter().filter_map(usable).count() as u32;
+            if live >= cluster.max_connections {
+                return Lease::Full;
+            }
+            match w.dial(&conf.address, cluster, Owner::Endpoint(id)) {
+                Ok(conn) => e.dialing = Some(conn),
+                Err(error) => {
+                    self.dial_failed(id, w, &error);
+                    return Lease::None;
+                }
+            }
+        }
+        Lease::Dialing(id)
+    }
+
+    fn dial_failed<E: Env>(&mut self, id: EndpointId, w: &mut Wires<E>, error: &io::Error) {
+        let e = &mut self.list[id.index()];
+        e.failures = e.failures.saturating_add(1);
+        e.dial_failures += 1;
+        let wait = BACKOFF_MS
+            .saturating_mul(1 << u32::from(e.failures - 1).min(10))
+            .min(BACKOFF_MAX_MS);
+        e.shunned_until_ms = w.now_ms.saturating_add(wait);
+        w.connect_fault(id, error);
+    }
+
+    /// A dial succeeded: the calls that waited for it.
+    pub fn connected(&mut self, id: EndpointId, conn: ConnKey) -> Vec<CallKey> {
+        let e = &mut self.list[id.index()];
+        e.dialing = e.dialing.filter(|d| *d != conn);
+        e.conns.push(conn);
+        e.failures = 0;
+        e.shunned_until_ms = 0;
+        e.read_only = false;
+        std::mem::take(&mut e.waiting)
+    }
+
+    /// The host said that it is going away, or that it is back.
+    pub fn set_read_only(&mut self, id: EndpointId, on: bool) {
+        self.list[id.index()].read_only = on;
+    }
+
+    /// A connection is gone; if it was a dial, its callers have to look elsewhere.
+    pub fn lost<E: Env>(&mut self, w: &mut Wires<E>, id: EndpointId, conn: ConnKey) -> Vec<CallKey> {
+        let e = &mut self.list[id.index()];
+        let had = e.conns.len();
+        e.conns.retain(|c| *c != conn);
+        if e.conns.len() < had {
+            if e.conns.is_empty() {
+                e.read_only = false; // whoever answers the next dial may be a new process
+            }
+            if w.get(conn).is_some_and(|c| !c.retired) {
+                e.shunned_until_ms = w.now_ms.saturating_add(BROKEN_MS);
+            }
+        }
+        if e.dialing != Some(conn) {
+            return vec![];
+        }
+        e.dialing = None;
+        let waiting = std::mem::take(&mut e.waiting);
+        self.dial_failed(id, w, &io::Error::from(io::ErrorKind::ConnectionRefused));
+        waiting
+    }
+}
+
+impl EndpointState {
+    /// Connections that stand.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.conns.len()
+    }
+
+    /// Whether it is the choice of last resort at this time.
+    #[must_use]
+    pub fn is_shunned(&self, now_ms: u32) -> bool {
+        self.read_only || self.shunned_until_ms > now_ms
+    }
+}

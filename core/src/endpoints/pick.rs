@@ -1,0 +1,153 @@
+//! The choice of a host.
+use super::EndpointState;
+use crate::snapshot::{Balance, EndpointId, HostSet};
+
+/// What a worker remembers between two choices from one set.
+pub(super) enum Picker {
+    /// Weights are equal: a cursor is enough.
+    Cursor(usize),
+    /// Smooth weighted round robin: each host gains its weight, the richest is taken and pays the sum.
+    Smooth(Box<[i64]>),
+    /// Nothing.
+    None,
+}
+
+impl Picker {
+    /// Begins anywhere: all workers beginning with the first host would load it first.
+    pub(super) fn new(set: &HostSet, rng: &mut fastrand::Rng) -> Self {
+        match set.balance {
+            Balance::RoundRobin if set.even => Picker::Cursor(rng.usize(..set.hosts.len().max(1))),
+            Balance::RoundRobin => Picker::Smooth(vec![0; set.hosts.len()].into()),
+            Balance::Random | Balance::LeastRequest => Picker::None,
+        }
+    }
+
+    /// The next host of a set that is not empty.
+    pub(super) fn pick(
+        &mut self,
+        set: &HostSet,
+        hosts: &[EndpointState],
+        rng: &mut fastrand::Rng,
+    ) -> EndpointId {
+        let at = match self {
+            Picker::Cursor(at) => {
+                *at = if *at + 1 < set.hosts.len() { *at + 1 } else { 0 };
+                *at
+            }
+            Picker::Smooth(gained) => smooth(set, gained),
+            Picker::None if set.balance == Balance::LeastRequest => least_request(set, hosts, rng),
+            Picker::None => by_weight(set, rng),
+        };
+        set.hosts[at].endpoint
+    }
+}
+
+fn smooth(set: &HostSet, gained: &mut [i64]) -> usize {
+    let mut best = 0;
+    for (i, host) in set.hosts.iter().enumerate() {
+        gained[i] += i64::from(host.weight);
+        if gained[i] > gained[best] {
+            best = i;
+        }
+    }
+    gained[best] -= i64::from(set.total_weight);
+    best
+}
+
+fn by_weight(set: &HostSet, rng: &mut fastrand::Rng) -> usize {
+    if set.even {
+        return rng.usize(..set.hosts.len());
+    }
+    let mut at = rng.u32(..set.total_weight.max(1));
+    for (i, host) in set.hosts.iter().enumerate() {
+        if at < host.weight {
+            return i;
+        }
+        at -= host.weight;
+    }
+    0
+}
+
+/// Power of two choices: the two are drawn by weight-blind chance, then load is measured against weight.
+fn least_request(set: &HostSet, hosts: &[EndpointState], rng: &mut fastrand::Rng) -> usize {
+    let n = set.hosts.len();
+    if n == 1 {
+        return 0;
+    }
+    let a = rng.usize(..n);
+    let b = (a + 1 + rng.usize(..n - 1)) % n;
+    let cost = |i: usize, by: usize| {
+        let load = u64::from(hosts[set.hosts[i].endpoint.index()].in_flight) + 1;
+        load * u64::from(set.hosts[by].weight)
+    };
+    if cost(b, a) < cost(a, b) { b } else { a }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::Host;
+
+    fn set(balance: Balance, weights: &[u32]) -> HostSet {
+        let host = |(i, w): (usize, &u32)| Host {
+            endpoint: EndpointId(i as u32),
+            weight: *w,
+        };
+        HostSet::new(balance, weights.iter().enumerate().map(host))
+    }
+
+    fn counts(set: &HostSet, hosts: &[EndpointState], picks: usize) -> Vec<usize> {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let mut picker = Picker::new(set, &mut rng);
+        let mut counts = vec![0; hosts.len()];
+        for _ in 0..picks {
+            counts[picker.pick(set, hosts, &mut rng).index()] += 1;
+        }
+        counts
+    }
+
+    fn idle(n: usize) -> Vec<EndpointState> {
+        (0..n).map(|_| EndpointState::default()).collect()
+    }
+
+    #[test]
+    fn round_robin_is_exact_by_weight() {
+        assert_eq!(
+            counts(&set(Balance::RoundRobin, &[1, 1, 1]), &idle(3), 300),
+            [100, 100, 100]
+        );
+        assert_eq!(
+            counts(&set(Balance::RoundRobin, &[5, 3, 2]), &idle(3), 1000),
+            [500, 300, 200]
+        );
+    }
+
+    #[test]
+    fn a_host_of_weight_zero_is_never_taken() {
+        for balance in [Balance::RoundRobin, Balance::Random, Balance::LeastRequest] {
+            assert_eq!(counts(&set(balance, &[0, 1, 1]), &idle(3), 100)[0], 0);
+        }
+    }
+
+    #[test]
+    fn chance_follows_the_weights() {
+        let c = counts(&set(Balance::Random, &[90, 10]), &idle(2), 10_000);
+        assert!((8700..9300).contains(&c[0]), "{c:?}");
+    }
+
+    #[test]
+    fn the_less_loaded_of_two_is_taken() {
+        let mut hosts = idle(2);
+        hosts[0].in_flight = 5;
+        assert_eq!(
+            counts(&set(Balance::LeastRequest, &[1, 1]), &hosts, 100),
+            [0, 100]
+        );
+        // three times the weight carries three times the load
+        hosts[1].in_flight = 1;
+        assert_eq!(
+            counts(&set(Balance::LeastRequest, &[6, 1]), &hosts, 100),
+            [100, 0]
+        );
+    }
+}

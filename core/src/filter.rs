@@ -1,0 +1,41 @@
+//! Filters look at calls between routing and the choice of a host.
+//!
+//! They are made per worker from the snapshot, so `&self` and `Cell` are enough and nothing locks.
+use crate::error::CallError;
+use crate::message::{Edits, Head, Message};
+use std::any::Any;
+
+/// What a filter sees and may change.
+pub struct RequestCx<'a> {
+    /// The request.
+    pub msg: &'a Message<'a>,
+    /// Its head, attachments included.
+    pub head: &'a Head<'a>,
+    /// Changes so far; more may be added.
+    pub edits: &'a mut Edits,
+    /// The worker's clock in milliseconds.
+    pub now_ms: u32,
+}
+
+/// What is to become of the call.
+pub enum Verdict {
+    /// Go on.
+    Continue,
+    /// Answer with this error.
+    Reject(CallError),
+}
+
+/// One worker's instance of a filter.
+pub trait Filter: Any {
+    /// A call came.
+    fn on_request(&self, cx: &mut RequestCx<'_>) -> Verdict;
+
+    /// For its successor in a later snapshot to take state over.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// Makes instances. Shared by all workers.
+pub trait FilterFactory: Send + Sync {
+    /// An instance for one worker. `before` is what stood in this place in the worker's former snapshot.
+    fn make(&self, before: Option<&dyn Filter>) -> std::rc::Rc<dyn Filter>;
+}

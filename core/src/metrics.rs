@@ -1,0 +1,365 @@
+//! A worker's counters: plain cells that nobody else writes, copied out when they are scraped.
+//!
+//! A *series* is one combination of listener, route, cluster, service, method and protocol pair. Series are
+//! interned per worker, up to a bound; what is beyond it counts under the service `_OTHER`, so that neither a
+//! busy registry nor an attacker's invented names can grow the process.
+use crate::error::ErrorKind;
+use crate::message::{ProtoId, Status};
+use crate::snapshot::{ClusterId, ListenerId, RouteId};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
+/// Upper bounds of the latency buckets are powers of two microseconds: 2^7 (0.128 ms) to 2^24 (16.8 s).
+pub const BUCKETS: usize = 18;
+const FIRST_BUCKET_BITS: u32 = 7;
+
+/// How a call ended, as counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// With an answer of this status.
+    Answered(Status),
+    /// With an error made here.
+    Failed(ErrorKind),
+    /// One-way: sent.
+    Sent,
+}
+
+/// How many outcomes are told apart.
+pub const OUTCOMES: usize = 4 + ErrorKind::ALL.len();
+
+/// A series of one worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeriesId(pub(crate) u32);
+
+/// What a series counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SeriesKey {
+    /// Where the call came in.
+    pub listener: ListenerId,
+    /// The route that it took; `None` if none matched.
+    pub route: Option<RouteId>,
+    /// Where it went; `None` if it went nowhere.
+    pub cluster: Option<ClusterId>,
+    /// The caller's protocol.
+    pub down: ProtoId,
+    /// The provider's protocol.
+    pub up: ProtoId,
+    /// Interface name as the caller wrote it.
+    pub service: Arc<str>,
+    /// Method name as the caller wrote it.
+    pub method: Arc<str>,
+}
+
+/// Counters of one series.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// What is counted.
+    pub key: Arc<SeriesKey>,
+    /// Calls by outcome, see [`Ended::index`].
+    pub outcomes: [u64; OUTCOMES],
+    /// Calls by latency; the last bucket has no upper bound.
+    pub buckets: [u64; BUCKETS + 1],
+    /// Sum of latencies in microseconds.
+    pub latency_us: u64,
+    /// Times a call was sent again elsewhere.
+    pub retries: u64,
+}
+
+/// Traffic of one listener or one endpoint.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Traffic {
+    /// Connections opened so far.
+    pub opened: u64,
+    /// Connections closed so far.
+    pub closed: u64,
+    /// Connections that could not be made or were refused.
+    pub failed: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+}
+
+/// All series of a worker.
+#[derive(Default)]
+pub struct Shard {
+    series: Vec<Series>,
+    index: HashMap<u64, u32, BuildHasherDefault<Identity>>,
+    limit: usize,
+    /// Series made since the access log last asked.
+    fresh: Vec<u32>,
+    /// Answers that came for nobody.
+    pub late_answers: u64,
+}
+
+/// What a series is looked up by, borrowed from the request.
+#[derive(Clone, Copy)]
+pub struct Lookup<'a> {
+    pub(crate) listener: ListenerId,
+    pub(crate) route: Option<RouteId>,
+    pub(crate) cluster: Option<ClusterId>,
+    pub(crate) down: ProtoId,
+    pub(crate) up: ProtoId,
+    pub(crate) service: &'a [u8],
+    pub(crate) method: &'a [u8],
+}
+
+/// Names longer than this are not worth a series of their own.
+const NAME_MAX: usize = 256;
+const OTHER: &str = "_OTHER";
+
+impl Ended {
+    /// The place in [`Series::outcomes`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        match self {
+            Ended::Answered(Status::Ok) => 0,
+            Ended::Answered(Status::Exception) => 1,
+            Ended::Answered(Status::Failed) => 2,
+            Ended::Sent => 3,
+            Ended::Failed(kind) => 4 + kind as usize,
+        }
+    }
+
+    /// The name of the outcome at a place.
+    #[must_use]
+    pub fn name(index: usize) -> &'static str {
+        match index {
+            0 => "ok",
+            1 => "exception",
+            2 => "provider_error",
+            3 => "one_way",
+            n => ErrorKind::ALL[n - 4].name(),
+        }
+    }
+}
+
+/// The upper bound of a latency bucket in seconds.
+#[must_use]
+pub fn bucket_seconds(index: usize) -> f64 {
+    (1u64 << (FIRST_BUCKET_BITS as usize + index)) as f64 / 1e6
+}
+
+impl Series {
+    fn new(key: SeriesKey) -> Self {
+        Series {
+            key: Arc::new(key),
+            outcomes: [0; OUTCOMES],
+            buckets: [0; BUCKETS + 1],
+            latency_us: 0,
+            retries: 0,
+        }
+    }
+}
+
+impl Shard {
+    /// Counters that take at most `limit` series.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Shard {
+            limit,
+            ..Shard::default()
+        }
+    }
+
+    /// The series of a call.
+    #[inline]
+    pub fn series(&mut self, of: &Lookup<'_>) -> SeriesId {
+        let hash = of.hash();
+        match self.index.get(&hash) {
+            Some(&i) if of.is(&self.series[i as usize].key) => SeriesId(i),
+            Some(_) => self.other(of), // two names with one hash share the overflow series
+            None => self.intern(hash, of),
+        }
+    }
+
+    #[cold]
+    fn intern(&mut self, hash: u64, of: &Lookup<'_>) -> SeriesId {
+        if self.series.len() >= self.limit || of.service.len() > NAME_MAX || of.method.len() > NAME_MAX {
+            return self.other(of);
+        }
+        let text = |b: &[u8]| Arc::from(String::from_utf8_lossy(b));
+        self.add(hash, of, text(of.service), text(of.method))
+    }
+
+    fn add(&mut self, hash: u64, of: &Lookup<'_>, service: Arc<str>, method: Arc<str>) -> SeriesId {
+        let id = self.series.len() as u32;
+        let Lookup {
+            listener,
+            route,
+            cluster,
+            down,
+            up,
+            ..
+        } = *of;
+        self.series.push(Series::new(SeriesKey {
+            listener,
+            route,
+            cluster,
+            down,
+            up,
+            service,
+            method,
+        }));
+        self.index.insert(hash, id);
+        self.fresh.push(id);
+        SeriesId(id)
+    }
+
+    /// Overflow series are few: they have no names of the wire in them.
+    #[cold]
+    fn other(&mut self, of: &Lookup<'_>) -> SeriesId {
+        let of = Lookup {
+            service: OTHER.as_bytes(),
+            method: OTHER.as_bytes(),
+            ..*of
+        };
+        let hash = of.hash();
+        match self.index.get(&hash) {
+            Some(&i) => SeriesId(i),
+            None => self.add(hash, &of, OTHER.into(), OTHER.into()),
+        }
+    }
+
+    /// Counts the end of a call.
+    #[inline]
+    pub fn end(&mut self, id: SeriesId, ended: Ended, latency_us: u64) {
+        let Some(s) = self.series.get_mut(id.0 as usize) else {
+            return;
+        };
+        s.outcomes[ended.index()] += 1;
+        s.latency_us += latency_us;
+        let bits = 64 - latency_us.leading_zeros();
+        s.buckets[bits.saturating_sub(FIRST_BUCKET_BITS).min(BUCKETS as u32) as usize] += 1;
+    }
+
+    /// Counts a call that was sent again.
+    pub fn retried(&mut self, id: SeriesId) {
+        if let Some(s) = self.series.get_mut(id.0 as usize) {
+            s.retries += 1;
+        }
+    }
+
+    /// The series made since this was last asked.
+    pub fn take_fresh(&mut self) -> Vec<(SeriesId, Arc<SeriesKey>)> {
+        let fresh = std::mem::take(&mut self.fresh);
+        fresh
+            .into_iter()
+            .map(|i| (SeriesId(i), Arc::clone(&self.series[i as usize].key)))
+            .collect()
+    }
+
+    /// All series.
+    #[must_use]
+    pub fn all(&self) -> &[Series] {
+        &self.series
+    }
+}
+
+impl Lookup<'_> {
+    #[inline]
+    fn hash(&self) -> u64 {
+        let mut h = Mix(0);
+        let ids = u64::from(self.listener.0) << 48
+            | u64::from(self.route.map_or(u16::MAX, |r| r.0)) << 32
+            | u64::from(self.cluster.map_or(u16::MAX, |c| c.0)) << 16
+            | u64::from(self.down.0) << 8
+            | u64::from(self.up.0);
+        h.mix(ids);
+        h.bytes(self.service);
+        h.bytes(self.method);
+        h.0
+    }
+
+    #[inline]
+    fn is(&self, key: &SeriesKey) -> bool {
+        key.service.as_bytes() == self.service
+            && key.method.as_bytes() == self.method
+            && key.listener == self.listener
+            && key.route == self.route
+            && key.cluster == self.cluster
+            && key.down == self.down
+            && key.up == self.up
+    }
+}
+
+/// A fast hash for short names of the wire. Not secure, and need not be: a collision costs a caller its own
+/// series, nothing else.
+pub(crate) struct Mix(pub(crate) u64);
+
+impl Mix {
+    #[inline(always)]
+    fn mix(&mut self, v: u64) {
+        self.0 = (self.0.rotate_left(5) ^ v).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+
+    #[inline]
+    fn bytes(&mut self, b: &[u8]) {
+        let (words, rest) = b.as_chunks::<8>();
+        for w in words {
+            self.mix(u64::from_le_bytes(*w));
+        }
+        self.mix(rest.iter().fold(b.len() as u64, |v, x| v << 8 | u64::from(*x)));
+    }
+}
+
+/// The keys are hashes already.
+#[derive(Default)]
+struct Identity(u64);
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for b in bytes {
+            self.0 = self.0 << 8 | u64::from(*b);
+        }
+    }
+    fn write_u64(&mut self, v: u64) {
+        self.0 = v;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lookup<'a>(service: &'a [u8], method: &'a [u8]) -> Lookup<'a> {
+        let (listener, down, up) = (ListenerId(0), ProtoId(1), ProtoId(2));
+        Lookup {
+            listener,
+            route: Some(RouteId(1)),
+            cluster: None,
+            down,
+            up,
+            service,
+            method,
+        }
+    }
+
+    #[test]
+    fn names_beyond_the_bound_share_one_series() {
+        let mut shard = Shard::new(2);
+        let a = shard.series(&lookup(b"a", b"x"));
+        assert_eq!(shard.series(&lookup(b"a", b"x")), a);
+        shard.series(&lookup(b"b", b"x"));
+        let c = shard.series(&lookup(b"c", b"x"));
+        assert_eq!(shard.series(&lookup(b"d", b"y")), c);
+        assert_eq!((shard.all().len(), &*shard.all()[2].key.service), (3, OTHER));
+    }
+
+    #[test]
+    fn a_latency_lies_below_its_bucket_s_bound() {
+        let mut shard = Shard::new(8);
+        let id = shard.series(&lookup(b"a", b"x"));
+        for us in [0, 127, 128, 1000, 16_777_215, 16_777_216, u64::from(u32::MAX)] {
+            shard.end(id, Ended::Sent, us);
+        }
+        let s = &shard.all()[0];
+        assert_eq!((s.buckets[0], s.buckets[1], s.buckets[BUCKETS]), (2, 1, 2));
+        assert_eq!(s.buckets.iter().sum::<u64>(), 7);
+        assert_eq!(bucket_seconds(0), 0.000128);
+    }
+}

@@ -1,0 +1,139 @@
+//! The real world around workers: threads, epoll, sockets, one acceptor.
+//!
+//! Share-nothing: a worker thread owns its connections for their whole life. The acceptor hands each new one to
+//! the worker with the fewest; control talks to workers by bounded mailboxes with a waker.
+mod acceptor;
+mod epoll;
+mod listen;
+mod thread;
+
+pub use acceptor::Acceptor;
+pub use epoll::{Epoll, Socket};
+pub use listen::{Bound, bind};
+pub use thread::{Mail, Post};
+
+use crate::Env;
+use crate::access_log::Batch as LogBatch;
+use crate::session::Protocols;
+use crate::snapshot::{Compiled, ListenerId};
+use crate::worker::Report;
+use std::io;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+/// Workers on real sockets.
+pub struct Live<P>(PhantomData<fn() -> P>);
+
+impl<P: Protocols> Env for Live<P> {
+    type Protocols = P;
+    type Reactor = Epoll;
+}
+
+/// All data threads of the process and the acceptor.
+pub struct Runtime {
+    workers: Vec<thread::Handle>,
+    acceptor: Acceptor,
+}
+
+/// How the data plane is laid out; fixed for the life of the process.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Data threads.
+    pub workers: usize,
+    /// Bind each to one CPU.
+    pub pin: bool,
+    /// Where finished calls go.
+    pub log: SyncSender<LogBatch>,
+}
+
+impl Runtime {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// The system refuses a thread or an epoll instance.
+    pub fn start<P: Protocols>(layout: &Layout, compiled: &Arc<Compiled>) -> io::Result<Runtime> {
+        let start = |i| thread::spawn::<P>(i, layout, Arc::clone(compiled));
+        let workers = (0..layout.workers).map(start).collect::<io::Result<Vec<_>>>()?;
+        let posts = workers.iter().map(|w| Arc::clone(&w.post)).collect();
+        Ok(Runtime {
+            workers,
+            acceptor: Acceptor::spawn(posts)?,
+        })
+    }
+
+    /// Number of data threads.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Accepts on a socket from now on.
+    pub fn listen(&self, id: ListenerId, bound: Bound) {
+        self.acceptor.add(id, bound);
+    }
+
+    /// Closes a listening socket; its connections go on.
+    pub fn unlisten(&self, id: ListenerId) {
+        self.acceptor.remove(id);
+    }
+
+    /// Mails a snapshot to all workers.
+    pub fn configure(&self, compiled: &Arc<Compiled>) {
+        self.tell_all(|| Mail::Snapshot(Arc::clone(compiled)));
+    }
+
+    /// Starts the access log with this share of the successful calls, or ends it.
+    pub fn set_log(&self, sample: Option<f64>) {
+        self.tell_all(|| Mail::Log(sample));
+    }
+
+    /// What the workers tell of themselves. A worker that does not answer in time is left out.
+    #[must_use]
+    pub fn reports(&self, timeout: Duration) -> Vec<Report> {
+        let (tx, rx) = std::sync::mpsc::sync_channel(self.workers.len());
+        self.tell_all(|| Mail::Report(tx.clone()));
+        drop(tx);
+        let until = Instant::now() + timeout;
+        let next = || {
+            rx.recv_timeout(until.saturating_duration_since(Instant::now()))
+                .ok()
+        };
+        std::iter::from_fn(next).collect()
+    }
+
+    /// Access log records that were dropped because the writer did not keep up.
+    #[must_use]
+    pub fn log_dropped(&self) -> u64 {
+        self.workers.iter().map(|w| w.post.log_dropped()).sum()
+    }
+
+    /// Calls for which a caller waits.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.workers.iter().map(|w| w.post.in_flight()).sum()
+    }
+
+    /// Stops accepting and tells callers that the process is going away.
+    pub fn say_goodbye(&self) {
+        self.acceptor.stop();
+        self.tell_all(|| Mail::Goodbye);
+    }
+
+    /// Ends all threads; connections that are still there are closed.
+    pub fn stop(self) {
+        self.acceptor.stop();
+        self.tell_all(|| Mail::Stop);
+        for worker in self.workers {
+            worker.join();
+        }
+        self.acceptor.join();
+    }
+
+    fn tell_all(&self, mail: impl Fn() -> Mail) {
+        for worker in &self.workers {
+            worker.post.send(mail());
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! One thread that accepts for all listeners and gives each connection to the worker that has the fewest:
+//! RPC callers open few connections and keep them, so a hash over a handful of them would be uneven for hours.
+use super::epoll::Socket;
+use super::listen::Bound;
+use super::thread::{Mail, Post};
+use crate::snapshot::ListenerId;
+use mio::{Events, Interest, Poll, Token, Waker};
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+const WAKE: Token = Token(usize::MAX);
+/// After the process ran out of descriptors, accepting is tried again this often.
+const STARVED: Duration = Duration::from_millis(100);
+/// Dead TCP peers are found out after about 2 minutes even if nothing is ever sent to them.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+
+/// The sending end of the acceptor.
+pub struct Acceptor {
+    orders: Sender<Order>,
+    waker: Arc<Waker>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+enum Order {
+    Add(ListenerId, Bound),
+    Remove(ListenerId),
+    Stop,
+}
+
+enum Listening {
+    Tcp(mio::net::TcpListener),
+    Unix(mio::net::UnixListener),
+}
+
+struct Loop {
+    poll: Poll,
+    orders: Receiver<Order>,
+    listening: HashMap<ListenerId, Listening>,
+    posts: Vec<Arc<Post>>,
+    /// Listeners that may have connections waiting although epoll will not say so again.
+    starved: Vec<ListenerId>,
+}
+
+impl Acceptor {
+    pub(super) fn spawn(posts: Vec<Arc<Post>>) -> io::Result<Acceptor> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+        let (orders, rx) = channel();
+        let state = Loop {
+            poll,
+            orders: rx,
+            listening: HashMap::new(),
+            posts,
+            starved: vec![],
+        };
+        let thread = std::thread::Builder::new()
+            .name("acceptor".into())
+            .spawn(move || state.run())?;
+        Ok(Acceptor {
+            orders,
+            waker,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    pub(super) fn add(&self, id: ListenerId, bound: Bound) {
+        self.order(Order::Add(id, bound));
+    }
+
+    pub(super) fn remove(&self, id: ListenerId) {
+        self.order(Order::Remove(id));
+    }
+
+    pub(super) fn stop(&self) {
+        self.order(Order::Stop);
+    }
+
+    pub(super) fn join(&self) {
+        let thread = self.thread.lock().ok().and_then(|mut t| t.take());
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+
+    fn order(&self, order: Order) {
+        // fails only after the thread was told to stop
+        let _ = self.orders.send(order);
+        let _ = self.waker.wake();
+    }
+}
+
+impl Loop {
+    fn run(mut self) {
+        let mut events = Events::with_capacity(64);
+        loop {
+            let wait = (!self.starved.is_empty()).then_some(STARVED);
+            if let Err(e) = self.poll.poll(&mut events, wait)
+                && e.kind() != io::ErrorKind::Interrupted
+            {
+                tracing::error!("the acceptor cannot wait for connections: {e}");
+                return;
+            }
+            for id in std::mem::take(&mut self.starved) {
+                self.accept_all(id);
+            }
+            for event in &events {
+                if event.token() != WAKE {
+                    self.accept_all(ListenerId(event.token().0 as u16));
+                }
+            }
+            while let Ok(order) = self.orders.try_recv() {
+                match order {
+                    Order::Add(id, bound) => self.add(id, bound),
+                    Order::Remove(id) => self.remove(id),
+                    Order::Stop => return, // dropping the sockets closes them
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, id: ListenerId, bound: Bound) {
+        let mut listening = match bound {
+            Bound::Tcp(l) => Listening::Tcp(mio::net::TcpListener::from_std(l)),
+            Bound::Unix(l) => Listening::Unix(mio::net::UnixListener::from_std(l)),
+        };
+        let registry = self.poll.registry();
+        let token = Token(usize::from(id.0));
+        let registered = match &mut listening {
+            Listening::Tcp(l) => registry.register(l, token, Interest::READABLE),
+            Listening::Unix(l) => registry.register(l, token, Interest::READABLE),
+        };
+        if let Err(e) = registered {
+            tracing::error!("a listening socket cannot be watched: {e}");
+        }
+        self.listening.insert(id, listening);
+        self.accept_all(id);
+    }
+
+    fn remove(&mut self, id: ListenerId) {
+        self.listening.remove(&id);
+    }
+
+    fn accept_all(&mut self, id: ListenerId) {
+        let Some(listening) = self.listening.get(&id) else {
+            return;
+        };
+        loop {
+            match accept(listening) {
+                Ok((socket, peer)) => {
+                    let Some(post) = self.posts.iter().min_by_key(|p| p.connections()) else {
+                        return;
+                    };
+                    post.expect_connection();
+                    post.send(Mail::Accepted {
+                        socket,
+                        listener: id,
+                        peer,
+                    });
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(e) if is_of_the_connection(&e) => {}
+                Err(e) => {
+                    tracing::warn!("connections cannot be accepted for now: {e}");
+                    self.starved.push(id);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn accept(listening: &Listening) -> io::Result<(Socket, Option<SocketAddr>)> {
+    match listening {
+        Listening::Tcp(l) => {
+            let (stream, peer) = l.accept()?;
+            let options = socket2::SockRef::from(&stream);
+            // a connection that is gone already shows it at the first read
+            let _ = options.set_tcp_nodelay(true);
+            let keepalive = socket2::TcpKeepalive::new()
+                .with_time(KEEPALIVE_IDLE)
+                .with_interval(KEEPALIVE_INTERVAL);
+            let _ = options.set_tcp_keepalive(&keepalive);
+            Ok((Socket::Tcp(stream), Some(peer)))
+        }
+        Listening::Unix(l) => Ok((Socket::Unix(l.accept()?.0), None)),
+    }
+}
+
+/// The connection failed before it was accepted; the next one may be fine.
+fn is_of_the_connection(e: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(
+        e.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+    )
+}

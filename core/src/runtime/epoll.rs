@@ -1,0 +1,115 @@
+//! Sockets under epoll, through `mio`.
+use crate::slots::ConnKey;
+use crate::transport::{Address, Reactor, Transport};
+use mio::event::Source;
+use mio::{Interest, Registry, Token};
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+
+/// One worker's epoll instance.
+pub struct Epoll {
+    registry: Registry,
+}
+
+/// A connected stream, or one that is connecting.
+pub enum Socket {
+    /// TCP.
+    Tcp(mio::net::TcpStream),
+    /// A Unix stream socket.
+    Unix(mio::net::UnixStream),
+}
+
+impl Epoll {
+    /// A reactor that registers with the worker's instance.
+    pub(super) fn new(registry: Registry) -> Self {
+        Epoll { registry }
+    }
+}
+
+impl Socket {
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Socket::Tcp(s) => s,
+            Socket::Unix(s) => s,
+        }
+    }
+}
+
+impl Transport for Socket {
+    #[inline]
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Socket::Tcp(s) => s.read(buf),
+            Socket::Unix(s) => s.read(buf),
+        }
+    }
+
+    #[inline]
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Socket::Tcp(s) => s.write(buf),
+            Socket::Unix(s) => s.write(buf),
+        }
+    }
+
+    fn connected(&mut self) -> io::Result<()> {
+        let error = match self {
+            Socket::Tcp(s) => s.take_error()?,
+            Socket::Unix(s) => s.take_error()?,
+        };
+        match error {
+            Some(e) => Err(e),
+            None => Ok(()),
+        }
+    }
+}
+
+fn token(key: ConnKey) -> Token {
+    Token(key.bits() as usize)
+}
+
+impl Reactor for Epoll {
+    type Transport = Socket;
+
+    fn dial(&mut self, to: &Address, key: ConnKey) -> io::Result<Socket> {
+        let mut socket = match to {
+            Address::Tcp(addr) => {
+                let stream = mio::net::TcpStream::connect(*addr)?;
+                stream.set_nodelay(true)?;
+                Socket::Tcp(stream)
+            }
+            Address::Unix(path) => Socket::Unix(mio::net::UnixStream::connect(path)?),
+        };
+        socket.source().register(
+            &self.registry,
+            token(key),
+            Interest::READABLE | Interest::WRITABLE,
+        )?;
+        Ok(socket)
+    }
+
+    fn watch(&mut self, socket: &mut Socket, key: ConnKey) -> io::Result<()> {
+        socket
+            .source()
+            .register(&self.registry, token(key), Interest::READABLE)
+    }
+
+    fn want_write(&mut self, socket: &mut Socket, key: ConnKey, on: bool) {
+        let interest = if on {
+            Interest::READABLE | Interest::WRITABLE
+        } else {
+            Interest::READABLE
+        };
+        // a registered socket can be registered again as long as it is open
+        let _ = socket.source().reregister(&self.registry, token(key), interest);
+    }
+
+    fn forget(&mut self, socket: &mut Socket) {
+        // the descriptor itself is closed when the connection leaves its slot at the end of the turn
+        let _ = socket.source().deregister(&self.registry);
+        let _ = match socket {
+            Socket::Tcp(s) => s.shutdown(Shutdown::Both),
+            Socket::Unix(s) => s.shutdown(Shutdown::Both),
+        };
+    }
+}

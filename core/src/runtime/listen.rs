@@ -1,0 +1,91 @@
+//! Listening sockets.
+use crate::transport::Address;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+/// Connections that the kernel keeps for us until we accept them.
+const BACKLOG: i32 = 4096;
+
+/// A socket that listens.
+pub enum Bound {
+    /// TCP.
+    Tcp(std::net::TcpListener),
+    /// A Unix stream socket.
+    Unix(std::os::unix::net::UnixListener),
+}
+
+impl Bound {
+    /// Where it listens really: the port is known now if 0 was asked for.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn address(&self) -> io::Result<Address> {
+        Ok(match self {
+            Bound::Tcp(l) => Address::Tcp(l.local_addr()?),
+            Bound::Unix(l) => Address::Unix(l.local_addr()?.as_pathname().unwrap_or(Path::new("")).into()),
+        })
+    }
+}
+
+/// Listens on an address.
+///
+/// # Errors
+/// The address is taken, not ours, or not allowed.
+pub fn bind(address: &Address) -> io::Result<Bound> {
+    match address {
+        Address::Tcp(addr) => bind_tcp(*addr),
+        Address::Unix(path) => bind_unix(path),
+    }
+}
+
+fn bind_tcp(addr: SocketAddr) -> io::Result<Bound> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.bind(&addr.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(Bound::Tcp(socket.into()))
+}
+
+/// A socket file that nobody listens on any more is replaced; a live one is an error, as a taken port is.
+fn bind_unix(path: &Path) -> io::Result<Bound> {
+    let address = SockAddr::unix(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    if let Err(e) = socket.bind(&address) {
+        if e.kind() != io::ErrorKind::AddrInUse || is_live(&address)? {
+            return Err(e);
+        }
+        std::fs::remove_file(path)?;
+        socket.bind(&address)?;
+    }
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(Bound::Unix(socket.into()))
+}
+
+fn is_live(address: &SockAddr) -> io::Result<bool> {
+    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    Ok(probe.connect_timeout(address, Duration::from_secs(1)).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stale_socket_file_is_replaced_and_a_live_one_is_not() {
+        let path = std::env::temp_dir().join(format!("rialto-listen-{}", std::process::id()));
+        let address = Address::Unix(path.as_path().into());
+        let first = bind(&address).unwrap();
+        assert!(bind(&address).is_err(), "somebody listens");
+        drop(first);
+        assert!(bind(&address).is_ok(), "nobody does any more");
+        std::fs::remove_file(path).unwrap();
+    }
+}

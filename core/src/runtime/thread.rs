@@ -1,0 +1,251 @@
+//! One worker's thread and mailbox.
+use super::epoll::{Epoll, Socket};
+use super::{Layout, Live};
+use crate::access_log::{Batch as LogBatch, Tap};
+use crate::metrics::{SeriesId, SeriesKey};
+use crate::session::Protocols;
+use crate::slots::ConnKey;
+use crate::snapshot::{Compiled, ListenerId};
+use crate::wheel::TICK_MS;
+use crate::worker::{Now, Ready, Report, Worker};
+use mio::{Events, Poll, Token, Waker};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+const WAKE: Token = Token(usize::MAX);
+/// Mails that may wait for a worker; the acceptor and control wait when it is that far behind.
+const MAILBOX: usize = 1024;
+/// A worker without calls looks after its connections this often.
+const IDLE_WAIT: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_millis(TICK_MS as u64);
+
+/// What control and the acceptor tell a worker.
+pub enum Mail {
+    /// A caller's connection.
+    Accepted {
+        /// The connection.
+        socket: Socket,
+        /// Where it was accepted.
+        listener: ListenerId,
+        /// The caller's address.
+        peer: Option<SocketAddr>,
+    },
+    /// Route by this from now on.
+    Snapshot(Arc<Compiled>),
+    /// Log this share of the calls that succeed, or nothing.
+    Log(Option<f64>),
+    /// Tell of yourself.
+    Report(SyncSender<Report>),
+    /// Tell callers that the process is going away.
+    Goodbye,
+    /// End.
+    Stop,
+}
+
+/// The sending end of a worker's mailbox, and what everybody may know of the worker.
+pub struct Post {
+    mails: SyncSender<Mail>,
+    waker: Waker,
+    connections: AtomicUsize,
+    in_flight: AtomicUsize,
+    log_dropped: AtomicU64,
+}
+
+/// A running worker.
+pub(super) struct Handle {
+    pub(super) post: Arc<Post>,
+    thread: JoinHandle<()>,
+}
+
+impl Post {
+    /// Puts a mail into the box, waiting if it is full.
+    pub(super) fn send(&self, mail: Mail) {
+        // fails only after the worker was told to stop
+        let _ = self.mails.send(mail);
+        let _ = self.waker.wake();
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection that is in the mailbox still, until the worker says how many it has.
+    pub(super) fn expect_connection(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
+    pub(super) fn log_dropped(&self) -> u64 {
+        self.log_dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl Handle {
+    pub(super) fn join(self) {
+        let _ = self.thread.join();
+    }
+}
+
+pub(super) fn spawn<P: Protocols>(
+    index: usize,
+    layout: &Layout,
+    compiled: Arc<Compiled>,
+) -> io::Result<Handle> {
+    let poll = Poll::new()?;
+    let waker = Waker::new(poll.registry(), WAKE)?;
+    let registry = poll.registry().try_clone()?;
+    let (mails, inbox) = sync_channel(MAILBOX);
+    let post = Arc::new(Post {
+        mails,
+        waker,
+        connections: AtomicUsize::new(0),
+        in_flight: AtomicUsize::new(0),
+        log_dropped: AtomicU64::new(0),
+    });
+    let shown = Arc::clone(&post);
+    let log = layout.log.clone();
+    let pin = layout.pin;
+    let thread = std::thread::Builder::new()
+        .name(format!("worker-{index}"))
+        .spawn(move || {
+            if pin {
+                pin_to(index);
+            }
+            let worker = Worker::<Live<P>>::new(Epoll::new(registry), &compiled, fastrand::u64(..));
+            drop(compiled);
+            Loop {
+                index,
+                poll,
+                inbox,
+                post: shown,
+                log,
+                names: vec![],
+                worker,
+            }
+            .run();
+        })?;
+    Ok(Handle { post, thread })
+}
+
+fn pin_to(index: usize) {
+    let mut cpus = rustix::thread::CpuSet::new();
+    let count = std::thread::available_parallelism().map_or(1, usize::from);
+    cpus.set(index % count);
+    if let Err(e) = rustix::thread::sched_setaffinity(None, &cpus) {
+        tracing::warn!("worker {index} cannot be bound to a CPU: {e}");
+    }
+}
+
+struct Loop<P: Protocols> {
+    index: usize,
+    poll: Poll,
+    inbox: Receiver<Mail>,
+    post: Arc<Post>,
+    log: SyncSender<LogBatch>,
+    /// Names that a dropped batch should have brought to the log's writer.
+    names: Vec<(SeriesId, Arc<SeriesKey>)>,
+    worker: Worker<Live<P>>,
+}
+
+impl<P: Protocols> Loop<P> {
+    fn run(mut self) {
+        let mut events = Events::with_capacity(1024);
+        let mut ready = vec![];
+        let start = Instant::now();
+        let mut busy = false;
+        loop {
+            let wait = match busy {
+                true => Duration::ZERO,
+                false if self.worker.is_waiting() => TICK,
+                false => IDLE_WAIT,
+            };
+            if let Err(e) = self.poll.poll(&mut events, Some(wait))
+                && e.kind() != io::ErrorKind::Interrupted
+            {
+                tracing::error!("worker {} cannot wait for its sockets: {e}", self.index);
+                return;
+            }
+            ready.clear();
+            let mut mail = false;
+            for e in &events {
+                if e.token() == WAKE {
+                    mail = true;
+                    continue;
+                }
+                ready.push(Ready {
+                    conn: ConnKey::from_bits(e.token().0 as u32),
+                    readable: e.is_readable() || e.is_read_closed() || e.is_error(),
+                    writable: e.is_writable(),
+                });
+            }
+            if mail && !self.read_mail() {
+                return;
+            }
+            busy = self.worker.turn(
+                &ready,
+                Now {
+                    us: start.elapsed().as_micros() as u64,
+                },
+            );
+            self.show();
+            self.ship_log();
+        }
+    }
+
+    /// False when the worker is to end.
+    fn read_mail(&mut self) -> bool {
+        while let Ok(mail) = self.inbox.try_recv() {
+            match mail {
+                Mail::Accepted {
+                    socket,
+                    listener,
+                    peer,
+                } => self.worker.accept(socket, listener, peer),
+                Mail::Snapshot(compiled) => self.worker.configure(&compiled),
+                Mail::Log(sample) => self.worker.set_log(sample.map(Tap::new)),
+                Mail::Report(to) => {
+                    // whoever asked may have given up
+                    let _ = to.try_send(self.worker.report());
+                }
+                Mail::Goodbye => self.worker.say_goodbye(),
+                Mail::Stop => return false,
+            }
+        }
+        true
+    }
+
+    /// Shows the load; a value that did not change is not written again, so readers keep their cache line.
+    fn show(&self) {
+        let put = |cell: &AtomicUsize, value: usize, order| {
+            if cell.load(Ordering::Relaxed) != value {
+                cell.store(value, order);
+            }
+        };
+        put(&self.post.connections, self.worker.callers(), Ordering::Relaxed);
+        put(&self.post.in_flight, self.worker.in_flight(), Ordering::Release);
+    }
+
+    fn ship_log(&mut self) {
+        let Some(mut batch) = self.worker.take_log(self.index) else {
+            return;
+        };
+        if !self.names.is_empty() {
+            self.names.append(&mut batch.fresh);
+            batch.fresh = std::mem::take(&mut self.names);
+        }
+        if let Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) = self.log.try_send(batch) {
+            self.post
+                .log_dropped
+                .fetch_add(batch.records.len() as u64, Ordering::Relaxed);
+            self.names = batch.fresh;
+        }
+    }
+}

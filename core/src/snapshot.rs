@@ -1,0 +1,320 @@
+//! What workers route by: one immutable snapshot for all of them, compiled by the control plane, and each
+//! worker's own epoch of it.
+//!
+//! A call keeps the epoch that it began with. Listener, cluster and endpoint ids are given out once and never
+//! reused for something else, so a worker's pools and counters are arrays that outlive snapshots.
+mod compile;
+mod hosts;
+mod matcher;
+
+pub use compile::{Compiled, Compiler, FilterFactories, Resolver, VARIANT_FINAL};
+pub use hosts::{Balance, Host, HostSet};
+pub use matcher::RouteMatch;
+
+use crate::bridge::Bridge;
+use crate::filter::{Filter, FilterFactory};
+use crate::message::{Edits, Head, Message, ProtoId, Wants};
+use crate::session::Settings;
+use crate::transport::Address;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident($of:ty);)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+        pub struct $name(pub $of);
+        impl $name {
+            /// As an index.
+            #[inline(always)]
+            #[must_use]
+            pub const fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A listener, by its name, for the life of the process.
+    ListenerId(u16);
+    /// A route of one snapshot.
+    RouteId(u16);
+    /// A cluster, by its name, for the life of the process.
+    ClusterId(u16);
+    /// An endpoint: an address of a cluster, for the life of the process.
+    EndpointId(u32);
+}
+
+/// Everything that a worker needs to know, immutable.
+#[derive(Default)]
+pub struct Snapshot {
+    /// Counts snapshots of this process.
+    pub version: u64,
+    /// By [`ListenerId`]; `None` where a listener was removed.
+    pub listeners: Vec<Option<Listener>>,
+    /// By [`RouteId`].
+    pub routes: Vec<Route>,
+    /// By [`ClusterId`]; `None` where a cluster was removed.
+    pub clusters: Vec<Option<Cluster>>,
+    /// By [`EndpointId`]; `None` where an endpoint is no longer there.
+    pub endpoints: Vec<Option<Endpoint>>,
+    /// Sets of hosts to choose from: one for each target of a route.
+    pub host_sets: Vec<HostSet>,
+    /// Bounds of the process.
+    pub limits: Limits,
+}
+
+/// Bounds that hold for a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections of callers.
+    pub connections: usize,
+    /// Bytes of half-received messages of all connections together.
+    pub partial_bytes: usize,
+    /// Series of calls in the metrics.
+    pub series: usize,
+}
+
+/// A place where calls come in.
+pub struct Listener {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The protocol, if it is not to be detected.
+    pub protocol: Option<ProtoId>,
+    /// Bounds of its connections.
+    pub settings: Settings,
+    /// Calls in flight at once over all connections of a worker ...
+    pub max_in_flight: u32,
+    /// ... and over one connection.
+    pub max_per_connection: u32,
+    /// Connections at once.
+    pub max_connections: u32,
+    /// A connection without traffic or calls is closed after this; 0 for never.
+    pub idle_ms: u32,
+    /// A connection must show its protocol within this.
+    pub detect_ms: u32,
+    /// Which facts of a head its routes look at.
+    pub wants: Wants,
+    routes: Index,
+}
+
+/// The routes of a listener, found by interface name.
+#[derive(Default)]
+struct Index {
+    /// Candidates for interfaces that some route names exactly: those routes and all that match by pattern,
+    /// in the order of the listener.
+    exact: HashMap<Box<[u8]>, Box<[RouteId]>>,
+    /// Candidates for all other interfaces.
+    others: Box<[RouteId]>,
+}
+
+/// What becomes of the calls that match.
+pub struct Route {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Which calls match.
+    pub matches: RouteMatch,
+    /// Where they go, by weight.
+    pub targets: Box<[Target]>,
+    /// Sum of the weights.
+    pub total_weight: u32,
+    /// What is changed in them.
+    pub rewrite: Edits,
+    /// Bounds of a call.
+    pub policy: Policy,
+    /// The bounds for single methods.
+    pub methods: Box<[(Box<[u8]>, Policy)]>,
+}
+
+/// Bounds of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Of its time in milliseconds.
+    pub timeout_ms: u32,
+    /// How often it is given to an endpoint before it fails, as long as no byte of it was written.
+    pub attempts: u8,
+}
+
+/// One of a route's clusters.
+pub struct Target {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// Its share.
+    pub weight: u32,
+    /// Its hosts, in [`Snapshot::host_sets`].
+    pub hosts: usize,
+    /// Rules for calls that change the protocol on the way there.
+    pub bridge: Bridge,
+}
+
+/// Hosts of one service that speak one protocol.
+pub struct Cluster {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What they speak.
+    pub protocol: ProtoId,
+    /// Bounds and variant of that.
+    pub settings: Settings,
+    /// All of its endpoints, for the admin pages.
+    pub endpoints: Box<[EndpointId]>,
+    /// How long connecting may take.
+    pub connect_ms: u32,
+    /// A connection without traffic or calls is closed after this; 0 for never.
+    pub idle_ms: u32,
+    /// A connection takes no new calls after this; 0 for never.
+    pub max_age_ms: u32,
+    /// A silent connection is asked for a sign of life after this; 0 for never.
+    pub heartbeat_ms: u32,
+    /// Connections of a worker to one endpoint.
+    pub max_connections: u32,
+    /// Calls in flight on one connection.
+    pub max_per_connection: u32,
+    /// Calls in flight to the cluster.
+    pub max_in_flight: u32,
+}
+
+/// A host.
+pub struct Endpoint {
+    /// Where it is.
+    pub address: Address,
+    /// As configured (host names unresolved), for people.
+    pub name: Arc<str>,
+    /// Its cluster.
+    pub cluster: ClusterId,
+}
+
+/// A worker's own copy of a snapshot: the shared part, and filters that are this worker's alone.
+pub struct Epoch {
+    /// The shared part.
+    pub snapshot: Arc<Snapshot>,
+    /// One chain for each pair of listener and route that has filters.
+    chains: HashMap<(ListenerId, RouteId), Chain>,
+    filtered: bool,
+}
+
+/// Filters in order.
+pub type Chain = Rc<[Rc<dyn Filter>]>;
+
+/// The filters of a snapshot: made anew for each worker.
+#[derive(Default)]
+pub struct Chains {
+    /// For each pair that has any.
+    pub of: HashMap<(ListenerId, RouteId), Vec<Arc<dyn FilterFactory>>>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections: 100_000,
+            partial_bytes: 256 << 20,
+            series: 4096,
+        }
+    }
+}
+
+impl Snapshot {
+    /// The listener, if it is still there.
+    #[inline]
+    #[must_use]
+    pub fn listener(&self, id: ListenerId) -> Option<&Listener> {
+        self.listeners.get(id.index())?.as_ref()
+    }
+
+    /// The cluster, if it is still there.
+    #[inline]
+    #[must_use]
+    pub fn cluster(&self, id: ClusterId) -> Option<&Cluster> {
+        self.clusters.get(id.index())?.as_ref()
+    }
+
+    /// The endpoint, if it is still there.
+    #[inline]
+    #[must_use]
+    pub fn endpoint(&self, id: EndpointId) -> Option<&Endpoint> {
+        self.endpoints.get(id.index())?.as_ref()
+    }
+
+    /// The first route of the listener that matches.
+    #[inline]
+    #[must_use]
+    pub fn route(&self, at: &Listener, msg: &Message<'_>, head: &Head<'_>) -> Option<RouteId> {
+        let candidates = at.routes.exact.get(head.service).unwrap_or(&at.routes.others);
+        candidates
+            .iter()
+            .copied()
+            .find(|r| self.routes[r.index()].matches.matches(msg, head))
+    }
+}
+
+impl Route {
+    /// The bounds of a method's calls.
+    #[inline]
+    #[must_use]
+    pub fn policy_of(&self, method: &[u8]) -> Policy {
+        self.methods
+            .iter()
+            .find(|(m, _)| **m == *method)
+            .map_or(self.policy, |(_, p)| *p)
+    }
+
+    /// A target by weight, given a random number.
+    #[inline]
+    #[must_use]
+    pub fn target(&self, random: u32) -> u16 {
+        if self.targets.len() == 1 {
+            return 0;
+        }
+        let mut at = (u64::from(random) * u64::from(self.total_weight) >> 32) as u32;
+        for (i, t) in self.targets.iter().enumerate() {
+            if at < t.weight {
+                return i as u16;
+            }
+            at -= t.weight;
+        }
+        0
+    }
+}
+
+impl Epoch {
+    /// A worker's copy. Filters take over what their predecessors of the same place and kind had gathered.
+    #[must_use]
+    pub fn new(compiled: &Compiled, before: Option<&Epoch>) -> Self {
+        let chains: HashMap<_, Chain> = compiled
+            .chains
+            .of
+            .iter()
+            .map(|(at, factories)| {
+                let old = before.and_then(|e| e.chain_of_names(&compiled.snapshot, *at));
+                let make = |(i, f): (usize, &Arc<dyn FilterFactory>)| {
+                    f.make(old.as_ref().and_then(|c| c.get(i)).map(|f| &**f))
+                };
+                (*at, factories.iter().enumerate().map(make).collect())
+            })
+            .collect();
+        let filtered = !chains.is_empty();
+        Epoch {
+            snapshot: Arc::clone(&compiled.snapshot),
+            chains,
+            filtered,
+        }
+    }
+
+    /// The filters that a call passes.
+    #[inline]
+    #[must_use]
+    pub fn chain(&self, listener: ListenerId, route: RouteId) -> Option<&Chain> {
+        if !self.filtered {
+            return None;
+        }
+        self.chains.get(&(listener, route))
+    }
+
+    /// The chain of the route that has the same name as `at` has in another snapshot.
+    fn chain_of_names(&self, other: &Snapshot, at: (ListenerId, RouteId)) -> Option<&Chain> {
+        let name = &other.routes[at.1.index()].name;
+        let route = self.snapshot.routes.iter().position(|r| r.name == *name)?;
+        self.chain(at.0, RouteId(route as u16))
+    }
+}

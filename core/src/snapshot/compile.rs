@@ -1,0 +1,381 @@
+//! From configuration and discovered endpoints to a snapshot. Runs in the control plane.
+use super::{
+    Balance, Chains, Cluster, ClusterId, Endpoint, EndpointId, Host, HostSet, Index, Listener, ListenerId,
+    Policy, Route, RouteId, RouteMatch, Snapshot, Target,
+};
+use crate::bridge::{Bridge, GroupRule};
+use crate::config::{self, Config, Protocol, SubsetFallback, TextMatch, Timeout};
+use crate::discovery::Instance;
+use crate::filter::FilterFactory;
+use crate::message::{Edits, ProtoId, Wants};
+use crate::session::Settings;
+use crate::transport::Address;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A snapshot and the filters that go with it.
+pub struct Compiled {
+    /// What all workers share.
+    pub snapshot: Arc<Snapshot>,
+    /// What each makes for itself.
+    pub chains: Chains,
+}
+
+/// Gives out ids that stay the same from snapshot to snapshot.
+#[derive(Default)]
+pub struct Compiler {
+    version: u64,
+    listeners: Vec<Arc<str>>,
+    clusters: Vec<Arc<str>>,
+    endpoints: HashMap<(ClusterId, Address), EndpointId>,
+}
+
+/// Makes a filter's factory of its configuration.
+pub type FilterFactories<'a> = &'a dyn Fn(&config::Filter, usize) -> Arc<dyn FilterFactory>;
+
+/// What the compiler must be told about the world outside the core.
+pub struct Resolver<'a> {
+    /// The protocols that there are.
+    pub protocol: &'a dyn Fn(Protocol) -> ProtoId,
+    /// The endpoints of a cluster, as last discovered.
+    pub endpoints: &'a dyn Fn(&config::Cluster) -> Vec<Instance>,
+    /// The filters that there are; the number of workers is passed for limits that they share.
+    pub filters: FilterFactories<'a>,
+    /// Number of workers.
+    pub workers: usize,
+}
+
+/// The variant of a Bolt upstream whose Hessian is the final grammar; 0 is the draft, and Dubbo has one only.
+pub const VARIANT_FINAL: u32 = 1;
+
+/// The most bytes an answer may have. Not an operator's business so far: it only bounds memory.
+const MAX_ANSWER: usize = 64 << 20;
+
+impl Compiler {
+    /// The id that a listener of this name has in all snapshots.
+    pub fn listener_id(&mut self, name: &str) -> ListenerId {
+        ListenerId(intern(&mut self.listeners, name) as u16)
+    }
+
+    /// Compiles a validated configuration.
+    pub fn compile(&mut self, config: &Config, world: &Resolver<'_>) -> Compiled {
+        self.version += 1;
+        let mut snapshot = Snapshot {
+            version: self.version,
+            ..Snapshot::default()
+        };
+        snapshot.limits.connections = config.runtime.max_connections.get() as usize;
+        let instances: Vec<_> = config
+            .clusters
+            .iter()
+            .map(|c| (c, (world.endpoints)(c)))
+            .collect();
+        let mut hosts = Vec::new();
+        for (cluster, found) in &instances {
+            hosts.push(self.cluster(&mut snapshot, cluster, found, world));
+        }
+        let mut sets = Vec::new();
+        for route in &config.routes {
+            let route = route_of(
+                route,
+                config,
+                &self.clusters,
+                &instances,
+                &hosts,
+                &mut sets,
+                world,
+            );
+            snapshot.routes.push(route);
+        }
+        snapshot.host_sets = sets;
+        let mut chains = Chains::default();
+        for listener in &config.listeners {
+            let id = self.listener_id(&listener.name);
+            let compiled = listener_of(listener, config, world, id, &mut chains);
+            put(&mut snapshot.listeners, id.index(), compiled);
+        }
+        Compiled {
+            snapshot: Arc::new(snapshot),
+            chains,
+        }
+    }
+
+    /// Adds a cluster and its endpoints; returns the hosts in the order of `found`.
+    fn cluster(
+        &mut self,
+        snapshot: &mut Snapshot,
+        c: &config::Cluster,
+        found: &[Instance],
+        world: &Resolver<'_>,
+    ) -> Vec<Host> {
+        let id = ClusterId(intern(&mut self.clusters, &c.name) as u16);
+        let mut hosts = Vec::with_capacity(found.len());
+        for instance in found {
+            let next = EndpointId(self.endpoints.len() as u32);
+            let endpoint = *self
+                .endpoints
+                .entry((id, instance.address.clone()))
+                .or_insert(next);
+            let name = Arc::clone(&instance.name);
+            let address = instance.address.clone();
+            put(
+                &mut snapshot.endpoints,
+                endpoint.index(),
+                Endpoint {
+                    address,
+                    name,
+                    cluster: id,
+                },
+            );
+            hosts.push(Host {
+                endpoint,
+                weight: instance.weight,
+            });
+        }
+        let variant = match c.dialect {
+            Some(config::HessianDialect::Final) => VARIANT_FINAL,
+            _ => 0,
+        };
+        let compiled = Cluster {
+            name: Arc::clone(&self.clusters[id.index()]),
+            protocol: (world.protocol)(c.protocol),
+            settings: Settings {
+                max_message: MAX_ANSWER,
+                variant,
+            },
+            endpoints: hosts.iter().map(|h| h.endpoint).collect(),
+            connect_ms: ms(c.connect_timeout.millis()),
+            idle_ms: timeout_ms(c.idle_timeout),
+            max_age_ms: timeout_ms(c.max_age),
+            heartbeat_ms: timeout_ms(c.heartbeat_interval),
+            max_connections: c.limits.connections_per_endpoint.get(),
+            max_per_connection: c.limits.in_flight_per_connection.get(),
+            max_in_flight: c.limits.in_flight.map_or(u32::MAX, |n| n.get()),
+        };
+        put(&mut snapshot.clusters, id.index(), compiled);
+        hosts
+    }
+}
+
+fn intern(names: &mut Vec<Arc<str>>, name: &str) -> usize {
+    names.iter().position(|n| **n == *name).unwrap_or_else(|| {
+        names.push(name.into());
+        names.len() - 1
+    })
+}
+
+fn put<T>(list: &mut Vec<Option<T>>, at: usize, value: T) {
+    if list.len() <= at {
+        list.resize_with(at + 1, || None);
+    }
+    list[at] = Some(value);
+}
+
+fn ms(millis: u64) -> u32 {
+    u32::try_from(millis).unwrap_or(u32::MAX)
+}
+
+/// 0 stands for never.
+fn timeout_ms(t: Timeout) -> u32 {
+    t.duration().map_or(0, |d| ms(d.as_millis() as u64).max(1))
+}
+
+fn route_of(
+    r: &config::Route,
+    config: &Config,
+    names: &[Arc<str>],
+    instances: &[(&config::Cluster, Vec<Instance>)],
+    hosts: &[Vec<Host>],
+    sets: &mut Vec<HostSet>,
+    world: &Resolver<'_>,
+) -> Route {
+    let mut targets = Vec::new();
+    for to in r.to.iter().filter(|t| t.weight > 0) {
+        // validated: the cluster is there
+        let Some(at) = config.clusters.iter().position(|c| c.name == to.cluster) else {
+            continue;
+        };
+        let Some(id) = names.iter().position(|n| **n == *to.cluster) else {
+            continue;
+        };
+        let (cluster, found) = &instances[at];
+        targets.push(Target {
+            cluster: ClusterId(id as u16),
+            weight: to.weight,
+            hosts: sets.len(),
+            bridge: bridge_of(&r.bridge, cluster.protocol),
+        });
+        sets.push(subset(cluster, found, &hosts[at], &to.subset));
+    }
+    let default_timeout = config
+        .runtime
+        .call_timeout
+        .duration()
+        .map(|d| d.as_millis() as u64);
+    let policy = |timeout: Option<config::Period>, retry: config::Retry| Policy {
+        timeout_ms: timeout
+            .map(config::Period::millis)
+            .or(default_timeout)
+            .map_or(u32::MAX, ms),
+        attempts: retry.attempts.get(),
+    };
+    let m = &r.matches;
+    Route {
+        name: r.name.as_str().into(),
+        matches: RouteMatch {
+            protocol: m.protocol.map(world.protocol),
+            service: m.service.clone(),
+            version: m.version.clone(),
+            group: m.group.clone(),
+            method: m.method.clone(),
+            caller: m.caller.clone(),
+            attachments: m
+                .attachments
+                .iter()
+                .map(|(k, v)| (k.as_str().into(), v.clone()))
+                .collect(),
+        },
+        total_weight: targets.iter().map(|t| t.weight).sum(),
+        targets: targets.into(),
+        rewrite: rewrite_of(&r.rewrite),
+        policy: policy(r.timeout, r.retry),
+        methods: r
+            .methods
+            .keys()
+            .map(|name| {
+                (
+                    name.as_bytes().into(),
+                    policy(r.timeout_of(name), r.retry_of(name)),
+                )
+            })
+            .collect(),
+    }
+}
+
+fn rewrite_of(r: &config::Rewrite) -> Edits {
+    let text = |t: &Option<String>| t.as_deref().map(Box::from);
+    let mut edits = Edits {
+        service: text(&r.service),
+        version: text(&r.version),
+        group: text(&r.group),
+        method: text(&r.method),
+        ..Edits::default()
+    };
+    r.attachments.remove.iter().for_each(|k| edits.remove(k));
+    r.attachments.set.iter().for_each(|(k, v)| edits.set(k, v));
+    edits
+}
+
+fn bridge_of(b: &config::Bridge, to: Protocol) -> Bridge {
+    let group = match (b.unique_id, to) {
+        (config::UniqueIdFrom::Group, _) => GroupRule::Keep,
+        (config::UniqueIdFrom::Ignore, _) => GroupRule::Drop,
+        (config::UniqueIdFrom::Version, Protocol::Bolt) => GroupRule::FromVersion,
+        (config::UniqueIdFrom::Version, Protocol::Dubbo) => GroupRule::ToVersion,
+    };
+    Bridge {
+        versions: b
+            .versions
+            .iter()
+            .map(|v| (v.from.as_str().into(), v.to.as_str().into()))
+            .collect(),
+        group,
+        attachments: b.attachments.clone(),
+        forward: b.exceptions.forward.clone(),
+    }
+}
+
+/// The hosts that have the metadata asked for, or what the cluster falls back to.
+fn subset(c: &config::Cluster, found: &[Instance], hosts: &[Host], want: &config::Labels) -> HostSet {
+    let balance = match c.balance {
+        config::Balance::RoundRobin => Balance::RoundRobin,
+        config::Balance::Random => Balance::Random,
+        config::Balance::LeastRequest => Balance::LeastRequest,
+    };
+    let having = |labels: &config::Labels| {
+        let has = |i: &Instance| labels.iter().all(|(k, v)| i.metadata.get(k) == Some(v));
+        HostSet::new(
+            balance,
+            found.iter().zip(hosts).filter(|(i, _)| has(i)).map(|(_, h)| *h),
+        )
+    };
+    let exact = having(want);
+    if !exact.hosts.is_empty() || want.is_empty() {
+        return exact;
+    }
+    match c.subsets.fallback {
+        SubsetFallback::None => exact,
+        SubsetFallback::Any => having(&config::Labels::new()),
+        SubsetFallback::Default => having(&c.subsets.default),
+    }
+}
+
+fn listener_of(
+    l: &config::Listener,
+    config: &Config,
+    world: &Resolver<'_>,
+    id: ListenerId,
+    chains: &mut Chains,
+) -> Listener {
+    let takes = |r: &config::Route| r.matches.listener.as_ref().is_none_or(|name| *name == l.name);
+    let routes: Vec<(RouteId, &config::Route)> = l
+        .routes
+        .iter()
+        .filter_map(|name| config.routes.iter().position(|r| r.name == *name))
+        .map(|i| (RouteId(i as u16), &config.routes[i]))
+        .filter(|(_, r)| takes(r))
+        .collect();
+    for (route, r) in &routes {
+        let all = l.filters.iter().chain(&r.filters);
+        let made: Vec<_> = all.map(|f| (world.filters)(f, world.workers)).collect();
+        if !made.is_empty() {
+            chains.of.insert((id, *route), made);
+        }
+    }
+    let limit = |n: Option<std::num::NonZeroU32>| n.map_or(u32::MAX, |n| n.get());
+    Listener {
+        name: l.name.as_str().into(),
+        protocol: match l.protocol {
+            config::ListenerProtocol::Auto => None,
+            config::ListenerProtocol::Dubbo => Some((world.protocol)(Protocol::Dubbo)),
+            config::ListenerProtocol::Bolt => Some((world.protocol)(Protocol::Bolt)),
+        },
+        settings: Settings {
+            max_message: l.limits.max_request_bytes.bytes() as usize,
+            variant: 0,
+        },
+        max_in_flight: limit(l.limits.in_flight),
+        max_per_connection: l.limits.in_flight_per_connection.get(),
+        max_connections: limit(l.limits.connections),
+        idle_ms: timeout_ms(l.limits.idle_timeout),
+        detect_ms: ms(l.limits.detect_timeout.millis()),
+        // deadlines of Dubbo callers are attachments, so they are always wanted
+        wants: Wants { attachments: true },
+        routes: Index::new(&routes),
+    }
+}
+
+impl Index {
+    fn new(routes: &[(RouteId, &config::Route)]) -> Self {
+        let exact = |r: &config::Route| match &r.matches.service {
+            Some(TextMatch::Exact(name)) => Some(name.clone()),
+            _ => None,
+        };
+        let of = |name: Option<&str>| -> Box<[RouteId]> {
+            let fits = |r: &config::Route| match exact(r) {
+                Some(n) => Some(n.as_str()) == name,
+                None => true,
+            };
+            routes
+                .iter()
+                .filter(|(_, r)| fits(r))
+                .map(|(id, _)| *id)
+                .collect()
+        };
+        let names = routes.iter().filter_map(|(_, r)| exact(r));
+        Index {
+            exact: names.map(|n| (n.as_bytes().into(), of(Some(&n)))).collect(),
+            others: of(None),
+        }
+    }
+}

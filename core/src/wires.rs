@@ -1,0 +1,272 @@
+//! All connections of a worker: sessions, buffers, transports. Knows ids and bytes, nothing of routes or
+//! exchanges, and is the only one that touches transports.
+mod command;
+mod conn;
+mod read;
+mod run;
+mod sweep;
+mod write;
+
+pub use command::From;
+pub use conn::{Conn, Owner};
+pub use read::Filled;
+
+use crate::Env;
+use crate::faults::{FaultKind, Faults};
+use crate::message::ProtoId;
+use crate::metrics::Traffic;
+use crate::session::{Protocols, Role, Session, Settings};
+use crate::slots::{ConnKey, ConnTag, Slots};
+use crate::snapshot::{Cluster, EndpointId, Listener, ListenerId};
+use crate::transport::{Address, Reactor};
+use run::{Deferred, Hole, Run};
+use std::io;
+use std::net::SocketAddr;
+
+pub(crate) type SessionOf<E> = <<E as Env>::Protocols as Protocols>::Session;
+pub(crate) type TransportOf<E> = <<E as Env>::Reactor as Reactor>::Transport;
+
+/// A connection is written before the end of the turn when this much waits.
+pub const EARLY_FLUSH: usize = 128 << 10;
+/// A caller is not read while its own answers, or the upstream that it writes to, hold more than this.
+pub const HIGH: usize = 1 << 20;
+/// It is read again once they hold less than this.
+pub const LOW: usize = HIGH / 4;
+/// A caller that lets this much pile up is cut, and an upstream that does takes no more calls: the memory that
+/// one peer can take by not reading is bounded by it and one message.
+pub const CUT: usize = 16 << 20;
+
+/// The connections.
+pub struct Wires<E: Env> {
+    conns: Slots<ConnTag, Conn<E>>,
+    reactor: E::Reactor,
+    dirty: Vec<ConnKey>,
+    /// Read again next turn: capped for fairness, or just resumed.
+    pub(crate) again: Vec<ConnKey>,
+    /// Closed, but the calls on them do not know yet.
+    pub(crate) graves: Vec<ConnKey>,
+    /// Dials under way and when they are given up.
+    dialing: Vec<(ConnKey, u32)>,
+    run: Option<Run>,
+    deferred: Option<Deferred>,
+    hole: Option<Hole>,
+    overfull: Option<ConnKey>,
+    /// The worker's clock.
+    pub(crate) now_ms: u32,
+    /// What peers did wrong.
+    pub faults: Faults,
+    /// Callers' connections, by listener.
+    pub listeners: Vec<Traffic>,
+    /// Our connections, by endpoint.
+    pub endpoints: Vec<Traffic>,
+    /// Callers connected now.
+    callers: usize,
+    /// Bytes of half-received messages.
+    partial: usize,
+    partial_max: usize,
+}
+
+impl<E: Env> Wires<E> {
+    /// No connections yet.
+    pub fn new(reactor: E::Reactor) -> Self {
+        Wires {
+            conns: Slots::default(),
+            reactor,
+            dirty: vec![],
+            again: vec![],
+            graves: vec![],
+            dialing: vec![],
+            run: None,
+            deferred: None,
+            hole: None,
+            overfull: None,
+            now_ms: 0,
+            faults: Faults::default(),
+            listeners: vec![],
+            endpoints: vec![],
+            callers: 0,
+            partial: 0,
+            partial_max: usize::MAX,
+        }
+    }
+
+    /// The reactor.
+    pub fn reactor_mut(&mut self) -> &mut E::Reactor {
+        &mut self.reactor
+    }
+
+    /// Makes room for the counters of a new snapshot.
+    pub fn configure(&mut self, listeners: usize, endpoints: usize, partial_max: usize) {
+        self.listeners
+            .resize(listeners.max(self.listeners.len()), Traffic::default());
+        self.endpoints
+            .resize(endpoints.max(self.endpoints.len()), Traffic::default());
+        self.partial_max = partial_max;
+    }
+
+    /// Takes over a caller's connection. `None` if it was refused.
+    pub fn accept(
+        &mut self,
+        mut transport: TransportOf<E>,
+        id: ListenerId,
+        listener: &Listener,
+        peer: Option<SocketAddr>,
+        max: usize,
+    ) -> Option<ConnKey> {
+        let traffic = &mut self.listeners[id.index()];
+        let open = traffic.opened - traffic.closed;
+        if self.callers >= max || open >= u64::from(listener.max_connections) || self.conns.is_full() {
+            traffic.failed += 1;
+            self.reactor.forget(&mut transport);
+            let text = format_args!(
+                "listener {}: a connection over the limit was closed",
+                listener.name
+            );
+            self.faults.report(FaultKind::Limit, self.now_ms, text);
+            return None;
+        }
+        let session = match listener.protocol {
+            None => E::Protocols::detecting(),
+            Some(proto) => E::Protocols::open(proto, Role::Server, &listener.settings)?,
+        };
+        let mut conn = Conn::new(session, transport, Owner::Listener(id), Role::Server, self.now_ms);
+        conn.peer = peer;
+        conn.detecting = listener.protocol.is_none();
+        let key = self.conns.insert(conn);
+        let conn = self.conns.get_mut(key)?;
+        if self.reactor.watch(&mut conn.transport, key).is_err() {
+            self.reactor.forget(&mut conn.transport);
+            self.conns.remove(key);
+            return None;
+        }
+        self.listeners[id.index()].opened += 1;
+        self.callers += 1;
+        Some(key)
+    }
+
+    /// Begins to connect to a host.
+    ///
+    /// # Errors
+    /// The attempt failed at once.
+    pub fn dial(&mut self, to: &Address, cluster: &Cluster, owner: Owner) -> io::Result<ConnKey> {
+        if self.conns.is_full() {
+            return Err(io::Error::other("too many connections"));
+        }
+        let Some(session) = E::Protocols::open(cluster.protocol, Role::Client, &cluster.settings) else {
+            return Err(io::Error::from(io::ErrorKind::Unsupported));
+        };
+        let transport = self.reactor.dial(to, self.conns.next_key())?;
+        let mut conn = Conn::new(session, transport, owner, Role::Client, self.now_ms);
+        conn.connecting = true;
+        let key = self.conns.insert(conn);
+        self.dialing
+            .push((key, self.now_ms.saturating_add(cluster.connect_ms)));
+        Ok(key)
+    }
+
+    /// The connection, also if it is dead and its calls do not know yet.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, key: ConnKey) -> Option<&Conn<E>> {
+        self.conns.get(key)
+    }
+
+    /// Whether the connection can be used.
+    #[inline]
+    #[must_use]
+    pub fn alive(&self, key: ConnKey) -> bool {
+        self.conns.get(key).is_some_and(|c| !c.dead)
+    }
+
+    /// All connections.
+    pub fn iter(&self) -> impl Iterator<Item = (ConnKey, &Conn<E>)> {
+        self.conns.iter()
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.conns.len()
+    }
+
+    /// Callers connected now.
+    #[must_use]
+    pub fn callers(&self) -> usize {
+        self.callers
+    }
+
+    /// What the connection speaks.
+    #[must_use]
+    pub fn proto(&self, key: ConnKey) -> Option<ProtoId> {
+        Some(self.conns.get(key)?.session.proto())
+    }
+
+    /// Whether something has to happen at a certain time even if no call runs.
+    #[must_use]
+    pub fn waits_for_dials(&self) -> bool {
+        !self.dialing.is_empty()
+    }
+
+    /// Replaces the detecting session by one of the protocol found.
+    pub fn detected(&mut self, key: ConnKey, proto: ProtoId, settings: &Settings) {
+        if let Some(conn) = self.conns.get_mut(key)
+            && let Some(session) = E::Protocols::open(proto, conn.role, settings)
+        {
+            conn.session = session;
+            conn.detecting = false;
+        }
+    }
+
+    /// Writes what can be written and closes.
+    pub fn close(&mut self, key: ConnKey) {
+        self.flush(key);
+        self.kill(key);
+    }
+
+    /// Closes the transport now; the connection stays in its slot until the calls on it were told.
+    pub fn kill(&mut self, key: ConnKey) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        if conn.dead {
+            return;
+        }
+        conn.dead = true;
+        self.reactor.forget(&mut conn.transport);
+        self.partial -= std::mem::take(&mut conn.tail).len();
+        match conn.owner {
+            Owner::Listener(id) => {
+                self.listeners[id.index()].closed += 1;
+                self.callers -= 1;
+            }
+            Owner::Endpoint(id) if conn.connecting => self.endpoints[id.index()].failed += 1,
+            Owner::Endpoint(id) => self.endpoints[id.index()].closed += 1,
+        }
+        self.dialing.retain(|(k, _)| *k != key);
+        self.graves.push(key);
+        self.resume_waiters(key);
+    }
+
+    /// Forgets a connection whose calls were told.
+    pub(crate) fn remove(&mut self, key: ConnKey) {
+        self.conns.remove(key);
+    }
+
+    /// Closes the connection because of what its peer did, and says so.
+    pub fn fault(&mut self, key: ConnKey, what: &str) {
+        let Some(conn) = self.conns.get(key) else { return };
+        let proto = E::Protocols::dialect(conn.session.proto()).map_or("no protocol yet", |d| d.name());
+        let kind = FaultKind::Protocol;
+        self.faults.report(
+            kind,
+            self.now_ms,
+            format_args!("{proto}: {} closed: {what}", conn.who()),
+        );
+        self.close(key);
+    }
+
+    pub(crate) fn connect_fault(&mut self, id: EndpointId, error: &io::Error) {
+        let text = format_args!("endpoint {} cannot be reached: {error}", id.0);
+        self.faults.report(FaultKind::Connect, self.now_ms, text);
+    }
+}

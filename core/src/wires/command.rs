@@ -1,0 +1,199 @@
+//! Commands of the exchanges.
+use super::run::Deferred;
+use super::{CUT, HIGH, Wires};
+use crate::Env;
+use crate::bridge::Bridge;
+use crate::buf::Mark;
+use crate::error::{CallError, ErrorKind};
+use crate::faults::FaultKind;
+use crate::message::Message;
+use crate::session::{Answer, Dispatch, ReplyTo, Session};
+use crate::slots::{CallKey, ConnKey};
+
+/// Where a message's bytes are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum From {
+    /// In the input of the current event: they may be forwarded from there after it.
+    Input,
+    /// Somewhere else.
+    Memory,
+}
+
+impl<E: Env> Wires<E> {
+    /// Gives a call to an upstream connection, and tells where its bytes will lie in the connection's stream.
+    ///
+    /// # Errors
+    /// Why it cannot go there; nothing was appended then.
+    #[inline]
+    pub fn request(
+        &mut self,
+        key: ConnKey,
+        call: CallKey,
+        msg: &Message<'_>,
+        from: From,
+        dispatch: &Dispatch<'_>,
+    ) -> Result<Mark, CallError> {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return Err(CallError::new(
+                ErrorKind::UpstreamClosed,
+                "the connection to the provider is gone",
+            ));
+        };
+        if conn.out.len() > CUT {
+            return Err(CallError::new(
+                ErrorKind::Overload,
+                "the provider does not read its requests",
+            ));
+        }
+        conn.calls += 1;
+        conn.called_ms = self.now_ms;
+        if dispatch.edits.is_empty() && conn.session.takes(msg, None) {
+            let at = conn.out.position() + self.run_before(key) as u64;
+            self.pass_on(key, u64::from(call.bits()), msg, from);
+            return Ok(Mark {
+                at,
+                len: msg.bytes.len() as u32,
+            });
+        }
+        self.make_room(key);
+        let Some(conn) = self.conns.get_mut(key) else {
+            unreachable!("looked up above")
+        };
+        let at = conn.out.position();
+        let said = conn.session.request(&mut conn.out, call, msg, dispatch);
+        let len = (conn.out.position() - at) as u32;
+        match said {
+            Ok(()) => {
+                self.appended(key);
+                Ok(Mark { at, len })
+            }
+            Err(e) => {
+                conn.calls -= 1;
+                Err(e)
+            }
+        }
+    }
+
+    /// Answers a caller.
+    ///
+    /// # Errors
+    /// The error that the caller was sent because the answer could not be said in its protocol.
+    #[inline]
+    pub fn answer(
+        &mut self,
+        key: ConnKey,
+        to: ReplyTo,
+        answer: &Answer<'_>,
+        from: From,
+        bridge: &Bridge,
+    ) -> Result<(), CallError> {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return Ok(());
+        };
+        if conn.dead {
+            return Ok(());
+        }
+        if let Answer::Message(msg) = answer
+            && conn.session.takes(msg, Some(to))
+        {
+            self.pass_on(key, to.id, msg, from);
+            return Ok(());
+        }
+        self.make_room(key);
+        let Some(conn) = self.conns.get_mut(key) else {
+            return Ok(());
+        };
+        let said = conn.session.answer(&mut conn.out, to, answer, bridge);
+        self.appended(key);
+        said
+    }
+
+    /// Forwards the very bytes.
+    #[inline]
+    fn pass_on(&mut self, key: ConnKey, id: u64, msg: &Message<'_>, from: From) {
+        if from == From::Input {
+            self.deferred = Some(Deferred { to: key, id });
+            return;
+        }
+        self.make_room(key);
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        let frame = conn.out.put_mut(msg.bytes);
+        conn.session.set_id(frame, id);
+        self.appended(key);
+    }
+
+    /// One more exchange names this connection.
+    #[inline]
+    pub fn hold(&mut self, key: ConnKey) {
+        if let Some(c) = self.conns.get_mut(key) {
+            c.calls += 1;
+        }
+    }
+
+    /// One exchange less.
+    #[inline]
+    pub fn release(&mut self, key: ConnKey) {
+        let Some(c) = self.conns.get_mut(key) else { return };
+        c.calls -= 1;
+        if c.calls == 0 && c.retired && !c.dead {
+            self.again.push(key); // looked at when no event is under way
+        }
+    }
+
+    /// The bytes of a call, if none of them left: they can be sent elsewhere.
+    #[must_use]
+    pub fn unsent(&self, key: ConnKey, mark: Mark) -> Option<&[u8]> {
+        self.conns.get(key)?.out.unsent_at(mark)
+    }
+
+    /// Stops reading `reader` while `full` holds too much. Callers are throttled, shared upstream connections
+    /// never: pausing one would stall everybody behind it.
+    #[inline]
+    pub fn throttle(&mut self, reader: ConnKey, full: ConnKey) {
+        let Some(c) = self.conns.get_mut(full) else { return };
+        if c.pending() < HIGH || c.waiters.last() == Some(&reader) {
+            return;
+        }
+        c.waiters.push(reader);
+        if let Some(r) = self.conns.get_mut(reader) {
+            r.paused = true;
+        }
+    }
+
+    /// Cuts a caller that does not read its answers.
+    #[inline]
+    pub fn cut_if_stuck(&mut self, key: ConnKey) {
+        let Some(conn) = self.conns.get(key) else { return };
+        if conn.pending() <= CUT || conn.dead {
+            return;
+        }
+        let text = format_args!("{} closed: it does not read its answers", conn.who());
+        self.faults.report(FaultKind::Limit, self.now_ms, text);
+        self.kill(key);
+    }
+
+    /// The peer wants no new calls on this connection, or wants them again.
+    pub fn set_draining(&mut self, key: ConnKey, on: bool) {
+        if let Some(c) = self.conns.get_mut(key) {
+            c.draining = on;
+        }
+    }
+
+    /// Tells all callers that this process is going away, in the protocols that have words for it.
+    pub fn say_goodbye(&mut self) {
+        for key in self.conns.keys() {
+            let Some(conn) = self.conns.get_mut(key) else {
+                continue;
+            };
+            if conn.role == crate::session::Role::Server && !conn.dead {
+                let before = conn.out.position();
+                conn.session.drain(&mut conn.out);
+                if conn.out.position() != before {
+                    self.appended(key);
+                }
+            }
+        }
+    }
+}

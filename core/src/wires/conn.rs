@@ -1,0 +1,121 @@
+//! One connection.
+use super::{SessionOf, TransportOf};
+use crate::Env;
+use crate::buf::OutBuf;
+use crate::session::Role;
+use crate::slots::ConnKey;
+use crate::snapshot::{EndpointId, ListenerId};
+use std::fmt;
+use std::net::SocketAddr;
+
+/// Why a connection is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A caller's, accepted by this listener.
+    Listener(ListenerId),
+    /// Ours, to this endpoint.
+    Endpoint(EndpointId),
+}
+
+/// A connection and everything that belongs to it.
+pub struct Conn<E: Env> {
+    pub(super) session: SessionOf<E>,
+    pub(super) transport: TransportOf<E>,
+    /// Received, but no whole message yet.
+    pub(super) tail: Vec<u8>,
+    /// How long that message is in all; 0 if unknown.
+    pub(super) need: usize,
+    pub(super) out: OutBuf,
+    /// Callers that are not read until this connection has drained.
+    pub(super) waiters: Vec<ConnKey>,
+    /// Why it is there.
+    pub owner: Owner,
+    /// The caller's address, if it has one.
+    pub peer: Option<SocketAddr>,
+    pub(super) role: Role,
+    /// Exchanges that name this connection.
+    pub calls: u32,
+    pub(super) opened_ms: u32,
+    /// When something last came in ...
+    pub(super) heard_ms: u32,
+    /// ... and when it was last given a call.
+    pub(super) called_ms: u32,
+    pub(super) detecting: bool,
+    pub(super) connecting: bool,
+    pub(super) dirty: bool,
+    pub(super) blocked: bool,
+    pub(super) dead: bool,
+    pub(super) unread: bool,
+    pub(super) paused: bool,
+    /// The peer wants no new calls here.
+    pub(super) draining: bool,
+    /// We want no new calls here, and close it when the last one is over.
+    pub(crate) retired: bool,
+    /// Heartbeats that we sent since something last came in.
+    pub(super) unanswered: u8,
+}
+
+impl<E: Env> Conn<E> {
+    pub(super) fn new(
+        session: SessionOf<E>,
+        transport: TransportOf<E>,
+        owner: Owner,
+        role: Role,
+        now_ms: u32,
+    ) -> Self {
+        Conn {
+            session,
+            transport,
+            tail: vec![],
+            need: 0,
+            out: OutBuf::default(),
+            waiters: vec![],
+            owner,
+            peer: None,
+            role,
+            calls: 0,
+            opened_ms: now_ms,
+            heard_ms: now_ms,
+            called_ms: now_ms,
+            detecting: false,
+            connecting: false,
+            dirty: false,
+            blocked: false,
+            dead: false,
+            unread: false,
+            paused: false,
+            draining: false,
+            retired: false,
+            unanswered: 0,
+        }
+    }
+
+    /// Whether new calls may be given to this upstream connection.
+    #[inline]
+    #[must_use]
+    pub fn takes_calls(&self) -> bool {
+        !self.dead && !self.draining && !self.retired && !self.connecting
+    }
+
+    /// Bytes on their way to this peer.
+    #[inline]
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Names the peer in a log line.
+    pub(crate) fn who(&self) -> impl fmt::Display + use<E> {
+        struct Who(Owner, Option<SocketAddr>);
+        impl fmt::Display for Who {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match (self.0, self.1) {
+                    (Owner::Listener(_), Some(peer)) => write!(f, "caller {peer}"),
+                    (Owner::Listener(_), None) => f.write_str("caller on a unix socket"),
+                    (Owner::Endpoint(id), _) => write!(f, "upstream endpoint {}", id.0),
+                }
+            }
+        }
+        Who(self.owner, self.peer)
+    }
+}

@@ -1,0 +1,132 @@
+//! Bytes in.
+use super::{Owner, Wires};
+use crate::Env;
+use crate::buf::{HEADROOM, READ, ReadBuf};
+use crate::faults::FaultKind;
+use crate::session::{Event, Fault, Session, Step};
+use crate::slots::ConnKey;
+use crate::transport::Transport;
+use std::io;
+use std::ops::Range;
+
+/// What one read gave.
+pub enum Filled {
+    /// Nothing to decode.
+    Nothing,
+    /// The peer closed, or the transport failed.
+    Closed,
+    /// The bytes to decode lie in this part of the read buffer.
+    Shared(Range<usize>),
+    /// The bytes to decode are a message that was too long for the read buffer, and what follows it.
+    Own(Vec<u8>),
+}
+
+impl<E: Env> Wires<E> {
+    /// One read. The bytes to decode are the connection's tail and what came. The flag says that there is
+    /// probably more to read at once.
+    pub fn fill(&mut self, key: ConnKey, buf: &mut ReadBuf) -> (Filled, bool) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return (Filled::Nothing, false);
+        };
+        if conn.dead || conn.connecting {
+            return (Filled::Nothing, false);
+        }
+        if conn.paused {
+            conn.unread = true;
+            return (Filled::Nothing, false);
+        }
+        let n = match conn.transport.read(&mut buf.bytes[HEADROOM..]) {
+            Ok(0) => return (Filled::Closed, false),
+            Ok(n) => n,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return (Filled::Nothing, false),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => return (Filled::Nothing, true),
+            Err(_) => return (Filled::Closed, false),
+        };
+        conn.heard_ms = self.now_ms;
+        conn.unanswered = 0;
+        match conn.owner {
+            Owner::Listener(id) => self.listeners[id.index()].bytes_in += n as u64,
+            Owner::Endpoint(id) => self.endpoints[id.index()].bytes_in += n as u64,
+        }
+        let more = n == READ;
+        let got = HEADROOM..HEADROOM + n;
+        let t = conn.tail.len();
+        if t == 0 {
+            return (Filled::Shared(got), more);
+        }
+        if t <= HEADROOM && conn.need <= t + n {
+            buf.bytes[HEADROOM - t..HEADROOM].copy_from_slice(&conn.tail);
+            self.partial -= t;
+            conn.tail.clear();
+            if conn.tail.capacity() > HEADROOM {
+                conn.tail = Vec::new();
+            }
+            return (Filled::Shared(HEADROOM - t..got.end), more);
+        }
+        conn.tail.extend_from_slice(&buf.bytes[got]);
+        self.partial += n;
+        if conn.tail.len() < conn.need {
+            if self.partial > self.partial_max {
+                self.too_much_partial(key);
+                return (Filled::Closed, false);
+            }
+            return (Filled::Nothing, more);
+        }
+        self.partial -= conn.tail.len();
+        (Filled::Own(std::mem::take(&mut conn.tail)), more)
+    }
+
+    /// The next event. It borrows the input only, so every connection is free to be written to.
+    ///
+    /// # Errors
+    /// The connection cannot go on.
+    #[inline]
+    pub fn next<'a>(&mut self, key: ConnKey, input: &'a [u8]) -> Result<Step<'a>, Fault> {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return Ok(Step {
+                used: input.len(),
+                event: Event::More(0),
+            });
+        };
+        if conn.dead {
+            return Ok(Step {
+                used: input.len(),
+                event: Event::More(0),
+            });
+        }
+        let before = conn.out.position();
+        let step = conn.session.next(input, &mut conn.out);
+        if conn.out.position() != before {
+            self.appended(key);
+        }
+        step
+    }
+
+    /// Keeps what was not decoded. `need` is the length of the message that it begins, 0 if unknown.
+    pub fn stash(&mut self, key: ConnKey, rest: &[u8], need: usize) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        if conn.dead {
+            return;
+        }
+        conn.need = need;
+        debug_assert!(conn.tail.is_empty());
+        conn.tail.extend_from_slice(rest);
+        self.partial += rest.len();
+        if self.partial > self.partial_max {
+            self.too_much_partial(key);
+            self.kill(key);
+        }
+    }
+
+    #[cold]
+    fn too_much_partial(&mut self, key: ConnKey) {
+        let Some(conn) = self.conns.get(key) else { return };
+        let text = format_args!(
+            "{} closed: half-received messages use up the memory for them",
+            conn.who()
+        );
+        self.faults.report(FaultKind::Limit, self.now_ms, text);
+    }
+}

@@ -1,0 +1,131 @@
+//! Frames that go on as the bytes received are not copied one by one. Consecutive ones for the same connection
+//! form a *run* in the read buffer: their ids are patched there, and the run is written straight from it if it
+//! is large and nothing is queued before it, or else copied to the out-buffer at once.
+//!
+//! An event borrows the input, so a frame that is to go on is only noted ([`Deferred`]) and handled by
+//! [`Wires::settle`] when the event is over. If something else has to be appended to the run's connection in
+//! between, room for the run is left before it ([`Hole`]) and filled in at once after the event: positions in
+//! the stream, by which calls are retried, are those at which the bytes finally lie.
+use super::{EARLY_FLUSH, Wires};
+use crate::Env;
+use crate::session::Session;
+use crate::slots::ConnKey;
+use crate::transport::Transport;
+use std::io;
+use std::ops::Range;
+
+/// From this length on a run is written from the read buffer.
+const WRITE_THROUGH: usize = 16 << 10;
+
+/// Consecutive frames of the input for one connection.
+pub(super) struct Run {
+    pub(super) to: ConnKey,
+    from: usize,
+    pub(super) len: usize,
+}
+
+/// The frame of the current event is to go there under this id.
+pub(super) struct Deferred {
+    pub(super) to: ConnKey,
+    pub(super) id: u64,
+}
+
+/// Room in an out-buffer for a run.
+pub(super) struct Hole {
+    run: Run,
+    at: u64,
+}
+
+impl<E: Env> Wires<E> {
+    /// Bytes of the run that will precede whatever is appended to `key` next.
+    #[inline]
+    pub(super) fn run_before(&self, key: ConnKey) -> usize {
+        match &self.run {
+            Some(run) if run.to == key => run.len,
+            _ => 0,
+        }
+    }
+
+    /// Something else is about to be appended to `key`.
+    #[inline]
+    pub(super) fn make_room(&mut self, key: ConnKey) {
+        if self.run.as_ref().is_some_and(|run| run.to == key)
+            && let Some(run) = self.run.take()
+            && let Some(conn) = self.conns.get_mut(key)
+        {
+            let at = conn.out.position();
+            let end = conn.out.tail_mut().len() + run.len;
+            conn.out.tail_mut().resize(end, 0);
+            self.hole = Some(Hole { run, at });
+        }
+    }
+
+    /// After an event: `frame` is where its message lay in the input.
+    #[inline]
+    pub fn settle(&mut self, input: &mut [u8], frame: Range<usize>) {
+        if let Some(hole) = self.hole.take()
+            && let Some(conn) = self.conns.get_mut(hole.run.to)
+        {
+            let bytes = &input[hole.run.from..][..hole.run.len];
+            conn.out.range_mut(hole.at, hole.run.len).copy_from_slice(bytes);
+        }
+        if let Some(deferred) = self.deferred.take() {
+            self.extend_run(input, frame, &deferred);
+        }
+        if let Some(key) = self.overfull.take() {
+            self.flush(key);
+        }
+    }
+
+    #[inline]
+    fn extend_run(&mut self, input: &mut [u8], frame: Range<usize>, to: &Deferred) {
+        if let Some(conn) = self.conns.get_mut(to.to) {
+            conn.session.set_id(&mut input[frame.clone()], to.id);
+        }
+        match &mut self.run {
+            Some(run) if run.to == to.to && run.from + run.len == frame.start => run.len += frame.len(),
+            _ => {
+                self.end_run(input);
+                self.run = Some(Run {
+                    to: to.to,
+                    from: frame.start,
+                    len: frame.len(),
+                });
+            }
+        }
+    }
+
+    /// The input ends, or the run does.
+    #[inline]
+    pub fn end_run(&mut self, input: &[u8]) {
+        let Some(run) = self.run.take() else { return };
+        let Some(conn) = self.conns.get_mut(run.to) else {
+            return;
+        };
+        let mut bytes = &input[run.from..][..run.len];
+        let at_once = run.len >= WRITE_THROUGH && conn.out.is_empty();
+        if at_once && !conn.blocked && !conn.dead && !conn.connecting {
+            match conn.transport.write(bytes) {
+                Ok(n) => {
+                    conn.out.passed(n);
+                    bytes = &bytes[n..];
+                    let owner = conn.owner;
+                    self.count_out(owner, n);
+                }
+                Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                Err(_) => self.kill(run.to), // the bytes are kept below: they may be sent elsewhere
+            }
+        }
+        if !bytes.is_empty()
+            && let Some(conn) = self.conns.get_mut(run.to)
+        {
+            conn.out.put(bytes);
+            let early = conn.out.len() >= EARLY_FLUSH;
+            self.appended(run.to);
+            if early {
+                self.overfull = None;
+                self.flush(run.to);
+            }
+        }
+    }
+}

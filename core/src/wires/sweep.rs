@@ -1,0 +1,124 @@
+//! What time does to connections: dials given up, idle ones closed, silent ones asked, old ones replaced.
+use super::{Owner, Wires};
+use crate::Env;
+use crate::faults::FaultKind;
+use crate::session::Session;
+use crate::slots::ConnKey;
+use crate::snapshot::Snapshot;
+
+/// A peer that leaves this many heartbeats unanswered is taken for dead.
+const UNANSWERED_MAX: u8 = 3;
+
+enum Fate {
+    Keep,
+    Heartbeat,
+    Retire,
+    Close(&'static str),
+}
+
+impl<E: Env> Wires<E> {
+    /// Gives up dials that took too long. Cheap: asked every turn.
+    pub fn sweep_dials(&mut self) {
+        while let Some(at) = self.dialing.iter().position(|(_, until)| *until <= self.now_ms) {
+            let (key, _) = self.dialing.swap_remove(at);
+            self.kill(key);
+        }
+    }
+
+    /// Looks at every connection; once per second is enough.
+    pub fn sweep(&mut self, s: &Snapshot) {
+        for key in self.conns.keys() {
+            match self.fate(key, s) {
+                Fate::Keep => {}
+                Fate::Heartbeat => self.heartbeat(key),
+                Fate::Retire => self.retire(key),
+                Fate::Close(why) => {
+                    if let Some(conn) = self.conns.get(key)
+                        && !why.is_empty()
+                    {
+                        let text = format_args!("{} closed: {why}", conn.who());
+                        self.faults.report(FaultKind::Limit, self.now_ms, text);
+                    }
+                    self.close(key);
+                }
+            }
+        }
+    }
+
+    fn fate(&mut self, key: ConnKey, s: &Snapshot) -> Fate {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return Fate::Keep;
+        };
+        if conn.dead || conn.connecting {
+            return Fate::Keep;
+        }
+        let silent = self.now_ms.saturating_sub(conn.heard_ms);
+        let unused = self.now_ms.saturating_sub(conn.called_ms);
+        let age = self.now_ms.saturating_sub(conn.opened_ms);
+        if silent > 1000 {
+            conn.out.trim();
+            conn.tail.shrink_to_fit();
+        }
+        let past = |limit: u32, ms: u32| limit > 0 && ms >= limit;
+        match conn.owner {
+            Owner::Listener(id) => {
+                let Some(l) = s.listener(id) else {
+                    return Fate::Keep;
+                };
+                if conn.detecting && age >= l.detect_ms {
+                    return Fate::Close("it did not show its protocol in time");
+                }
+                if past(l.idle_ms, silent) && conn.calls == 0 {
+                    return Fate::Close("");
+                }
+                Fate::Keep
+            }
+            Owner::Endpoint(id) => {
+                let cluster = s.endpoint(id).and_then(|e| s.cluster(e.cluster));
+                let Some(c) = cluster else { return Fate::Retire }; // no longer configured
+                if conn.calls == 0 && (past(c.idle_ms, unused) || conn.retired) {
+                    return Fate::Close("");
+                }
+                if past(c.max_age_ms, age) && !conn.retired {
+                    return Fate::Retire;
+                }
+                if past(c.heartbeat_ms, silent) {
+                    if conn.unanswered >= UNANSWERED_MAX {
+                        return Fate::Close("it does not answer heartbeats");
+                    }
+                    if silent >= c.heartbeat_ms.saturating_mul(u32::from(conn.unanswered) + 1) {
+                        return Fate::Heartbeat;
+                    }
+                }
+                Fate::Keep
+            }
+        }
+    }
+
+    fn heartbeat(&mut self, key: ConnKey) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        conn.unanswered += 1;
+        conn.session.heartbeat(&mut conn.out);
+        self.appended(key);
+    }
+
+    /// Takes a connection out of use; it closes when its last call is over.
+    pub fn retire(&mut self, key: ConnKey) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        conn.retired = true;
+        if conn.calls == 0 {
+            self.close(key);
+        }
+    }
+
+    /// Closes a connection that was only waiting for its last call.
+    pub fn close_if_done(&mut self, key: ConnKey) {
+        if self.conns.get(key).is_some_and(|c| c.retired && c.calls == 0) {
+            self.close(key);
+        }
+    }
+}

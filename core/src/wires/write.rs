@@ -1,0 +1,132 @@
+//! Bytes out.
+use super::{EARLY_FLUSH, LOW, Owner, Wires};
+use crate::Env;
+use crate::slots::ConnKey;
+use crate::transport::{Reactor, Transport};
+use std::io;
+
+impl<E: Env> Wires<E> {
+    /// Queues a connection for the flush at the end of the turn, or at the end of the event if so much waits
+    /// that it has to go now.
+    #[inline]
+    pub(super) fn appended(&mut self, key: ConnKey) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        if !conn.dirty {
+            conn.dirty = true;
+            self.dirty.push(key);
+        } else if conn.out.len() >= EARLY_FLUSH && !conn.blocked {
+            self.overfull = Some(key);
+        }
+    }
+
+    #[inline]
+    pub(super) fn count_out(&mut self, owner: Owner, n: usize) {
+        match owner {
+            Owner::Listener(id) => self.listeners[id.index()].bytes_out += n as u64,
+            Owner::Endpoint(id) => self.endpoints[id.index()].bytes_out += n as u64,
+        }
+    }
+
+    /// Writes every connection that was appended to in this turn, once. True if there was any.
+    pub fn flush_dirty(&mut self) -> bool {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        let any = !dirty.is_empty();
+        for key in dirty.drain(..) {
+            if let Some(c) = self.conns.get_mut(key) {
+                c.dirty = false;
+                self.flush(key);
+            }
+        }
+        if self.dirty.is_empty() {
+            self.dirty = dirty; // keep the capacity
+        }
+        any
+    }
+
+    /// The transport can take more. True when a dial has just succeeded.
+    pub fn writable(&mut self, key: ConnKey) -> bool {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return false;
+        };
+        if conn.dead {
+            return false;
+        }
+        let connected = std::mem::take(&mut conn.connecting);
+        if connected {
+            if let Err(e) = conn.transport.connected() {
+                conn.connecting = true;
+                let owner = conn.owner;
+                if let Owner::Endpoint(id) = owner {
+                    self.connect_fault(id, &e);
+                }
+                self.kill(key);
+                return false;
+            }
+            conn.heard_ms = self.now_ms;
+            if let Owner::Endpoint(id) = conn.owner {
+                self.endpoints[id.index()].opened += 1;
+            }
+            self.dialing.retain(|(k, _)| *k != key);
+            self.reactor.want_write(&mut conn.transport, key, false);
+        }
+        if std::mem::take(&mut conn.blocked) && !connected {
+            self.reactor.want_write(&mut conn.transport, key, false);
+        }
+        self.flush(key);
+        connected && self.alive(key)
+    }
+
+    #[inline(never)]
+    pub(super) fn flush(&mut self, key: ConnKey) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        if conn.blocked || conn.dead || conn.connecting {
+            return;
+        }
+        let owner = conn.owner;
+        let mut sent = 0;
+        let failed = loop {
+            if conn.out.is_empty() {
+                break false;
+            }
+            match conn.transport.write(conn.out.unsent()) {
+                Ok(n) => {
+                    conn.out.advance(n);
+                    sent += n;
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    conn.blocked = true;
+                    self.reactor.want_write(&mut conn.transport, key, true);
+                    break false;
+                }
+                Err(_) => break true,
+            }
+        };
+        let drained = !conn.waiters.is_empty() && conn.out.len() < LOW;
+        self.count_out(owner, sent);
+        if failed {
+            self.kill(key);
+        } else if drained {
+            self.resume_waiters(key);
+        }
+    }
+
+    /// Reads again those that waited for this connection.
+    pub(super) fn resume_waiters(&mut self, key: ConnKey) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        for waiter in std::mem::take(&mut conn.waiters) {
+            if let Some(r) = self.conns.get_mut(waiter) {
+                r.paused = false;
+                if std::mem::take(&mut r.unread) {
+                    self.again.push(waiter);
+                }
+            }
+        }
+    }
+}

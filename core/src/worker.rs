@@ -1,0 +1,314 @@
+//! The turn: ready connections, events, exchanges, timers, and one flush of each connection that has
+//! something to say.
+use crate::Env;
+use crate::access_log::{Batch as LogBatch, Tap};
+use crate::buf::ReadBuf;
+use crate::calls::{Batch, Calls};
+use crate::message::ProtoId;
+use crate::metrics::{Series, Traffic};
+use crate::session::{Event, Step};
+use crate::slots::ConnKey;
+use crate::snapshot::{ClusterId, Compiled, EndpointId, ListenerId};
+use crate::wires::{Filled, Owner, TransportOf, Wires};
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+/// Reads of one connection per turn, so that a fast one cannot starve the others.
+const READS_PER_TURN: usize = 4;
+/// How often connections are looked at for age and silence.
+const SWEEP_MS: u32 = 500;
+
+/// One data thread's whole state.
+pub struct Worker<E: Env> {
+    wires: Wires<E>,
+    calls: Calls,
+    read_buf: ReadBuf,
+    next_sweep_ms: u32,
+}
+
+/// What the reactor says of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Ready {
+    /// Which.
+    pub conn: ConnKey,
+    /// There is something to read, or it was closed.
+    pub readable: bool,
+    /// It takes bytes again, or a dial ended.
+    pub writable: bool,
+}
+
+/// The time at the start of a turn, since the worker's own beginning.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Now {
+    /// In microseconds.
+    pub us: u64,
+}
+
+/// What a worker tells of itself when asked.
+pub struct Report {
+    /// Its calls by series.
+    pub series: Vec<Series>,
+    /// Its callers' connections, by listener.
+    pub listeners: Vec<(Traffic, u32)>,
+    /// Its connections, by endpoint.
+    pub endpoints: Vec<EndpointReport>,
+    /// Calls in flight by cluster.
+    pub clusters: Vec<u32>,
+    /// Faults of peers, in the order of [`crate::faults::FaultKind::ALL`].
+    pub faults: Vec<u64>,
+    /// Answers that came for nobody.
+    pub late_answers: u64,
+    /// Calls for which a caller waits.
+    pub in_flight: usize,
+    /// Calls that wait for a late answer.
+    pub quarantined: u32,
+    /// Connections of any kind.
+    pub connections: usize,
+    /// The snapshot in use.
+    pub snapshot: u64,
+}
+
+/// An endpoint as one worker knows it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EndpointReport {
+    /// Connections and bytes.
+    pub traffic: Traffic,
+    /// Connections that stand.
+    pub connections: usize,
+    /// Calls given to it and not over.
+    pub in_flight: u32,
+    /// It is the choice of last resort.
+    pub shunned: bool,
+    /// It said that it is going away.
+    pub read_only: bool,
+}
+
+impl<E: Env> Worker<E> {
+    /// A worker without connections. Its random choices follow the seed.
+    pub fn new(reactor: E::Reactor, compiled: &Compiled, seed: u64) -> Self {
+        let mut worker = Worker {
+            wires: Wires::new(reactor),
+            calls: Calls::new(compiled, seed),
+            read_buf: ReadBuf::new(),
+            next_sweep_ms: SWEEP_MS,
+        };
+        worker.follow(compiled);
+        worker
+    }
+
+    /// New calls use this snapshot from now on; no connection is touched.
+    pub fn configure(&mut self, compiled: &Compiled) {
+        self.calls.configure(compiled);
+        self.follow(compiled);
+    }
+
+    fn follow(&mut self, compiled: &Compiled) {
+        let s = &compiled.snapshot;
+        self.wires
+            .configure(s.listeners.len(), s.endpoints.len(), s.limits.partial_bytes);
+    }
+
+    /// Takes over a caller's connection.
+    pub fn accept(&mut self, transport: TransportOf<E>, listener: ListenerId, peer: Option<SocketAddr>) {
+        let epoch = Rc::clone(self.calls.epoch());
+        let s = &epoch.snapshot;
+        if let Some(l) = s.listener(listener) {
+            self.wires
+                .accept(transport, listener, l, peer, s.limits.connections);
+        }
+    }
+
+    /// Starts, changes or ends the access log.
+    pub fn set_log(&mut self, log: Option<Tap>) {
+        self.calls.log = log;
+    }
+
+    /// Tells callers that this process is going away.
+    pub fn say_goodbye(&mut self) {
+        self.wires.say_goodbye();
+        self.wires.flush_dirty();
+    }
+
+    /// Whether anything has to happen at a certain time.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.calls.in_flight() > 0 || self.wires.waits_for_dials()
+    }
+
+    /// Calls for which a caller waits.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.calls.in_flight()
+    }
+
+    /// Calls with a slot of the table, those in quarantine included.
+    #[must_use]
+    pub fn held_calls(&self) -> usize {
+        self.calls.table.len()
+    }
+
+    /// Callers connected now.
+    #[must_use]
+    pub fn callers(&self) -> usize {
+        self.wires.callers()
+    }
+
+    /// The connections, for simulations that look into them.
+    pub fn wires(&self) -> &Wires<E> {
+        &self.wires
+    }
+
+    /// The reactor.
+    pub fn reactor_mut(&mut self) -> &mut E::Reactor {
+        self.wires.reactor_mut()
+    }
+
+    /// One turn. True when there is more to do at once.
+    #[inline(never)]
+    pub fn turn(&mut self, ready: &[Ready], now: Now) -> bool {
+        let now_ms = (now.us / 1000) as u32;
+        self.wires.now_ms = now_ms;
+        self.calls.now_us = now.us;
+        for key in std::mem::take(&mut self.wires.again) {
+            self.wires.close_if_done(key);
+            self.read(key);
+        }
+        for r in ready {
+            if r.writable && self.wires.writable(r.conn) {
+                self.calls.connected(&mut self.wires, r.conn);
+            }
+            if r.readable {
+                self.read(r.conn);
+            }
+        }
+        self.calls.expire(&mut self.wires);
+        self.wires.sweep_dials();
+        if now_ms >= self.next_sweep_ms {
+            self.next_sweep_ms = now_ms + SWEEP_MS;
+            let epoch = Rc::clone(self.calls.epoch());
+            self.wires.sweep(&epoch.snapshot);
+        }
+        self.calls.bury(&mut self.wires);
+        while self.wires.flush_dirty() {
+            self.calls.bury(&mut self.wires);
+        }
+        self.calls.finish_one_ways(&mut self.wires);
+        !self.wires.again.is_empty()
+    }
+
+    fn read(&mut self, key: ConnKey) {
+        let mut buf = std::mem::take(&mut self.read_buf);
+        let mut batch = Batch::default();
+        for i in 0.. {
+            let (filled, more) = self.wires.fill(key, &mut buf);
+            match filled {
+                Filled::Nothing => {}
+                Filled::Closed => {
+                    self.wires.kill(key);
+                    break;
+                }
+                Filled::Shared(range) => self.decode(key, &mut buf.bytes[range], &mut batch),
+                Filled::Own(mut bytes) => self.decode(key, &mut bytes, &mut batch),
+            }
+            if !more {
+                break;
+            }
+            if i + 1 == READS_PER_TURN {
+                self.wires.again.push(key);
+                break;
+            }
+        }
+        self.read_buf = buf;
+    }
+
+    /// Pulls event after event; nothing is borrowed between two of them but the read buffer. What is left over
+    /// goes to the connection's tail.
+    fn decode(&mut self, key: ConnKey, input: &mut [u8], batch: &mut Batch) {
+        let mut at = 0;
+        let need = loop {
+            let Step { used, event } = match self.wires.next(key, &input[at..]) {
+                Ok(step) => step,
+                Err(fault) => {
+                    self.wires.end_run(input);
+                    return self.wires.fault(key, fault.0);
+                }
+            };
+            match event {
+                Event::More(need) => {
+                    at += used;
+                    break need;
+                }
+                Event::Detected(proto) => self.detected(key, proto),
+                event => {
+                    self.calls.on_event(&mut self.wires, batch, key, event);
+                    self.wires.settle(input, at..at + used);
+                    at += used;
+                }
+            }
+        };
+        self.wires.end_run(input);
+        if at < input.len() {
+            self.wires.stash(key, &input[at..], need);
+        }
+    }
+
+    fn detected(&mut self, key: ConnKey, proto: ProtoId) {
+        let Some(Owner::Listener(id)) = self.wires.get(key).map(|c| c.owner) else {
+            return;
+        };
+        let epoch = Rc::clone(self.calls.epoch());
+        let settings = epoch
+            .snapshot
+            .listener(id)
+            .map(|l| l.settings.clone())
+            .unwrap_or_default();
+        self.wires.detected(key, proto, &settings);
+    }
+
+    /// The calls that ended since, for the access log; `None` if there were none.
+    pub fn take_log(&mut self, worker: usize) -> Option<LogBatch> {
+        let log = self.calls.log.as_mut()?;
+        if log.is_empty() {
+            return None;
+        }
+        let records = log.take();
+        Some(LogBatch {
+            worker,
+            fresh: self.calls.metrics.take_fresh(),
+            records,
+        })
+    }
+
+    /// Counters and gauges, copied.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let s = &self.calls.epoch().snapshot;
+        let now_ms = self.wires.now_ms;
+        let listener = |(i, t): (usize, &Traffic)| (*t, self.calls.listener_in_flight(ListenerId(i as u16)));
+        let endpoint = |(i, t): (usize, &Traffic)| {
+            let state = self.calls.endpoints.get(EndpointId(i as u32));
+            EndpointReport {
+                traffic: *t,
+                connections: state.map_or(0, |e| e.connections()),
+                in_flight: state.map_or(0, |e| e.in_flight),
+                shunned: state.is_some_and(|e| e.is_shunned(now_ms)),
+                read_only: state.is_some_and(|e| e.read_only),
+            }
+        };
+        let clusters = 0..s.clusters.len() as u16;
+        Report {
+            series: self.calls.metrics.all().to_vec(),
+            listeners: self.wires.listeners.iter().enumerate().map(listener).collect(),
+            endpoints: self.wires.endpoints.iter().enumerate().map(endpoint).collect(),
+            clusters: clusters
+                .map(|i| self.calls.endpoints.cluster_in_flight(ClusterId(i)))
+                .collect(),
+            faults: self.wires.faults.totals().to_vec(),
+            late_answers: self.calls.metrics.late_answers,
+            in_flight: self.calls.in_flight(),
+            quarantined: self.calls.quarantined(),
+            connections: self.wires.count(),
+            snapshot: s.version,
+        }
+    }
+}
