@@ -51,6 +51,10 @@ pub(crate) struct Copy<'a, 'i, 's> {
     /// Class names that tell elements of arrays what they are.
     declared: Vec<Box<str>>,
     scratch: Vec<u8>,
+    /// Whether a reference to what was not emitted goes there first.
+    part: bool,
+    /// Where to go on when so many containers are open again: position and next node.
+    returns: Vec<(usize, usize, u32)>,
 }
 
 impl<'a, 'i, 's> Copy<'a, 'i, 's> {
@@ -68,6 +72,8 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
             classes: HashMap::new(),
             declared: Vec::new(),
             scratch: Vec::new(),
+            part: false,
+            returns: Vec::new(),
         }
     }
 
@@ -79,6 +85,18 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
             self.step()?;
         }
         Ok(self.symbols)
+    }
+
+    /// Emits the container at this place only, together with what it refers to; the symbols are those of the
+    /// whole document.
+    pub(crate) fn run_part(mut self, start: usize) -> Result<(), ValueError> {
+        self.part = true;
+        self.next_node = self
+            .index
+            .nodes
+            .partition_point(|node| (node.start as usize) < start) as u32;
+        self.input.jump(start);
+        self.run(None).map(drop)
     }
 
     /// Goes on in the innermost container.
@@ -125,6 +143,13 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
 
     fn close(&mut self) -> Result<(), ValueError> {
         self.open.pop();
+        if let Some(&(depth, pos, next_node)) = self.returns.last()
+            && depth == self.open.len()
+        {
+            self.returns.pop();
+            self.input.jump(pos);
+            self.next_node = next_node;
+        }
         self.out.token(Token::End)
     }
 
@@ -267,6 +292,13 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
         self.previous = Some(node);
         match self.numbers.get(node as usize) {
             Some(&number) if number != NOT_EMITTED => self.out.token(Token::Ref(number)),
+            Some(_) if self.part => {
+                self.returns
+                    .push((self.open.len(), self.input.pos(), self.next_node));
+                self.next_node = node;
+                self.input.jump(self.index.nodes[node as usize].start as usize);
+                self.value(None)
+            }
             _ => Err(path::unresolved(&path, "it leads to a place that comes later")),
         }
     }

@@ -17,7 +17,7 @@ use crate::symbol::{Key, Symbols};
 /// A container.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node {
-    /// Where its leading byte stands (behind its class name).
+    /// Where its class name or leading byte stands.
     pub(crate) start: u32,
     pub(crate) parent: u32,
     pub(crate) step: Step,
@@ -100,9 +100,11 @@ impl Index {
             let number = number as u32;
             match node.step {
                 Step::Root | Step::Key => {}
-                Step::Element(n) => drop(places.insert((node.parent, Place::Index(n)), number)),
+                Step::Element(n) => {
+                    places.insert((node.parent, Place::Index(n)), number);
+                }
                 Step::Named(name) => {
-                    drop(places.insert((node.parent, Place::Name(name.cesu8(doc)?)), number))
+                    places.insert((node.parent, Place::Name(name.cesu8(doc)?)), number);
                 }
                 Step::Entry(n, key_at) => {
                     places.entry((node.parent, Place::Index(n))).or_insert(number);
@@ -233,7 +235,7 @@ impl Pass<'_> {
     }
 
     fn value(&mut self, input: &mut Input<'_>, step: Step) -> Result<(), ValueError> {
-        let mut class = NO_CLASS;
+        let (start, mut class) = (input.pos() as u32, NO_CLASS);
         if input.peek()? == code::TYPED {
             input.byte("a typed value")?;
             class = self.symbols.class(input)?;
@@ -243,7 +245,7 @@ impl Pass<'_> {
         }
         match input.peek()? {
             code::OBJECT => {
-                let node = self.node(input, step)?;
+                let node = self.node(start, step)?;
                 input.byte("an object")?;
                 let names_from = self.names.len();
                 self.names.push(class);
@@ -256,7 +258,7 @@ impl Pass<'_> {
                 });
             }
             b if code::is_array(b) => {
-                let node = self.node(input, step)?;
+                let node = self.node(start, step)?;
                 let len = input.array_len()? as u32;
                 self.open.push(Open::Array { node, next: 0, len });
             }
@@ -268,7 +270,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    fn node(&mut self, input: &Input<'_>, step: Step) -> Result<u32, ValueError> {
+    fn node(&mut self, start: u32, step: Step) -> Result<u32, ValueError> {
         check_depth(self.open.len(), self.limits.depth)?;
         let number = self.index.nodes.len() as u32;
         if number >= self.limits.table {
@@ -283,7 +285,7 @@ impl Pass<'_> {
             None => 0,
         };
         self.index.nodes.push(Node {
-            start: input.pos() as u32,
+            start,
             parent,
             step,
             shape: None,

@@ -1,7 +1,7 @@
 //! JSONB, fastjson2's binary form of JSON with Java types, as Dubbo 2 uses it (serialization id 23).
 //!
 //! A body is a row of [documents](split_document), each one value with names and references of its own. A
-//! [`Reader`] turns a document into the neutral tokens of [`rialto_values`], a writer turns tokens into
+//! [`Reader`] turns a document into the neutral tokens of [`rialto_values`], a [`Writer`] turns tokens into
 //! documents that stock fastjson2 reads back. The wire facts are in wire section 2.3.
 //!
 //! # What JSONB does not say
@@ -37,7 +37,9 @@ mod skip;
 mod string;
 mod symbol;
 mod time;
+mod writer;
 
 pub use emit::Numbering;
 pub use frame::{append_document, split_document};
 pub use reader::{Name, Reader};
+pub use writer::Writer;

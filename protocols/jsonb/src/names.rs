@@ -124,10 +124,16 @@ pub(crate) fn from_wire(name: &str) -> Cow<'_, str> {
     match split_array(name) {
         ("", class) => full_class(class),
         (brackets, element) => {
-            let element = element
+            // Arrays of arrays of other classes than the known ones say their inner dimensions as Java source does.
+            let mut element = element
                 .strip_prefix('L')
                 .and_then(|e| e.strip_suffix(';'))
                 .unwrap_or(element);
+            let mut brackets = brackets.to_owned();
+            while let Some(inner) = element.strip_suffix("[]") {
+                element = inner;
+                brackets.push('[');
+            }
             let name = match ELEMENTS.iter().find(|(_, wire)| *wire == element) {
                 Some((name, _)) => Cow::Borrowed(*name),
                 None => full_class(element),
@@ -156,6 +162,9 @@ pub(crate) fn to_wire(name: &str) -> Cow<'_, str> {
             None => short_class(element),
         },
     };
+    if brackets.len() > 1 && element.contains(['.', '$']) {
+        return Cow::Owned(format!("[{element}{}", "[]".repeat(brackets.len() - 1)));
+    }
     Cow::Owned(format!("{brackets}{element}"))
 }
 
@@ -226,6 +235,7 @@ mod tests {
             ("[Integer", "[java.lang.Integer"),
             ("[StackTraceElement", "[java.lang.StackTraceElement"),
             ("[com.acme.Order$Line", "[com.acme.Order$Line"),
+            ("[com.acme.Order[][]", "[[[com.acme.Order"),
             ("com.acme.Order", "com.acme.Order"),
             ("Unpackaged", "Unpackaged"),
         ] {

@@ -1,0 +1,575 @@
+//! Writing documents.
+mod frame;
+mod reference;
+mod value;
+
+use std::collections::HashMap;
+
+use rialto_values::{Class, Limits, Sink, Text, Token, ValueError};
+
+use crate::code;
+use crate::handle::{self, Kind};
+use crate::names;
+use crate::output::{put_array, put_binary, put_date, put_double, put_int, put_long};
+use crate::skip::check_depth;
+use crate::string::{put_name, put_text};
+use frame::{Frame, Spot, Step};
+use reference::Container;
+use value::{Part, Value};
+
+/// Turns a token stream into documents, one for each value of the stream.
+///
+/// # Choices
+///
+/// * Objects and maps carry their class, as do lists that are no `java.util.ArrayList`.
+/// * Field names and class names are numbered (symbols), as stock peers do.
+/// * An object whose only field is `name`, holding a text such as an enum constant is usually called (upper-case
+///   ASCII letters, digits and `_`, a letter in front), is written as an enum constant: the token stream does not
+///   tell it from a bean. Any other single `name` makes a bean.
+/// * Throwables are written without the class of their `suppressedExceptions`; a `cause` that leads back to the
+///   throwable itself or to one around it becomes null.
+/// * Shared containers become references where fastjson2 can follow them, else they are written again: from
+///   another document (argument) of the stream, as an element of an `Object[]` or of a list it rebuilds after
+///   reading, and below a map key that its paths cannot spell. Where that cannot end, in a cycle, it is an error.
+#[derive(Debug)]
+pub struct Writer {
+    core: Core,
+    /// The stream's containers.
+    numbers: Vec<u32>,
+}
+
+/// The writer without the stream's numbering.
+#[derive(Debug)]
+struct Core {
+    out: Vec<u8>,
+    /// Whether documents have their length in front.
+    framed: bool,
+    limits: Limits,
+    /// Where the documents start (behind their lengths) and end.
+    documents: Vec<(usize, usize)>,
+    symbols: HashMap<Box<str>, i32>,
+    open: Vec<Frame>,
+    targets: Vec<Target>,
+    /// What may still be written by repeating.
+    repeat_left: usize,
+}
+
+/// What the number of a container in the stream became.
+#[derive(Debug)]
+enum Target {
+    /// Not decided yet, or part of a value that can only be repeated as a whole.
+    None,
+    Container(Container),
+    Value(Value),
+}
+
+/// How much of a body may be repeated values: Dubbo's payload limit.
+const REPEAT_LIMIT: usize = 8 * 1024 * 1024;
+
+impl Writer {
+    /// Appends documents, each with its length in front, to what is there already.
+    #[must_use]
+    pub fn framed(out: Vec<u8>, limits: &Limits) -> Self {
+        Writer {
+            core: Core::new(out, true, limits),
+            numbers: Vec::new(),
+        }
+    }
+
+    /// Writes a single document.
+    #[must_use]
+    pub fn bare(limits: &Limits) -> Self {
+        Writer {
+            core: Core::new(Vec::new(), false, limits),
+            numbers: Vec::new(),
+        }
+    }
+
+    /// How many documents have been written to the end.
+    #[must_use]
+    pub fn documents(&self) -> usize {
+        self.core.documents.len() - usize::from(!self.core.open.is_empty())
+    }
+
+    /// The bytes.
+    ///
+    /// # Errors
+    /// A stream that ends inside a value, or that is empty where a document was wanted.
+    pub fn finish(self) -> Result<Vec<u8>, ValueError> {
+        if !self.core.open.is_empty() {
+            return Err(ValueError::malformed(
+                "JSONB: the token stream ends inside a value",
+            ));
+        }
+        if !self.core.framed && self.core.documents.is_empty() {
+            return Err(ValueError::malformed("JSONB: the token stream is empty"));
+        }
+        Ok(self.core.out)
+    }
+}
+
+impl Sink for Writer {
+    fn token(&mut self, token: Token<'_>) -> Result<(), ValueError> {
+        match token {
+            Token::Ref(number) => match self.numbers.get(number as usize) {
+                Some(&target) => {
+                    if let Some(moved) = self.core.reference(target)? {
+                        self.numbers[number as usize] = moved;
+                    }
+                    Ok(())
+                }
+                None => Err(unknown_number(number)),
+            },
+            token => {
+                if let Some(target) = self.core.token(token)? {
+                    self.numbers.push(target);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cold]
+fn unknown_number(number: u32) -> ValueError {
+    ValueError::malformed(format!(
+        "JSONB: the token stream refers to container {number}, which was not begun"
+    ))
+}
+
+impl Core {
+    fn new(out: Vec<u8>, framed: bool, limits: &Limits) -> Self {
+        Core {
+            out,
+            framed,
+            limits: *limits,
+            documents: Vec::new(),
+            symbols: HashMap::new(),
+            open: Vec::new(),
+            targets: Vec::new(),
+            repeat_left: REPEAT_LIMIT,
+        }
+    }
+
+    /// Takes any token but a reference; gives the target of a container that it begins.
+    fn token(&mut self, token: Token<'_>) -> Result<Option<u32>, ValueError> {
+        if let Some(Frame::MaybeEnum { .. }) = self.open.last() {
+            return self.maybe_enum(token);
+        }
+        if let Some(Frame::Handle { .. } | Frame::Words { .. }) = self.open.last() {
+            return self.inside_handle(token);
+        }
+        match token {
+            Token::List { class, len } => self.begin_list(class, len).map(Some),
+            Token::Map { class } => self.begin_map(class).map(Some),
+            Token::Object(class) => self.begin_object(class).map(Some),
+            Token::End => self.end().map(|()| None),
+            scalar => {
+                self.scalar(scalar)?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn scalar(&mut self, token: Token<'_>) -> Result<(), ValueError> {
+        self.begin_value(match token {
+            Token::Text(v) => Some(v),
+            _ => None,
+        })?;
+        let out = &mut self.out;
+        match token {
+            Token::Bool(v) => out.push(if v { code::TRUE } else { code::FALSE }),
+            Token::Int(v) => put_int(v, out),
+            Token::Long(v) => put_long(v, out),
+            Token::Double(v) => put_double(v, out),
+            Token::Date(v) => put_date(v, out),
+            Token::Text(v) => put_text(v, out),
+            Token::Binary(v) => put_binary(v, out),
+            _ => out.push(code::NULL),
+        }
+        self.end_value()
+    }
+
+    /// Makes the innermost container ready for its next value; `key` is the value if it is a text.
+    fn begin_value(&mut self, key: Option<Text<'_>>) -> Result<(), ValueError> {
+        let Some(frame) = self.open.last_mut() else {
+            return self.begin_document();
+        };
+        match frame {
+            Frame::List { count, .. } => *count += 1,
+            Frame::Map {
+                key_next, key: kept, ..
+            } => {
+                *key_next = !*key_next;
+                if !*key_next {
+                    kept.clear();
+                    if let Some(text) = key {
+                        kept.push_str(&text.to_str());
+                    }
+                }
+            }
+            Frame::Object { class, next, .. } => {
+                let Some(field) = class.fields().get(*next) else {
+                    let text = format!(
+                        "JSONB: an object of {} with more values than fields",
+                        class.name()
+                    );
+                    return Err(ValueError::malformed(text));
+                };
+                *next += 1;
+                self.out.push(code::SYMBOL);
+                put_symbol(field, &mut self.symbols, &mut self.out);
+            }
+            Frame::Handle { .. } | Frame::Words { .. } | Frame::MaybeEnum { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn begin_document(&mut self) -> Result<(), ValueError> {
+        if !self.framed && !self.documents.is_empty() {
+            return Err(ValueError::malformed(
+                "JSONB: a second value for a single document",
+            ));
+        }
+        if self.framed {
+            self.out.extend_from_slice(&[0; 4]);
+        }
+        self.symbols.clear();
+        self.documents.push((self.out.len(), 0));
+        Ok(())
+    }
+
+    /// Closes the document if the value just written was its root.
+    fn end_value(&mut self) -> Result<(), ValueError> {
+        let end = self.out.len();
+        let (true, Some((start, document_end))) = (self.open.is_empty(), self.documents.last_mut()) else {
+            return Ok(());
+        };
+        *document_end = end;
+        let Ok(len) = i32::try_from(end - *start) else {
+            return Err(ValueError::too_large(format!(
+                "a JSONB document of {} bytes",
+                end - *start
+            )));
+        };
+        if self.framed {
+            self.out[*start - 4..*start].copy_from_slice(&len.to_be_bytes());
+        }
+        Ok(())
+    }
+
+    fn begin_list(&mut self, class: Option<&str>, len: Option<u32>) -> Result<u32, ValueError> {
+        let class =
+            class.filter(|class| !matches!(*class, "java.util.ArrayList" | "java.util.ArrayList$SubList"));
+        let suppressed = self.open.last().is_some_and(Frame::at_suppressed);
+        let target = self.begin_container(class.filter(|_| !suppressed))?;
+        let patch = match len {
+            Some(len) => {
+                put_array(len, &mut self.out);
+                None
+            }
+            None => {
+                self.out.extend_from_slice(&[code::ARRAY, code::INT, 0, 0, 0, 0]);
+                Some(self.out.len() - 4)
+            }
+        };
+        let spot = Spot::list(class, suppressed);
+        self.open.push(Frame::List {
+            target,
+            count: 0,
+            len,
+            patch,
+            spot,
+        });
+        Ok(target)
+    }
+
+    fn begin_map(&mut self, class: Option<&str>) -> Result<u32, ValueError> {
+        let class = class.filter(|class| *class != "java.util.HashMap");
+        let target = self.begin_container(class)?;
+        self.out.push(code::OBJECT);
+        self.open.push(Frame::Map {
+            target,
+            key_next: false,
+            key: String::new(),
+            spot: Spot::map(class),
+        });
+        Ok(target)
+    }
+
+    fn begin_object(&mut self, class: &Class) -> Result<u32, ValueError> {
+        let class = match handle::kind(class.name()) {
+            Some(Kind::Year | Kind::YearMonth | Kind::MonthDay) => &time_bean(class),
+            Some(kind) => return self.begin_handle(kind, class),
+            None if class.name().starts_with(rialto_values::handle::PACKAGE) => {
+                let text = format!("JSONB has no form for an object of {}", class.name());
+                return Err(ValueError::unsupported(text));
+            }
+            None => class,
+        };
+        if class.fields().len() == 1 && &*class.fields()[0] == "name" {
+            let target = self.target(Target::None);
+            self.open.push(Frame::MaybeEnum {
+                target,
+                class: class.clone(),
+                constant: None,
+            });
+            return Ok(target);
+        }
+        let target = self.target(Target::None);
+        self.begin_bean(class, target)?;
+        Ok(target)
+    }
+
+    fn begin_bean(&mut self, class: &Class, target: u32) -> Result<(), ValueError> {
+        self.begin_container_at(Some(class.name()), target)?;
+        self.out.push(code::OBJECT);
+        let throwable = class.field("stackTrace").is_some() && class.field("detailMessage").is_some();
+        self.open.push(Frame::Object {
+            target,
+            class: class.clone(),
+            next: 0,
+            throwable,
+        });
+        Ok(())
+    }
+
+    fn begin_container(&mut self, class: Option<&str>) -> Result<u32, ValueError> {
+        let target = self.target(Target::None);
+        self.begin_container_at(class, target)?;
+        Ok(target)
+    }
+
+    fn begin_container_at(&mut self, class: Option<&str>, target: u32) -> Result<(), ValueError> {
+        check_depth(self.open.len(), self.limits.depth)?;
+        self.begin_value(None)?;
+        let (parent, step) = match self.open.last() {
+            Some(frame) => (frame.target(), frame.step()),
+            None => (0, Step::Root),
+        };
+        let passable = match &step {
+            Step::Root => true,
+            Step::None => false,
+            _ => matches!(&self.targets[parent as usize], Target::Container(c) if c.passable),
+        };
+        let document = self.documents.len() as u32 - 1;
+        let container = Container {
+            document,
+            start: self.out.len(),
+            end: None,
+            parent,
+            step,
+            passable,
+        };
+        self.targets[target as usize] = Target::Container(container);
+        if let Some(class) = class {
+            self.out.push(code::TYPED);
+            put_symbol(&names::to_wire(class), &mut self.symbols, &mut self.out);
+        }
+        Ok(())
+    }
+
+    fn target(&mut self, target: Target) -> u32 {
+        self.targets.push(target);
+        self.targets.len() as u32 - 1
+    }
+
+    /// Closes the innermost list, map or object.
+    fn end(&mut self) -> Result<(), ValueError> {
+        let Some(frame) = self.open.pop() else {
+            return Err(ValueError::malformed(
+                "JSONB: the token stream ends a container that was not begun",
+            ));
+        };
+        match &frame {
+            Frame::List {
+                count,
+                len: Some(len),
+                ..
+            } if count != len => {
+                let text = format!("JSONB: a list said to hold {len} values held {count}");
+                return Err(ValueError::malformed(text));
+            }
+            Frame::List {
+                count,
+                patch: Some(at),
+                ..
+            } => {
+                self.out[*at..*at + 4].copy_from_slice(&count.to_be_bytes());
+            }
+            Frame::Map { key_next: true, .. } => {
+                return Err(ValueError::malformed("JSONB: a map whose last key has no value"));
+            }
+            Frame::Object { class, next, .. } if *next != class.fields().len() => {
+                let text = format!(
+                    "JSONB: an object of {} with {next} values for {} fields",
+                    class.name(),
+                    class.fields().len()
+                );
+                return Err(ValueError::malformed(text));
+            }
+            Frame::Map { .. } | Frame::Object { .. } => self.out.push(code::OBJECT_END),
+            _ => {}
+        }
+        let end = self.out.len();
+        if let Target::Container(container) = &mut self.targets[frame.target() as usize] {
+            container.end = Some(end);
+        }
+        self.end_value()
+    }
+
+    /// Goes on with an object that may turn out to be an enum constant.
+    fn maybe_enum(&mut self, token: Token<'_>) -> Result<Option<u32>, ValueError> {
+        let Some(Frame::MaybeEnum { constant, .. }) = self.open.last_mut() else {
+            return Ok(None);
+        };
+        match (token, &constant) {
+            (Token::Text(text), None) if value::is_constant(text) => {
+                *constant = Some(text.to_str().into_owned());
+                return Ok(None);
+            }
+            (Token::End, Some(_)) => {}
+            (_, Some(_)) => {
+                return Err(ValueError::malformed(
+                    "JSONB: an object with more values than fields",
+                ));
+            }
+            (_, None) => {
+                // A bean after all.
+                if let Some(Frame::MaybeEnum { target, class, .. }) = self.open.pop() {
+                    self.begin_bean(&class, target)?;
+                }
+                return self.token(token);
+            }
+        }
+        if let Some(Frame::MaybeEnum {
+            target,
+            class,
+            constant: Some(constant),
+        }) = self.open.pop()
+        {
+            self.put_value(
+                target,
+                Value::typed_text(names::to_wire(class.name()).into_owned(), &constant),
+            )?;
+        }
+        Ok(None)
+    }
+
+    fn begin_handle(&mut self, kind: Kind, class: &Class) -> Result<u32, ValueError> {
+        check_depth(self.open.len(), self.limits.depth)?;
+        let target = self.target(Target::None);
+        self.open.push(Frame::Handle {
+            target,
+            kind,
+            class: class.clone(),
+            parts: Vec::new(),
+        });
+        Ok(target)
+    }
+
+    /// Collects the fields of an object that becomes a scalar.
+    fn inside_handle(&mut self, token: Token<'_>) -> Result<Option<u32>, ValueError> {
+        let part = match (token, self.open.last_mut()) {
+            (Token::Object(class), _) => match handle::kind(class.name()) {
+                Some(kind) => return self.begin_handle(kind, class).map(Some),
+                None => return Err(value::unexpected_part(&format!("an object of {}", class.name()))),
+            },
+            (
+                Token::List { .. },
+                Some(Frame::Handle {
+                    kind: Kind::BigInteger,
+                    ..
+                }),
+            ) => {
+                let target = self.target(Target::None);
+                self.open.push(Frame::Words {
+                    target,
+                    words: Vec::new(),
+                });
+                return Ok(Some(target));
+            }
+            (Token::Int(word), Some(Frame::Words { words, .. })) => {
+                words.push(word);
+                return Ok(None);
+            }
+            (Token::End, _) => return self.end_handle().map(|()| None),
+            (token, Some(Frame::Handle { .. })) => Part::scalar(token)?,
+            _ => return Err(value::unexpected_part("a list of something else than ints")),
+        };
+        self.push_part(part)?;
+        Ok(None)
+    }
+
+    fn push_part(&mut self, part: Part) -> Result<(), ValueError> {
+        if let Some(Frame::Handle { class, parts, .. }) = self.open.last_mut() {
+            if parts.len() == class.fields().len() {
+                let text = format!(
+                    "JSONB: an object of {} with more values than fields",
+                    class.name()
+                );
+                return Err(ValueError::malformed(text));
+            }
+            parts.push(part);
+        }
+        Ok(())
+    }
+
+    fn end_handle(&mut self) -> Result<(), ValueError> {
+        match self.open.pop() {
+            Some(Frame::Words { words, .. }) => self.push_part(Part::Words(words)),
+            Some(Frame::Handle {
+                target,
+                kind,
+                class,
+                parts,
+            }) => {
+                let value = Value::new(kind, &class, &parts)?;
+                self.put_value(target, value)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a value, or hands it to the object that it is a part of.
+    fn put_value(&mut self, target: u32, value: Value) -> Result<(), ValueError> {
+        self.targets[target as usize] = Target::Value(value.clone());
+        self.write_value(value)
+    }
+
+    fn write_value(&mut self, value: Value) -> Result<(), ValueError> {
+        if let Some(Frame::Handle { .. }) = self.open.last() {
+            return self.push_part(Part::Value(value));
+        }
+        if let Some(Frame::MaybeEnum { .. }) = self.open.last()
+            && let Some(Frame::MaybeEnum { target, class, .. }) = self.open.pop()
+        {
+            self.begin_bean(&class, target)?;
+        }
+        self.begin_value(None)?;
+        if let Some(class) = value.class() {
+            self.out.push(code::TYPED);
+            put_symbol(class, &mut self.symbols, &mut self.out);
+        }
+        value.put(&mut self.out)?;
+        self.end_value()
+    }
+}
+
+/// `java.time` classes that fastjson2 writes as beans of their fields.
+fn time_bean(class: &Class) -> Class {
+    let simple = class.name().rsplit('.').next().unwrap_or_default();
+    let name = format!("java.time.{}", simple.strip_suffix("Handle").unwrap_or(simple));
+    Class::new(name, class.fields().iter().cloned())
+}
+
+/// Appends a name with a new number, or the number it has.
+fn put_symbol(name: &str, symbols: &mut HashMap<Box<str>, i32>, out: &mut Vec<u8>) {
+    if let Some(number) = symbols.get(name) {
+        return put_int(*number, out);
+    }
+    let number = symbols.len() as i32;
+    put_name(name, out);
+    put_int(number, out);
+    symbols.insert(name.into(), number);
+}

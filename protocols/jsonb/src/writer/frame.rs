@@ -1,0 +1,171 @@
+//! What is open while a document is written.
+use rialto_values::Class;
+
+use super::value::Part;
+use crate::handle::Kind;
+
+/// An open container.
+#[derive(Debug)]
+pub(super) enum Frame {
+    List {
+        target: u32,
+        count: u32,
+        len: Option<u32>,
+        /// Where the count goes that was not known.
+        patch: Option<usize>,
+        spot: Spot,
+    },
+    Map {
+        target: u32,
+        /// Whether a value comes next.
+        key_next: bool,
+        /// The last key, if it was a text.
+        key: String,
+        spot: Spot,
+    },
+    Object {
+        target: u32,
+        class: Class,
+        /// Fields begun.
+        next: usize,
+        throwable: bool,
+    },
+    /// An object that becomes a scalar.
+    Handle {
+        target: u32,
+        kind: Kind,
+        class: Class,
+        parts: Vec<Part>,
+    },
+    /// The magnitude of a `java.math.BigInteger`.
+    Words { target: u32, words: Vec<i32> },
+    /// An object whose only field is `name`.
+    MaybeEnum {
+        target: u32,
+        class: Class,
+        constant: Option<String>,
+    },
+}
+
+/// What fastjson2 can do with references around the elements of a list or map.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot {
+    /// Reads a reference in place of an element.
+    pub(super) accepts: bool,
+    /// Paths lead through here.
+    pub(super) passable: bool,
+}
+
+/// The way from a container into one that it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Root,
+    Element(u32),
+    Named(Box<str>),
+    /// No path leads there.
+    None,
+}
+
+impl Spot {
+    pub(super) fn list(class: Option<&str>, suppressed: bool) -> Self {
+        let Some(class) = class.filter(|_| !suppressed) else {
+            return Spot {
+                accepts: !suppressed,
+                passable: !suppressed,
+            };
+        };
+        let known = matches!(class, "java.util.LinkedList" | "java.util.LinkedHashSet");
+        let array = class.starts_with('[');
+        Spot {
+            accepts: known || array && class != "[object",
+            passable: known || array || class.ends_with("List"),
+        }
+    }
+
+    pub(super) fn map(class: Option<&str>) -> Self {
+        let known = matches!(
+            class,
+            None | Some("java.util.LinkedHashMap" | "java.util.TreeMap")
+        );
+        Spot {
+            accepts: known,
+            passable: true,
+        }
+    }
+}
+
+impl Frame {
+    pub(super) fn target(&self) -> u32 {
+        match self {
+            Frame::List { target, .. }
+            | Frame::Map { target, .. }
+            | Frame::Object { target, .. }
+            | Frame::Handle { target, .. }
+            | Frame::Words { target, .. }
+            | Frame::MaybeEnum { target, .. } => *target,
+        }
+    }
+
+    /// The way to the value that was begun last.
+    pub(super) fn step(&self) -> Step {
+        match self {
+            Frame::List { count, spot, .. } if spot.passable => Step::Element(count - 1),
+            Frame::Map {
+                key_next: false,
+                key,
+                spot,
+                ..
+            } if spot.passable && !key.is_empty() => Step::Named(key.as_str().into()),
+            Frame::Object {
+                class,
+                next,
+                throwable: false,
+                ..
+            } => Step::Named(class.fields()[next - 1].clone()),
+            _ => Step::None,
+        }
+    }
+
+    /// Whether a reference can be the next value.
+    pub(super) fn accepts_reference(&self) -> bool {
+        match self {
+            Frame::List { spot, .. } => spot.accepts,
+            Frame::Map { key_next, spot, .. } => spot.accepts && *key_next,
+            Frame::Object {
+                class,
+                next,
+                throwable,
+                ..
+            } => {
+                !throwable
+                    || !class
+                        .fields()
+                        .get(*next)
+                        .is_some_and(|f| matches!(&**f, "cause" | "suppressedExceptions"))
+            }
+            _ => false,
+        }
+    }
+
+    fn at_field(&self, name: &str) -> bool {
+        match self {
+            Frame::Object {
+                class,
+                next,
+                throwable: true,
+                ..
+            } => class.fields().get(*next).is_some_and(|f| **f == *name),
+            _ => false,
+        }
+    }
+
+    /// Whether the next value is the cause of a throwable.
+    pub(super) fn at_cause(&self) -> bool {
+        self.at_field("cause")
+    }
+
+    /// Whether the next value is the list of a throwable's suppressed ones.
+    pub(super) fn at_suppressed(&self) -> bool {
+        self.at_field("suppressedExceptions")
+    }
+}

@@ -1,0 +1,172 @@
+//! Values that stand in several places.
+use rialto_values::{Sink, Token, ValueError};
+
+use super::frame::{Frame, Step};
+use super::{Core, Target, unknown_number};
+use crate::code;
+use crate::copy::Copy;
+use crate::emit::{Emitter, Numbering};
+use crate::index::Index;
+use crate::input::Input;
+use crate::path::push_name;
+use crate::skip::skip_value;
+use crate::string::put_text;
+use crate::symbol::Symbols;
+use rialto_values::{Text, text};
+
+/// Paths longer than this are not written; the value is repeated.
+const MAX_PATH: usize = 4096;
+
+/// A list, map or object that was begun.
+#[derive(Debug)]
+pub(super) struct Container {
+    pub(super) document: u32,
+    /// Where its class name or leading byte stands.
+    pub(super) start: usize,
+    /// Where it ends; `None` while it is open.
+    pub(super) end: Option<usize>,
+    /// The target it is in.
+    pub(super) parent: u32,
+    pub(super) step: Step,
+    /// Whether a path leads to it.
+    pub(super) passable: bool,
+}
+
+impl Core {
+    /// Writes a target again; gives the target that stands for it from now on if it is another one.
+    pub(super) fn reference(&mut self, target: u32) -> Result<Option<u32>, ValueError> {
+        if let Some(Frame::MaybeEnum { .. }) = self.open.last()
+            && let Some(Frame::MaybeEnum { target, class, .. }) = self.open.pop()
+        {
+            self.begin_bean(&class, target)?;
+        }
+        match &self.targets[target as usize] {
+            Target::Value(value) => {
+                let value = value.clone();
+                self.write_value(value)?;
+                Ok(None)
+            }
+            Target::Container(container) => {
+                let (document, start, end) = (container.document as usize, container.start, container.end);
+                let elsewhere = self.open.is_empty() || document + 1 != self.documents.len();
+                match end {
+                    Some(end) if elsewhere => self.repeat_from(document, start, end).map(Some),
+                    _ => self.refer(target, start, end).map(|()| None),
+                }
+            }
+            Target::None => Err(no_form("a part of a value that is written as a whole")),
+        }
+    }
+
+    fn refer(&mut self, target: u32, start: usize, end: Option<usize>) -> Result<(), ValueError> {
+        if self.open.last().is_some_and(Frame::accepts_reference)
+            && let Some(path) = self.path(target)
+        {
+            let mut cesu8 = Vec::with_capacity(path.len());
+            let units = text::encode(&path, &mut cesu8);
+            self.begin_value(None)?;
+            self.out.push(code::REFERENCE);
+            put_text(Text::from_checked(&cesu8, units), &mut self.out);
+            return self.end_value();
+        }
+        match end {
+            Some(end) => {
+                self.take_repeat(end - start)?;
+                self.begin_value(None)?;
+                self.out.extend_from_within(start..end);
+                self.end_value()
+            }
+            None if self.open.last().is_some_and(Frame::at_cause) => self.token(Token::Null).map(drop),
+            None => Err(no_form(
+                "a cycle through a place that fastjson2's reference paths do not reach",
+            )),
+        }
+    }
+
+    /// Writes what stands in an earlier document once more: names and references differ from one to the other.
+    fn repeat_from(&mut self, document: usize, start: usize, end: usize) -> Result<u32, ValueError> {
+        self.take_repeat(end - start)?;
+        let (from, to) = self.documents[document];
+        let bytes = self.out[from..to].to_vec();
+        let mut symbols = Symbols::default();
+        skip_value(&mut Input::new(&bytes), &mut symbols, self.limits.depth)?;
+        let index = Index::new(Input::new(&bytes), Symbols::default(), &self.limits)?;
+        let mut numbering = Numbering::new(&self.limits);
+        let first = self.targets.len() as u32;
+        let mut again = Again {
+            core: self,
+            numbers: Vec::new(),
+        };
+        let out = Emitter {
+            sink: &mut again,
+            numbering: &mut numbering,
+        };
+        Copy::new(Input::new(&bytes), symbols, &index, out).run_part(start - from)?;
+        Ok(first)
+    }
+
+    fn take_repeat(&mut self, len: usize) -> Result<(), ValueError> {
+        let Some(left) = self.repeat_left.checked_sub(len) else {
+            return Err(ValueError::too_large(
+                "JSONB: shared values would have to be written again too often",
+            ));
+        };
+        self.repeat_left = left;
+        Ok(())
+    }
+
+    fn path(&self, target: u32) -> Option<String> {
+        let mut steps = Vec::new();
+        let mut at = target;
+        loop {
+            let Target::Container(container) = &self.targets[at as usize] else {
+                return None;
+            };
+            if !container.passable {
+                return None;
+            }
+            if container.step == Step::Root {
+                break;
+            }
+            steps.push(&container.step);
+            at = container.parent;
+        }
+        let mut path = "$".to_owned();
+        for step in steps.into_iter().rev() {
+            match step {
+                Step::Element(n) => path.push_str(&format!("[{n}]")),
+                Step::Named(name) if push_name(name, &mut path) => {}
+                _ => return None,
+            }
+            if path.len() > MAX_PATH {
+                return None;
+            }
+        }
+        Some(path)
+    }
+}
+
+/// Takes the tokens of a repeated value, which number their containers among themselves.
+struct Again<'c> {
+    core: &'c mut Core,
+    numbers: Vec<u32>,
+}
+
+impl Sink for Again<'_> {
+    fn token(&mut self, token: Token<'_>) -> Result<(), ValueError> {
+        let Token::Ref(number) = token else {
+            self.numbers.extend(self.core.token(token)?);
+            return Ok(());
+        };
+        let target = *self
+            .numbers
+            .get(number as usize)
+            .ok_or_else(|| unknown_number(number))?;
+        self.core.reference(target).map(drop)
+    }
+}
+
+#[cold]
+fn no_form(what: &str) -> ValueError {
+    ValueError::unsupported(format!("JSONB has no form for a second use of {what}"))
+}
