@@ -1,10 +1,14 @@
 //! What Rialto costs: CPU time per call, latency and memory, measured beside a plain TCP relay and other proxies in one
-//! run. The [`compare`] program runs the measurement; it starts fresh processes of the [`backend`], the [`relay`], the
+//! run. [`compare`] runs the measurement: it starts fresh processes of the [`backend`], the [`relay`], the
 //! proxy under test and the [`loadgen`] for every single figure.
 
 pub mod backend;
+pub mod compare;
 pub mod flags;
+pub mod loadgen;
 pub mod net;
 pub mod process;
 pub mod relay;
+pub mod stall;
+pub mod stats;
 pub mod wire;

