@@ -51,7 +51,8 @@ final class ArrayValues {
         add("objects_nested", "echoObjects", () -> new Object[] {new Object[] {"in"}, new int[] {1}, new Person("Ada", 1)});
         add("objects_empty", "echoObjects", () -> new Object[0]);
         add("dates", "echoDates", () -> new Date[] {new Date(1), null, new Date(60000)});
-        add("enums", "echoColors", () -> new Color[] {Color.RED, Color.GREEN, null, Color.RED});
+        add("enums", "echoColors", () -> new Color[] {Color.RED, Color.BLUE, null, Color.RED});
+        add("enums_body", "echoColors", () -> new Color[] {Color.GREEN});
         add("person_array", "echoPersonArray", () -> new Person[] {ObjectValues.ada(), null, new Person("Bob", 2)});
         add("person_array_empty", "echoPersonArray", () -> new Person[0]);
         add("int_grid", "echoIntGrid", () -> new int[][] {{1}, {}, {2, 3}, null});

@@ -3,6 +3,7 @@ package com.acme.peer;
 import com.acme.zoo.ZooValues;
 import java.lang.reflect.Array;
 import java.lang.reflect.Method;
+import java.util.List;
 
 /** Answers that are not the argument. */
 final class Lies {
@@ -10,8 +11,9 @@ final class Lies {
 
     /** The value of another case of the method, else null, else (the only case is null or primitive) a value made up. */
     static Object instead(String method, Object truth) {
-        for (Values.Value other : Values.of(method)) {
-            Object lie = other.make();
+        List<Values.Value> cases = Values.of(method);
+        for (int i = cases.size() - 1; i >= 0; i--) {
+            Object lie = cases.get(i).make();
             if (lie != null && !Same.equal(lie, truth)) return lie;
         }
         if (truth == null || !returnType(method).isPrimitive()) return null;

@@ -63,39 +63,60 @@ final class ObjectValues {
 
     private static void wide() {
         add("wide_defaults", "echoWide", Wide::new);
-        add("wide_full", "echoWide", () -> {
+        add("wide_float", "echoWide", () -> {
             Wide w = new Wide();
-            w.setFlag(true);
-            w.setTiny((byte) -1);
-            w.setSmall((short) 2000);
-            w.setLetter('\u4e2d');
-            w.setCount(70000);
-            w.setBig(1L << 53 | 1);
-            w.setRatio(0.1f);
-            w.setExact(6.5);
-            w.setFlagBox(false);
-            w.setTinyBox((byte) 1);
-            w.setSmallBox((short) 2);
-            w.setLetterBox('C');
-            w.setCountBox(3);
-            w.setBigBox(4L);
-            w.setRatioBox(0.25f);
-            w.setExactBox(0.1);
-            w.setText("s");
-            w.setDecimal(new BigDecimal("1.50"));
-            w.setInteger(BigInteger.TEN);
-            w.setDate(new Date(894621091000L));
-            w.setLocal(LocalDateTime.of(2024, 2, 29, 13, 14, 15));
-            w.setColor(Color.RED);
-            w.setBytes(new byte[] {1, 2});
-            w.setInts(new int[] {1, 2});
-            w.setStrings(new String[] {"x", "y"});
-            w.setPersons(list(new Person("p", 1)));
-            w.setByName(new HashMap<>());
-            w.getByName().put("p", new Person("q", 2));
-            w.setNumbers(new HashSet<>(list(1L, 1L << 40)));
+            w.setRatio(2.5f);
             return w;
         });
+        add("wide_float_tenth", "echoWide", () -> {
+            Wide w = new Wide();
+            w.setRatio(0.1f);
+            return w;
+        });
+        add("wide_float_box_tenth", "echoWide", () -> {
+            Wide w = new Wide();
+            w.setRatioBox(0.1f);
+            return w;
+        });
+        add("wide_minus_zero", "echoWide", () -> {
+            Wide w = new Wide();
+            w.setExact(-0.0);
+            return w;
+        });
+        add("wide_full", "echoWide", ObjectValues::fullWide);
+    }
+
+    private static Wide fullWide() {
+        Wide w = new Wide();
+        w.setFlag(true);
+        w.setTiny((byte) -1);
+        w.setSmall((short) 2000);
+        w.setLetter('\u4e2d');
+        w.setCount(70000);
+        w.setBig(1L << 53 | 1);
+        w.setExact(6.5);
+        w.setFlagBox(false);
+        w.setTinyBox((byte) 1);
+        w.setSmallBox((short) 2);
+        w.setLetterBox('C');
+        w.setCountBox(3);
+        w.setBigBox(4L);
+        w.setRatioBox(0.25f);
+        w.setExactBox(0.1);
+        w.setText("s");
+        w.setDecimal(new BigDecimal("1.50"));
+        w.setInteger(BigInteger.TEN);
+        w.setDate(new Date(894621091000L));
+        w.setLocal(LocalDateTime.of(2024, 2, 29, 13, 14, 15));
+        w.setColor(Color.RED);
+        w.setBytes(new byte[] {1, 2});
+        w.setInts(new int[] {1, 2});
+        w.setStrings(new String[] {"x", "y"});
+        w.setPersons(list(new Person("p", 1)));
+        w.setByName(new HashMap<>());
+        w.getByName().put("p", new Person("q", 2));
+        w.setNumbers(new HashSet<>(list(1L, 1L << 40)));
+        return w;
     }
 
     private static void graphs() {

@@ -1,6 +1,8 @@
 package com.acme.peer;
 
+import com.acme.zoo.Fields;
 import java.lang.reflect.Array;
+import java.lang.reflect.Field;
 import java.util.Calendar;
 import java.util.Collection;
 import java.util.Date;
@@ -9,14 +11,15 @@ import java.util.Map;
 
 /** Values as one line of printable ASCII, so that logs and JSON carry every text, lone surrogates included. */
 public final class Show {
-    private static final int LONGEST = 400;
+    private static final int LONGEST = 1000;
+    private static final int LONGEST_TEXT = 200;
     private static final int MOST_ELEMENTS = 12;
 
     private Show() {}
 
     public static String of(Object v) {
         String text = ascii(raw(v));
-        return text.length() <= LONGEST ? text : text.substring(0, LONGEST) + "... (" + text.length() + " characters)";
+        return text.length() <= LONGEST || v instanceof Throwable ? text : text.substring(0, LONGEST) + "... (" + text.length() + " characters)";
     }
 
     /** The class as well: for values that differ only there. */
@@ -27,7 +30,7 @@ public final class Show {
         StringBuilder out = new StringBuilder();
         Throwable at = t;
         for (int depth = 0; at != null && depth < 4; depth++) {
-            out.append(depth == 0 ? "" : " <- ").append(at.getClass().getName()).append(": ").append(of(at.getMessage()));
+            out.append(depth == 0 ? "" : " <- ").append(at.getClass().getName()).append(": ").append(message(at));
             at = at.getCause() == at ? null : at.getCause();
         }
         return out.toString();
@@ -52,14 +55,21 @@ public final class Show {
     }
 
     private static String text(String v) {
-        return v.length() <= LONGEST ? '"' + v + '"' : '"' + v.substring(0, 20) + "...\" (" + v.length() + " characters, hash " + Integer.toHexString(v.hashCode()) + ")";
+        return v.length() <= LONGEST_TEXT ? '"' + v + '"' : '"' + v.substring(0, 20) + "...\" (" + v.length() + " characters, hash " + Integer.toHexString(v.hashCode()) + ")";
     }
 
     private static String throwable(Throwable t) {
-        StringBuilder out = new StringBuilder(t.getClass().getName()).append('(').append(of(t.getMessage()));
-        com.acme.zoo.Fields.of(t.getClass()).stream().filter(f -> t.getClass().getName().startsWith("com.acme.")).forEach(f -> out.append(", ").append(f.getName()).append('=').append(of(com.acme.zoo.Fields.get(f, t))));
-        if (t.getCause() != null && t.getCause() != t) out.append(", cause ").append(throwable(t.getCause()));
+        StringBuilder out = new StringBuilder(t.getClass().getName()).append('(').append(message(t));
+        if (t.getClass().getName().startsWith("com.acme."))
+            for (Field f : Fields.of(t.getClass())) out.append(", ").append(f.getName()).append('=').append(of(Fields.get(f, t)));
+        if (t.getCause() != null && t.getCause() != t && t.getClass().getName().startsWith("com.acme.")) out.append(", cause ").append(throwable(t.getCause()));
         return out.append(')').toString();
+    }
+
+    private static String message(Throwable t) {
+        if (t.getMessage() == null) return "null";
+        String text = ascii(t.getMessage());
+        return '"' + (text.length() <= LONGEST ? text : text.substring(0, LONGEST) + "...") + '"';
     }
 
     private static String array(Object v) {

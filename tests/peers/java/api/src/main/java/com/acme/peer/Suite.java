@@ -57,8 +57,8 @@ final class Suite {
         List<String> words = CollectionValues.list("d", "e");
         returns("many_arguments", ZooService.manyText("x", 5, p, words, 7L, p), () -> zoo.many("x", 5, p, words, 7L, p));
         returns("node_name_known", true, () -> !zoo.whoami().isEmpty());
-        returns("future_method", "later x", () -> zoo.later("x").get(Client.TIMEOUT_MS, TimeUnit.MILLISECONDS));
-        cases.add(Case.raises("future_method_fails", Failures.of("checked"), () -> zoo.laterFail("checked").get(Client.TIMEOUT_MS, TimeUnit.MILLISECONDS)));
+        returns("future_method", "later x", () -> zoo.later("x").get(2, TimeUnit.SECONDS));
+        cases.add(Case.raises("future_method_fails", Failures.of("checked"), () -> zoo.laterFail("checked").get(2, TimeUnit.SECONDS)));
         returns("async", "async", () -> client.inFuture(z -> z.echoString("async")));
         cases.add(Case.raises("async_fails", Failures.of("checked"), () -> client.inFuture(z -> z.fail("checked"))));
     }

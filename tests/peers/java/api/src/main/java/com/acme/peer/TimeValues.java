@@ -39,7 +39,7 @@ final class TimeValues {
         add("sql_time", "echoSqlTime", () -> new java.sql.Time(47655000L));
         add("sql_timestamp", "echoSqlTimestamp", () -> new java.sql.Timestamp(1700000000123L));
         add("sql_timestamp_nanos", "echoSqlTimestamp", () -> {
-            java.sql.Timestamp t = new java.sql.Timestamp(1700000000000L);
+            java.sql.Timestamp t = new java.sql.Timestamp(1700000001000L);
             t.setNanos(123456789);
             return t;
         });

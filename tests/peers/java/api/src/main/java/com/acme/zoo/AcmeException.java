@@ -8,6 +8,10 @@ public class AcmeException extends Exception {
 
     public AcmeException() {}
 
+    public AcmeException(String message) { super(message); }
+
+    public AcmeException(String message, Throwable cause) { super(message, cause); }
+
     public AcmeException(String message, int code, Address where) {
         super(message);
         this.code = code;

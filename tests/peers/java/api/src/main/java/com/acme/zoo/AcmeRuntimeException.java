@@ -7,6 +7,8 @@ public class AcmeRuntimeException extends RuntimeException {
 
     public AcmeRuntimeException() {}
 
+    public AcmeRuntimeException(String message) { super(message); }
+
     public AcmeRuntimeException(String message, String hint) {
         super(message);
         this.hint = hint;

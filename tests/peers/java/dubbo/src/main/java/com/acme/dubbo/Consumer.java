@@ -9,6 +9,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import org.apache.dubbo.common.Version;
 import org.apache.dubbo.config.ApplicationConfig;
 import org.apache.dubbo.config.MethodConfig;
 import org.apache.dubbo.config.ReferenceConfig;
@@ -17,6 +18,8 @@ import org.apache.dubbo.rpc.RpcException;
 
 /** References by direct URL, without retries. */
 final class Consumer implements Client {
+    private static final boolean CONTEXT_LACKS_RESPONSE = Version.getVersion().startsWith("2.");
+
     private final ApplicationConfig application;
     private final String url;
     private final String version;
@@ -31,7 +34,8 @@ final class Consumer implements Client {
         String serialization = options.nullable("serialization", "none");
         options.done();
         boolean loopback = host.equals("127.0.0.1") || host.equals("localhost");
-        url = "dubbo://" + (loopback ? Main.LOOPBACK : host) + ":" + port + (serialization == null ? "" : "?prefer.serialization=" + serialization + "&serialization=" + serialization.split(",")[0]);
+        url = "dubbo://" + (loopback ? Main.LOOPBACK : host) + ":" + port
+            + (serialization == null ? "" : "?prefer.serialization=" + serialization + "&serialization=" + serialization.split(",")[0]);
         zoo = reference(Zoo.class).get();
     }
 
@@ -45,6 +49,7 @@ final class Consumer implements Client {
         reference.setTimeout(TIMEOUT_MS);
         if (version != null) reference.setVersion(version);
         if (group != null) reference.setGroup(group);
+        if (CONTEXT_LACKS_RESPONSE) reference.setFilter(ResponseAttachments.NAME);
         return reference;
     }
 
@@ -91,7 +96,7 @@ final class Consumer implements Client {
 
     @Override public void attach(String key, String value) { RpcContext.getContext().setAttachment(key, value); }
 
-    @Override public String attached(String key) { return RpcContext.getServerContext().getAttachment(key); }
+    @Override public String attached(String key) { return CONTEXT_LACKS_RESPONSE ? ResponseAttachments.get(key) : RpcContext.getServerContext().getAttachment(key); }
 
     @Override public boolean isFrameworkError(Throwable t) { return t instanceof RpcException && t.getMessage() != null && !t.getMessage().trim().isEmpty(); }
 

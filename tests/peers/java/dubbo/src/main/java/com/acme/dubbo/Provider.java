@@ -82,7 +82,9 @@ final class Provider {
         service.setRef(implementation);
         if (!version.equals("none")) service.setVersion(version);
         if (group != null) service.setGroup(group);
-        exported.add((group == null ? "" : group + "/") + type.getName() + (version.equals("none") ? "" : ":" + version));
+        String key = (group == null ? "" : group + "/") + type.getName() + (version.equals("none") ? "" : ":" + version);
+        service.setId(key);
+        exported.add(key);
         return service;
     }
 }

@@ -3,6 +3,7 @@ package com.acme.sofa;
 import com.acme.peer.Case;
 import com.acme.peer.Client;
 import com.acme.peer.Options;
+import com.acme.zoo.AcmeException;
 import com.acme.zoo.Failures;
 import com.acme.zoo.Zoo;
 import com.alipay.sofa.rpc.api.future.SofaResponseFuture;
@@ -13,6 +14,7 @@ import com.alipay.sofa.rpc.context.RpcInvokeContext;
 import com.alipay.sofa.rpc.core.exception.SofaRpcException;
 import com.alipay.sofa.rpc.core.exception.SofaTimeOutException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** References by direct URL, without retries. */
@@ -62,7 +64,12 @@ final class Consumer implements Client {
     @Override public Object inFuture(Call call) throws Throwable {
         if (future == null) future = reference(Zoo.class).setInvokeType(RpcConstants.INVOKER_TYPE_FUTURE).refer();
         call.on(future);
-        return SofaResponseFuture.getResponse(TIMEOUT_MS, true);
+        try {
+            return SofaResponseFuture.getResponse(TIMEOUT_MS, true);
+        } catch (SofaRpcException e) {
+            // A future wraps what the service threw, and so its users unwrap it.
+            throw e.getCause() instanceof AcmeException ? e.getCause() : e;
+        }
     }
 
     @Override public void attach(String key, String value) { RpcInvokeContext.getContext().putRequestBaggage(key, value); }
@@ -80,7 +87,7 @@ final class Consumer implements Client {
         Callbacks callbacks = new Callbacks(reference(Zoo.class));
         cases.add(Case.returns("callback", "called back", () -> callbacks.await(z -> z.echoString("called back"))));
         cases.add(Case.raises("callback_fails", Failures.of("checked"), () -> callbacks.await(z -> z.fail("checked"))));
-        Zoo marked = reference(Zoo.class).setFilterRef(java.util.Arrays.asList(new Tenant("silver"))).refer();
+        Zoo marked = reference(Zoo.class).setFilterRef(Arrays.asList(new Tenant("silver"))).refer();
         cases.add(Case.returns("attach_request_prop", "silver", marked::tenant));
         cases.addAll(new GenericCases(this).all());
         return cases;

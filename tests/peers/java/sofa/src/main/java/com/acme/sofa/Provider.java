@@ -31,12 +31,15 @@ final class Provider {
 
     Provider(Options options) {
         port = options.number("port", 0);
-        name = options.text("name", "sofa-" + Version.RPC_VERSION);
+        name = options.text("name", "sofa-" + version());
         versions = options.text("version", "1.0").split(",");
         uniqueId = options.nullable("unique-id", "none");
         lying = options.yes("lie");
         options.done();
     }
+
+    /** 51302 as 5.13.2. */
+    private static String version() { return Version.RPC_VERSION / 10000 + "." + Version.RPC_VERSION / 100 % 100 + "." + Version.RPC_VERSION % 100; }
 
     Json start() throws IOException {
         for (int attempt = 1; ; attempt++) {
@@ -65,7 +68,7 @@ final class Provider {
             export(Zoo.class, new SofaZoo(name, lying), version, server, exported);
             export(Greeter.class, new GreeterService(), version, server, exported);
         }
-        return new Json().with("port", chosen).with("framework", "sofa").with("frameworkVersion", Version.RPC_VERSION).with("name", name).with("services", exported);
+        return new Json().with("port", chosen).with("framework", "sofa").with("frameworkVersion", version()).with("name", name).with("services", exported);
     }
 
     private <T> void export(Class<T> type, T implementation, String version, ServerConfig server, List<String> exported) {
