@@ -94,3 +94,50 @@ pub(crate) fn write(tokens: &[OwnedToken], library: Library) -> Result<Vec<u8>, 
     writer.finish()?;
     Ok(out)
 }
+
+/// Tokens on one line: `1` an int, `1L` a long, `@0` a reference, `[type: ...]` a list, `{type: ...}` a map,
+/// `Class(field field| ...)` an object.
+pub(crate) fn show(tokens: &[OwnedToken]) -> String {
+    let (mut line, mut ends) = (String::new(), vec![]);
+    for token in tokens {
+        let mut open = |text: String, end| {
+            ends.push(end);
+            text
+        };
+        let text = match token {
+            OwnedToken::Null => "null".into(),
+            OwnedToken::Bool(v) => v.to_string(),
+            OwnedToken::Int(v) => v.to_string(),
+            OwnedToken::Long(v) => format!("{v}L"),
+            OwnedToken::Double(v) => format!("{v:?}"),
+            OwnedToken::Date(v) => format!("date{v}"),
+            OwnedToken::Text(_) => format!("{:?}", token.as_token())
+                .replace("Text(\"", "'")
+                .replace("\")", "'"),
+            OwnedToken::Binary(v) => {
+                format!("0x{}", v.iter().map(|b| format!("{b:02x}")).collect::<String>())
+            }
+            OwnedToken::List { class, .. } => {
+                open(format!("[{}:", class.as_deref().unwrap_or_default()), "]")
+            }
+            OwnedToken::Map { class } => open(format!("{{{}:", class.as_deref().unwrap_or_default()), "}"),
+            OwnedToken::Object(class) => open(format!("{}({}|", class.name(), class.fields().join(" ")), ")"),
+            OwnedToken::Ref(n) => format!("@{n}"),
+            OwnedToken::End => {
+                line.push_str(ends.pop().expect("an open container"));
+                continue;
+            }
+        };
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(&text);
+    }
+    assert!(ends.is_empty(), "{line} lacks an end");
+    line
+}
+
+/// The values of a stream given in hexadecimal, as [`show`] writes them.
+pub(crate) fn shown(hex: &str, library: Library) -> String {
+    show(&tokens(&unhex(hex), library).unwrap_or_else(|e| panic!("{hex}: {e}")))
+}
