@@ -1,6 +1,9 @@
 //! Class names: fastjson2's short forms, Java's, and those of token streams.
 use std::borrow::Cow;
 
+/// An element of a stack trace. fastjson2 calls its field `declaringClass` by the name of its getter, `className`.
+pub(crate) const STACK_TRACE_ELEMENT: &str = "java.lang.StackTraceElement";
+
 /// Short forms that are not just the name without its package.
 const SHORT: [(&str, &str); 18] = [
     ("A", "java.util.ArrayList"),

@@ -198,10 +198,12 @@ impl Core {
         match frame {
             Frame::List { count, .. } => *count += 1,
             Frame::Map {
-                key_next, key: kept, ..
+                value_next,
+                key: kept,
+                ..
             } => {
-                *key_next = !*key_next;
-                if !*key_next {
+                *value_next = !*value_next;
+                if *value_next {
                     kept.clear();
                     if let Some(text) = key {
                         kept.push_str(&text.to_str());
@@ -217,8 +219,12 @@ impl Core {
                     return Err(ValueError::malformed(text));
                 };
                 *next += 1;
+                let name = match &**field {
+                    "declaringClass" if class.name() == names::STACK_TRACE_ELEMENT => "className",
+                    name => name,
+                };
                 self.out.push(code::SYMBOL);
-                put_symbol(field, &mut self.symbols, &mut self.out);
+                put_symbol(name, &mut self.symbols, &mut self.out);
             }
             Frame::Handle { .. } | Frame::Words { .. } | Frame::MaybeEnum { .. } => {}
         }
@@ -290,7 +296,7 @@ impl Core {
         self.out.push(code::OBJECT);
         self.open.push(Frame::Map {
             target,
-            key_next: false,
+            value_next: false,
             key: String::new(),
             spot: Spot::map(class),
         });
@@ -397,7 +403,7 @@ impl Core {
             } => {
                 self.out[*at..*at + 4].copy_from_slice(&count.to_be_bytes());
             }
-            Frame::Map { key_next: true, .. } => {
+            Frame::Map { value_next: true, .. } => {
                 return Err(ValueError::malformed("JSONB: a map whose last key has no value"));
             }
             Frame::Object { class, next, .. } if *next != class.fields().len() => {

@@ -18,7 +18,7 @@ pub(super) enum Frame {
     Map {
         target: u32,
         /// Whether a value comes next.
-        key_next: bool,
+        value_next: bool,
         /// The last key, if it was a text.
         key: String,
         spot: Spot,
@@ -74,7 +74,15 @@ impl Spot {
                 passable: !suppressed,
             };
         };
-        let known = matches!(class, "java.util.LinkedList" | "java.util.LinkedHashSet");
+        let known = matches!(
+            class,
+            "java.util.LinkedList"
+                | "java.util.LinkedHashSet"
+                | "java.util.Vector"
+                | "java.util.Arrays$ArrayList"
+                | "java.util.Collections$UnmodifiableList"
+                | "java.util.Collections$UnmodifiableRandomAccessList"
+        );
         let array = class.starts_with('[');
         Spot {
             accepts: known || array && class != "[object",
@@ -85,7 +93,9 @@ impl Spot {
     pub(super) fn map(class: Option<&str>) -> Self {
         let known = matches!(
             class,
-            None | Some("java.util.LinkedHashMap" | "java.util.TreeMap")
+            None | Some(
+                "java.util.LinkedHashMap" | "java.util.TreeMap" | "java.util.concurrent.ConcurrentHashMap"
+            )
         );
         Spot {
             accepts: known,
@@ -111,7 +121,7 @@ impl Frame {
         match self {
             Frame::List { count, spot, .. } if spot.passable => Step::Element(count - 1),
             Frame::Map {
-                key_next: false,
+                value_next: false,
                 key,
                 spot,
                 ..
@@ -130,7 +140,7 @@ impl Frame {
     pub(super) fn accepts_reference(&self) -> bool {
         match self {
             Frame::List { spot, .. } => spot.accepts,
-            Frame::Map { key_next, spot, .. } => spot.accepts && *key_next,
+            Frame::Map { value_next, spot, .. } => spot.accepts && *value_next,
             Frame::Object {
                 class,
                 next,
