@@ -1,0 +1,199 @@
+//! Generic calls: the caller has no classes, so it names the method, its types, and sends objects as maps
+//! with an entry `class` (wire section 2.9). Towards other protocols they become the call that they mean.
+use super::body::Body;
+use super::types;
+use rialto_values::{OwnedToken, Recorder, Sink, Text, Token, ValueError};
+use smallvec::SmallVec;
+use std::borrow::Cow;
+
+mod generalize;
+pub(crate) use generalize::Generalize;
+
+/// The entry of a map that names the class of the object it stands for.
+const CLASS: &str = "class";
+
+/// What a generic call asks for.
+pub(crate) struct Invoke<'a> {
+    pub(crate) method: &'a [u8],
+    pub(crate) types: SmallVec<[Cow<'static, str>; 4]>,
+    /// Stands for as many arguments.
+    pub(crate) count: u32,
+}
+
+impl<'a> Invoke<'a> {
+    /// Takes method name, type names and arguments off a body.
+    ///
+    /// # Errors
+    /// Anything that is not in the form of `$invoke(String, String[], Object[])`, or lacks types: without
+    /// them the method cannot be called elsewhere.
+    pub(crate) fn read(body: &mut Body<'a, '_>) -> Result<Self, ValueError> {
+        let method = body.name("method name of the generic call")?.unwrap_or_default();
+        if method.is_empty() {
+            return Err(ValueError::malformed("the generic call names no method"));
+        }
+        let mut names = Recorder::default();
+        body.copy(&mut names)?;
+        let types = type_names(&names.tokens)?;
+        let mut elements = Elements::default();
+        body.copy(&mut elements)?;
+        if types.len() != elements.count as usize {
+            return Err(ValueError::unsupported(format!(
+                "the generic call has {} arguments and {} parameter types; name all types: the method cannot \
+                 be found without them in another protocol",
+                elements.count,
+                types.len()
+            )));
+        }
+        Ok(Invoke {
+            method,
+            types,
+            count: elements.count,
+        })
+    }
+}
+
+fn type_names(tokens: &[OwnedToken]) -> Result<SmallVec<[Cow<'static, str>; 4]>, ValueError> {
+    let wrong = || ValueError::malformed("the parameter types of the generic call are no list of strings");
+    let names = match tokens {
+        [OwnedToken::Null] => &[][..],
+        [OwnedToken::List { .. }, names @ .., OwnedToken::End] => names,
+        _ => return Err(wrong()),
+    };
+    let name = |token: &OwnedToken| match token.as_token() {
+        Token::Text(text) => Ok(Cow::Owned(types::name_of_source(&text.to_str()).into_owned())),
+        _ => Err(wrong()),
+    };
+    names.iter().map(name).collect()
+}
+
+/// Counts the elements of one list.
+#[derive(Default)]
+struct Elements {
+    depth: u32,
+    count: u32,
+}
+
+impl Sink for Elements {
+    fn token(&mut self, token: Token<'_>) -> Result<(), ValueError> {
+        match (self.depth, token) {
+            (0, Token::List { .. } | Token::Null) => {}
+            (0, _) => {
+                return Err(ValueError::malformed(
+                    "the arguments of the generic call are no list",
+                ));
+            }
+            (_, Token::End) => {}
+            (1, _) => self.count += 1,
+            _ => {}
+        }
+        if token.opens() {
+            self.depth += 1;
+        } else if token == Token::End {
+            self.depth -= 1;
+        }
+        Ok(())
+    }
+}
+
+/// Emits the arguments of a generic call in front of which the body stands: maps that name a class become
+/// maps of that class.
+///
+/// # Errors
+/// What breaks the grammar, and what the sink refuses.
+pub(crate) fn emit(body: &mut Body<'_, '_>, sink: &mut dyn Sink) -> Result<(), ValueError> {
+    body.skip()?;
+    body.skip()?;
+    let mut list = Recorder::default();
+    body.copy(&mut list)?;
+    let [OwnedToken::List { .. }, elements @ .., OwnedToken::End] = &list.tokens[..] else {
+        return Ok(());
+    };
+    let classes = Classes::find(elements);
+    for (at, token) in elements.iter().enumerate() {
+        match (token.as_token(), classes.of[at]) {
+            (_, Found::Entry) => {}
+            (Token::Map { .. }, Found::Map(class)) => match elements[class as usize].as_token() {
+                Token::Text(name) => sink.token(Token::Map {
+                    class: Some(&name.to_str()),
+                })?,
+                _ => return Err(ValueError::malformed("the class of a map is no string")),
+            },
+            // The list around the elements, which the receiver does not see, has the number 0.
+            (Token::Ref(number), _) => sink.token(Token::Ref(number.checked_sub(1).ok_or_else(|| {
+                ValueError::unsupported("an argument of the generic call holds the list of all arguments")
+            })?))?,
+            (token, _) => sink.token(token)?,
+        }
+    }
+    Ok(())
+}
+
+/// Which tokens are maps that name their class, and which are the entries that do.
+struct Classes {
+    of: Vec<Found>,
+}
+
+#[derive(Clone, Copy)]
+enum Found {
+    Nothing,
+    /// Key or value of an entry `class`.
+    Entry,
+    /// A map whose class stands at this token.
+    Map(u32),
+}
+
+impl Classes {
+    fn find(tokens: &[OwnedToken]) -> Self {
+        /// An open container: where it began, if it is a map, and whether a value is next there.
+        struct Level {
+            map: Option<usize>,
+            value: bool,
+        }
+        let mut of = vec![Found::Nothing; tokens.len()];
+        let mut open: Vec<Level> = vec![];
+        for (at, token) in tokens.iter().enumerate() {
+            if matches!(token, OwnedToken::End) {
+                open.pop();
+                continue;
+            }
+            if let Some(Level {
+                map: Some(map),
+                value,
+            }) = open.last_mut()
+            {
+                if *value
+                    && is_class_key(&tokens[at - 1])
+                    && matches!(token, OwnedToken::Text(_))
+                    && matches!(of[*map], Found::Nothing)
+                {
+                    of[*map] = Found::Map(at as u32);
+                    of[at - 1] = Found::Entry;
+                    of[at] = Found::Entry;
+                }
+                *value = !*value;
+            }
+            if token.as_token().opens() {
+                let map = matches!(token, OwnedToken::Map { .. }).then_some(at);
+                open.push(Level { map, value: false });
+            }
+        }
+        Classes { of }
+    }
+}
+
+fn is_class_key(token: &OwnedToken) -> bool {
+    matches!(token, OwnedToken::Text(text) if text == CLASS.as_bytes())
+}
+
+/// Emits a string.
+fn put_text(text: &str, sink: &mut dyn Sink) -> Result<(), ValueError> {
+    if let Some(text) = Text::from_bmp(text) {
+        return sink.token(Token::Text(text));
+    }
+    let mut bytes = Vec::new();
+    let units = rialto_values::text::encode(text, &mut bytes);
+    sink.token(Token::Text(Text::from_checked(&bytes, units)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! Where a call goes: the strings in front of the arguments, and the attachments behind them.
+use super::body::{self, Body, Scalar, Serialization};
+use super::frame::HEADER;
+use super::hint::{Generic, Hint};
+use super::{keys, types};
+use rialto_core::message::{Head, Message, Wants};
+use rialto_core::{CallError, ErrorKind};
+use rialto_values::ValueError;
+use std::borrow::Cow;
+
+/// The five strings that begin every request (wire section 2.5). Null is empty.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lead<'a> {
+    /// The caller's protocol version.
+    pub(crate) dubbo: &'a [u8],
+    pub(crate) path: &'a [u8],
+    /// As written: `0.0.0` for none.
+    pub(crate) version: &'a [u8],
+    pub(crate) method: &'a [u8],
+    pub(crate) descriptor: &'a [u8],
+}
+
+impl<'a> Lead<'a> {
+    /// Takes the strings off a body.
+    ///
+    /// # Errors
+    /// What is missing or no string.
+    #[inline]
+    pub(crate) fn read(body: &mut Body<'a, '_>) -> Result<Self, ValueError> {
+        let mut next = |what| body.name(what).map(Option::unwrap_or_default);
+        let lead = Lead {
+            dubbo: next("protocol version")?,
+            path: next("service path")?,
+            version: next("service version")?,
+            method: next("method name")?,
+            descriptor: next("parameter descriptor")?,
+        };
+        if lead.path.is_empty() || lead.method.is_empty() {
+            return Err(ValueError::malformed(
+                "the service path or the method name is empty",
+            ));
+        }
+        Ok(lead)
+    }
+
+    /// Whether this is a generic call.
+    pub(crate) fn is_generic(&self) -> bool {
+        keys::is_generic(self.method)
+    }
+
+    /// Whether the call only wants its argument back.
+    pub(crate) fn is_echo(&self) -> bool {
+        self.method == keys::ECHO.as_bytes()
+    }
+
+    /// How many arguments follow.
+    ///
+    /// # Errors
+    /// A descriptor that is none.
+    pub(crate) fn arguments(&self) -> Result<usize, ValueError> {
+        types::count(self.descriptor).ok_or_else(|| {
+            let text = String::from_utf8_lossy(self.descriptor);
+            ValueError::malformed(format!(
+                "`{}` is no list of parameter descriptors",
+                text.escape_debug()
+            ))
+        })
+    }
+}
+
+/// A request that cannot be read.
+#[cold]
+pub(crate) fn unreadable(e: &ValueError) -> CallError {
+    CallError::new(
+        ErrorKind::BadRequest,
+        format!("the Dubbo request cannot be read: {e}"),
+    )
+}
+
+/// Reads a head. Of a serialization that only Java can read nothing is known: all facts are empty then, so
+/// that a route which asks for nothing can still take the call as it is.
+pub(crate) fn read<'a>(msg: &Message<'a>, wants: Wants) -> Result<Head<'a>, CallError> {
+    let Some(serialization) = Serialization::of_message(msg) else {
+        return Ok(Head {
+            hint: msg.meta.hint,
+            ..Head::default()
+        });
+    };
+    body::read(body::of(msg), serialization, |body| fill(body, msg, wants)).map_err(|e| unreadable(&e))
+}
+
+#[inline]
+fn fill<'a>(body: &mut Body<'a, '_>, msg: &Message<'a>, wants: Wants) -> Result<Head<'a>, ValueError> {
+    let lead = Lead::read(body)?;
+    let generic = lead.is_generic();
+    let hint = Hint::from_bits(msg.meta.hint).with_version(lead.dubbo);
+    let mut head = Head {
+        service: lead.path,
+        version: lead.version,
+        method: lead.method,
+        echo: lead.is_echo(),
+        hint: hint
+            .with_generic(if generic { Generic::Maps } else { Generic::No })
+            .bits(),
+        ..Head::default()
+    };
+    // The attachments decide on the form in which a generic call is answered.
+    if wants.attachments || generic {
+        walk(body, &lead, &mut head)?;
+    }
+    if keys::is_no_version(head.version) {
+        head.version = b"";
+    }
+    Ok(head)
+}
+
+/// Steps over the arguments and takes the facts of the attachments, which override those in front.
+fn walk<'a>(body: &mut Body<'a, '_>, lead: &Lead<'a>, head: &mut Head<'a>) -> Result<(), ValueError> {
+    let mut arguments = lead.arguments()?;
+    if lead.is_generic() && arguments > 0 {
+        head.method = body.name("method name of the generic call")?.unwrap_or_default();
+        arguments -= 1;
+    }
+    for _ in 0..arguments {
+        body.skip()?;
+    }
+    head.attachments = (HEADER + body.position()) as u32;
+    let (mut timeout, mut countdown, mut caller) = (0, None, None);
+    body.attachments(|key, value| match (key, value) {
+        (keys::TIMEOUT, value) => timeout = value.millis(),
+        (keys::COUNTDOWN, value) => countdown = Some(value.millis().max(1)),
+        // Names that are no plain UTF-8 in the message match no name in a configuration either.
+        (key, Scalar::Text(Cow::Borrowed(text))) => {
+            let text = text.as_bytes();
+            match key {
+                keys::PATH if !text.is_empty() => head.service = text,
+                keys::VERSION => head.version = text,
+                keys::GROUP => head.group = text,
+                keys::APPLICATION => caller = Some(text),
+                keys::APPLICATION_OLD if head.caller.is_empty() => head.caller = text,
+                keys::GENERIC if lead.is_generic() => {
+                    let generic = Generic::of_attachment(text);
+                    head.hint = Hint::from_bits(head.hint).with_generic(generic).bits();
+                }
+                _ => {}
+            }
+        }
+        _ => {}
+    })?;
+    head.timeout_ms = countdown.unwrap_or(timeout);
+    head.caller = caller.unwrap_or(head.caller);
+    Ok(())
+}
+
+/// An attachment by name. Of several with one name the last counts, as in Java.
+pub(crate) fn attachment<'a>(msg: &Message<'a>, head: &Head<'a>, key: &str) -> Option<Cow<'a, [u8]>> {
+    let serialization = Serialization::of_message(msg)?;
+    let mut found = None;
+    if serialization == Serialization::Hessian2
+        && let Some(map) = msg
+            .bytes
+            .get(head.attachments as usize..)
+            .filter(|_| head.attachments > 0)
+    {
+        let flat = body::flat_attachments(map, |k, value| {
+            if k == key {
+                found = Some(value);
+            }
+        });
+        if flat == Ok(true) {
+            return bytes(found?);
+        }
+        found = None;
+    }
+    let walked = body::read(body::of(msg), serialization, |body| {
+        for _ in 0..Lead::read(body)?.arguments()? {
+            body.skip()?;
+        }
+        body.attachments(|k, value| {
+            if k == key {
+                found = Some(value);
+            }
+        })
+    });
+    walked.ok()?;
+    bytes(found?)
+}
+
+fn bytes(value: Scalar<'_>) -> Option<Cow<'_, [u8]>> {
+    Some(match value.into_text()? {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    })
+}

@@ -1,0 +1,206 @@
+//! The neutral meaning of an answer.
+use super::body::{self, Body, Serialization};
+use super::{call, frame, keys, status, values};
+use rialto_core::call::{Attachments, Exception, Outcome, Reply};
+use rialto_core::message::Message;
+use rialto_core::{CallError, ErrorKind};
+use rialto_values::{Sink, Token, ValueError};
+use std::borrow::Cow;
+
+/// Reads an answer.
+///
+/// # Errors
+/// The failure that the provider reported; [`ErrorKind::BadAnswer`] for what cannot be read.
+pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Outcome<'a>, CallError> {
+    let serialization = Serialization::of_message(msg);
+    let code = frame::status_byte(msg.bytes);
+    if code != frame::OK {
+        return Err(status::of_answer(code, &text(msg, serialization)));
+    }
+    let Some(serialization) = serialization else {
+        return Err(CallError {
+            kind: ErrorKind::BadAnswer,
+            ..call::foreign(msg)
+        });
+    };
+    let bytes = body::of(msg);
+    body::read(bytes, serialization, |body| {
+        match take(body, bytes, serialization) {
+            Ok((reply, attachments)) => Ok(Outcome {
+                reply: reply?,
+                attachments,
+            }),
+            Err(e) => Err(CallError::new(
+                ErrorKind::BadAnswer,
+                format!("the Dubbo answer cannot be read: {e}"),
+            )),
+        }
+    })
+}
+
+/// The text of a failure; whatever else stands there is none.
+fn text(msg: &Message<'_>, serialization: Option<Serialization>) -> String {
+    let Some(serialization) = serialization else {
+        return String::new();
+    };
+    let mut text = LastText::default();
+    // The text is for people: a body that is none must not hide the status.
+    let read = body::read(body::of(msg), serialization, |body| body.copy(&mut text));
+    if read.is_ok() { text.0 } else { String::new() }
+}
+
+#[derive(Default)]
+struct LastText(String);
+
+impl Sink for LastText {
+    fn token(&mut self, token: Token<'_>) -> Result<(), ValueError> {
+        if let Token::Text(text) = token {
+            self.0 = text.to_str().into_owned();
+        }
+        Ok(())
+    }
+}
+
+/// Result type, value and attachments (wire section 2.6). Bytes behind them are ignored, as stock peers do.
+fn take<'a>(
+    body: &mut Body<'a, '_>,
+    bytes: &'a [u8],
+    serialization: Serialization,
+) -> Result<(Result<Reply<'a>, CallError>, Attachments<'a>), ValueError> {
+    let kind = body.int()?;
+    let at = body.position();
+    let reply = match kind {
+        2 | 5 => Ok(Reply::Null),
+        1 | 4 if body.take_null()? => Ok(Reply::Null),
+        1 | 4 => {
+            body.skip()?;
+            Ok(Reply::Value(values::result(bytes, serialization, at)))
+        }
+        0 | 3 => {
+            let mut thrown = Thrown::default();
+            body.copy(&mut thrown)?;
+            thrown.into_reply(|| values::result(bytes, serialization, at))
+        }
+        other => {
+            return Err(ValueError::malformed(format!(
+                "the result type {other} is unknown"
+            )));
+        }
+    };
+    let mut attachments = Attachments::new();
+    if kind >= 3 {
+        body.attachments(|key, value| {
+            if key != keys::DUBBO {
+                call::push_text(key, value, &mut attachments);
+            }
+        })?;
+    }
+    Ok((reply, attachments))
+}
+
+/// Picks class, message and code out of an exception that passes by.
+#[derive(Default)]
+struct Thrown {
+    class: Option<String>,
+    message: Option<String>,
+    code: Option<i32>,
+    fields: Fields,
+    depth: u32,
+}
+
+/// How the values of the outermost container are named.
+#[derive(Default)]
+enum Fields {
+    #[default]
+    Nothing,
+    /// By the class, in this order.
+    Of(rialto_values::Class, usize),
+    /// By the keys of a map; the one for the next value.
+    Keys(Option<String>),
+}
+
+impl Sink for Thrown {
+    fn token(&mut self, token: Token<'_>) -> Result<(), ValueError> {
+        match (self.depth, token) {
+            (0, Token::Object(class)) => {
+                self.class = Some(class.name().to_owned());
+                self.fields = Fields::Of(class.clone(), 0);
+            }
+            (0, Token::Map { class: Some(class) }) => {
+                self.class = Some(class.to_owned());
+                self.fields = Fields::Keys(None);
+            }
+            (1, token) if token != Token::End => self.field(token),
+            _ => {}
+        }
+        if token.opens() {
+            self.depth += 1;
+        } else if token == Token::End {
+            self.depth -= 1;
+        }
+        Ok(())
+    }
+}
+
+impl Thrown {
+    fn field(&mut self, token: Token<'_>) {
+        let name = match &mut self.fields {
+            Fields::Nothing => return,
+            Fields::Of(class, at) => {
+                *at += 1;
+                class.fields().get(*at - 1).map(|f| f.to_string())
+            }
+            Fields::Keys(key) => match (key.take(), token) {
+                (None, Token::Text(text)) => {
+                    *key = Some(text.to_str().into_owned());
+                    return;
+                }
+                // Not a string: no field of a Throwable, but its value still follows.
+                (None, _) => {
+                    *key = Some(String::new());
+                    return;
+                }
+                (name, _) => name,
+            },
+        };
+        match (name.as_deref(), token) {
+            (Some("detailMessage"), Token::Text(text)) => self.message = Some(text.to_str().into_owned()),
+            (Some("message"), Token::Text(text)) if self.message.is_none() => {
+                self.message = Some(text.to_str().into_owned());
+            }
+            (Some("code"), Token::Int(code)) => self.code = Some(code),
+            _ => {}
+        }
+    }
+
+    fn into_reply<'a>(
+        self,
+        object: impl FnOnce() -> rialto_core::call::Values<'a>,
+    ) -> Result<Reply<'a>, CallError> {
+        let Some(class) = self.class else {
+            return Err(CallError::new(
+                ErrorKind::BadAnswer,
+                "the provider threw something that is no Throwable",
+            ));
+        };
+        if is_rpc_exception(&class) {
+            return Err(status::of_code(
+                self.code.unwrap_or_default(),
+                &self.message.unwrap_or_default(),
+            ));
+        }
+        Ok(Reply::Exception(Exception {
+            class: Cow::Owned(class),
+            message: self.message.map(Cow::Owned),
+            object: Some(object()),
+        }))
+    }
+}
+
+/// Whether this is how Dubbo's own machinery throws.
+fn is_rpc_exception(class: &str) -> bool {
+    matches!(
+        class,
+        "org.apache.dubbo.rpc.RpcException" | "com.alibaba.dubbo.rpc.RpcException"
+    )
+}

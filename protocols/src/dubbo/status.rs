@@ -1,0 +1,205 @@
+//! Failures on the wire: which status or exception an error of ours becomes, and what a provider's status
+//! means (wire sections 2.4, 7.4). The reasons for the choices are in `LIFECYCLE.md`.
+use rialto_core::{CallError, ErrorKind};
+use std::borrow::Cow;
+
+/// How an error is told to a Dubbo caller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Saying {
+    /// With a status: a stock consumer with `retries` calls again.
+    Status(u8),
+    /// With status 20 and an `RpcException` of this code: no consumer repeats that.
+    Thrown(i32),
+}
+
+mod code {
+    pub(super) const NETWORK: i32 = 1;
+    pub(super) const TIMEOUT: i32 = 2;
+    pub(super) const FORBIDDEN: i32 = 4;
+    pub(super) const SERIALIZATION: i32 = 5;
+    pub(super) const LIMIT: i32 = 7;
+    pub(super) const TIMEOUT_TERMINATE: i32 = 8;
+    pub(super) const NO_METHOD: i32 = 11;
+    pub(super) const VALIDATION: i32 = 12;
+    pub(super) const AUTHORIZATION: i32 = 13;
+}
+
+/// How an error of this kind is told.
+pub(crate) fn saying(kind: ErrorKind) -> Saying {
+    match kind {
+        ErrorKind::NoRoute | ErrorKind::NoService => Saying::Status(60),
+        ErrorKind::Timeout => Saying::Status(31),
+        ErrorKind::Overload => Saying::Status(100),
+        ErrorKind::BadRequest => Saying::Status(40),
+        ErrorKind::NoHost | ErrorKind::UpstreamClosed | ErrorKind::Upstream | ErrorKind::Cancelled => {
+            Saying::Status(80)
+        }
+        ErrorKind::Denied => Saying::Thrown(code::FORBIDDEN),
+        ErrorKind::BadAnswer => Saying::Thrown(code::SERIALIZATION),
+    }
+}
+
+/// The status to use where an exception cannot be written.
+pub(crate) fn plain_status(kind: ErrorKind) -> u8 {
+    match saying(kind) {
+        Saying::Status(status) => status,
+        Saying::Thrown(_) if kind == ErrorKind::BadAnswer => 50,
+        Saying::Thrown(_) => 70,
+    }
+}
+
+/// What a provider's status and its text mean.
+pub(crate) fn of_answer(status: u8, text: &str) -> CallError {
+    let kind = match status {
+        30 | 31 => ErrorKind::Timeout,
+        35 => ErrorKind::UpstreamClosed,
+        40 if names_nothing(text) => ErrorKind::NoService,
+        40 => ErrorKind::BadRequest,
+        60 => ErrorKind::NoService,
+        70 if names_nothing(text) => ErrorKind::NoService,
+        100 => ErrorKind::Overload,
+        _ => ErrorKind::Upstream,
+    };
+    let line = first_line(text);
+    let line = if line.is_empty() {
+        Cow::Borrowed("without a text")
+    } else {
+        line
+    };
+    let text = match kind {
+        ErrorKind::NoService => format!(
+            "the provider knows no such service, version, group, method or parameter types (status {status}): {line}"
+        ),
+        _ => format!(
+            "the provider answered with status {status} ({}): {line}",
+            name(status)
+        ),
+    };
+    CallError::new(kind, text)
+}
+
+/// What an `RpcException` that a provider threw means.
+pub(crate) fn of_code(code: i32, text: &str) -> CallError {
+    let kind = match code {
+        code::TIMEOUT | code::TIMEOUT_TERMINATE => ErrorKind::Timeout,
+        code::FORBIDDEN | code::AUTHORIZATION => ErrorKind::Denied,
+        code::SERIALIZATION => ErrorKind::BadAnswer,
+        code::LIMIT => ErrorKind::Overload,
+        code::NO_METHOD => ErrorKind::NoService,
+        code::VALIDATION => ErrorKind::BadRequest,
+        code::NETWORK | _ => ErrorKind::Upstream,
+    };
+    CallError::new(
+        kind,
+        format!(
+            "the provider's framework failed (code {code}): {}",
+            first_line(text)
+        ),
+    )
+}
+
+/// Stock texts for a call whose target does not exist; everything else under these statuses is a failure.
+fn names_nothing(text: &str) -> bool {
+    (text.contains("Fail to decode request due to: RpcInvocation") && text.contains("parameterTypes=null"))
+        || text.contains("Service not found:")
+        || text.contains("Not found exported service:")
+        || text.contains("NoSuchMethodException")
+}
+
+/// The first line, and not more of it than a person reads: stock texts carry whole stacks and key lists.
+fn first_line(text: &str) -> Cow<'_, str> {
+    const LONG: usize = 400;
+    let line = text
+        .lines()
+        .map(str::trim)
+        .find(|l| !l.is_empty())
+        .unwrap_or_default();
+    match line.char_indices().nth(LONG) {
+        Some((at, _)) => Cow::Owned(format!("{} ...", &line[..at])),
+        None => Cow::Borrowed(line),
+    }
+}
+
+fn name(status: u8) -> &'static str {
+    match status {
+        25 => "serialization error",
+        30 => "client timeout",
+        31 => "server timeout",
+        35 => "channel inactive",
+        40 => "bad request",
+        50 => "bad response",
+        60 => "service not found",
+        70 => "service error",
+        80 => "server error",
+        90 => "client error",
+        100 => "thread pool exhausted",
+        _ => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_and_texts_of_stock_providers_are_understood() {
+        for (status, text, kind) in [
+            (31, "", ErrorKind::Timeout),
+            (30, "slow", ErrorKind::Timeout),
+            (
+                40,
+                "Fail to decode request due to: RpcInvocation [methodName=nope, parameterTypes=null]",
+                ErrorKind::NoService,
+            ),
+            (40, "Service not found:a.B, say", ErrorKind::NoService),
+            (
+                40,
+                "Fail to decode request due to: java.io.IOException: x",
+                ErrorKind::BadRequest,
+            ),
+            (60, "", ErrorKind::NoService),
+            (
+                70,
+                "org.apache.dubbo.remoting.RemotingException: Not found exported service: g/a.B:20880 in [a.B]",
+                ErrorKind::NoService,
+            ),
+            (70, "java.lang.IllegalStateException", ErrorKind::Upstream),
+            (25, "Data length too large: 9", ErrorKind::Upstream),
+            (50, "Failed to send response", ErrorKind::Upstream),
+            (
+                100,
+                "Server side(1.2.3.4,1) thread pool is exhausted, detail msg:",
+                ErrorKind::Overload,
+            ),
+            (35, "", ErrorKind::UpstreamClosed),
+            (0, "", ErrorKind::Upstream),
+        ] {
+            let error = of_answer(status, text);
+            assert_eq!(error.kind, kind, "{status} {text}");
+            assert!(error.text.contains(&format!("status {status}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_kind_is_told_and_understood_again_by_a_proxy_in_front() {
+        for kind in ErrorKind::ALL {
+            let heard = match saying(kind) {
+                Saying::Status(status) => of_answer(status, "x").kind,
+                Saying::Thrown(code) => of_code(code, "x").kind,
+            };
+            let want = match kind {
+                ErrorKind::NoRoute => ErrorKind::NoService,
+                ErrorKind::NoHost | ErrorKind::UpstreamClosed | ErrorKind::Cancelled => ErrorKind::Upstream,
+                same => same,
+            };
+            assert_eq!(heard, want, "{kind:?}");
+            assert_ne!(plain_status(kind), 20);
+        }
+    }
+
+    #[test]
+    fn texts_are_one_line() {
+        let error = of_answer(70, &format!("\n\n{}\n\tat a.B.c(B.java:1)", "x".repeat(5000)));
+        assert!(error.text.len() < 500 && !error.text.contains('\n') && error.text.ends_with("..."));
+    }
+}

@@ -1,0 +1,1 @@
+//! Frames of stock peers, and calls through the whole codec.

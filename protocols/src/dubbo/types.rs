@@ -1,0 +1,174 @@
+//! Parameter types by text: JVM descriptors on the wire, `Class.getName()` in the neutral call, and the
+//! spellings that generic calls use (wire section 7.3). No class is ever looked up.
+use std::borrow::Cow;
+
+const PRIMITIVES: [(&str, u8); 9] = [
+    ("boolean", b'Z'),
+    ("byte", b'B'),
+    ("char", b'C'),
+    ("short", b'S'),
+    ("int", b'I'),
+    ("long", b'J'),
+    ("float", b'F'),
+    ("double", b'D'),
+    ("void", b'V'),
+];
+
+/// More parameters than this are no Java method.
+const MAX: usize = 255;
+
+/// The descriptors of a method's parameters, one after the other. Ends at the first that is none, which
+/// [`Descriptors::is_whole`] tells.
+pub(crate) struct Descriptors<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Descriptors<'a> {
+    pub(crate) fn new(descriptor: &'a [u8]) -> Self {
+        Descriptors { rest: descriptor }
+    }
+
+    /// Whether everything was understood so far.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.rest.is_empty()
+    }
+}
+
+impl<'a> Iterator for Descriptors<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let dims = self.rest.iter().take_while(|b| **b == b'[').count();
+        let len = match self.rest.get(dims)? {
+            b'L' => dims + 1 + self.rest[dims..].iter().position(|b| *b == b';')?,
+            letter => PRIMITIVES.iter().any(|(_, l)| l == letter).then_some(dims + 1)?,
+        };
+        let (one, rest) = self.rest.split_at(len);
+        self.rest = rest;
+        Some(one)
+    }
+}
+
+/// How many parameters the descriptor lists; `None` if it is malformed.
+pub(crate) fn count(descriptor: &[u8]) -> Option<usize> {
+    let mut all = Descriptors::new(descriptor);
+    let count = all.by_ref().count();
+    (all.is_whole() && count <= MAX).then_some(count)
+}
+
+/// The name of one descriptor's type; arrays keep their descriptor form with dots.
+pub(crate) fn name_of(descriptor: &str) -> Cow<'static, str> {
+    if let [letter] = descriptor.as_bytes()
+        && let Some((name, _)) = PRIMITIVES.iter().find(|(_, l)| l == letter)
+    {
+        return Cow::Borrowed(name);
+    }
+    let class = descriptor
+        .strip_prefix('L')
+        .and_then(|d| d.strip_suffix(';'))
+        .unwrap_or(descriptor);
+    Cow::Owned(class.replace('/', "."))
+}
+
+/// Appends the descriptor of a type's name.
+pub(crate) fn put_descriptor(name: &str, out: &mut String) {
+    if name.starts_with('[') {
+        out.extend(name.chars().map(|c| if c == '.' { '/' } else { c }));
+    } else if let Some((_, letter)) = PRIMITIVES.iter().find(|(n, _)| *n == name) {
+        out.push(char::from(*letter));
+    } else {
+        out.push('L');
+        out.extend(name.chars().map(|c| if c == '.' { '/' } else { c }));
+        out.push(';');
+    }
+}
+
+/// The name of a type in any spelling that generic calls take: `int`, `java.lang.String[]`,
+/// `[Ljava.lang.String;`.
+pub(crate) fn name_of_source(source: &str) -> Cow<'_, str> {
+    let mut element = source.trim();
+    let mut dims = 0;
+    while let Some(inner) = element.strip_suffix("[]") {
+        element = inner.trim_end();
+        dims += 1;
+    }
+    if dims == 0 {
+        return Cow::Borrowed(element);
+    }
+    let mut name = "[".repeat(dims);
+    if element.starts_with('[') {
+        name.push_str(element);
+    } else if let Some((_, letter)) = PRIMITIVES.iter().find(|(n, _)| *n == element) {
+        name.push(char::from(*letter));
+    } else {
+        name.push('L');
+        name.push_str(element);
+        name.push(';');
+    }
+    Cow::Owned(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAIRS: [(&str, &[&str]); 7] = [
+        ("", &[]),
+        ("I", &["int"]),
+        (
+            "ZBCSIJFD",
+            &[
+                "boolean", "byte", "char", "short", "int", "long", "float", "double",
+            ],
+        ),
+        ("Ljava/lang/String;[I", &["java.lang.String", "[I"]),
+        ("[Ljava/lang/String;[[J", &["[Ljava.lang.String;", "[[J"]),
+        ("La/A$B;La/b/Vier;", &["a.A$B", "a.b.Vier"]),
+        ("Ljava/util/List;IL中/文;", &["java.util.List", "int", "中.文"]),
+    ];
+
+    #[test]
+    fn descriptors_and_names_are_the_same_thing() {
+        for (descriptor, names) in PAIRS {
+            let found: Vec<_> = Descriptors::new(descriptor.as_bytes())
+                .map(|d| name_of(std::str::from_utf8(d).unwrap()))
+                .collect();
+            assert_eq!(found, names, "{descriptor}");
+            assert_eq!(count(descriptor.as_bytes()), Some(names.len()));
+            let mut back = String::new();
+            names.iter().for_each(|n| put_descriptor(n, &mut back));
+            assert_eq!(back, descriptor);
+        }
+    }
+
+    #[test]
+    fn what_is_no_descriptor_is_not_counted() {
+        for bad in [
+            "java.lang.String",
+            "Ljava/lang/String",
+            "[",
+            "X",
+            "I I",
+            "L",
+            "Q;",
+        ] {
+            assert_eq!(count(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(count("I".repeat(255).as_bytes()), Some(255));
+        assert_eq!(count("I".repeat(256).as_bytes()), None);
+    }
+
+    #[test]
+    fn generic_spellings_become_names() {
+        for (source, name) in [
+            ("int", "int"),
+            ("java.lang.String", "java.lang.String"),
+            ("java.lang.String[]", "[Ljava.lang.String;"),
+            ("int[][]", "[[I"),
+            ("[Ljava.lang.String;", "[Ljava.lang.String;"),
+            (" com.acme.Order [] ", "[Lcom.acme.Order;"),
+        ] {
+            assert_eq!(name_of_source(source), name);
+        }
+    }
+}

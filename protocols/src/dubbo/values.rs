@@ -1,0 +1,98 @@
+//! Arguments and results in a received body, read when they are written somewhere else.
+use super::body::{self, Serialization};
+use super::head::Lead;
+use super::{generic, scratch, types};
+use rialto_core::call::{ValueSource, Values};
+use rialto_hessian::{Library, Reader};
+use rialto_jsonb as jsonb;
+use rialto_values::{Limits, Sink, ValueError};
+
+/// Values as they are.
+const PLAIN: u32 = 0;
+/// The elements of the third argument of a generic call.
+const GENERIC: u32 = 1;
+/// Documents that nothing is known of; those of arguments are read by their declared types.
+const UNTYPED: u32 = 2;
+
+struct Hessian;
+struct Jsonb;
+
+/// The arguments at this offset of a request's body.
+///
+/// The five strings in front take no place in the tables of a Hessian stream, and neither does the type of an
+/// answer, so what follows them can be read as a stream of its own.
+pub(crate) fn arguments(body: &[u8], serialization: Serialization, at: usize, count: u32) -> Values<'_> {
+    values(body, serialization, at, count, PLAIN)
+}
+
+/// The arguments of the method that the generic call at this offset names.
+pub(crate) fn generic_arguments(
+    body: &[u8],
+    serialization: Serialization,
+    at: usize,
+    count: u32,
+) -> Values<'_> {
+    values(body, serialization, at, count, GENERIC)
+}
+
+/// The result at this offset of an answer's body.
+pub(crate) fn result(body: &[u8], serialization: Serialization, at: usize) -> Values<'_> {
+    values(body, serialization, at, 1, UNTYPED)
+}
+
+fn values(body: &[u8], serialization: Serialization, at: usize, count: u32, tag: u32) -> Values<'_> {
+    match serialization {
+        Serialization::Hessian2 => Values {
+            source: &Hessian,
+            stream: body.get(at..).unwrap_or_default(),
+            at: 0,
+            count,
+            tag,
+        },
+        Serialization::Fastjson2 => Values {
+            source: &Jsonb,
+            stream: body,
+            at: at as u32,
+            count,
+            tag,
+        },
+    }
+}
+
+impl ValueSource for Hessian {
+    fn emit(&self, values: &Values<'_>, sink: &mut dyn Sink) -> Result<(), ValueError> {
+        if values.tag == GENERIC {
+            return body::read(values.stream, Serialization::Hessian2, |body| {
+                generic::emit(body, sink)
+            });
+        }
+        scratch::with_read_tables(|tables| {
+            let mut reader = Reader::new(values.stream, Library::Lite, tables);
+            scratch::with_copier(|copier| (0..values.count).try_for_each(|_| copier.copy(&mut reader, sink)))
+        })
+    }
+}
+
+impl ValueSource for Jsonb {
+    fn emit(&self, values: &Values<'_>, sink: &mut dyn Sink) -> Result<(), ValueError> {
+        let mut rest = values.stream.get(values.at as usize..).unwrap_or_default();
+        if values.tag == GENERIC {
+            return body::read(rest, Serialization::Fastjson2, |body| generic::emit(body, sink));
+        }
+        let descriptor = match values.tag {
+            PLAIN => body::read(values.stream, Serialization::Fastjson2, Lead::read)?.descriptor,
+            _ => &[],
+        };
+        let (limits, mut declared) = (Limits::default(), types::Descriptors::new(descriptor));
+        let mut numbering = jsonb::Numbering::new(&limits);
+        for _ in 0..values.count {
+            let mut reader = jsonb::Reader::new(jsonb::split_document(&mut rest)?, &limits)?;
+            match declared.next().and_then(|d| std::str::from_utf8(d).ok()) {
+                Some(d) => reader.copy_value_as(&types::name_of(d), sink, &mut numbering)?,
+                None => reader.copy_value(sink, &mut numbering)?,
+            }
+            reader.finish()?;
+        }
+        Ok(())
+    }
+}
