@@ -131,6 +131,14 @@ fn run(
     let placement = setting.placement;
     let backend = lab.backend(placement)?;
     let proxy = lab.proxy(variant, backend.address, setting.workers, placement, &[])?;
+    // Without a proxy its CPU is the generator's.
+    let generator = match proxy {
+        Some(_) => placement.clone(),
+        None => Placement {
+            load: placement.proxy.clone(),
+            ..placement.clone()
+        },
+    };
     let mut processes = vec![("backend".to_owned(), backend.pid())];
     processes.extend(proxy.as_ref().map(|proxy| ("proxy".to_owned(), proxy.pid())));
     let report = lab.load(
@@ -146,7 +154,7 @@ fn run(
             processes,
             watched_cpus: lab.watched_cpus(placement),
         },
-        placement,
+        &generator,
     )?;
     Ok(Run {
         section: setting.section,

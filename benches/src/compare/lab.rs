@@ -33,7 +33,8 @@ pub(super) struct Lab {
     envoy: Option<PathBuf>,
     scratch: PathBuf,
     cpus: Vec<usize>,
-    pinned: bool,
+    /// Whether time is measured, so that placement and scheduling matter.
+    timed: bool,
     real_time: bool,
 }
 
@@ -80,7 +81,7 @@ impl Lab {
             rialto,
             envoy,
             scratch,
-            pinned: timed && cpus.len() > 1,
+            timed,
             cpus,
             real_time,
         })
@@ -89,19 +90,21 @@ impl Lab {
     /// The conditions that a reader of the figures has to know.
     pub(super) fn describe(&self) -> Vec<String> {
         let mut lines = vec![format!("CPUs usable: {}; kernel {}", self.cpus.len(), kernel())];
-        if self.pinned {
-            lines.push(format!(
-                "pinned: proxy on cpu{}, generator and backend on cpu{}",
-                self.cpus[0], self.cpus[1]
-            ));
-        } else {
-            lines.push("not pinned".into());
+        if self.timed {
+            lines.push(match self.cpus[..] {
+                [proxy, load, ..] => {
+                    format!("pinned: proxy on cpu{proxy}, generator and backend on cpu{load}")
+                }
+                _ => "NOT pinned: with one CPU the proxy waits for the generator and the figures mean little"
+                    .into(),
+            });
+            lines.push(match self.real_time {
+                true => "scheduling: SCHED_RR for generator, backend and proxy".into(),
+                false => {
+                    "scheduling: NOT SCHED_RR: other work on this machine disturbs the figures".to_owned()
+                }
+            });
         }
-        lines.push(match self.real_time {
-            true => "scheduling: SCHED_RR for generator, backend and proxy".into(),
-            false => "scheduling: ordinary (NOT SCHED_RR): other work on this machine disturbs the figures"
-                .to_owned(),
-        });
         if let Some(path) = &self.rialto {
             lines.push(format!("rialto: {}", path.display()));
         }
@@ -126,9 +129,9 @@ impl Lab {
 
     /// One CPU for a proxy with one worker, the next for the rest.
     pub(super) fn apart(&self) -> Placement {
-        let (proxy, load) = match self.pinned {
-            true => (vec![self.cpus[0]], vec![self.cpus[1]]),
-            false => (vec![], vec![]),
+        let (proxy, load) = match self.cpus[..] {
+            [proxy, load, ..] => (vec![proxy], vec![load]),
+            _ => (vec![], vec![]),
         };
         Placement {
             proxy,
@@ -139,11 +142,7 @@ impl Lab {
 
     /// The first two CPUs for everything, as two workers need it.
     pub(super) fn together(&self) -> Placement {
-        let both = if self.pinned {
-            self.cpus[..2].to_vec()
-        } else {
-            vec![]
-        };
+        let both: Vec<usize> = self.cpus.iter().copied().take(2).collect();
         Placement {
             proxy: both.clone(),
             load: both,

@@ -152,3 +152,42 @@ fn default_out() -> anyhow::Result<PathBuf> {
         .context("this program has no place in a target directory: say where to write with --out")?
         .join("bench"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(text: &str) -> anyhow::Result<Options> {
+        Options::from_flags(&mut Flags::new(text.split_whitespace().map(str::to_owned)))
+    }
+
+    #[test]
+    fn without_flags_everything_is_measured() {
+        let all = options("").unwrap();
+        assert_eq!(all.sections, [Section::Calls, Section::Workers, Section::Memory]);
+        assert_eq!(
+            (all.loads.len(), all.variants.len(), all.rounds),
+            (LOADS.len(), variant::ALL.len(), 5)
+        );
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for (text, words) in [
+            ("--smoke --callgrind", "ask for one"),
+            ("--max-8x32 2500", "belong to --callgrind"),
+            ("--rounds 0", "1 to 100"),
+            ("--seconds 0", "0.2 to 60"),
+            ("--idle 99999", "at most 15000"),
+            ("--sections calls,cpu", "sections are"),
+            ("--loads 8y2", "--loads, item `8y2`"),
+        ] {
+            let error = options(text).unwrap_err().to_string();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+        assert_eq!(
+            options("--callgrind --max-8x32 2500").unwrap().max_instructions,
+            [("8x32", 2500.0)]
+        );
+    }
+}

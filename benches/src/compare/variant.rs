@@ -119,3 +119,39 @@ impl Variant {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_variant_has_its_yardstick_before_it() {
+        for (index, variant) in ALL
+            .iter()
+            .enumerate()
+            .filter(|(_, variant)| variant.proxy != Proxy::Direct)
+        {
+            let before = &ALL[..=index];
+            assert!(
+                before.iter().any(|other| other.is_yardstick_for(variant.client)),
+                "{}",
+                variant.name
+            );
+            assert!(
+                ALL.iter().any(|other| other.is_subject_for(variant.client)),
+                "{}",
+                variant.name
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_known_ones() {
+        assert_eq!(named("envoy-dubbo").unwrap().proxy, Proxy::EnvoyDubbo);
+        let error = named("nginx").unwrap_err().to_string();
+        assert!(
+            error.contains("no variant `nginx`") && error.contains("relay-bolt"),
+            "{error}"
+        );
+    }
+}

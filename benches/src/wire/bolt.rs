@@ -210,24 +210,37 @@ fn echo(content: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
 }
 
 /// Reads the result string of a successful response.
-pub fn result<'a>(response: &'a [u8], piece: impl FnMut(&'a [u8])) -> Result<(), WireError> {
+pub fn result<'a>(response: &'a [u8], mut piece: impl FnMut(&'a [u8])) -> Result<(), WireError> {
     let parts = Parts::of(response).ok_or(WireError::Truncated("the Bolt header"))?;
     let status = u16::from_be_bytes([response[10], response[11]]);
     if status != 0 {
         return Err(WireError::Failed(format!("Bolt status 0x{status:02x}")));
     }
-    let content = parts.content(response)?;
-    let mut reader = Reader::new(Dialect::Draft, content);
+    let mut reader = Reader::new(Dialect::Draft, parts.content(response)?);
     let class = reader.draft_object()?;
-    let mut error = reader.clone();
-    if error.draft_field(class, b"isError")? && error.peek()? != b'F' {
-        let mut message = reader.clone();
-        let told = message.draft_field(class, b"errorMsg")?;
-        let text = if told { message.text()? } else { "no text".into() };
-        return Err(WireError::Failed(format!("SofaResponse.isError, {text}")));
+    let (mut is_error, mut message, mut has_result) = (false, None, false);
+    reader.draft_fields(class, |reader, field| match field {
+        b"isError" => {
+            is_error = reader.peek()? != b'F';
+            reader.skip_draft()
+        }
+        b"errorMsg" if is_error => {
+            message = Some(reader.text()?);
+            Ok(())
+        }
+        b"appResponse" if !is_error => {
+            has_result = true;
+            reader.string(&mut piece)
+        }
+        _ => reader.skip_draft(),
+    })?;
+    if is_error {
+        let message = message.unwrap_or_else(|| "no text".into());
+        return Err(WireError::Failed(format!("SofaResponse.isError, {message}")));
     }
-    if !reader.draft_field(class, b"appResponse")? {
-        return Err(WireError::Truncated("a SofaResponse without appResponse"));
+    if has_result {
+        Ok(())
+    } else {
+        Err(WireError::Failed("a SofaResponse without appResponse".into()))
     }
-    reader.string(piece)
 }

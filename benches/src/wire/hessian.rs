@@ -5,7 +5,7 @@ use super::{Protocol, WireError};
 /// Characters per chunk of a long string, as Java writers cut them.
 const CHUNK: usize = 0x8000;
 /// Class definitions one payload may hold.
-const MAX_CLASSES: usize = 16;
+const MAX_CLASSES: usize = 4;
 /// Nesting beyond which a payload is refused.
 const MAX_DEPTH: usize = 32;
 
@@ -80,7 +80,7 @@ pub struct Class {
 }
 
 /// Reads one payload from front to back.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -262,19 +262,22 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Steps over the values of an object until the field `name`; false if the object has none.
-    pub fn draft_field(&mut self, class: Class, name: &[u8]) -> Result<bool, WireError> {
-        let mut names = Self::new(self.dialect, self.bytes);
-        names.at = class.names_at;
+    /// Reads the values of an object: `value` gets each field's name and must read or step over its value.
+    pub fn draft_fields(
+        &mut self,
+        class: Class,
+        mut value: impl FnMut(&mut Self, &'a [u8]) -> Result<(), WireError>,
+    ) -> Result<(), WireError> {
+        let mut names = Reader {
+            at: class.names_at,
+            ..Reader::new(self.dialect, self.bytes)
+        };
         for _ in 0..class.fields {
-            let mut found = false;
-            names.string(|piece| found = piece == name)?;
-            if found {
-                return Ok(true);
-            }
-            self.skip_draft()?;
+            let mut name: &[u8] = &[];
+            names.string(|piece| name = piece)?;
+            value(self, name)?;
         }
-        Ok(false)
+        Ok(())
     }
 
     /// Steps over one value in the draft dialect.
