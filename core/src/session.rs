@@ -177,9 +177,6 @@ pub trait Protocols: 'static {
 
     /// How messages of a protocol are read.
     fn dialect(proto: ProtoId) -> Option<&'static dyn crate::message::Dialect>;
-
-    /// The protocol of that name in configuration.
-    fn by_name(name: &str) -> Option<ProtoId>;
 }
 
 /// What a session is told about its peer and its bounds.

@@ -39,7 +39,7 @@ macro_rules! ids {
 ids! {
     /// A listener, by its name, for the life of the process.
     ListenerId(u16);
-    /// A route of one snapshot.
+    /// A route, by its name, for the life of the process.
     RouteId(u16);
     /// A cluster, by its name, for the life of the process.
     ClusterId(u16);
@@ -54,7 +54,7 @@ pub struct Snapshot {
     pub version: u64,
     /// By [`ListenerId`]; `None` where a listener was removed.
     pub listeners: Vec<Option<Listener>>,
-    /// By [`RouteId`].
+    /// By [`RouteId`]; an empty route, which nothing leads to, where one was removed.
     pub routes: Vec<Route>,
     /// By [`ClusterId`]; `None` where a cluster was removed.
     pub clusters: Vec<Option<Cluster>>,
@@ -111,6 +111,7 @@ struct Index {
 }
 
 /// What becomes of the calls that match.
+#[derive(Default)]
 pub struct Route {
     /// Its name.
     pub name: Arc<str>,
@@ -129,7 +130,7 @@ pub struct Route {
 }
 
 /// Bounds of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// Of its time in milliseconds.
     pub timeout_ms: u32,
@@ -286,9 +287,9 @@ impl Epoch {
             .of
             .iter()
             .map(|(at, factories)| {
-                let old = before.and_then(|e| e.chain_of_names(&compiled.snapshot, *at));
+                let old = before.and_then(|e| e.chain(at.0, at.1));
                 let make = |(i, f): (usize, &Arc<dyn FilterFactory>)| {
-                    f.make(old.as_ref().and_then(|c| c.get(i)).map(|f| &**f))
+                    f.make(old.and_then(|chain| chain.get(i)).map(|f| &**f))
                 };
                 (*at, factories.iter().enumerate().map(make).collect())
             })
@@ -309,12 +310,5 @@ impl Epoch {
             return None;
         }
         self.chains.get(&(listener, route))
-    }
-
-    /// The chain of the route that has the same name as `at` has in another snapshot.
-    fn chain_of_names(&self, other: &Snapshot, at: (ListenerId, RouteId)) -> Option<&Chain> {
-        let name = &other.routes[at.1.index()].name;
-        let route = self.snapshot.routes.iter().position(|r| r.name == *name)?;
-        self.chain(at.0, RouteId(route as u16))
     }
 }

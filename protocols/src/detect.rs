@@ -9,6 +9,9 @@ const TLS_ALERT: &[u8] = &[21, 3, 1, 0, 2, 2, 40];
 const HTTP_REFUSAL: &[u8] = b"HTTP/1.1 421 Misdirected Request\r\ncontent-type: text/plain\r\n\
 connection: close\r\ncontent-length: 54\r\n\r\nThis port serves Dubbo2 and Bolt, HTTP is not enabled\n";
 
+/// Stock Dubbo providers have a console on the same port, and people try it.
+const TELNET_REFUSAL: &[u8] = b"This port serves Dubbo2 and Bolt calls; there is no telnet console here.\r\n";
+
 const METHODS: [&[u8]; 9] =
     [b"GET ", b"PUT ", b"POST ", b"HEAD ", b"TRACE ", b"PATCH ", b"DELETE ", b"OPTIONS ", b"CONNECT "];
 
@@ -38,6 +41,9 @@ fn detect_text(b: &[u8]) -> Detected {
     if METHODS.iter().chain([&PRI]).any(|m| m.starts_with(b)) {
         return Detected::More;
     }
+    if b.iter().all(|c| c.is_ascii_graphic() || c.is_ascii_whitespace()) {
+        return Detected::Refused(TELNET_REFUSAL, "text, probably telnet");
+    }
     Detected::Unknown
 }
 
@@ -46,7 +52,8 @@ mod tests {
     use super::*;
     use rialto_core::session::DETECT_MAX;
 
-    const CASES: [(&[u8], Option<rialto_core::message::ProtoId>); 8] = [
+    const CASES: [(&[u8], Option<rialto_core::message::ProtoId>); 9] = [
+        (b"ls -l\r\n", None),
         (&[1, 1, 0, 1, 1], Some(BOLT)),
         (&[1, 2, 0, 1, 1], Some(BOLT)),
         (&[2, 2, 1, 0, 1], Some(BOLT)),

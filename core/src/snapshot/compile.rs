@@ -26,6 +26,7 @@ pub struct Compiled {
 pub struct Compiler {
     version: u64,
     listeners: Vec<Arc<str>>,
+    routes: Vec<Arc<str>>,
     clusters: Vec<Arc<str>>,
     endpoints: HashMap<(ClusterId, Address), EndpointId>,
 }
@@ -91,7 +92,7 @@ impl Compiler {
         let mut chains = Chains::default();
         for listener in &config.listeners {
             let id = self.listener_id(&listener.name);
-            let compiled = listener_of(listener, config, world, id, &mut chains);
+            let compiled = listener_of(listener, config, world, &self.routes, id, &mut chains);
             put(&mut snapshot.listeners, id.index(), compiled);
         }
         Compiled {
@@ -314,6 +315,7 @@ fn listener_of(
     l: &config::Listener,
     config: &Config,
     world: &Resolver<'_>,
+    names: &[Arc<str>],
     id: ListenerId,
     chains: &mut Chains,
 ) -> Listener {
@@ -321,8 +323,11 @@ fn listener_of(
     let routes: Vec<(RouteId, &config::Route)> = l
         .routes
         .iter()
-        .filter_map(|name| config.routes.iter().position(|r| r.name == *name))
-        .map(|i| (RouteId(i as u16), &config.routes[i]))
+        .filter_map(|name| {
+            let route = config.routes.iter().find(|r| r.name == *name)?;
+            let id = names.iter().position(|n| **n == **name)?;
+            Some((RouteId(id as u16), route))
+        })
         .filter(|(_, r)| takes(r))
         .collect();
     for (route, r) in &routes {

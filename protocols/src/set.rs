@@ -1,0 +1,160 @@
+//! The set of all protocols: what a worker is made with. Adding one adds a line to each match here and nothing
+//! anywhere else in this crate.
+use crate::bolt::{self, Bolt};
+use crate::dubbo::{self, Dubbo};
+use crate::ids::DETECTING;
+use crate::{BOLT, DUBBO, detect};
+use rialto_core::CallError;
+use rialto_core::bridge::Bridge;
+use rialto_core::buf::OutBuf;
+use rialto_core::framed::Framed;
+use rialto_core::message::{Dialect, Message, ProtoId};
+use rialto_core::session::{
+    Answer, DETECT_MAX, Detected, Dispatch, Event, Fault, Protocols, ReplyTo, Role, Session, Settings, Step,
+};
+use rialto_core::slots::CallKey;
+
+/// All protocols.
+pub struct All;
+
+/// A session of any protocol. One match chooses, so nothing is dispatched dynamically on a call's path.
+pub enum AnySession {
+    /// The protocol is yet to be found out.
+    Detecting(Detecting),
+    /// SOFA Bolt.
+    Bolt(Framed<Bolt>),
+    /// Dubbo2.
+    Dubbo(Framed<Dubbo>),
+}
+
+/// The session of a connection that has not shown its protocol: it only looks.
+#[derive(Default)]
+pub struct Detecting;
+
+impl Protocols for All {
+    type Session = AnySession;
+
+    fn open(proto: ProtoId, role: Role, settings: &Settings) -> Option<AnySession> {
+        match proto {
+            BOLT => Some(AnySession::Bolt(Framed::new(role, settings))),
+            DUBBO => Some(AnySession::Dubbo(Framed::new(role, settings))),
+            _ => None,
+        }
+    }
+
+    fn detecting() -> AnySession {
+        AnySession::Detecting(Detecting)
+    }
+
+    fn dialect(proto: ProtoId) -> Option<&'static dyn Dialect> {
+        match proto {
+            BOLT => Some(bolt::dialect()),
+            DUBBO => Some(dubbo::dialect()),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! each {
+    ($any:expr, $session:ident => $call:expr) => {
+        match $any {
+            AnySession::Bolt($session) => $call,
+            AnySession::Dubbo($session) => $call,
+            AnySession::Detecting($session) => $call,
+        }
+    };
+}
+
+impl Session for AnySession {
+    fn proto(&self) -> ProtoId {
+        each!(self, s => s.proto())
+    }
+
+    #[inline]
+    fn next<'a>(&mut self, input: &'a [u8], out: &mut OutBuf) -> Result<Step<'a>, Fault> {
+        each!(self, s => s.next(input, out))
+    }
+
+    #[inline]
+    fn takes(&self, msg: &Message<'_>, to: Option<ReplyTo>) -> bool {
+        each!(self, s => s.takes(msg, to))
+    }
+
+    fn request(
+        &mut self,
+        out: &mut OutBuf,
+        call: CallKey,
+        msg: &Message<'_>,
+        dispatch: &Dispatch<'_>,
+    ) -> Result<(), CallError> {
+        each!(self, s => s.request(out, call, msg, dispatch))
+    }
+
+    fn answer(
+        &mut self,
+        out: &mut OutBuf,
+        to: ReplyTo,
+        answer: &Answer<'_>,
+        bridge: &Bridge,
+    ) -> Result<(), CallError> {
+        each!(self, s => s.answer(out, to, answer, bridge))
+    }
+
+    #[inline]
+    fn set_id(&self, frame: &mut [u8], id: u64) {
+        each!(self, s => s.set_id(frame, id));
+    }
+
+    fn heartbeat(&mut self, out: &mut OutBuf) {
+        each!(self, s => s.heartbeat(out));
+    }
+
+    fn drain(&mut self, out: &mut OutBuf) {
+        each!(self, s => s.drain(out));
+    }
+}
+
+/// No call can be made or answered on a connection without a protocol, and the core never asks: its calls are
+/// empty, not missing.
+impl Session for Detecting {
+    fn proto(&self) -> ProtoId {
+        DETECTING
+    }
+
+    fn next<'a>(&mut self, input: &'a [u8], out: &mut OutBuf) -> Result<Step<'a>, Fault> {
+        let event = match detect(&input[..input.len().min(DETECT_MAX)]) {
+            Detected::Is(proto) => Event::Detected(proto),
+            Detected::More => Event::More(0),
+            Detected::Refused(answer, why) => {
+                out.put(answer);
+                return Err(Fault(why));
+            }
+            Detected::Unknown => return Err(Fault("the first bytes are of no protocol known here")),
+        };
+        Ok(Step { used: 0, event })
+    }
+
+    fn takes(&self, _: &Message<'_>, _: Option<ReplyTo>) -> bool {
+        false
+    }
+
+    fn request(
+        &mut self,
+        _: &mut OutBuf,
+        _: CallKey,
+        _: &Message<'_>,
+        _: &Dispatch<'_>,
+    ) -> Result<(), CallError> {
+        Err(CallError::new(rialto_core::ErrorKind::NoHost, "the connection has no protocol yet"))
+    }
+
+    fn answer(&mut self, _: &mut OutBuf, _: ReplyTo, _: &Answer<'_>, _: &Bridge) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    fn set_id(&self, _: &mut [u8], _: u64) {}
+
+    fn heartbeat(&mut self, _: &mut OutBuf) {}
+
+    fn drain(&mut self, _: &mut OutBuf) {}
+}

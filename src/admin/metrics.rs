@@ -1,0 +1,238 @@
+//! Counters of all workers, summed and written for Prometheus.
+use super::pages;
+use crate::control::{Shared, protocol_name};
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::ConstHistogram;
+use prometheus_client::registry::{Registry, Unit};
+use rialto_core::faults::FaultKind;
+use rialto_core::metrics::{BUCKETS, Ended, Series, SeriesKey, Traffic, bucket_seconds};
+use rialto_core::worker::Report;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+pub(super) async fn page(State(shared): State<Arc<Shared>>) -> Response {
+    let reports = pages::reports(Arc::clone(&shared)).await;
+    let mut registry = Registry::with_prefix("rialto");
+    registry.register_collector(Box::new(Scrape { shared, reports }));
+    let mut text = String::new();
+    match prometheus_client::encoding::text::encode(&mut text, &registry) {
+        Ok(()) => ([(header::CONTENT_TYPE, TYPE)], text).into_response(),
+        Err(e) => (StatusCode::INTERNAL_SERVER_ERROR, e.to_string()).into_response(),
+    }
+}
+
+struct Scrape {
+    shared: Arc<Shared>,
+    reports: Vec<Report>,
+}
+
+impl fmt::Debug for Scrape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "scrape of {} workers", self.reports.len())
+    }
+}
+
+type Labels = Vec<(&'static str, String)>;
+
+impl Collector for Scrape {
+    fn encode(&self, mut to: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        self.calls(&mut to)?;
+        self.listeners(&mut to)?;
+        self.endpoints(&mut to)?;
+        self.process(&mut to)
+    }
+}
+
+impl Scrape {
+    /// Series of all workers with the same key, summed.
+    fn series(&self) -> Vec<(Labels, Series)> {
+        let mut sums: HashMap<Arc<SeriesKey>, Series> = HashMap::new();
+        for s in self.reports.iter().flat_map(|r| &r.series) {
+            let sum = match sums.get_mut(&s.key) {
+                Some(sum) => sum,
+                None => {
+                    sums.insert(Arc::clone(&s.key), s.clone());
+                    continue;
+                }
+            };
+            sum.outcomes.iter_mut().zip(s.outcomes).for_each(|(a, b)| *a += b);
+            sum.buckets.iter_mut().zip(s.buckets).for_each(|(a, b)| *a += b);
+            sum.latency_us += s.latency_us;
+            sum.retries += s.retries;
+        }
+        let labels = |k: &SeriesKey| {
+            self.shared.names.with(|names| {
+                vec![
+                    ("listener", names.listener(k.listener)),
+                    ("route", k.route.map_or_else(String::new, |id| names.route(id))),
+                    ("cluster", k.cluster.map_or_else(String::new, |id| names.cluster(id))),
+                    ("service", k.service.to_string()),
+                    ("method", k.method.to_string()),
+                    ("protocol", protocol_name(k.down).to_owned()),
+                    ("upstream_protocol", protocol_name(k.up).to_owned()),
+                ]
+            })
+        };
+        let mut all: Vec<_> = sums.into_iter().map(|(k, s)| (labels(&k), s)).collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
+    }
+
+    fn calls(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let series = self.series();
+        let mut family = to.encode_descriptor("calls", "Calls by outcome", None, MetricType::Counter)?;
+        for (labels, s) in &series {
+            for (i, count) in s.outcomes.iter().enumerate().filter(|(_, n)| **n > 0) {
+                let mut labels = labels.clone();
+                labels.push(("outcome", Ended::name(i).to_owned()));
+                ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let help = "Time from the last byte of a request to the last byte of its answer";
+        let seconds = Unit::Seconds;
+        let mut family =
+            to.encode_descriptor("call_duration", help, Some(&seconds), MetricType::Histogram)?;
+        for (labels, s) in &series {
+            let bound = |i: usize| if i < BUCKETS { bucket_seconds(i) } else { f64::MAX };
+            let buckets: Vec<_> = s.buckets.iter().enumerate().map(|(i, n)| (bound(i), *n)).collect();
+            let count = s.buckets.iter().sum();
+            let histogram = ConstHistogram::new(s.latency_us as f64 / 1e6, count, buckets.into_iter());
+            histogram.encode(family.encode_family(labels)?)?;
+        }
+        let help = "Calls given to another connection because not a byte of them had left";
+        let mut family = to.encode_descriptor("call_retries", help, None, MetricType::Counter)?;
+        for (labels, s) in series.iter().filter(|(_, s)| s.retries > 0) {
+            ConstCounter::new(s.retries).encode(family.encode_family(labels)?)?;
+        }
+        Ok(())
+    }
+
+    fn listeners(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let snapshot = self.shared.snapshot();
+        let rows: Vec<(Labels, Traffic, u32)> = (snapshot.listeners.iter().enumerate())
+            .filter_map(|(i, l)| {
+                let labels = vec![("listener", l.as_ref()?.name.to_string())];
+                let of = self.reports.iter().filter_map(|r| r.listeners.get(i));
+                let (traffic, calls) =
+                    of.fold((Traffic::default(), 0), |(sum, n), (t, m)| (add(sum, t), n + m));
+                Some((labels, traffic, calls))
+            })
+            .collect();
+        traffic(to, "listener", rows.iter().map(|(l, t, _)| (l, t)))?;
+        let help = "Calls for which a caller of the listener waits";
+        let calls = rows.iter().map(|(l, _, n)| (l, i64::from(*n)));
+        gauges(to, "listener_calls_in_flight", help, calls)
+    }
+
+    fn endpoints(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let snapshot = self.shared.snapshot();
+        let mut rows: Vec<(Labels, Traffic, i64)> = vec![];
+        for (i, endpoint) in snapshot.endpoints.iter().enumerate() {
+            let Some(endpoint) = endpoint else { continue };
+            let cluster = snapshot.cluster(endpoint.cluster).map_or("", |c| &c.name).to_owned();
+            let labels = vec![("cluster", cluster), ("endpoint", endpoint.name.to_string())];
+            let of = self.reports.iter().filter_map(|r| r.endpoints.get(i));
+            let (traffic, calls) = of.fold((Traffic::default(), 0), |(sum, n), e| {
+                (add(sum, &e.traffic), n + i64::from(e.in_flight))
+            });
+            rows.push((labels, traffic, calls));
+        }
+        traffic(to, "endpoint", rows.iter().map(|(l, t, _)| (l, t)))?;
+        let help = "Calls given to the endpoint and not over";
+        gauges(to, "endpoint_calls_in_flight", help, rows.iter().map(|(l, _, n)| (l, *n)))
+    }
+
+    fn process(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let none: Labels = vec![];
+        let mut family = to.encode_descriptor("faults", "Faults of peers", None, MetricType::Counter)?;
+        for (i, kind) in FaultKind::ALL.into_iter().enumerate() {
+            let total = self.reports.iter().filter_map(|r| r.faults.get(i)).sum::<u64>();
+            ConstCounter::new(total).encode(family.encode_family(&[("kind", kind.name())])?)?;
+        }
+        let reload = self.shared.reload_state();
+        let help = "Changed configurations by result";
+        let mut family = to.encode_descriptor("config_reloads", help, None, MetricType::Counter)?;
+        for (result, n) in [("accepted", reload.accepted), ("refused", reload.refused)] {
+            ConstCounter::new(n).encode(family.encode_family(&[("result", result)])?)?;
+        }
+        let (dropped, failed) = self.shared.log_losses();
+        let help = "Access log lines that are missing";
+        let mut family = to.encode_descriptor("access_log_lost_lines", help, None, MetricType::Counter)?;
+        for (reason, n) in [("queue_full", dropped), ("write_failed", failed)] {
+            ConstCounter::new(n).encode(family.encode_family(&[("reason", reason)])?)?;
+        }
+        let sum = |f: &dyn Fn(&Report) -> i64| -> i64 { self.reports.iter().map(f).sum() };
+        let seconds = self.shared.uptime().as_secs() as i64;
+        let last_ok = i64::from(reload.last_error.is_none());
+        for (name, help, value) in [
+            ("calls_in_flight", "Calls for which a caller waits", sum(&|r| r.in_flight as i64)),
+            ("calls_quarantined", "Timed-out calls whose answer may still come", sum(&|r| r.quarantined.into())),
+            ("connections", "Connections of any kind", sum(&|r| r.connections as i64)),
+            ("config_last_reload_successful", "1 if the last changed configuration was taken over", last_ok),
+            ("config_snapshot", "The snapshot in use", self.shared.snapshot().version as i64),
+            ("ready", "1 while calls are welcome", self.shared.is_ready().into()),
+            ("uptime_seconds", "Time since the start", seconds),
+            ("workers", "Data threads", self.shared.workers() as i64),
+        ] {
+            gauges(to, name, help, std::iter::once((&none, value)))?;
+        }
+        Ok(())
+    }
+}
+
+fn add(sum: Traffic, t: &Traffic) -> Traffic {
+    Traffic {
+        opened: sum.opened + t.opened,
+        closed: sum.closed + t.closed,
+        failed: sum.failed + t.failed,
+        bytes_in: sum.bytes_in + t.bytes_in,
+        bytes_out: sum.bytes_out + t.bytes_out,
+    }
+}
+
+fn gauges<'a>(
+    to: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    rows: impl Iterator<Item = (&'a Labels, i64)>,
+) -> fmt::Result {
+    let mut family = to.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (labels, value) in rows {
+        ConstGauge::new(value).encode(family.encode_family(labels)?)?;
+    }
+    Ok(())
+}
+
+/// The counters of connections, for listeners and endpoints alike.
+fn traffic<'a>(
+    to: &mut DescriptorEncoder<'_>,
+    of: &str,
+    rows: impl Iterator<Item = (&'a Labels, &'a Traffic)> + Clone,
+) -> fmt::Result {
+    let open = rows.clone().map(|(l, t)| (l, (t.opened - t.closed) as i64));
+    gauges(to, &format!("{of}_connections"), "Connections now", open)?;
+    type Pick = fn(&Traffic) -> u64;
+    let counters: [(&str, &str, Pick); 4] = [
+        ("connections_opened", "Connections so far", |t| t.opened),
+        ("connections_failed", "Connections refused, or not made", |t| t.failed),
+        ("received_bytes", "Bytes received", |t| t.bytes_in),
+        ("sent_bytes", "Bytes sent", |t| t.bytes_out),
+    ];
+    for (name, help, pick) in counters {
+        let mut family = to.encode_descriptor(&format!("{of}_{name}"), help, None, MetricType::Counter)?;
+        for (labels, t) in rows.clone() {
+            ConstCounter::new(pick(t)).encode(family.encode_family(labels)?)?;
+        }
+    }
+    Ok(())
+}

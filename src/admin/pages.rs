@@ -1,0 +1,153 @@
+//! The pages.
+use crate::control::{Shared, protocol_name};
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Html;
+use rialto_core::config::LogLevel;
+use rialto_core::snapshot::{ListenerId, Snapshot};
+use rialto_core::worker::{EndpointReport, Report};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+type Page = State<Arc<Shared>>;
+
+const INDEX: &str = "<!doctype html><meta charset=utf-8><title>Rialto</title><h1>Rialto</h1><table>\
+<tr><td><a href=/ready>/ready</a><td>200 while calls are welcome, 503 otherwise (also /healthz/ready)\
+<tr><td><a href=/healthz/live>/healthz/live</a><td>200 while the process works\
+<tr><td><a href=/metrics>/metrics</a><td>counters and latencies for Prometheus (also /stats/prometheus)\
+<tr><td><a href=/config_dump>/config_dump</a><td>the configuration in use, defaults included, and how reloading went\
+<tr><td><a href=/clusters>/clusters</a><td>clusters and their endpoints\
+<tr><td><a href=/listeners>/listeners</a><td>listeners and their callers\
+<tr><td><a href=/logging>/logging</a><td>log level; POST /logging?level=debug changes it\
+<tr><td><a href=/server_info>/server_info</a><td>version and uptime\
+</table>";
+
+pub(super) async fn index() -> Html<&'static str> {
+    Html(INDEX)
+}
+
+pub(super) async fn ready(State(shared): Page) -> (StatusCode, &'static str) {
+    if shared.is_ready() {
+        (StatusCode::OK, "LIVE\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "DRAINING\n")
+    }
+}
+
+/// Answers as long as the control plane and all workers take turns.
+pub(super) async fn live(State(shared): Page) -> (StatusCode, &'static str) {
+    let workers = shared.workers();
+    if reports(shared).await.len() == workers {
+        (StatusCode::OK, "LIVE\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "a worker does not answer\n")
+    }
+}
+
+pub(super) async fn config_dump(State(shared): Page) -> Json<Value> {
+    Json(json!({
+        "config": shared.config(),
+        "snapshot": shared.snapshot().version,
+        "reload": shared.reload_state(),
+    }))
+}
+
+pub(super) async fn server_info(State(shared): Page) -> Json<Value> {
+    Json(json!({
+        "version": crate::version::SHORT,
+        "features": crate::version::features(),
+        "state": if shared.is_ready() { "LIVE" } else { "DRAINING" },
+        "uptime_seconds": shared.uptime().as_secs(),
+        "workers": shared.workers(),
+        "pid": std::process::id(),
+    }))
+}
+
+pub(super) async fn log_level(State(shared): Page) -> String {
+    format!("{}\n", shared.log_level())
+}
+
+pub(super) async fn set_log_level(
+    State(shared): Page,
+    Query(query): Query<HashMap<String, String>>,
+) -> (StatusCode, String) {
+    let wanted = query.get("level").map_or("", String::as_str);
+    match serde_json::from_value::<LogLevel>(json!(wanted)) {
+        Ok(level) => {
+            shared.set_log_level(level);
+            (StatusCode::OK, format!("{}\n", shared.log_level()))
+        }
+        Err(_) => {
+            let text = format!("level={wanted} is none of error, warn, info, debug, trace\n");
+            (StatusCode::BAD_REQUEST, text)
+        }
+    }
+}
+
+pub(super) async fn listeners(State(shared): Page) -> Json<Value> {
+    let snapshot = shared.snapshot();
+    let bound: HashMap<_, _> = shared.listening().into_iter().collect();
+    let reports = reports(shared).await;
+    let listeners = snapshot.listeners.iter().enumerate().filter_map(|(i, l)| {
+        let l = l.as_ref()?;
+        let of = |f: &dyn Fn(&(rialto_core::metrics::Traffic, u32)) -> u64| -> u64 {
+            reports.iter().filter_map(|r| r.listeners.get(i)).map(f).sum()
+        };
+        Some(json!({
+            "id": ListenerId(i as u16).0,
+            "name": &*l.name,
+            "address": bound.get(&*l.name),
+            "protocol": l.protocol.map_or("auto", protocol_name),
+            "connections": of(&|(t, _)| t.opened - t.closed),
+            "connections_total": of(&|(t, _)| t.opened),
+            "connections_refused": of(&|(t, _)| t.failed),
+            "bytes_in": of(&|(t, _)| t.bytes_in),
+            "bytes_out": of(&|(t, _)| t.bytes_out),
+            "in_flight": of(&|(_, n)| u64::from(*n)),
+        }))
+    });
+    Json(listeners.collect())
+}
+
+pub(super) async fn clusters(State(shared): Page) -> Json<Value> {
+    let snapshot = shared.snapshot();
+    let reports = reports(shared).await;
+    let clusters = snapshot.clusters.iter().enumerate().filter_map(|(i, c)| {
+        let c = c.as_ref()?;
+        let in_flight: u32 = reports.iter().filter_map(|r| r.clusters.get(i)).sum();
+        let endpoints: Vec<_> = c.endpoints.iter().map(|id| endpoint(&snapshot, *id, &reports)).collect();
+        Some(json!({
+            "name": &*c.name,
+            "protocol": protocol_name(c.protocol),
+            "in_flight": in_flight,
+            "endpoints": endpoints,
+        }))
+    });
+    Json(clusters.collect())
+}
+
+fn endpoint(s: &Snapshot, id: rialto_core::snapshot::EndpointId, reports: &[Report]) -> Value {
+    let seen: Vec<&EndpointReport> = reports.iter().filter_map(|r| r.endpoints.get(id.index())).collect();
+    let sum = |f: &dyn Fn(&EndpointReport) -> u64| -> u64 { seen.iter().map(|e| f(e)).sum() };
+    let (name, address) =
+        s.endpoint(id).map_or_else(Default::default, |e| (e.name.to_string(), e.address.to_string()));
+    json!({
+        "name": name,
+        "address": address,
+        "connections": sum(&|e| e.connections as u64),
+        "connections_total": sum(&|e| e.traffic.opened),
+        "connect_failures": sum(&|e| e.traffic.failed),
+        "in_flight": sum(&|e| u64::from(e.in_flight)),
+        "bytes_out": sum(&|e| e.traffic.bytes_out),
+        "bytes_in": sum(&|e| e.traffic.bytes_in),
+        "avoided_by_workers": seen.iter().filter(|e| e.shunned).count(),
+        "read_only": seen.iter().any(|e| e.read_only),
+    })
+}
+
+/// Asking the workers blocks, so a thread of its own waits.
+pub(super) async fn reports(shared: Arc<Shared>) -> Vec<Report> {
+    tokio::task::spawn_blocking(move || shared.reports()).await.unwrap_or_default()
+}

@@ -1,0 +1,122 @@
+//! The command line.
+use crate::config::{self, Loaded, Report};
+use crate::{control, demo, version};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The configuration is wrong; what service managers are told not to retry.
+const EXIT_CONFIG: u8 = 78;
+
+/// A multi-protocol RPC bridge mesh: Dubbo and SOFARPC peers call each other through it, unchanged.
+#[derive(Parser)]
+#[command(name = "rialto", version = version::SHORT, long_version = version::long(), arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve a configuration.
+    #[command(alias = "start")]
+    Run(File),
+    /// Check a configuration: all mistakes at once, each at its place.
+    #[command(alias = "validate")]
+    Check {
+        #[command(flatten)]
+        file: File,
+        /// How mistakes are shown.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Show a little fleet at work: a Dubbo and a SOFARPC provider, and calls between them through Rialto.
+    Demo(demo::Options),
+    /// Print the JSON Schema of configurations.
+    Schema,
+    /// Print the reference page of configurations (Markdown).
+    Reference,
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(clap::Args)]
+struct File {
+    /// The configuration, YAML or JSON.
+    #[arg(short, long, value_name = "FILE", env = "RIALTO_CONFIG")]
+    config: PathBuf,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// Runs the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(file) => match config::load(&file.config) {
+            Ok(loaded) => run(loaded, &file),
+            Err(report) => refuse(&report),
+        },
+        Command::Check { file, format } => check(&file, format),
+        Command::Demo(options) => failing(demo::run(&options)),
+        Command::Schema => match serde_json::to_string_pretty(&config::schema()) {
+            Ok(text) => print(&format!("{text}\n")),
+            Err(e) => failing(Err(e.into())),
+        },
+        Command::Reference => print(&config::reference_markdown()),
+        Command::Completions { shell } => {
+            let mut text = vec![];
+            clap_complete::generate(shell, &mut Cli::command(), "rialto", &mut text);
+            print(&String::from_utf8_lossy(&text))
+        }
+    }
+}
+
+fn run(loaded: Loaded, file: &File) -> ExitCode {
+    failing(control::run(loaded, Some(&file.config)).map(|()| ExitCode::SUCCESS))
+}
+
+fn check(file: &File, format: Format) -> ExitCode {
+    let (report, code) = match config::load(&file.config) {
+        Ok(loaded) => (loaded.warnings, ExitCode::SUCCESS),
+        Err(report) => (report, ExitCode::from(EXIT_CONFIG)),
+    };
+    match format {
+        Format::Json => _ = print(&format!("{:#}\n", report.to_json())),
+        Format::Text if report.is_empty() => {
+            _ = print(&format!("{}: the configuration is fine\n", file.config.display()));
+        }
+        Format::Text => _ = print_error(&report.to_string()),
+    }
+    code
+}
+
+fn refuse(report: &Report) -> ExitCode {
+    print_error(&report.to_string());
+    ExitCode::from(EXIT_CONFIG)
+}
+
+fn failing(done: anyhow::Result<ExitCode>) -> ExitCode {
+    done.unwrap_or_else(|e| {
+        print_error(&format!("rialto: {e:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// A closed pipe is no failure of ours.
+fn print(text: &str) -> ExitCode {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn print_error(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
+}

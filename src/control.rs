@@ -1,0 +1,283 @@
+//! The control plane: one thread that reads configuration, follows discovery, compiles snapshots, mails them
+//! to the workers, serves the admin pages and winds the process down.
+mod listening;
+mod names;
+mod shared;
+mod sources;
+
+pub use names::{Names, NamesView, protocol_name};
+pub use shared::{ReloadState, Shared};
+
+use crate::access_log::{self, Writer};
+use crate::config::{self, Loaded};
+use crate::{admin, logging};
+use anyhow::Context;
+use listening::Listening;
+use rialto_core::config::{Config, LogOutput, Protocol, Workers};
+use rialto_core::runtime::{Layout, Runtime};
+use rialto_core::snapshot::{Compiled, Compiler, Resolver};
+use rialto_protocols::{All, BOLT, DUBBO};
+use sources::{Sources, Update};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, SystemTime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// How often the configuration file is looked at.
+const WATCH: Duration = Duration::from_secs(1);
+/// How long the start waits for clusters whose endpoints are still to be found.
+const FIRST_STATES: Duration = Duration::from_secs(5);
+/// No call may be in flight for this long before a draining process ends.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// A process that serves, seen from the inside.
+struct Control {
+    path: Option<PathBuf>,
+    stamp: Option<Stamp>,
+    config: Config,
+    compiler: Compiler,
+    sources: Sources,
+    listening: Listening,
+    runtime: Arc<Runtime>,
+    shared: Arc<Shared>,
+}
+
+/// What changes when a file does.
+type Stamp = (SystemTime, u64);
+
+/// Serves a configuration until the process is told to end.
+///
+/// # Errors
+/// What keeps it from starting. Afterwards nothing ends it but a signal.
+pub fn run(loaded: Loaded, path: Option<&Path>) -> anyhow::Result<()> {
+    let level = logging::start(&loaded.config.log)?;
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    tokio.block_on(async {
+        let (updates, mut inbox) = mpsc::channel(1024);
+        let mut control = Control::start(loaded, path, level, updates, &mut inbox).await?;
+        control.serve(&mut inbox).await?;
+        control.drain().await;
+        Ok(())
+    })
+}
+
+impl Control {
+    async fn start(
+        loaded: Loaded,
+        path: Option<&Path>,
+        level: logging::Level,
+        updates: mpsc::Sender<Update>,
+        inbox: &mut mpsc::Receiver<Update>,
+    ) -> anyhow::Result<Control> {
+        let stamp = path.and_then(stamp_of);
+        let config = loaded.config;
+        if !loaded.warnings.is_empty() {
+            tracing::warn!("the configuration has warnings:\n{}", loaded.warnings);
+        }
+        let base = path.and_then(Path::parent).unwrap_or(Path::new(".")).to_owned();
+        let mut sources = Sources::new(base, updates);
+        sources.follow(&config.clusters);
+        sources.first_states(inbox, FIRST_STATES).await;
+
+        let workers = match config.runtime.workers {
+            Workers::Auto => std::thread::available_parallelism().map_or(1, usize::from),
+            Workers::Count(n) => usize::from(n.get()),
+        };
+        let mut compiler = Compiler::default();
+        let compiled = Arc::new(compile(&mut compiler, &config, &sources, workers));
+        let names = Arc::new(Names::new(Arc::clone(&compiled.snapshot)));
+
+        let signals = Arc::new(access_log::Signals::default());
+        let (log, batches) = sync_channel(access_log::QUEUE);
+        let writer = Writer::open(&config.access_log, Arc::clone(&names), Arc::clone(&signals))
+            .with_context(|| format!("access_log.path: {:?} cannot be opened", config.access_log.path))?;
+        std::thread::Builder::new().name("access-log".into()).spawn(move || writer.run(&batches))?;
+
+        let mut listening = Listening::default();
+        let plan = listening.plan(&config.listeners, &mut compiler)?;
+        let layout = Layout { workers, pin: config.runtime.pin, log };
+        let runtime = Arc::new(Runtime::start::<All>(&layout, &compiled)?);
+        drop(layout);
+        if config.access_log.path != LogOutput::Off {
+            runtime.set_log(Some(config.access_log.sample));
+        }
+        let shared =
+            Arc::new(Shared::new(Arc::clone(&runtime), compiled, names, signals, level, &config));
+        if config.admin.enabled {
+            admin::start(&config.admin, Arc::clone(&shared)).await?;
+        }
+        listening.carry_out(plan, &runtime);
+        shared.set_listening(listening.addresses());
+        shared.set_ready(true);
+        for (name, address) in listening.addresses() {
+            tracing::info!("listener {name} on {address}");
+        }
+        tracing::info!(workers, "rialto {} is ready", crate::version::SHORT);
+        let path = path.map(Path::to_owned);
+        Ok(Control { path, stamp, config, compiler, sources, listening, runtime, shared })
+    }
+
+    /// Follows files, discovery and signals until the process is to end.
+    async fn serve(&mut self, inbox: &mut mpsc::Receiver<Update>) -> anyhow::Result<()> {
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut reopen = signal(SignalKind::user_defined1())?;
+        let mut end = End::new()?;
+        let mut watch = tokio::time::interval(WATCH);
+        loop {
+            tokio::select! {
+                Some(update) = inbox.recv() => {
+                    let mut changed = self.sources.accept(update);
+                    while let Ok(more) = inbox.try_recv() {
+                        changed |= self.sources.accept(more);
+                    }
+                    if changed {
+                        self.publish();
+                    }
+                }
+                _ = hangup.recv() => self.reload(),
+                _ = reopen.recv() => self.shared.reopen_logs(),
+                _ = watch.tick() => {
+                    let now = self.path.as_deref().and_then(stamp_of);
+                    if now.is_some() && now != self.stamp {
+                        self.reload();
+                    }
+                }
+                () = end.told() => return Ok(()),
+            }
+        }
+    }
+
+    /// Takes over the changed file, or keeps everything as it is and says why.
+    fn reload(&mut self) {
+        let Some(path) = self.path.clone() else { return };
+        self.stamp = stamp_of(&path);
+        let loaded = match config::load(&path) {
+            Ok(loaded) => loaded,
+            Err(report) => return self.refuse(&report.to_string()),
+        };
+        let plan = match self.listening.plan(&loaded.config.listeners, &mut self.compiler) {
+            Ok(plan) => plan,
+            Err(e) => return self.refuse(&format!("{e:#}")),
+        };
+        if !loaded.warnings.is_empty() {
+            tracing::warn!("the configuration has warnings:\n{}", loaded.warnings);
+        }
+        self.note_fixed(&loaded.config);
+        self.config = loaded.config;
+        self.sources.follow(&self.config.clusters);
+        self.publish();
+        self.listening.carry_out(plan, &self.runtime);
+        self.shared.set_listening(self.listening.addresses());
+        let sample = (self.config.access_log.path != LogOutput::Off).then_some(self.config.access_log.sample);
+        self.runtime.set_log(sample);
+        self.shared.accepted(&self.config);
+        tracing::info!("the configuration {} was taken over", path.display());
+    }
+
+    fn refuse(&self, why: &str) {
+        tracing::error!("the changed configuration was refused, the former one stays:\n{why}");
+        self.shared.refused(why);
+    }
+
+    /// Some settings are fixed at the start.
+    fn note_fixed(&self, new: &Config) {
+        let old = &self.config;
+        for (what, changed) in [
+            ("admin", new.admin != old.admin),
+            ("runtime.workers", new.runtime.workers != old.runtime.workers),
+            ("runtime.pin", new.runtime.pin != old.runtime.pin),
+            ("access_log.path", new.access_log.path != old.access_log.path),
+            ("access_log.format", new.access_log.format != old.access_log.format),
+            ("log", new.log != old.log),
+        ] {
+            if changed {
+                tracing::warn!("{what} was changed: that takes effect at the next start only");
+            }
+        }
+    }
+
+    fn publish(&mut self) {
+        let workers = self.runtime.workers();
+        let compiled = Arc::new(compile(&mut self.compiler, &self.config, &self.sources, workers));
+        self.runtime.configure(&compiled);
+        self.shared.published(compiled);
+    }
+
+    /// Stops accepting, tells callers, lets calls in flight end, and goes. A second signal goes at once.
+    async fn drain(self) {
+        let limit = self.config.runtime.drain_timeout.duration();
+        tracing::info!("draining for {} s at most", limit.as_secs_f32());
+        self.shared.set_ready(false);
+        self.runtime.say_goodbye();
+        let end = End::new();
+        let told = async {
+            match end {
+                Ok(mut end) => end.told().await,
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = told => {
+                tracing::warn!("told again: {} calls in flight are cut off", self.runtime.in_flight());
+                std::process::exit(1);
+            }
+            () = quiet(&self.runtime) => tracing::info!("drained"),
+            () = tokio::time::sleep(limit) => {
+                tracing::warn!("{} calls were still in flight at the limit", self.runtime.in_flight());
+            }
+        }
+        self.listening.close();
+    }
+}
+
+/// Until nothing has been in flight for a while.
+async fn quiet(runtime: &Runtime) {
+    let step = Duration::from_millis(20);
+    let mut still = Duration::ZERO;
+    while still < QUIET {
+        tokio::time::sleep(step).await;
+        still = if runtime.in_flight() == 0 { still + step } else { Duration::ZERO };
+    }
+}
+
+/// The signals that end the process.
+struct End {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl End {
+    fn new() -> std::io::Result<End> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(End { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+fn compile(compiler: &mut Compiler, config: &Config, sources: &Sources, workers: usize) -> Compiled {
+    compiler.compile(
+        config,
+        &Resolver {
+            protocol: &|p| match p {
+                Protocol::Bolt => BOLT,
+                Protocol::Dubbo => DUBBO,
+            },
+            endpoints: &|cluster| sources.state(&cluster.name).to_vec(),
+            filters: &rialto_filters::factory,
+            workers,
+        },
+    )
+}
+
+fn stamp_of(path: &Path) -> Option<Stamp> {
+    let meta = std::fs::metadata(path).ok()?;
+    Some((meta.modified().ok()?, meta.len()))
+}

@@ -1,0 +1,12 @@
+//! The `rialto` binary as a library: command line, configuration files, the control plane and its admin pages.
+//! It only wires: what a call meets on its way is in `rialto-core`, what knows bytes in `rialto-protocols`.
+#![forbid(unsafe_code)]
+
+pub mod access_log;
+pub mod admin;
+pub mod cli;
+pub mod config;
+pub mod control;
+pub mod demo;
+pub mod logging;
+pub mod version;
