@@ -1,1 +1,28 @@
-//! Empty until its first commit.
+//! What can be done to calls on their way: one file a filter.
+//!
+//! A filter is one worker's own, so it needs no locks; its factory is shared by the workers and makes it anew for
+//! each snapshot. State that must outlive a snapshot (the fill of rate limits) is handed over by
+//! [`FilterFactory::make`].
+#![forbid(unsafe_code)]
+
+mod attachments;
+mod rate_limit;
+#[cfg(test)]
+mod testing;
+
+pub use attachments::Attachments;
+pub use rate_limit::RateLimit;
+
+use rialto_core::config;
+use rialto_core::filter::FilterFactory;
+use std::sync::Arc;
+
+/// The factory of a configured filter. `workers` is the number of data threads of the process, which share what is
+/// limited for the process as a whole.
+#[must_use]
+pub fn factory(config: &config::Filter, workers: usize) -> Arc<dyn FilterFactory> {
+    match config {
+        config::Filter::Attachments(edit) => Arc::new(attachments::Factory::new(edit.clone())),
+        config::Filter::RateLimit(limit) => Arc::new(rate_limit::Factory::new(limit, workers)),
+    }
+}

@@ -1,0 +1,84 @@
+//! Calls without bytes, for tests of filters.
+use rialto_core::call::{Call as NeutralCall, Outcome};
+use rialto_core::filter::{Filter, RequestCx, Verdict};
+use rialto_core::message::{Dialect, Edits, Head, Message, Meta, ProtoId, Status, Wants};
+use rialto_core::{CallError, ErrorKind};
+use std::borrow::Cow;
+
+/// A protocol without a wire format.
+struct Wireless;
+
+impl Dialect for Wireless {
+    fn name(&self) -> &'static str {
+        "wireless"
+    }
+
+    fn head<'a>(&self, _: &Message<'a>, _: Wants) -> Result<Head<'a>, CallError> {
+        Err(nothing_there())
+    }
+
+    fn attachment<'a>(&self, _: &Message<'a>, _: &Head<'a>, _: &str) -> Option<Cow<'a, [u8]>> {
+        None
+    }
+
+    fn view<'a>(&self, _: &'a [u8]) -> Option<Message<'a>> {
+        None
+    }
+
+    fn call<'a>(&self, _: &Message<'a>) -> Result<NeutralCall<'a>, CallError> {
+        Err(nothing_there())
+    }
+
+    fn outcome<'a>(&self, _: &Message<'a>) -> Result<Outcome<'a>, CallError> {
+        Err(nothing_there())
+    }
+}
+
+fn nothing_there() -> CallError {
+    CallError::new(ErrorKind::BadRequest, "a message without bytes cannot be read")
+}
+
+/// Who calls what.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Call<'a> {
+    pub(crate) service: &'a str,
+    pub(crate) method: &'a str,
+    pub(crate) caller: &'a str,
+}
+
+/// Shows a call to a filter.
+pub(crate) fn pass(filter: &dyn Filter, call: &Call<'_>, now_ms: u32) -> Verdict {
+    pass_with(filter, call, now_ms, &mut Edits::default())
+}
+
+/// Shows a call that has been edited to a filter.
+pub(crate) fn pass_with(filter: &dyn Filter, call: &Call<'_>, now_ms: u32, edits: &mut Edits) -> Verdict {
+    let msg = Message {
+        meta: Meta {
+            proto: ProtoId(0),
+            dialect: &Wireless,
+            hint: 0,
+            timeout_ms: 0,
+            status: Status::Ok,
+            one_way: false,
+        },
+        bytes: &[],
+    };
+    let head = Head {
+        service: call.service.as_bytes(),
+        method: call.method.as_bytes(),
+        caller: call.caller.as_bytes(),
+        ..Head::default()
+    };
+    filter.on_request(&mut RequestCx {
+        msg: &msg,
+        head: &head,
+        edits,
+        now_ms,
+    })
+}
+
+/// Whether the call may go on.
+pub(crate) fn is_passed(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Continue)
+}
