@@ -37,6 +37,20 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    /// Takes the next value if it is a short string of ASCII, which is what most values of a call are. Such
+    /// strings look the same in both dialects.
+    #[inline]
+    pub(crate) fn short_ascii(&mut self) -> Option<&'a [u8]> {
+        let rest = self.rest();
+        let units = *rest.first().filter(|lead| **lead <= 0x1f)?;
+        let bytes = rest.get(1..1 + usize::from(units))?;
+        if !bytes.is_ascii() {
+            return None;
+        }
+        self.advance(1 + bytes.len());
+        Some(bytes)
+    }
+
     /// Takes `units` UTF-16 units, checking every one.
     #[inline]
     pub(crate) fn run(&mut self, units: u32) -> Result<Run<'a>, ValueError> {
@@ -44,7 +58,7 @@ impl<'a> Cursor<'a> {
         if let Some(bytes) = self.rest().get(..units)
             && bytes.is_ascii()
         {
-            self.seek(self.at() + units);
+            self.advance(units);
             return Ok(Run { bytes, four: false });
         }
         self.encoded_run(units)
@@ -78,7 +92,7 @@ impl<'a> Cursor<'a> {
             left -= takes;
             at += len;
         }
-        self.seek(self.at() + at);
+        self.advance(at);
         Ok(Run {
             bytes: &rest[..at],
             four,

@@ -90,6 +90,13 @@ impl Copier {
         reader: &mut Reader<'_, '_>,
         sink: &mut S,
     ) -> Result<(), ValueError> {
+        if let Some(bytes) = reader.cursor.short_ascii() {
+            return self.emit(
+                reader,
+                sink,
+                Token::Text(Text::from_checked(bytes, bytes.len() as u32)),
+            );
+        }
         let (at, lead) = reader.lead_at()?;
         match lead {
             Lead::Null => self.emit(reader, sink, Token::Null),

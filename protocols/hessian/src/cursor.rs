@@ -28,6 +28,13 @@ impl<'a> Cursor<'a> {
         self.at = at.min(self.bytes.len());
     }
 
+    /// Steps over bytes that were looked at.
+    #[inline]
+    pub(crate) fn advance(&mut self, len: usize) {
+        debug_assert!(len <= self.remaining());
+        self.at += len;
+    }
+
     #[inline]
     pub(crate) fn remaining(&self) -> usize {
         self.bytes.len() - self.at

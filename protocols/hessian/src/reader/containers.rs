@@ -214,7 +214,7 @@ impl Reader<'_, '_> {
         };
         let is_end = self.cursor.peek() == Some(mark);
         if is_end {
-            self.cursor.seek(self.cursor.at() + 1);
+            self.cursor.advance(1);
         }
         is_end
     }

@@ -106,6 +106,13 @@ impl Reader<'_, '_> {
 
     /// A string of one chunk; names are never longer.
     fn name(&mut self, what: &str) -> Result<Span, ValueError> {
+        if let Some(bytes) = self.cursor.short_ascii() {
+            let to = self.cursor.at();
+            return Ok(Span {
+                from: (to - bytes.len()) as u32,
+                to: to as u32,
+            });
+        }
         match self.cursor.lead(self.dialect)? {
             Lead::Text { units, last: true } => self.run(units),
             _ => Err(self

@@ -89,7 +89,11 @@ impl<'a> Reader<'a, '_> {
     ///
     /// # Errors
     /// If the next value is another, null included.
+    #[inline]
     pub fn read_text(&mut self) -> Result<Chars<'a>, ValueError> {
+        if let Some(bytes) = self.cursor.short_ascii() {
+            return Ok(Chars::Borrowed(Text::from_checked(bytes, bytes.len() as u32)));
+        }
         match self.lead()? {
             Lead::Text { units, last } => self.chars(units, last),
             other => Err(self.unexpected("a string", other)),
@@ -101,10 +105,10 @@ impl<'a> Reader<'a, '_> {
     /// # Errors
     /// If the next value is another.
     pub fn read_optional_text(&mut self) -> Result<Option<Chars<'a>>, ValueError> {
-        match self.lead()? {
-            Lead::Null => Ok(None),
-            Lead::Text { units, last } => self.chars(units, last).map(Some),
-            other => Err(self.unexpected("a string or null", other)),
+        if self.take_null()? {
+            Ok(None)
+        } else {
+            self.read_text().map(Some)
         }
     }
 

@@ -32,6 +32,9 @@ impl Reader<'_, '_> {
                 }
                 continue;
             }
+            if self.skip_small() {
+                continue;
+            }
             if let Some(inner) = self.skip_lead()? {
                 if open.len() >= self.limits.depth as usize {
                     return Err(self.too_deep());
@@ -41,8 +44,20 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Steps over a scalar, or into a container.
+    /// Steps over the next value if it is one of those that are a byte or a short string in both dialects.
     #[inline]
+    fn skip_small(&mut self) -> bool {
+        match self.cursor.peek() {
+            Some(0x00..=0x1f) => self.cursor.short_ascii().is_some(),
+            Some(b'F' | b'N' | b'T' | 0x80..=0xbf | 0xd8..=0xef) => {
+                self.cursor.advance(1);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Steps over a scalar, or into a container.
     fn skip_lead(&mut self) -> Result<Option<Left>, ValueError> {
         let (at, lead) = self.lead_at()?;
         match lead {

@@ -230,7 +230,7 @@ fn lists_without_counts_are_counted_at_any_depth() {
         ..Limits::default()
     };
     let text = [b"S\xff\xff".to_vec(), vec![b'a'; 0xffff]].concat();
-    let bytes = [b"VNNNNNNN".repeat(100), text.clone(), vec![b'z'; 100]].concat();
+    let bytes = [b"VNNNNNNN".repeat(100), text, vec![b'z'; 100]].concat();
     let (mut tables, mut out, mut shapes) = (ReadTables::default(), vec![], WriteTables::default());
     let mut reader = Reader::new(&bytes, Library::Sofa3, &mut tables).with_limits(limits);
     let mut writer = Writer::new(&mut out, Library::Lite, &mut shapes);
