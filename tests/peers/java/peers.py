@@ -11,10 +11,10 @@ PEERS = CONFIG["peers"]
 
 
 def command(peer, side, *options):
-    """The command line of one side ("provider" or "consumer") of a peer."""
+    """The command line of a peer: `side` is "provider", "consumer" or "load"."""
     it = PEERS[peer]
     java = os.path.join(os.environ["JAVA_HOME"], "bin", "java") if "JAVA_HOME" in os.environ else "java"
-    class_path = os.pathsep.join(os.path.join(HERE, entry) for entry in it[side])
+    class_path = os.pathsep.join(os.path.join(HERE, entry) for entry in it["provider" if side == "provider" else "consumer"])
     return [java, *CONFIG["jvm"], *it["jvm"], "-cp", class_path, it["main"], side, *options]
 
 

@@ -1,5 +1,6 @@
 package com.acme.peer;
 
+import com.acme.zoo.Show;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.UndeclaredThrowableException;
 import java.util.concurrent.ExecutionException;
@@ -75,7 +76,7 @@ public final class Case {
 
     /** What reflection and futures wrap. */
     private static Throwable unwrap(Throwable t) {
-        while ((t instanceof InvocationTargetException || t instanceof ExecutionException || t instanceof UndeclaredThrowableException) && t.getCause() != null) t = t.getCause();
-        return t;
+        boolean wrapper = t instanceof InvocationTargetException || t instanceof ExecutionException || t instanceof UndeclaredThrowableException;
+        return wrapper && t.getCause() != null ? unwrap(t.getCause()) : t;
     }
 }

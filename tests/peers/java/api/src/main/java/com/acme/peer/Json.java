@@ -17,6 +17,8 @@ public final class Json {
         return raw(key, out.append(']').toString());
     }
 
+    public Json with(String key, Json value) { return raw(key, value.toString()); }
+
     private Json raw(String key, String value) {
         members.add(quote(key) + ":" + value);
         return this;

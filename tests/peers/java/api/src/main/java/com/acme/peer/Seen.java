@@ -1,5 +1,6 @@
 package com.acme.peer;
 
+import com.acme.zoo.Show;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Iterator;

@@ -14,7 +14,7 @@ import java.util.concurrent.TimeUnit;
 
 /** All cases of a consumer: the value table, the calls that every framework can make, and the framework's own. */
 final class Suite {
-    private static final String[] FAILURES = {"checked", "checked_cause", "checked_no_message", "unchecked", "jdk", "jdk_no_message", "npe", "error"};
+    private static final String[] FAILURES = {"checked", "checked_cause", "checked_no_message", "unchecked", "jdk", "jdk_no_message", "npe", "error", "error_jdk"};
 
     private final Client client;
     private final Zoo zoo;

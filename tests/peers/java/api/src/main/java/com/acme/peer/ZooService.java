@@ -4,6 +4,7 @@ import com.acme.zoo.AcmeException;
 import com.acme.zoo.Failures;
 import com.acme.zoo.Node;
 import com.acme.zoo.Person;
+import com.acme.zoo.Show;
 import com.acme.zoo.Zoo;
 import java.util.Arrays;
 import java.util.List;
@@ -71,7 +72,10 @@ public abstract class ZooService extends EchoService implements Zoo {
 
     @Override public CompletableFuture<String> laterFail(String kind) {
         CompletableFuture<String> out = new CompletableFuture<>();
-        CompletableFuture.runAsync(() -> out.completeExceptionally(Failures.of(kind)));
+        CompletableFuture.runAsync(() -> {
+            slow(20);
+            out.completeExceptionally(Failures.of(kind));
+        });
         return out;
     }
 

@@ -14,6 +14,7 @@ public final class Failures {
             case "jdk_no_message": return new IllegalStateException();
             case "npe": return new NullPointerException();
             case "error": return new AssertionError("asserted");
+            case "error_jdk": return new StackOverflowError("too deep");
             default: throw new IllegalArgumentException("unknown kind of failure: " + kind);
         }
     }

@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 
-/** equals, hashCode and toString over all fields of a value class and of its superclasses up to Object or Throwable. */
+/** equals, hashCode and toString over all fields of a value class and of its superclasses, without what the JDK's classes declare. */
 public final class Fields {
     private Fields() {}
 
@@ -30,7 +30,7 @@ public final class Fields {
         StringBuilder out = new StringBuilder(v.getClass().getSimpleName()).append('{');
         String comma = "";
         for (Field f : of(v.getClass())) {
-            out.append(comma).append(f.getName()).append('=').append(com.acme.peer.Show.of(get(f, v)));
+            out.append(comma).append(f.getName()).append('=').append(Show.of(get(f, v)));
             comma = ", ";
         }
         return out.append('}').toString();
@@ -39,7 +39,7 @@ public final class Fields {
     /** The instance fields that the class declares itself or inherits, the most derived class first. */
     public static List<Field> of(Class<?> type) {
         List<Field> out = new ArrayList<>();
-        for (Class<?> c = type; c != null && c != Object.class && c != Throwable.class && c != Exception.class && c != RuntimeException.class && c != Error.class; c = c.getSuperclass())
+        for (Class<?> c = type; c != null && !c.getName().startsWith("java."); c = c.getSuperclass())
             for (Field f : c.getDeclaredFields()) {
                 if (Modifier.isStatic(f.getModifiers()) || f.isSynthetic()) continue;
                 f.setAccessible(true);

@@ -54,9 +54,9 @@ final class GenericCases {
         cases.add(call(prefix + "_overload_two", "String,int s1", service, "over", new String[] {"java.lang.String", "int"}, "s", 1));
         cases.add(call(prefix + "_no_arguments", "none", service, "noArguments", new String[0]));
         Person bob = new Person("Bob", 2);
-        cases.add(call(prefix + "_pojo", raw ? bob : fields("Bob", 2), service, "echoPerson", new String[] {PERSON}, given("Bob", 2)));
-        cases.add(call(prefix + "_pojo_list", raw ? Arrays.asList(bob, new Person("Eve", 3)) : Arrays.asList(fields("Bob", 2), fields("Eve", 3)), service, "echoPersonList",
-            new String[] {"java.util.List"}, Arrays.asList(given("Bob", 2), given("Eve", 3))));
+        cases.add(one(prefix + "_pojo", raw ? bob : fields("Bob", 2), service, "echoPerson", PERSON, given("Bob", 2)));
+        List<?> two = raw ? Arrays.asList(bob, new Person("Eve", 3)) : Arrays.asList(fields("Bob", 2), fields("Eve", 3));
+        cases.add(one(prefix + "_pojo_list", two, service, "echoPersonList", "java.util.List", Arrays.asList(given("Bob", 2), given("Eve", 3))));
         cases.add(Case.fails(prefix + "_fails", "GenericException with the class and the message of the AcmeException", GenericCases::tellsFailure,
             () -> service.$invoke("fail", new String[] {"java.lang.String"}, new Object[] {"checked"})));
         cases.add(Case.fails(prefix + "_unknown_method", "a RpcException or GenericException with a text", t -> consumer.isFrameworkError(t) || isGeneric(t),

@@ -42,7 +42,8 @@ final class GenericCases {
         cases.add(invoked("invoke_overload_int", "int 1", "over", "int", 1));
         cases.add(invoked("invoke_overload_string", "String s", "over", STRING, "s"));
         cases.add(Case.raises("invoke_fails", Failures.of("checked"), () -> service.$invoke("fail", new String[] {STRING}, new Object[] {"checked"})));
-        cases.add(Case.fails("invoke_unknown_method", "SofaRpcException with a text", consumer::isFrameworkError, () -> service.$invoke("addedLater", new String[] {STRING}, new Object[] {"x"})));
+        cases.add(Case.fails("invoke_unknown_method", "SofaRpcException with a text", consumer::isFrameworkError,
+            () -> service.$invoke("addedLater", new String[] {STRING}, new Object[] {"x"})));
     }
 
     private Case invoked(String name, Object expected, String method, String type, Object argument) {
@@ -54,10 +55,12 @@ final class GenericCases {
         cases.add(generic("generic_invoke_string_null", null, "echoString", STRING, null));
         cases.add(generic("generic_invoke_int", 7, "echoInt", "int", 7));
         cases.add(generic("generic_invoke_overload_string", "String s", "over", STRING, "s"));
-        cases.add(Case.returns("generic_invoke_pojo", "com.acme.zoo.Person Bob 2", () -> text(service.$genericInvoke("echoPerson", new String[] {PERSON}, new Object[] {person("Bob", 2)}))));
+        Object[] bob = {person("Bob", 2)};
+        Object[] two = {new ArrayList<>(Arrays.asList(person("Bob", 2), person("Eve", 3)))};
+        cases.add(Case.returns("generic_invoke_pojo", "com.acme.zoo.Person Bob 2", () -> text(service.$genericInvoke("echoPerson", new String[] {PERSON}, bob))));
         cases.add(Case.returns("generic_invoke_pojo_list", "[com.acme.zoo.Person Bob 2, com.acme.zoo.Person Eve 3]",
-            () -> text(service.$genericInvoke("echoPersonList", new String[] {"java.util.List"}, new Object[] {new ArrayList<>(Arrays.asList(person("Bob", 2), person("Eve", 3)))}))));
-        cases.add(Case.returns("generic_invoke_typed", new Person("Bob", 2), () -> service.$genericInvoke("echoPerson", new String[] {PERSON}, new Object[] {person("Bob", 2)}, Person.class)));
+            () -> text(service.$genericInvoke("echoPersonList", new String[] {"java.util.List"}, two))));
+        cases.add(Case.returns("generic_invoke_typed", new Person("Bob", 2), () -> service.$genericInvoke("echoPerson", new String[] {PERSON}, bob, Person.class)));
         cases.add(Case.fails("generic_invoke_unknown_method", "SofaRpcException with a text", consumer::isFrameworkError,
             () -> service.$genericInvoke("addedLater", new String[] {STRING}, new Object[] {"x"})));
     }

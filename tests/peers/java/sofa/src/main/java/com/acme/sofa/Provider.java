@@ -61,8 +61,9 @@ final class Provider {
     }
 
     private Json export(int chosen) {
-        // Without this setting a taken port is silently replaced by the next one.
-        ServerConfig server = new ServerConfig().setProtocol(RpcConstants.PROTOCOL_TYPE_BOLT).setHost(LOOPBACK).setBoundHost(LOOPBACK).setPort(chosen).setAdaptivePort(false).setDaemon(false);
+        // An adaptive port would replace a taken one by its neighbour, silently.
+        ServerConfig server = new ServerConfig().setProtocol(RpcConstants.PROTOCOL_TYPE_BOLT).setHost(LOOPBACK).setBoundHost(LOOPBACK)
+            .setPort(chosen).setAdaptivePort(false).setDaemon(false);
         List<String> exported = new ArrayList<>();
         for (String version : versions) {
             export(Zoo.class, new SofaZoo(name, lying), version, server, exported);
@@ -72,8 +73,8 @@ final class Provider {
     }
 
     private <T> void export(Class<T> type, T implementation, String version, ServerConfig server, List<String> exported) {
-        ProviderConfig<T> provider = new ProviderConfig<T>().setApplication(new ApplicationConfig().setAppName(name)).setInterfaceId(type.getName()).setRef(implementation)
-            .setServer(server).setRegister(false).setRepeatedExportLimit(-1).setFilterRef(Arrays.asList(new RequestProps()));
+        ProviderConfig<T> provider = new ProviderConfig<T>().setApplication(new ApplicationConfig().setAppName(name)).setInterfaceId(type.getName())
+            .setRef(implementation).setServer(server).setRegister(false).setRepeatedExportLimit(-1).setFilterRef(Arrays.asList(new RequestProps()));
         provider.setVersion(version);
         if (uniqueId != null) provider.setUniqueId(uniqueId);
         provider.export();

@@ -1,6 +1,5 @@
-package com.acme.peer;
+package com.acme.zoo;
 
-import com.acme.zoo.Fields;
 import java.lang.reflect.Array;
 import java.lang.reflect.Field;
 import java.util.Calendar;
@@ -55,7 +54,8 @@ public final class Show {
     }
 
     private static String text(String v) {
-        return v.length() <= LONGEST_TEXT ? '"' + v + '"' : '"' + v.substring(0, 20) + "...\" (" + v.length() + " characters, hash " + Integer.toHexString(v.hashCode()) + ")";
+        if (v.length() <= LONGEST_TEXT) return '"' + v + '"';
+        return '"' + v.substring(0, 20) + "...\" (" + v.length() + " characters, hash " + Integer.toHexString(v.hashCode()) + ")";
     }
 
     private static String throwable(Throwable t) {
