@@ -1,0 +1,96 @@
+//! A seeded simulation of a whole worker between callers and hosts of both protocols, over in-memory links that
+//! split, delay, stall and break. Every call must end exactly once, with its own answer or a readable error;
+//! nothing may be executed twice; nothing may be left behind. The same seed gives the same run.
+mod support {
+    pub mod fleet;
+    pub mod net;
+    pub mod peer;
+}
+
+use support::fleet::{Faults, Fleet};
+
+const SEEDS: u64 = 60;
+
+fn run(faults: Faults, seeds: u64) -> Totals {
+    let mut totals = Totals::default();
+    for seed in 0..seeds {
+        let mut fleet = Fleet::new(seed, faults);
+        fleet.run(400);
+        let end = fleet.finish();
+        assert_eq!(end.unanswered, 0, "seed {seed}: calls without an end");
+        assert_eq!(end.wrong, 0, "seed {seed}: calls that got another's answer");
+        assert_eq!(end.twice_answered, 0, "seed {seed}: calls that ended twice");
+        assert_eq!(end.twice_executed, 0, "seed {seed}: calls that were executed twice");
+        assert_eq!((end.held, end.in_flight), (0, 0), "seed {seed}: exchanges left behind");
+        totals.good += end.good;
+        totals.failed += end.failed;
+    }
+    totals
+}
+
+#[derive(Default, Debug)]
+struct Totals {
+    good: usize,
+    failed: usize,
+}
+
+#[test]
+fn without_faults_every_call_succeeds() {
+    let totals = run(Faults::NONE, SEEDS);
+    assert!(totals.good > 10_000, "{totals:?}");
+    assert_eq!(totals.failed, 0);
+}
+
+#[test]
+fn slow_hosts_time_calls_out_and_late_answers_reach_nobody() {
+    let totals = run(Faults { slow: 0.1, duplicate: 0.1, ..Faults::NONE }, SEEDS);
+    assert!(totals.failed > 100 && totals.good > 5000, "{totals:?}");
+}
+
+#[test]
+fn hosts_that_die_fail_only_their_own_calls() {
+    let totals = run(Faults { kill_host: 0.02, refuse_dial: 0.2, ..Faults::NONE }, SEEDS);
+    assert!(totals.failed > 10 && totals.good > 5000, "{totals:?}");
+}
+
+#[test]
+fn callers_that_die_leave_nothing_behind() {
+    let totals = run(Faults { kill_caller: 0.05, slow: 0.05, ..Faults::NONE }, SEEDS);
+    assert!(totals.good > 5000, "{totals:?}");
+}
+
+#[test]
+fn hosts_that_lie_are_cut_off() {
+    let totals = run(Faults { garbage: 0.01, stray: 0.1, ..Faults::NONE }, SEEDS);
+    assert!(totals.good > 5000, "{totals:?}");
+}
+
+#[test]
+fn everything_at_once() {
+    let all = Faults {
+        slow: 0.05,
+        duplicate: 0.05,
+        kill_host: 0.01,
+        refuse_dial: 0.1,
+        kill_caller: 0.02,
+        garbage: 0.003,
+        stray: 0.05,
+        stall: 0.02,
+        read_only: 0.01,
+    };
+    let totals = run(all, SEEDS * 2);
+    assert!(totals.good > 5000 && totals.failed > 100, "{totals:?}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    let all = Faults { slow: 0.1, kill_host: 0.02, stall: 0.05, ..Faults::NONE };
+    let trace = |seed| {
+        let mut fleet = Fleet::new(seed, all);
+        fleet.run(300);
+        let end = fleet.finish();
+        (end.good, end.failed, end.bytes)
+    };
+    assert_eq!(trace(7), trace(7));
+    assert_ne!(trace(7), trace(8));
+}

@@ -1,0 +1,189 @@
+//! In-memory links under a worker: what epoll and sockets are in production.
+use rialto_core::slots::ConnKey;
+use rialto_core::transport::{Address, Reactor, Transport};
+use rialto_core::worker::Ready;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+
+/// Two byte pipes. The worker is always side 0.
+#[derive(Default)]
+pub struct Link {
+    pipes: [VecDeque<u8>; 2],
+    closed: [bool; 2],
+    capacity: usize,
+    key: Option<ConnKey>,
+    news: bool,
+    wants_write: bool,
+    connecting: bool,
+    /// The peer does not read for now.
+    pub stalled: bool,
+    /// Who is dialed, for links that the worker opened.
+    pub dialed: Option<Address>,
+}
+
+/// All links of a simulation.
+pub struct Net {
+    pub links: Vec<Link>,
+    pub rng: fastrand::Rng,
+    pub refuse_dial: f64,
+    pub bytes: u64,
+    fresh_dials: Vec<usize>,
+}
+
+pub type Shared = Rc<RefCell<Net>>;
+
+pub struct End {
+    net: Shared,
+    link: usize,
+}
+
+pub struct SimReactor(pub Shared);
+
+impl Net {
+    pub fn new(seed: u64) -> Shared {
+        let rng = fastrand::Rng::with_seed(seed);
+        Rc::new(RefCell::new(Net { links: vec![], rng, refuse_dial: 0.0, bytes: 0, fresh_dials: vec![] }))
+    }
+
+    pub fn connect(net: &Shared) -> (usize, End) {
+        let mut n = net.borrow_mut();
+        let capacity = n.rng.usize(100..8000);
+        n.links.push(Link { capacity, ..Link::default() });
+        let link = n.links.len() - 1;
+        (link, End { net: Rc::clone(net), link })
+    }
+
+    /// Dials of the worker that nobody has looked at yet.
+    pub fn take_dials(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.fresh_dials)
+    }
+
+    /// What the worker would be told by epoll.
+    pub fn ready(&mut self) -> Vec<Ready> {
+        let mut ready = vec![];
+        for l in self.links.iter_mut().filter(|l| !l.closed[0]) {
+            let Some(conn) = l.key else { continue };
+            let connected = std::mem::take(&mut l.connecting);
+            let room = l.pipes[1].len() < l.capacity;
+            let writable = connected || (l.wants_write && (room || l.closed[1]));
+            let readable = std::mem::take(&mut l.news);
+            if readable || writable {
+                ready.push(Ready { conn, readable, writable });
+            }
+        }
+        self.rng.shuffle(&mut ready);
+        ready
+    }
+
+    /// The peer reads some of what the worker wrote.
+    pub fn peer_read(&mut self, link: usize, most: usize) -> Vec<u8> {
+        let l = &mut self.links[link];
+        if l.stalled {
+            return vec![];
+        }
+        let n = most.min(l.pipes[1].len());
+        l.pipes[1].drain(..n).collect()
+    }
+
+    /// The peer writes; pipes towards the worker take anything, reads are cut short instead.
+    pub fn peer_write(&mut self, link: usize, bytes: &[u8]) {
+        let l = &mut self.links[link];
+        if !bytes.is_empty() && !l.closed[0] {
+            l.pipes[0].extend(bytes);
+            l.news = true;
+        }
+    }
+
+    pub fn peer_close(&mut self, link: usize) {
+        self.links[link].closed[1] = true;
+        self.links[link].news = true;
+    }
+
+    /// The worker closed, and the peer has read everything.
+    pub fn is_over(&self, link: usize) -> bool {
+        let l = &self.links[link];
+        l.closed[1] || (l.closed[0] && l.pipes[1].is_empty())
+    }
+}
+
+impl Transport for End {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut net = self.net.borrow_mut();
+        let cut = net.rng.usize(1..3000);
+        let l = &mut net.links[self.link];
+        if l.pipes[0].is_empty() {
+            return if l.closed[1] { Ok(0) } else { Err(io::ErrorKind::WouldBlock.into()) };
+        }
+        let n = cut.min(l.pipes[0].len()).min(buf.len());
+        for (to, from) in buf.iter_mut().zip(l.pipes[0].drain(..n)) {
+            *to = from;
+        }
+        l.news = true; // a short read of ours: there may be more
+        Ok(n)
+    }
+
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let mut net = self.net.borrow_mut();
+        let cut = net.rng.usize(1..4000);
+        let l = &mut net.links[self.link];
+        if l.closed[1] {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let room = l.capacity.saturating_sub(l.pipes[1].len());
+        if room == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let n = cut.min(room).min(buf.len());
+        l.pipes[1].extend(&buf[..n]);
+        net.bytes += n as u64;
+        Ok(n)
+    }
+
+    fn connected(&mut self) -> io::Result<()> {
+        match self.net.borrow().links[self.link].closed[1] {
+            true => Err(io::ErrorKind::ConnectionRefused.into()),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Reactor for SimReactor {
+    type Transport = End;
+
+    fn dial(&mut self, to: &Address, key: ConnKey) -> io::Result<End> {
+        let (link, end) = Net::connect(&self.0);
+        let mut net = self.0.borrow_mut();
+        let (odds, at_once) = (net.rng.f64(), net.rng.bool());
+        let refused = odds < net.refuse_dial;
+        if refused && at_once {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        let l = &mut net.links[link];
+        (l.key, l.connecting, l.dialed) = (Some(key), true, Some(to.clone()));
+        l.closed[1] = refused;
+        if !refused {
+            net.fresh_dials.push(link);
+        }
+        Ok(end)
+    }
+
+    fn watch(&mut self, end: &mut End, key: ConnKey) -> io::Result<()> {
+        let mut net = self.0.borrow_mut();
+        net.links[end.link].key = Some(key);
+        net.links[end.link].news = true;
+        Ok(())
+    }
+
+    fn want_write(&mut self, end: &mut End, _: ConnKey, on: bool) {
+        self.0.borrow_mut().links[end.link].wants_write = on;
+    }
+
+    fn forget(&mut self, end: &mut End) {
+        let mut net = self.0.borrow_mut();
+        let l = &mut net.links[end.link];
+        l.closed[0] = true;
+        l.key = None;
+    }
+}

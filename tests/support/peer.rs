@@ -1,0 +1,139 @@
+//! Callers and hosts: the product's own codecs in the opposite role, driven by hand.
+use rialto_core::call::{Call, Outcome, Reply, ValueSource, Values};
+use rialto_core::error::CallError;
+use rialto_core::framed::{Codec, Framed};
+use rialto_core::message::Message;
+use rialto_core::session::{Answer, Event, ReplyTo, Role, Session, Settings};
+use rialto_core::values::{OwnedToken, Recorder, Sink, Text, Token, ValueError};
+use rialto_protocols::bolt::Bolt;
+use rialto_protocols::dubbo::Dubbo;
+use std::borrow::Cow;
+
+/// A peer of either protocol, with the bytes it has not understood yet.
+pub struct Peer {
+    codec: Any,
+    input: Vec<u8>,
+}
+
+enum Any {
+    Bolt(Framed<Bolt>),
+    Dubbo(Framed<Dubbo>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Proto {
+    Bolt,
+    Dubbo,
+}
+
+/// What a peer found.
+pub enum Found {
+    Call { to: ReplyTo, text: Vec<u8>, one_way: bool },
+    Answer { id: u32, result: Result<Vec<u8>, CallError> },
+}
+
+/// One string, taken from the stream as it is.
+struct OneText;
+
+impl ValueSource for OneText {
+    fn emit(&self, v: &Values<'_>, sink: &mut dyn Sink) -> Result<(), ValueError> {
+        sink.token(Token::Text(Text::from_cesu8(v.stream).expect("ascii")))
+    }
+}
+
+fn one_text(bytes: &[u8]) -> Values<'_> {
+    Values { source: &OneText, stream: bytes, at: 0, count: 1, tag: 0 }
+}
+
+fn text_of(values: &Values<'_>) -> Vec<u8> {
+    let mut seen = Recorder::default();
+    values.emit(&mut seen).expect("readable");
+    match seen.tokens.as_slice() {
+        [OwnedToken::Text(text)] => text.clone(),
+        other => panic!("not one string: {other:?}"),
+    }
+}
+
+macro_rules! each {
+    ($any:expr, $f:ident => $call:expr) => {
+        match $any {
+            Any::Bolt($f) => $call,
+            Any::Dubbo($f) => $call,
+        }
+    };
+}
+
+impl Peer {
+    pub fn new(proto: Proto, role: Role) -> Self {
+        let settings = Settings::default();
+        let codec = match proto {
+            Proto::Bolt => Any::Bolt(Framed::new(role, &settings)),
+            Proto::Dubbo => Any::Dubbo(Framed::new(role, &settings)),
+        };
+        Peer { codec, input: vec![] }
+    }
+
+    pub fn request(&mut self, id: u32, service: &str, text: &[u8], timeout_ms: u32, one_way: bool) -> Vec<u8> {
+        let call = Call {
+            service: Cow::Borrowed(service),
+            version: Cow::Borrowed("1.0"),
+            method: Cow::Borrowed("echo"),
+            types: [Cow::Borrowed("java.lang.String")].into_iter().collect(),
+            args: one_text(text),
+            timeout_ms,
+            one_way,
+            ..Call::default()
+        };
+        let mut out = vec![];
+        each!(&mut self.codec, f => f.codec_mut().request(&mut out, id.into(), &call)).expect("can be said");
+        out
+    }
+
+    pub fn outcome(&mut self, to: ReplyTo, text: &[u8]) -> Vec<u8> {
+        let outcome = Outcome { reply: Reply::Value(one_text(text)), attachments: Default::default() };
+        let mut out = vec![];
+        each!(&mut self.codec, f => f.codec_mut().outcome(&mut out, to, &outcome)).expect("can be said");
+        out
+    }
+
+    /// Tells callers that this host goes away.
+    pub fn goodbye(&mut self) -> Vec<u8> {
+        let mut out = vec![];
+        each!(&mut self.codec, f => f.codec_mut().drain(&mut out));
+        out
+    }
+
+    /// Takes bytes; returns what they complete, and what must be sent back at once.
+    pub fn take(&mut self, bytes: &[u8]) -> (Vec<Found>, Vec<u8>) {
+        self.input.extend_from_slice(bytes);
+        let input = std::mem::take(&mut self.input);
+        let (mut at, mut found) = (0, vec![]);
+        let mut out = rialto_core::buf::OutBuf::default();
+        loop {
+            let step = each!(&mut self.codec, f => f.next(&input[at..], &mut out)).expect("the proxy talks sense");
+            at += step.used;
+            match step.event {
+                Event::More(_) => break,
+                Event::Request { id, msg } => found.push(called(id, &msg)),
+                Event::Answer { call, answer: Answer::Message(msg) } => {
+                    let result = msg.meta.dialect.outcome(&msg).map(|o| match o.reply {
+                        Reply::Value(v) => text_of(&v),
+                        other => panic!("not a value: {other:?}"),
+                    });
+                    found.push(Found::Answer { id: call.bits(), result });
+                }
+                Event::Handled | Event::Drain | Event::Undrain => {}
+                _ => panic!("the proxy sent something unexpected"),
+            }
+        }
+        self.input = input[at..].to_vec();
+        (found, out.unsent().to_vec())
+    }
+}
+
+fn called(id: u64, msg: &Message<'_>) -> Found {
+    let call = msg.meta.dialect.call(msg).expect("the proxy's requests can be read");
+    let text = text_of(&call.args);
+    let head = msg.head(Default::default()).expect("readable");
+    Found::Call { to: ReplyTo { id, hint: head.hint }, text, one_way: msg.meta.one_way }
+}
