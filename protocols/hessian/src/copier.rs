@@ -7,6 +7,7 @@ use crate::Reader;
 use crate::lead::Lead;
 use crate::names::{self, Form};
 use crate::reader::{Left, Mark, scalars::Piece};
+use crate::tables;
 
 /// Copies values of one source stream into one stream of tokens.
 ///
@@ -36,10 +37,22 @@ enum Open {
     Detour(Mark),
 }
 
+impl Reader<'_, '_> {
+    /// Emits the next value as a token stream of its own. For several values, or for the memory of the
+    /// bookkeeping, use a [`Copier`].
+    ///
+    /// # Errors
+    /// As [`Copier::copy`].
+    pub fn copy_value<S: Sink + ?Sized>(&mut self, sink: &mut S) -> Result<(), ValueError> {
+        Copier::default().copy(self, sink)
+    }
+}
+
 impl Copier {
     /// Forgets the stream: the next value starts a new one, on both sides.
     pub fn clear(&mut self) {
-        self.numbers.clear();
+        tables::empty(&mut self.numbers);
+        tables::empty(&mut self.open);
         self.next = 0;
         self.tokens = 0;
     }

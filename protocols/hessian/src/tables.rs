@@ -5,8 +5,8 @@ use crate::Library;
 use crate::names::{self, Form};
 use crate::reader::Left;
 
-/// The tables of one stream. Reuse one for stream after stream: its memory stays, and so do the class
-/// definitions seen last, which makes reading the same classes again free of allocation.
+/// The tables of one stream. Reuse one for stream after stream: its memory stays (within bounds), and so do the
+/// class definitions seen last, which makes reading the same classes again free of allocation.
 #[derive(Debug, Default)]
 pub struct ReadTables {
     pub(crate) values: Vec<ValueEntry>,
@@ -17,6 +17,13 @@ pub struct ReadTables {
     /// The last string or binary that had to be joined.
     pub(crate) joined: Vec<u8>,
     known: KnownClasses,
+}
+
+/// Empties a buffer that is used again, and gives back what an uncommonly large stream made of it.
+pub(crate) fn empty<T>(buffer: &mut Vec<T>) {
+    const KEEP_BYTES: usize = 256 << 10;
+    buffer.clear();
+    buffer.shrink_to(KEEP_BYTES / size_of::<T>().max(1));
 }
 
 /// Where a container's header stands, and how many classes and types the stream had by then.
@@ -56,10 +63,11 @@ pub(crate) struct Known {
 impl ReadTables {
     /// Forgets the stream.
     pub(crate) fn clear(&mut self) {
-        self.values.clear();
-        self.classes.clear();
-        self.types.clear();
-        self.open.clear();
+        empty(&mut self.values);
+        empty(&mut self.classes);
+        empty(&mut self.types);
+        empty(&mut self.open);
+        empty(&mut self.joined);
     }
 
     /// The class of that index, built at its first use.

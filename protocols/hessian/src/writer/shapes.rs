@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use rialto_values::{Class, handle};
 
 use super::containers::Open;
+use crate::tables;
 
 /// The tables of one stream that is written. Reuse one for stream after stream: its memory stays.
 #[derive(Debug, Default)]
@@ -22,8 +23,9 @@ impl WriteTables {
     pub(super) fn clear(&mut self) {
         self.classes.clear();
         self.types.clear();
-        self.open.clear();
-        self.numbers.clear();
+        tables::empty(&mut self.open);
+        tables::empty(&mut self.numbers);
+        tables::empty(&mut self.scratch);
     }
 
     /// The index of that class, and whether it is new.
@@ -64,6 +66,16 @@ impl WriteTables {
 /// classes costs no more per value than others.
 const SCAN: usize = 24;
 
+/// Bytes of type names whose memory is kept.
+const KEEP_NAMES: usize = 64 << 10;
+
+/// Empties an index, and gives back what an uncommonly large stream made of it.
+fn empty_index<K: std::hash::Hash + Eq>(index: &mut HashMap<K, u32>) {
+    const KEEP_ENTRIES: usize = 4096;
+    index.clear();
+    index.shrink_to(KEEP_ENTRIES);
+}
+
 /// Classes in the order of their definitions.
 #[derive(Debug, Default)]
 struct Classes {
@@ -74,8 +86,8 @@ struct Classes {
 
 impl Classes {
     fn clear(&mut self) {
-        self.entries.clear();
-        self.index.clear();
+        tables::empty(&mut self.entries);
+        empty_index(&mut self.index);
         self.last = 0;
     }
 
@@ -121,8 +133,9 @@ struct Types {
 impl Types {
     fn clear(&mut self) {
         self.names.clear();
-        self.ends.clear();
-        self.index.clear();
+        self.names.shrink_to(KEEP_NAMES);
+        tables::empty(&mut self.ends);
+        empty_index(&mut self.index);
     }
 
     fn name(&self, at: usize) -> &str {

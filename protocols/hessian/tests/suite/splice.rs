@@ -80,6 +80,18 @@ fn a_reference_to_a_container_still_being_read_finds_what_comes_after_it() {
 }
 
 #[test]
+fn one_value_alone_is_a_stream_of_its_own() {
+    let bytes = unhex("79 79 97 51 91");
+    let mut tables = ReadTables::default();
+    let mut reader = Reader::new(&bytes, Library::Lite, &mut tables);
+    for expected in ["[: [: 7]]", "[: 7]"] {
+        let mut sink = Recorder::default();
+        reader.copy_value(&mut sink).unwrap();
+        assert_eq!(show(&sink.tokens), expected);
+    }
+}
+
+#[test]
 fn shared_values_do_not_multiply() {
     // Each list holds the previous one twice; copying the last two values needs one token a reference.
     let mut bytes = vec![0x79, 0x91];
