@@ -15,6 +15,8 @@ use crate::stats::quantile;
 const MAX_LOST: f64 = 0.10;
 /// Runs of one variant in one round until one is undisturbed.
 const ATTEMPTS: usize = 3;
+/// Share of an open loop's rate that must be answered within the run.
+const KEEPS_UP: f64 = 0.95;
 const HEADS: [&str; 13] = [
     "variant",
     "calls/s",
@@ -33,7 +35,7 @@ const HEADS: [&str; 13] = [
 const LEGEND: &str = "proxy us: CPU time of the proxy per call, median 50 ms window, median of the rounds. x relay: \
     that as a multiple of the plain relay's in the same round, median and range; goal: what x relay should not \
     exceed. x rialto: as a multiple of Rialto's with the same client. Latency: median of the rounds, from the due time \
-    in open loops.";
+    in open loops; behind: runs in which the rate was not kept up.";
 
 /// One run, as it is written to the results file.
 #[derive(Debug, Serialize)]
@@ -174,6 +176,12 @@ impl Run {
         self.cpu_us("proxy")
     }
 
+    /// Whether fewer calls were answered than an open loop sent.
+    fn fell_behind(&self) -> bool {
+        let rate = self.report.load.rate().map(|(rate, _)| f64::from(rate));
+        rate.is_some_and(|rate| self.report.calls_per_second < KEEPS_UP * rate)
+    }
+
     fn cpu_us(&self, process: &str) -> Option<f64> {
         self.report.cpu_us.get(process).map(|cpu| cpu.median)
     }
@@ -212,10 +220,18 @@ fn tabulate(load: Load, variants: &[Variant], runs: &[Run]) -> Table {
                 Proxy::Direct => "-".into(),
                 _ => median(&|run| run.resident_bytes.map(|bytes| bytes as f64 / 1e6)),
             },
-            own.len().to_string(),
+            counted(&own),
         ]);
     }
     table
+}
+
+/// How many runs counted, and in how many of them the proxy did not keep up with the rate.
+fn counted(runs: &[&Run]) -> String {
+    match runs.iter().filter(|run| run.fell_behind()).count() {
+        0 => runs.len().to_string(),
+        behind => format!("{}, {behind} behind", runs.len()),
+    }
 }
 
 /// What the proxy's CPU time should not exceed, as a multiple of the relay's: batching makes up for the work of
