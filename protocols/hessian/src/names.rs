@@ -43,10 +43,11 @@ pub(crate) fn define(entry: &ClassEntry, stream: &[u8], library: Library) -> Res
         };
         fields.push(Box::<str>::from(plain(cursor.run(units)?.bytes)?));
     }
+    let name = to_neutral_class(name, &fields, library);
     let form = form(name, &fields, library);
     let class = match form {
         Form::UuidText => Class::new(handle::UUID, handle::UUID_FIELDS),
-        _ => Class::new(to_neutral_class(name, &fields, library), fields),
+        _ => Class::new(name, fields),
     };
     Ok(Known { class, form })
 }
@@ -60,6 +61,19 @@ pub(crate) fn plain(bytes: &[u8]) -> Result<&str, ValueError> {
 /// Whether instances of this definition without fields carry one value all the same (wire section 3.3).
 pub(crate) fn is_compact(name: &[u8], library: Library) -> bool {
     library == Library::Lite && matches!(name, b"java.time.LocalDate" | b"java.time.LocalTime")
+}
+
+/// A class of which hessian-lite expects other content than its fields say.
+pub(crate) fn check_writable(class: &Class, library: Library) -> Result<(), ValueError> {
+    match form(class.name(), class.fields(), library) {
+        Form::CompactDate | Form::CompactTime | Form::CompactDateTime => {
+            Err(ValueError::unsupported(format!(
+                "{} must be sent to Dubbo as a handle, not with its own fields",
+                class.name()
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn form(name: &str, fields: &[Box<str>], library: Library) -> Form {

@@ -197,10 +197,11 @@ impl Writer<'_> {
     }
 
     fn define(&mut self, class: &Class) -> Result<(), ValueError> {
+        names::check_writable(class, self.library)?;
         let spelled = names::to_library(class.name(), self.library)?;
         if self.dialect == Dialect::Final {
             self.out.push(b'C');
-            name(self.out, self.dialect, &spelled);
+            name(self.out, self.dialect, &spelled)?;
         } else {
             self.out.push(b'O');
             self.tables.scratch.clear();
@@ -210,7 +211,7 @@ impl Writer<'_> {
         }
         int(self.out, class.fields().len() as i32);
         for field in class.fields() {
-            name(self.out, self.dialect, field);
+            name(self.out, self.dialect, field)?;
         }
         Ok(())
     }
@@ -219,7 +220,7 @@ impl Writer<'_> {
     fn write_type(&mut self, class: &str) -> Result<(), ValueError> {
         let (index, is_new) = self.tables.type_name(class);
         match (self.dialect, is_new) {
-            (Dialect::Final, true) => name(self.out, Dialect::Final, class),
+            (Dialect::Final, true) => name(self.out, Dialect::Final, class)?,
             (Dialect::Final, false) => int(self.out, index as i32),
             (Dialect::Draft, true) => {
                 self.tables.scratch.clear();

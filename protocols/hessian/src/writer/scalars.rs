@@ -205,8 +205,8 @@ pub(super) fn int(out: &mut Vec<u8>, value: i32) {
     }
 }
 
-/// A string that is not a value: names of classes, fields and types.
-pub(super) fn name(out: &mut Vec<u8>, dialect: Dialect, name: &str) {
+/// A string that is not a value: names of classes, fields and types. They are never of several chunks.
+pub(super) fn name(out: &mut Vec<u8>, dialect: Dialect, name: &str) -> Result<(), ValueError> {
     let mut encoded = Vec::new();
     let (bytes, units) = match Text::from_bmp(name) {
         Some(text) => (text.bytes(), text.units()),
@@ -215,12 +215,13 @@ pub(super) fn name(out: &mut Vec<u8>, dialect: Dialect, name: &str) {
             (&*encoded, units)
         }
     };
-    if units <= 31 {
-        out.push(units as u8);
-        out.extend_from_slice(bytes);
-    } else {
-        long_text(out, dialect, bytes, units);
+    if units > STRING_CHUNK {
+        return Err(ValueError::too_large(format!(
+            "a class, field or type name of {units} characters"
+        )));
     }
+    long_text(out, dialect, bytes, units);
+    Ok(())
 }
 
 fn long_text(out: &mut Vec<u8>, dialect: Dialect, mut bytes: &[u8], mut units: u32) {

@@ -211,6 +211,42 @@ fn private_objects_of_the_jdk_are_refused() {
     assert!(write(&stream, Library::Lite).is_ok());
 }
 
+#[test]
+fn what_dubbo_would_take_for_compact_dates_is_refused() {
+    for (class, fields) in [
+        ("java.time.LocalDate", &[][..]),
+        ("java.time.LocalDateTime", &["date", "time"]),
+    ] {
+        let class = Class::new(class, fields.iter().copied());
+        let mut stream: Vec<OwnedToken> = vec![Token::Object(&class).into()];
+        stream.extend(fields.iter().map(|_| OwnedToken::Null));
+        stream.push(OwnedToken::End);
+        assert_eq!(
+            write(&stream, Library::Lite).unwrap_err().kind,
+            ErrorKind::Unsupported,
+            "{class:?}"
+        );
+        assert!(write(&stream, Library::Sofa3).is_ok());
+    }
+}
+
+#[test]
+fn names_that_readers_would_not_take_are_not_written() {
+    let long = "a".repeat(0x8001);
+    let (class, field) = (Class::new(&*long, ["a"]), Class::new("a", [&*long]));
+    for token in [
+        Token::Object(&field),
+        Token::Object(&class),
+        Token::List {
+            class: Some(&long),
+            len: None,
+        },
+    ] {
+        let e = write(&[token.into()], Library::Lite).unwrap_err();
+        assert_eq!(e.kind, ErrorKind::TooLarge, "{e}");
+    }
+}
+
 fn safe(stream: &[Token<'_>]) -> Result<String, ValueError> {
     let mut sink = Recorder::default();
     let mut filter = SafeThrowable::new(&mut sink, 0);
