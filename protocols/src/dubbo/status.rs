@@ -13,7 +13,6 @@ pub(crate) enum Saying {
 }
 
 mod code {
-    pub(super) const NETWORK: i32 = 1;
     pub(super) const TIMEOUT: i32 = 2;
     pub(super) const FORBIDDEN: i32 = 4;
     pub(super) const SERIALIZATION: i32 = 5;
@@ -66,10 +65,15 @@ pub(crate) fn of_answer(status: u8, text: &str) -> CallError {
     } else {
         line
     };
-    let text = match kind {
-        ErrorKind::NoService => format!(
-            "the provider knows no such service, version, group, method or parameter types (status {status}): {line}"
+    // Stock 3.x providers use one text for a method that is unknown and an argument that is unreadable.
+    let text = match (kind, status) {
+        (ErrorKind::NoService, 40) => format!(
+            "the provider knows no such service, version, method or parameter types, or cannot read an argument \
+             (status 40): {line}"
         ),
+        (ErrorKind::NoService, _) => {
+            format!("the provider knows no such service, version or group (status {status}): {line}")
+        }
         _ => format!(
             "the provider answered with status {status} ({}): {line}",
             name(status)
@@ -87,7 +91,7 @@ pub(crate) fn of_code(code: i32, text: &str) -> CallError {
         code::LIMIT => ErrorKind::Overload,
         code::NO_METHOD => ErrorKind::NoService,
         code::VALIDATION => ErrorKind::BadRequest,
-        code::NETWORK | _ => ErrorKind::Upstream,
+        _ => ErrorKind::Upstream,
     };
     CallError::new(
         kind,

@@ -1,1 +1,140 @@
-//! Frames of stock peers, and calls through the whole codec.
+//! The whole protocol against frames of stock peers, see `tests/corpus/dubbo`.
+use super::*;
+use hint::Generic;
+use rialto_core::ErrorKind;
+use rialto_core::call::{Reply, Values};
+use rialto_core::framed::{Frame, Kind};
+use rialto_values::{OwnedToken, Recorder};
+
+mod answers;
+mod edits;
+mod errors;
+mod generic_calls;
+mod hostile;
+mod requests;
+mod session;
+
+/// A case of the corpus.
+struct Case {
+    name: &'static str,
+    /// The method that the caller called; empty where the case is no call.
+    method: &'static str,
+    requests: Vec<Vec<u8>>,
+    answers: Vec<Vec<u8>>,
+}
+
+const V33: &str = include_str!("../../tests/corpus/dubbo/3.3.txt");
+const V32: &str = include_str!("../../tests/corpus/dubbo/3.2.txt");
+const V27: &str = include_str!("../../tests/corpus/dubbo/2.7.txt");
+const JSONB: &str = include_str!("../../tests/corpus/dubbo/3.3-fastjson2.txt");
+const HANDMADE_33: &str = include_str!("../../tests/corpus/dubbo/handmade-3.3.txt");
+const HANDMADE_27: &str = include_str!("../../tests/corpus/dubbo/handmade-2.7.txt");
+
+const STOCK: [&str; 4] = [V33, V32, V27, JSONB];
+
+fn cases(file: &'static str) -> Vec<Case> {
+    let mut cases: Vec<Case> = vec![];
+    for line in file.lines() {
+        match line.split_once(' ') {
+            Some(("##", title)) => {
+                let (name, method) = title.split_once(' ').unwrap_or((title, ""));
+                cases.push(Case {
+                    name,
+                    method,
+                    requests: vec![],
+                    answers: vec![],
+                });
+            }
+            Some((">", hex)) => cases.last_mut().unwrap().requests.push(unhex(hex)),
+            Some(("<", hex)) => cases.last_mut().unwrap().answers.push(unhex(hex)),
+            _ => panic!("what is this line: {line}"),
+        }
+    }
+    assert!(cases.len() > 80, "only {} cases", cases.len());
+    cases
+}
+
+fn case(file: &'static str, name: &str) -> Case {
+    cases(file)
+        .into_iter()
+        .find(|c| c.name == name)
+        .unwrap_or_else(|| panic!("no case {name}"))
+}
+
+fn unhex(hex: &str) -> Vec<u8> {
+    (0..hex.len())
+        .step_by(2)
+        .map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap())
+        .collect()
+}
+
+fn codec(role: Role) -> Dubbo {
+    Dubbo::new(role, &Settings::default())
+}
+
+fn frame_of(bytes: &[u8]) -> Frame {
+    match codec(Role::Server).decode(bytes).unwrap() {
+        Decoded::Frame(frame) => frame,
+        _ => panic!("no whole frame"),
+    }
+}
+
+fn message(bytes: &[u8]) -> Message<'_> {
+    dialect().view(bytes).expect("a whole frame")
+}
+
+/// All calls of a file, with the names of their cases and methods.
+fn calls(file: &'static str) -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    cases(file)
+        .into_iter()
+        .flat_map(|c| c.requests.into_iter().map(move |r| (c.name, c.method, r)))
+        .filter(|(.., r)| frame_of(r).kind == Kind::Request)
+        .collect()
+}
+
+const ALL: Wants = Wants { attachments: true };
+
+fn head(bytes: &[u8]) -> Head<'_> {
+    dialect().head(&message(bytes), ALL).unwrap()
+}
+
+/// The tokens of values, see [`plain`].
+fn tokens(values: &Values<'_>) -> Vec<OwnedToken> {
+    let mut recorder = Recorder::default();
+    values.emit(&mut recorder).unwrap_or_else(|e| panic!("{e}"));
+    recorder.tokens.into_iter().map(plain).collect()
+}
+
+/// Without what two spellings of one value may differ in: announced lengths, and the bits of a NaN.
+fn plain(token: OwnedToken) -> OwnedToken {
+    match token {
+        OwnedToken::List { class, .. } => OwnedToken::List { class, len: None },
+        OwnedToken::Double(v) if v.is_nan() => text("NaN"),
+        other => other,
+    }
+}
+
+fn text(s: &str) -> OwnedToken {
+    OwnedToken::Text(s.as_bytes().to_vec())
+}
+
+/// A call with one string argument, as bytes.
+fn request(call: &Call<'_>) -> Vec<u8> {
+    let mut out = vec![];
+    codec(Role::Client).request(&mut out, 7, call).unwrap();
+    out
+}
+
+/// What a caller with this hint reads in an answer.
+fn answered(hint: u32, outcome: &Outcome<'_>) -> Result<Vec<u8>, CallError> {
+    let mut out = vec![];
+    codec(Role::Server).outcome(&mut out, ReplyTo { id: 9, hint }, outcome)?;
+    Ok(out)
+}
+
+fn value_of(bytes: &[u8]) -> Vec<OwnedToken> {
+    match dialect().outcome(&message(bytes)).unwrap().reply {
+        Reply::Value(values) => tokens(&values),
+        other => panic!("no value: {other:?}"),
+    }
+}

@@ -1,0 +1,237 @@
+//! Neutral outcomes and answers that are written anew.
+use super::*;
+use rialto_core::call::{Attachments, Exception};
+use rialto_values::Class;
+
+/// Hints of callers: with attachments in both serializations, and old ones without.
+fn hints() -> [(u32, bool); 4] {
+    let new = |id| Hint::of_frame(id).with_version(b"2.0.2").bits();
+    [
+        (new(HESSIAN2), true),
+        (new(FASTJSON2), true),
+        (HESSIAN2.into(), false),
+        (FASTJSON2.into(), false),
+    ]
+}
+
+#[test]
+fn answers_of_stock_providers_are_read_and_told_again() {
+    let (mut values, mut nulls, mut thrown, mut failed) = (0, 0, 0, 0);
+    for file in STOCK {
+        for case in cases(file) {
+            for bytes in case.answers.iter().filter(|a| frame_of(a).kind == Kind::Answer) {
+                let msg = message(bytes);
+                let outcome = match dialect().outcome(&msg) {
+                    Ok(outcome) => outcome,
+                    Err(e) => {
+                        assert!(bytes[3] != 20 || case.name.contains("rpc"), "{}: {e}", case.name);
+                        failed += 1;
+                        continue;
+                    }
+                };
+                assert_eq!(
+                    dialect().threw(&msg),
+                    matches!(outcome.reply, Reply::Exception(_)),
+                    "{}",
+                    case.name
+                );
+                match &outcome.reply {
+                    Reply::Null => nulls += 1,
+                    Reply::Value(_) => values += 1,
+                    Reply::Exception(_) => thrown += 1,
+                }
+                if let Reply::Value(value) = &outcome.reply {
+                    let mut want = Recorder::default();
+                    if value.emit(&mut want).is_err() {
+                        continue;
+                    }
+                    let want: Vec<_> = want.tokens.into_iter().map(plain).collect();
+                    let hint = Hint::of_frame(HESSIAN2).with_version(b"2.0.2").bits();
+                    let again = answered(hint, &outcome).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+                    assert_eq!(value_of(&again), want, "{}", case.name);
+                    let again = format!("{:?}", dialect().outcome(&message(&again)).unwrap().attachments);
+                    assert_eq!(again, format!("{:?}", outcome.attachments), "{}", case.name);
+                }
+            }
+        }
+    }
+    assert!(
+        values > 350 && nulls > 20 && thrown > 3 && failed > 20,
+        "{values} {nulls} {thrown} {failed}"
+    );
+}
+
+#[test]
+fn a_stock_answer_is_reproduced_byte_for_byte() {
+    for (file, name) in [
+        (V33, "string-ascii"),
+        (V33, "void"),
+        (V33, "string-null"),
+        (JSONB, "void"),
+        (JSONB, "string-ascii"),
+    ] {
+        let case = case(file, name);
+        let (request, answer) = (&case.requests[0], &case.answers[0]);
+        let outcome = dialect().outcome(&message(answer)).unwrap();
+        let mut again = answered(head(request).hint, &outcome).unwrap();
+        Dubbo::set_id(&mut again, frame_of(answer).id);
+        assert_eq!(again, *answer, "{name}");
+    }
+}
+
+#[test]
+fn the_callers_version_decides_on_the_result_type() {
+    for (hint, attached) in hints() {
+        for (reply, kind) in [
+            (Reply::Null, 2),
+            (Reply::Exception(thrown("a.E", Some("why"), None)), 0),
+        ] {
+            let bytes = answered(
+                hint,
+                &Outcome {
+                    reply,
+                    attachments: Attachments::new(),
+                },
+            )
+            .unwrap();
+            let found = if hint as u8 & 31 == HESSIAN2 {
+                bytes[16] - 0x90
+            } else {
+                bytes[21]
+            };
+            assert_eq!(found, kind + if attached { 3 } else { 0 });
+            assert_eq!((bytes[2], bytes[3]), (hint as u8 & 31, 20));
+        }
+    }
+}
+
+fn thrown(class: &str, message: Option<&str>, object: Option<Values<'static>>) -> Exception<'static> {
+    Exception {
+        class: class.to_owned().into(),
+        message: message.map(|m| m.to_owned().into()),
+        object,
+    }
+}
+
+#[test]
+fn exceptions_keep_class_and_message_in_both_serializations() {
+    for (hint, _) in hints() {
+        for message_text in [Some("why 中"), None] {
+            let outcome = Outcome {
+                reply: Reply::Exception(thrown("a.BizException", message_text, None)),
+                attachments: Attachments::new(),
+            };
+            let bytes = answered(hint, &outcome).unwrap();
+            let msg = message(&bytes);
+            assert!(dialect().threw(&msg));
+            let Reply::Exception(back) = dialect().outcome(&msg).unwrap().reply else {
+                panic!("not thrown")
+            };
+            assert_eq!(
+                (&*back.class, back.message.as_deref()),
+                ("a.BizException", message_text)
+            );
+            assert!(matches!(
+                tokens(&back.object.unwrap())[0],
+                OwnedToken::Object(_) | OwnedToken::Map { .. }
+            ));
+        }
+    }
+}
+
+#[test]
+fn objects_of_exceptions_pass_without_their_causes() {
+    let class = Class::new("a.BizException", ["cause", "detailMessage", "code"]);
+    let mut body = vec![];
+    let mut tables = rialto_hessian::WriteTables::default();
+    let mut w = rialto_hessian::Writer::new(&mut body, rialto_hessian::Library::Lite, &mut tables);
+    w.write_int(0);
+    w.begin_object(&class).unwrap();
+    w.write_ref(0);
+    w.write_str("why");
+    w.write_int(42);
+    w.end().unwrap();
+    w.finish().unwrap();
+    let mut bytes = vec![];
+    let open = frame::Open::answer(&mut bytes, 1, HESSIAN2, frame::OK);
+    bytes.extend_from_slice(&body);
+    open.close(&mut bytes);
+    let outcome = dialect().outcome(&message(&bytes)).unwrap();
+    let Reply::Exception(found) = &outcome.reply else {
+        panic!("not thrown")
+    };
+    assert_eq!(
+        (&*found.class, found.message.as_deref()),
+        ("a.BizException", Some("why"))
+    );
+    let again = answered(HESSIAN2.into(), &outcome).unwrap();
+    let Reply::Exception(back) = dialect().outcome(&message(&again)).unwrap().reply else {
+        panic!("not thrown")
+    };
+    assert_eq!(
+        tokens(&back.object.unwrap()),
+        [
+            OwnedToken::Object(Class::new("a.BizException", ["detailMessage", "code"])),
+            text("why"),
+            OwnedToken::Int(42),
+            OwnedToken::End,
+        ]
+    );
+}
+
+#[test]
+fn values_without_a_form_become_errors_that_name_them() {
+    struct Odd;
+    impl rialto_core::call::ValueSource for Odd {
+        fn emit(
+            &self,
+            _: &Values<'_>,
+            sink: &mut dyn rialto_values::Sink,
+        ) -> Result<(), rialto_values::ValueError> {
+            sink.token(rialto_values::Token::End)
+        }
+    }
+    let value = Values {
+        source: &Odd,
+        stream: &[],
+        at: 0,
+        count: 1,
+        tag: 0,
+    };
+    for (hint, _) in hints() {
+        let outcome = Outcome {
+            reply: Reply::Value(value),
+            attachments: Attachments::new(),
+        };
+        let error = answered(hint, &outcome).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::BadAnswer);
+    }
+    let java = Outcome {
+        reply: Reply::Null,
+        attachments: Attachments::new(),
+    };
+    assert_eq!(answered(3, &java).unwrap_err().kind, ErrorKind::BadAnswer);
+}
+
+#[test]
+fn an_answer_in_another_serialization_is_told_in_the_callers() {
+    let answer = case(V33, "string-ascii").answers.remove(0);
+    let msg = message(&answer);
+    let to = ReplyTo {
+        id: 5,
+        hint: Hint::of_frame(FASTJSON2).with_version(b"2.0.2").bits(),
+    };
+    let mut server = codec(Role::Server);
+    assert!(!server.takes(&msg, Some(to)));
+    let mut out = vec![];
+    server
+        .reframe(&mut out, to.id, &msg, Some(to), &Edits::default())
+        .unwrap();
+    assert_eq!((out[2], frame_of(&out).id), (FASTJSON2, 5));
+    assert_eq!(value_of(&out), value_of(&answer));
+    let same = ReplyTo {
+        hint: HESSIAN2.into(),
+        ..to
+    };
+    assert!(server.takes(&msg, Some(same)));
+}

@@ -1,0 +1,263 @@
+//! Requests that are changed on their way.
+use super::*;
+use rialto_hessian::{Library, WriteTables, Writer};
+use rialto_values::Class;
+
+fn edited(bytes: &[u8], edits: &Edits) -> Vec<u8> {
+    let mut out = vec![];
+    codec(Role::Client)
+        .reframe(&mut out, 77, &message(bytes), None, edits)
+        .unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((frame_of(&out).id, frame_of(&out).len), (77, out.len()));
+    out
+}
+
+fn all() -> Edits {
+    let mut edits = Edits {
+        service: Some("new.Service".into()),
+        version: Some("9.9".into()),
+        group: Some("blue".into()),
+        method: Some("renamed".into()),
+        timeout_ms: Some(4321),
+        ..Edits::default()
+    };
+    edits.set("plain", "changed");
+    edits.set("added", "ü");
+    edits.remove("camelCase");
+    edits
+}
+
+#[test]
+fn no_edits_change_the_id_alone() {
+    for file in STOCK {
+        for (name, _, bytes) in calls(file) {
+            let mut want = bytes.clone();
+            Dubbo::set_id(&mut want, 77);
+            assert_eq!(edited(&bytes, &Edits::default()), want, "{name}");
+        }
+    }
+}
+
+#[test]
+fn edits_change_what_they_name_and_nothing_else() {
+    for file in STOCK {
+        for (name, _, bytes) in calls(file) {
+            let out = edited(&bytes, &all());
+            let msg = message(&out);
+            let found = dialect()
+                .head(&msg, ALL)
+                .unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!(
+                (found.service, found.version, found.group, found.method),
+                (&b"new.Service"[..], &b"9.9"[..], &b"blue"[..], &b"renamed"[..]),
+                "{name}"
+            );
+            let countdown = name == "timeout-countdown";
+            assert_eq!(
+                (found.timeout_ms, found.caller),
+                (4321, head(&bytes).caller),
+                "{name} {countdown}"
+            );
+            let attachment = |key| dialect().attachment(&msg, &found, key);
+            assert_eq!(attachment("plain").as_deref(), Some(&b"changed"[..]));
+            assert_eq!(attachment("added").as_deref(), Some("ü".as_bytes()));
+            assert_eq!(attachment("interface").as_deref(), Some(&b"new.Service"[..]));
+            assert_eq!(attachment("camelCase"), None);
+            assert_eq!(arguments(&out), arguments(&bytes), "{name}");
+        }
+    }
+}
+
+/// The bytes of the arguments, which must never change.
+fn arguments(bytes: &[u8]) -> Vec<u8> {
+    let msg = message(bytes);
+    body::read(
+        body::of(&msg),
+        body::Serialization::of_message(&msg).unwrap(),
+        |body| {
+            let lead = head::Lead::read(body).unwrap();
+            let mut count = lead.arguments().unwrap();
+            if lead.is_generic() {
+                body.skip().unwrap();
+                count -= 1;
+            }
+            let from = body.position();
+            (0..count).for_each(|_| body.skip().unwrap());
+            body::of(&msg)[from..body.position()].to_vec()
+        },
+    )
+}
+
+#[test]
+fn typed_attachments_stay_what_they_are() {
+    for file in [V33, JSONB] {
+        let case = case(file, "attachments");
+        let mut edits = Edits::default();
+        edits.set("plain", "changed");
+        let entries = |bytes: &[u8]| {
+            let msg = message(bytes);
+            let mut map = Recorder::default();
+            body::read(
+                body::of(&msg),
+                body::Serialization::of_message(&msg).unwrap(),
+                |body| {
+                    let count = head::Lead::read(body).unwrap().arguments().unwrap();
+                    (0..count).for_each(|_| body.skip().unwrap());
+                    body.copy(&mut map).unwrap();
+                },
+            );
+            map.tokens
+        };
+        let before = entries(&case.requests[0]);
+        let after = entries(&edited(&case.requests[0], &edits));
+        assert_eq!(before.len(), after.len());
+        for token in before.iter().filter(|t| **t != text("v1")) {
+            assert!(after.contains(token), "{token:?} is lost");
+        }
+    }
+}
+
+#[test]
+fn empty_edits_of_version_and_group_remove_them() {
+    let case = case(V33, "group-version");
+    let edits = Edits {
+        version: Some("".into()),
+        group: Some("".into()),
+        ..Edits::default()
+    };
+    let out = edited(&case.requests[0], &edits);
+    let msg = message(&out);
+    let head = head(&out);
+    assert_eq!((head.version, head.group), (&b""[..], &b""[..]));
+    assert_eq!(
+        dialect().attachment(&msg, &head, "version").as_deref(),
+        Some(&b"0.0.0"[..])
+    );
+    assert_eq!(dialect().attachment(&msg, &head, "group"), None);
+}
+
+#[test]
+fn a_countdown_is_set_where_the_caller_sent_one() {
+    let case = case(V33, "timeout-countdown");
+    let edits = Edits {
+        timeout_ms: Some(42),
+        ..Edits::default()
+    };
+    let out = edited(&case.requests[0], &edits);
+    let (msg, head) = (message(&out), head(&out));
+    assert_eq!(
+        dialect().attachment(&msg, &head, "_TO").as_deref(),
+        Some(&b"42"[..])
+    );
+    assert_eq!(
+        dialect().attachment(&msg, &head, "timeout").as_deref(),
+        Some(&b"42"[..])
+    );
+}
+
+#[test]
+fn requests_without_attachments_get_some() {
+    for name in ["att-null", "att-empty-map"] {
+        let case = case(HANDMADE_33, name);
+        let out = edited(&case.requests[0], &all());
+        let head = head(&out);
+        assert_eq!(
+            (head.service, head.timeout_ms),
+            (&b"new.Service"[..], 4321),
+            "{name}"
+        );
+    }
+}
+
+/// A request whose attachments `a`, `b`, `c` share objects, the last with the only argument too.
+fn sharing() -> Vec<u8> {
+    let class = Class::new("a.P", ["x"]);
+    let (mut out, mut tables) = (vec![], WriteTables::default());
+    let open = frame::Open::request(&mut out, 1, HESSIAN2, false);
+    let mut w = Writer::new(&mut out, Library::Lite, &mut tables);
+    for s in ["2.0.2", "a.B", "0.0.0", "m", "Ljava/lang/Object;"] {
+        w.write_str(s);
+    }
+    let point = |w: &mut Writer<'_>, x| {
+        w.begin_object(&class).unwrap();
+        w.write_int(x);
+        w.end().unwrap();
+    };
+    point(&mut w, 1);
+    w.begin_map(None).unwrap();
+    w.write_str("a");
+    point(&mut w, 2);
+    w.write_str("b");
+    w.begin_list(Some("java.util.LinkedList"), Some(2)).unwrap();
+    w.write_ref(2);
+    point(&mut w, 3);
+    w.end().unwrap();
+    w.write_str("c");
+    w.write_ref(0);
+    w.end().unwrap();
+    w.finish().unwrap();
+    open.close(&mut out);
+    out
+}
+
+#[test]
+fn attachments_that_share_objects_with_one_that_goes_are_renumbered() {
+    let bytes = sharing();
+    let mut edits = Edits::default();
+    edits.set("a", "text");
+    let out = edited(&bytes, &edits);
+    let msg = message(&out);
+    let mut seen = Recorder::default();
+    body::read(body::of(&msg), body::Serialization::Hessian2, |body| {
+        head::Lead::read(body).unwrap();
+        let body::Body::Hessian(reader) = body else {
+            panic!("not Hessian")
+        };
+        let mut copier = rialto_hessian::Copier::default();
+        copier.copy(reader, &mut seen).unwrap();
+        copier.copy(reader, &mut seen).unwrap();
+    });
+    let point = |x| {
+        [
+            OwnedToken::Object(Class::new("a.P", ["x"])),
+            OwnedToken::Int(x),
+            OwnedToken::End,
+        ]
+    };
+    let mut want = vec![];
+    want.extend(point(1));
+    want.extend([OwnedToken::Map { class: None }, text("b")]);
+    want.push(OwnedToken::List {
+        class: Some("java.util.LinkedList".into()),
+        len: None,
+    });
+    want.extend(point(2));
+    want.extend(point(3));
+    want.extend([
+        OwnedToken::End,
+        text("c"),
+        OwnedToken::Ref(0),
+        text("a"),
+        text("text"),
+        OwnedToken::End,
+    ]);
+    assert_eq!(seen.tokens.into_iter().map(plain).collect::<Vec<_>>(), want);
+    assert_eq!(
+        dialect().attachment(&msg, &head(&out), "a").as_deref(),
+        Some(&b"text"[..])
+    );
+}
+
+#[test]
+fn what_only_java_can_read_cannot_be_changed() {
+    let case = case(HANDMADE_33, "ser-3-java");
+    let mut out = vec![];
+    let mut client = codec(Role::Client);
+    let error = client
+        .reframe(&mut out, 1, &message(&case.requests[0]), None, &all())
+        .unwrap_err();
+    assert!(error.text.contains("id 3"), "{error}");
+    client
+        .reframe(&mut out, 1, &message(&case.requests[0]), None, &Edits::default())
+        .unwrap();
+}

@@ -1,0 +1,160 @@
+//! Generic calls of stock consumers, towards other protocols and back.
+use super::*;
+use rialto_core::call::{Attachments, Exception};
+use rialto_values::Class;
+
+#[test]
+fn generic_calls_become_the_calls_that_they_mean() {
+    for (file, name, method, ty) in [
+        (V33, "generic-true-pojo", "echoPerson", "lab.zoo.api.Person"),
+        (V33, "generic-raw-return-pojo", "echoPerson", "lab.zoo.api.Person"),
+        (V27, "generic-true-string", "echoString", "java.lang.String"),
+        (HANDMADE_33, "generic-no-attachment", "echoInt", "int"),
+        (
+            HANDMADE_33,
+            "generic-untyped-lists",
+            "echoPerson",
+            "lab.zoo.api.Person",
+        ),
+    ] {
+        let case = case(file, name);
+        let call = dialect()
+            .call(&message(&case.requests[0]))
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(call.method, method, "{name}");
+        assert_eq!(call.types[..], [ty], "{name}");
+        assert!(call.attachments.iter().all(|(k, _)| k != "generic"));
+        let args = tokens(&call.args);
+        match name {
+            "generic-true-string" => assert_eq!(args, [text("x")]),
+            "generic-no-attachment" => assert_eq!(args, [OwnedToken::Int(5)]),
+            // Its map names no class; readers fill the declared one by field names.
+            "generic-untyped-lists" => assert_eq!(args[0], OwnedToken::Map { class: None }),
+            _ => assert_eq!(
+                args[0],
+                OwnedToken::Map {
+                    class: Some("lab.zoo.api.Person".into())
+                },
+                "{name}"
+            ),
+        }
+        assert!(!args.contains(&text("class")), "{name}");
+        let again = request(&call);
+        assert_eq!(
+            tokens(&dialect().call(&message(&again)).unwrap().args),
+            args,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_head_names_the_method_and_the_form() {
+    for (name, generic) in [
+        ("generic-true-pojo", Generic::Maps),
+        ("generic-raw-return-pojo", Generic::Raw),
+        ("generic-gson-pojo", Generic::Other),
+        ("string-ascii", Generic::No),
+    ] {
+        let case = case(V33, name);
+        for wants in [ALL, Wants::default()] {
+            let msg = message(&case.requests[0]);
+            let head = dialect().head(&msg, wants).unwrap();
+            assert_eq!(Hint::from_bits(head.hint).generic(), generic, "{name}");
+            assert_ne!(head.method, b"$invoke");
+        }
+    }
+}
+
+#[test]
+fn forms_that_need_java_are_refused_in_words() {
+    let case = case(V33, "generic-gson-pojo");
+    let error = dialect().call(&message(&case.requests[0])).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::BadRequest);
+    assert!(error.text.contains("gson"), "{error}");
+    let case = super::case(HANDMADE_33, "generic-null-types");
+    let error = dialect().call(&message(&case.requests[0])).unwrap_err();
+    assert!(error.text.contains("name all types"), "{error}");
+}
+
+#[test]
+fn callbacks_are_refused_in_words() {
+    let case = case(V27, "callback");
+    let error = dialect().call(&message(&case.requests[0])).unwrap_err();
+    assert!(
+        error.text.contains("callback") && error.text.contains("sys_callback_arg-1"),
+        "{error}"
+    );
+}
+
+/// A result `Person{name, color}` in Hessian, as an answer's value.
+fn person() -> Vec<u8> {
+    let mut out = vec![];
+    let mut tables = rialto_hessian::WriteTables::default();
+    let mut w = rialto_hessian::Writer::new(&mut out, rialto_hessian::Library::Lite, &mut tables);
+    w.begin_object(&Class::new("a.Person", ["name", "color"]))
+        .unwrap();
+    w.write_str("Gen");
+    w.begin_object(&Class::new("a.Color", ["name"])).unwrap();
+    w.write_str("RED");
+    w.end().unwrap();
+    w.end().unwrap();
+    w.finish().unwrap();
+    out
+}
+
+#[test]
+fn results_come_in_the_form_that_was_asked_for() {
+    let bytes = person();
+    let outcome = Outcome {
+        reply: Reply::Value(values::result(&bytes, body::Serialization::Hessian2, 0)),
+        attachments: Attachments::new(),
+    };
+    for id in [HESSIAN2, FASTJSON2] {
+        let hint = Hint::of_frame(id).with_version(b"2.0.2");
+        let maps = answered(hint.with_generic(Generic::Maps).bits(), &outcome).unwrap();
+        let want = [
+            OwnedToken::Map { class: None },
+            text("class"),
+            text("a.Person"),
+            text("name"),
+            text("Gen"),
+            text("color"),
+            text("RED"),
+            OwnedToken::End,
+        ];
+        assert_eq!(value_of(&maps), want);
+    }
+    let raw = Hint::of_frame(HESSIAN2).with_generic(Generic::Raw).bits();
+    assert!(
+        matches!(&value_of(&answered(raw, &outcome).unwrap())[0], OwnedToken::Object(c) if c.name() == "a.Person")
+    );
+}
+
+#[test]
+fn exceptions_arrive_as_generic_exceptions() {
+    let thrown = Exception {
+        class: "a.BizException".into(),
+        message: Some("why".into()),
+        object: None,
+    };
+    let outcome = Outcome {
+        reply: Reply::Exception(thrown),
+        attachments: Attachments::new(),
+    };
+    let hint = Hint::of_frame(HESSIAN2)
+        .with_version(b"2.0.2")
+        .with_generic(Generic::Maps)
+        .bits();
+    let bytes = answered(hint, &outcome).unwrap();
+    let Reply::Exception(heard) = dialect().outcome(&message(&bytes)).unwrap().reply else {
+        panic!("not thrown")
+    };
+    assert_eq!(&*heard.class, "com.alibaba.dubbo.rpc.service.GenericException");
+    assert_eq!(heard.message.as_deref(), Some("a.BizException: why"));
+    let fields = tokens(&heard.object.unwrap());
+    assert_eq!(
+        fields[1..4],
+        [text("a.BizException: why"), text("why"), text("a.BizException")]
+    );
+}

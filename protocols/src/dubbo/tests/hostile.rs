@@ -1,0 +1,149 @@
+//! Bytes that lie. Nothing here may panic, hang or take more memory than the bytes are worth.
+use super::*;
+
+/// Does everything that a proxy could do with a message.
+fn exercise(bytes: &[u8]) {
+    let Ok(Decoded::Frame(frame)) = codec(Role::Server).decode(bytes) else {
+        return;
+    };
+    let msg = Message {
+        meta: frame.meta,
+        bytes: &bytes[..frame.len],
+    };
+    for wants in [ALL, Wants::default()] {
+        if let Ok(head) = dialect().head(&msg, wants) {
+            let _ = dialect().attachment(&msg, &head, "plain");
+        }
+    }
+    if let Ok(call) = dialect().call(&msg) {
+        let mut out = vec![];
+        let _ = codec(Role::Client).request(&mut out, 1, &call);
+        let _ = call.args.emit(&mut Recorder::default());
+    }
+    if let Ok(outcome) = dialect().outcome(&msg) {
+        for id in [HESSIAN2, FASTJSON2] {
+            for generic in [Generic::No, Generic::Maps] {
+                let _ = answered(Hint::of_frame(id).with_generic(generic).bits(), &outcome);
+            }
+        }
+    }
+    let mut edits = Edits {
+        service: Some("x".into()),
+        method: Some("y".into()),
+        ..Edits::default()
+    };
+    edits.set("plain", "z");
+    let _ = codec(Role::Client).reframe(&mut vec![], 1, &msg, None, &edits);
+}
+
+fn with_length(mut bytes: Vec<u8>) -> Vec<u8> {
+    let len = (bytes.len() - 16) as u32;
+    bytes[12..16].copy_from_slice(&len.to_be_bytes());
+    bytes
+}
+
+const VARIED: [(&str, &str); 7] = [
+    (V33, "attachments"),
+    (V33, "pojo"),
+    (V33, "generic-true-pojo"),
+    (V27, "node-shared"),
+    (JSONB, "attachments"),
+    (JSONB, "pojo"),
+    (JSONB, "node-shared"),
+];
+
+fn varied() -> impl Iterator<Item = Vec<u8>> {
+    VARIED.into_iter().flat_map(|(file, name)| {
+        let case = case(file, name);
+        case.requests.into_iter().chain(case.answers)
+    })
+}
+
+#[test]
+fn bodies_cut_anywhere_are_errors_or_values() {
+    let mut seen = 0;
+    for bytes in varied() {
+        for end in 16..bytes.len() {
+            exercise(&with_length(bytes[..end].to_vec()));
+            seen += 1;
+        }
+    }
+    assert!(seen > 2000, "{seen}");
+}
+
+#[test]
+fn cut_requests_are_never_taken_for_whole_ones() {
+    for name in ["string-ascii", "pojo", "attachments"] {
+        let bytes = case(V33, name).requests.remove(0);
+        for end in 16..bytes.len() {
+            let cut = with_length(bytes[..end].to_vec());
+            assert!(dialect().call(&message(&cut)).is_err(), "{name} cut at {end}");
+            assert!(
+                dialect().head(&message(&cut), ALL).is_err(),
+                "{name} cut at {end}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_byte_may_be_any_other() {
+    for bytes in varied() {
+        for at in 2..bytes.len() {
+            for value in [0x51, 0x7f, 0x93, 0xff, bytes[at] ^ 1] {
+                let mut changed = bytes.clone();
+                changed[at] = value;
+                exercise(&changed);
+            }
+        }
+    }
+}
+
+#[test]
+fn hand_made_requests_do_no_harm() {
+    for file in [HANDMADE_33, HANDMADE_27] {
+        for case in cases(file) {
+            case.requests
+                .iter()
+                .chain(&case.answers)
+                .for_each(|b| exercise(b));
+        }
+    }
+}
+
+#[test]
+fn text_and_tls_on_the_port_end_the_connection() {
+    for bytes in [
+        &b"ls\r\n"[..],
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x16\x03\x01\x02\0",
+        b"PRI * HTTP/2.0",
+    ] {
+        assert!(codec(Role::Server).decode(bytes).is_err());
+    }
+    let case = case(HANDMADE_33, "len-negative");
+    assert!(codec(Role::Server).decode(&case.requests[0]).is_err());
+}
+
+#[test]
+fn nesting_is_bounded() {
+    for (id, open) in [(HESSIAN2, b'H'), (FASTJSON2, 0xa6)] {
+        let mut bytes = vec![];
+        let frame = frame::Open::answer(&mut bytes, 1, id, frame::OK);
+        match id {
+            HESSIAN2 => bytes.push(0x91),
+            _ => {
+                bytes.extend_from_slice(b"\0\0\0\x02\xbd\x01");
+                bytes.extend_from_slice(&200_000_u32.to_be_bytes());
+            }
+        }
+        (0..100_000).for_each(|_| bytes.extend_from_slice(if open == b'H' { b"H\x01" } else { b"\xa6\x4a" }));
+        frame.close(&mut bytes);
+        exercise(&bytes);
+        let refused = match dialect().outcome(&message(&bytes)) {
+            Err(_) => true,
+            Ok(outcome) => answered(HESSIAN2.into(), &outcome).is_err(),
+        };
+        assert!(refused, "{id}");
+    }
+}

@@ -1,0 +1,276 @@
+//! Heads and neutral calls.
+use super::*;
+
+#[test]
+fn heads_of_all_stock_requests_tell_where_they_go() {
+    let mut seen = 0;
+    for file in STOCK {
+        for (name, method, bytes) in calls(file) {
+            let msg = message(&bytes);
+            let head = dialect()
+                .head(&msg, ALL)
+                .unwrap_or_else(|e| panic!("{name}: {e}"));
+            if name != "no-service" && name != "callback" {
+                assert_eq!(head.service, b"lab.zoo.api.Zoo", "{name}");
+            }
+            if !method.is_empty() {
+                assert_eq!(std::str::from_utf8(head.method), Ok(method), "{name}");
+            }
+            assert_eq!(head.echo, name == "echo", "{name}");
+            let (group, version): (&[u8], &[u8]) = match name {
+                "group-version" => (b"g", b"1.0.0"),
+                "wrong-group" => (head.group, head.version),
+                "wrong-version" => (b"", head.version),
+                _ => (b"", b""),
+            };
+            assert_eq!((head.group, head.version), (group, version), "{name}");
+            assert!(Hint::from_bits(head.hint).takes_attachments(), "{name}");
+            if name == "callback" && head.caller != b"zoo-consumer" {
+                continue; // the provider's own call in the other direction
+            }
+            assert_eq!(head.caller, b"zoo-consumer", "{name}");
+            if file != V27 && !name.contains("timeout") && name != "heartbeat" {
+                assert!(head.timeout_ms >= 3000, "{name}: {}", head.timeout_ms);
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 400, "{seen}");
+}
+
+#[test]
+fn without_attachments_the_strings_in_front_are_enough() {
+    let case = case(V33, "group-version");
+    let msg = message(&case.requests[0]);
+    let head = dialect().head(&msg, Wants::default()).unwrap();
+    assert_eq!(
+        (head.service, head.version, head.group),
+        (&b"lab.zoo.api.Zoo"[..], &b"1.0.0"[..], &b""[..])
+    );
+    assert_eq!(head.attachments, 0);
+}
+
+#[test]
+fn attachments_are_found_whatever_their_type_in_both_serializations() {
+    for file in [V33, V27, JSONB] {
+        let case = case(file, "attachments");
+        let msg = message(&case.requests[0]);
+        for head in [
+            head(&case.requests[0]),
+            dialect().head(&msg, Wants::default()).unwrap(),
+        ] {
+            let get = |key| {
+                dialect()
+                    .attachment(&msg, &head, key)
+                    .map(|v| String::from_utf8(v.into_owned()).unwrap())
+            };
+            assert_eq!(get("plain").as_deref(), Some("v1"));
+            assert_eq!(get("camelCase").as_deref(), Some("v2"));
+            assert_eq!(get("camelcase"), None);
+            assert_eq!(get("utf8").as_deref(), Some("中é"));
+            assert_eq!(get("an-int").as_deref(), Some("5"));
+            assert_eq!(get("a-long").as_deref(), Some("6"));
+            assert_eq!(get("a-bool").as_deref(), Some("true"));
+            assert_eq!(get("a-map"), None);
+            assert_eq!(get("missing"), None);
+        }
+    }
+}
+
+#[test]
+fn the_countdown_is_what_is_left() {
+    let case = case(V33, "timeout-countdown");
+    assert_eq!(head(&case.requests[0]).timeout_ms, 300);
+    let call = dialect().call(&message(&case.requests[0])).map(|c| c.timeout_ms);
+    assert_eq!(call, Ok(300));
+}
+
+/// Everything but the arguments.
+fn facts(call: &Call<'_>) -> String {
+    format!(
+        "{:?}",
+        Call {
+            args: Values::default(),
+            ..call.clone()
+        }
+    )
+}
+
+#[test]
+fn calls_of_stock_consumers_survive_a_trip_through_the_neutral_call() {
+    let mut seen = 0;
+    for file in STOCK {
+        for (name, method, bytes) in calls(file) {
+            let call = match dialect().call(&message(&bytes)) {
+                Ok(call) => call,
+                Err(e) if name.starts_with("generic-") || name == "callback" => {
+                    assert!(!e.text.is_empty());
+                    continue;
+                }
+                Err(e) => panic!("{name}: {e}"),
+            };
+            let mut args = Recorder::default();
+            if let Err(e) = call.args.emit(&mut args) {
+                assert!(e.text.contains("CollSer"), "{name}: {e}");
+                continue;
+            }
+            let again = request(&call);
+            let frame = frame_of(&again);
+            assert_eq!(
+                (frame.id, frame.len, frame.meta.one_way),
+                (7, again.len(), name == "one-way"),
+                "{name}"
+            );
+            let back = dialect()
+                .call(&message(&again))
+                .unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!(
+                tokens(&back.args),
+                args.tokens.into_iter().map(plain).collect::<Vec<_>>(),
+                "{name}"
+            );
+            assert_eq!(facts(&back), facts(&call), "{name}");
+            if !method.is_empty() {
+                assert_eq!(call.method, method, "{name}");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 400, "{seen}");
+}
+
+#[test]
+fn types_are_those_of_the_interface() {
+    for (name, types) in [
+        ("string-ascii", &["java.lang.String"][..]),
+        ("ints", &["[I"]),
+        ("strings", &["[Ljava.lang.String;"]),
+        ("person-array", &["[Llab.zoo.api.Person;"]),
+        ("list-arraylist", &["java.util.List"]),
+        ("no-args-null-result", &[]),
+        ("overload-two", &["java.lang.String", "int"]),
+    ] {
+        let case = case(V33, name);
+        let call = dialect().call(&message(&case.requests[0])).unwrap();
+        assert_eq!(call.types[..], *types, "{name}");
+        assert_eq!(call.args.count as usize, types.len());
+    }
+}
+
+#[test]
+fn user_attachments_cross_and_those_of_the_hop_do_not() {
+    let case = case(V33, "attachments");
+    let call = dialect().call(&message(&case.requests[0])).unwrap();
+    let mut keys: Vec<_> = call.attachments.iter().map(|(k, _)| &**k).collect();
+    keys.sort_unstable();
+    assert_eq!(
+        keys,
+        ["a-bool", "a-long", "an-int", "camelCase", "plain", "sw8", "utf8"]
+    );
+}
+
+#[test]
+fn traces_of_both_worlds_survive_and_own_keys_cannot_be_smuggled_in() {
+    let mut call = Call {
+        service: "a.B".into(),
+        method: "m".into(),
+        timeout_ms: 250,
+        caller: "app".into(),
+        group: "g".into(),
+        ..Call::default()
+    };
+    call.trace.traceparent = "00-1-2-01".into();
+    call.trace.sofa_trace_id = "0a0b".into();
+    call.trace.sofa_rpc_id = "0.1".into();
+    call.trace.sofa_sampled = "true".into();
+    for (key, value) in [
+        ("user", "ü"),
+        ("path", "evil.Service"),
+        ("generic", "true"),
+        ("_TO", "1"),
+    ] {
+        call.attachments.push((key.into(), value.into()));
+    }
+    let bytes = request(&call);
+    let back = dialect().call(&message(&bytes)).unwrap();
+    assert_eq!(back.trace, call.trace);
+    assert_eq!(back.attachments[..], [("user".into(), "ü".into())]);
+    assert_eq!(
+        (&*back.service, &*back.version, back.timeout_ms),
+        ("a.B", "", 250)
+    );
+    let head = head(&bytes);
+    assert_eq!(
+        (head.service, head.group, head.caller),
+        (&b"a.B"[..], &b"g"[..], &b"app"[..])
+    );
+}
+
+#[test]
+fn types_and_arguments_must_agree() {
+    let call = Call {
+        service: "a.B".into(),
+        method: "m".into(),
+        types: ["int".into()].into_iter().collect(),
+        ..Call::default()
+    };
+    let mut out = vec![];
+    let error = codec(Role::Client).request(&mut out, 1, &call).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::BadRequest);
+}
+
+#[test]
+fn what_a_stock_provider_served_is_read_here_too() {
+    for file in [HANDMADE_33, HANDMADE_27] {
+        let mut seen = 0;
+        for case in cases(file) {
+            let [request] = &case.requests[..] else { continue };
+            let served = case.answers.iter().any(|a| a[3] == 20 && a[2] & 0x20 == 0);
+            if !served || request[..2] != [0xda, 0xbb] {
+                continue;
+            }
+            let call = dialect().call(&message(request));
+            let refused = matches!(case.name, "generic-null-types");
+            assert_eq!(call.is_ok(), !refused, "{}: {:?}", case.name, call.err());
+            seen += 1;
+        }
+        assert!(seen > 50, "{seen}");
+    }
+}
+
+#[test]
+fn versions_and_attachments_decide_as_at_a_stock_provider() {
+    for (name, service, version) in [
+        ("base", "lab.zoo.api.Zoo", ""),
+        ("att-null", "lab.zoo.api.Zoo", ""),
+        ("version-null", "lab.zoo.api.Zoo", ""),
+        ("version-empty", "lab.zoo.api.Zoo", ""),
+        ("version-1.0", "lab.zoo.api.Zoo", "1.0"),
+        ("version-0.0.0-att-1.0.0", "lab.zoo.api.Zoo", "1.0.0"),
+        ("att-path-wrong", "nope.Nope", ""),
+        ("att-interface-wrong", "lab.zoo.api.Zoo", ""),
+        ("group-ok-version-only-att", "lab.zoo.api.Zoo", "1.0.0"),
+    ] {
+        let case = case(HANDMADE_33, name);
+        let head = head(&case.requests[0]);
+        assert_eq!(
+            (head.service, head.version),
+            (service.as_bytes(), version.as_bytes()),
+            "{name}"
+        );
+        let call = dialect().call(&message(&case.requests[0])).unwrap();
+        assert_eq!((&*call.service, &*call.version), (service, version), "{name}");
+    }
+}
+
+#[test]
+fn serializations_of_java_can_only_be_passed_on() {
+    for name in ["ser-3-java", "ser-21", "ser-0"] {
+        let case = case(HANDMADE_33, name);
+        let head = head(&case.requests[0]);
+        assert_eq!((head.service, head.method), (&b""[..], &b""[..]));
+        let error = dialect().call(&message(&case.requests[0])).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::BadRequest);
+        assert!(codec(Role::Client).takes(&message(&case.requests[0]), None));
+    }
+}

@@ -1,0 +1,196 @@
+//! The protocol inside a session of the core.
+use super::*;
+use rialto_core::buf::OutBuf;
+use rialto_core::framed::Framed;
+use rialto_core::session::{Answer, Event, Session};
+use rialto_core::slots::CallKey;
+
+fn session(role: Role, max_message: usize) -> Framed<Dubbo> {
+    Framed::new(
+        role,
+        &Settings {
+            max_message,
+            ..Settings::default()
+        },
+    )
+}
+
+#[test]
+fn heartbeats_of_stock_peers_are_answered_as_stock_peers_do() {
+    for (file, name) in [
+        (V33, "heartbeat"),
+        (V32, "heartbeat"),
+        (V27, "heartbeat"),
+        (JSONB, "heartbeat"),
+    ] {
+        let case = case(file, name);
+        for (ask, answer) in case
+            .requests
+            .iter()
+            .zip(&case.answers)
+            .filter(|(r, _)| frame_of(r).kind == Kind::Heartbeat)
+        {
+            let mut out = OutBuf::default();
+            let mut server = session(Role::Server, 1 << 20);
+            let step = server.next(ask, &mut out).unwrap();
+            assert!(matches!(step.event, Event::Handled));
+            assert_eq!((step.used, out.unsent()), (ask.len(), &answer[..]));
+        }
+    }
+}
+
+#[test]
+fn events_by_hand_are_met_as_at_a_stock_provider_or_more_kindly() {
+    for (name, answered) in [
+        ("heartbeat", true),
+        ("heartbeat-empty-body", true),
+        ("heartbeat-ser23-json-null", true),
+        ("heartbeat-oneway", false),
+        ("heartbeat-long", false),
+        ("event-R", false),
+        ("event-R-twoway", false),
+    ] {
+        let case = case(HANDMADE_33, name);
+        let mut out = OutBuf::default();
+        session(Role::Server, 1 << 20)
+            .next(&case.requests[0], &mut out)
+            .unwrap();
+        assert_eq!(!out.is_empty(), answered, "{name}");
+    }
+}
+
+#[test]
+fn our_events_are_understood_on_the_other_side() {
+    let mut out = OutBuf::default();
+    session(Role::Server, 1 << 20).drain(&mut out);
+    let bytes = out.unsent().to_vec();
+    assert!(matches!(
+        session(Role::Client, 99)
+            .next(&bytes, &mut OutBuf::default())
+            .unwrap()
+            .event,
+        Event::Drain
+    ));
+    let mut out = OutBuf::default();
+    session(Role::Client, 1 << 20).drain(&mut out);
+    assert!(out.is_empty(), "consumers have no word for it");
+    session(Role::Client, 1 << 20).heartbeat(&mut out);
+    let ask = out.unsent().to_vec();
+    let mut ack = OutBuf::default();
+    session(Role::Server, 1 << 20).next(&ask, &mut ack).unwrap();
+    let step = session(Role::Client, 1 << 20)
+        .next(ack.unsent(), &mut OutBuf::default())
+        .map(|s| s.used);
+    assert_eq!(step, Ok(17));
+}
+
+#[test]
+fn read_only_and_writeable_of_stock_providers_drain_and_undrain() {
+    let case = case(V33, "readonly-writeable");
+    let kinds: Vec<_> = case
+        .answers
+        .iter()
+        .map(|a| frame_of(a).kind)
+        .filter(|k| *k != Kind::HeartbeatAck)
+        .collect();
+    assert!(
+        kinds.contains(&Kind::Drain) && kinds.contains(&Kind::Undrain),
+        "{kinds:?}"
+    );
+}
+
+#[test]
+fn requests_and_answers_dribble_in() {
+    let case = case(V33, "string-ascii");
+    let stream: Vec<u8> = case.requests[0]
+        .iter()
+        .chain(&case.requests[0])
+        .copied()
+        .collect();
+    let (mut server, mut out, mut seen, mut at) = (session(Role::Server, 1 << 20), OutBuf::default(), 0, 0);
+    for end in 0..=stream.len() {
+        match server.next(&stream[at..end], &mut out).unwrap() {
+            rialto_core::session::Step {
+                used,
+                event: Event::Request { id, msg },
+            } => {
+                assert_eq!(
+                    (id, msg.bytes),
+                    (frame_of(&case.requests[0]).id, &case.requests[0][..])
+                );
+                at += used;
+                seen += 1;
+            }
+            step => assert!(matches!(step.event, Event::More(_)) && step.used == 0),
+        }
+    }
+    assert_eq!((seen, at), (2, stream.len()));
+    assert!(out.is_empty());
+}
+
+#[test]
+fn oversized_requests_are_refused_under_their_id_and_the_next_one_is_served() {
+    let case = case(V33, "string-ascii");
+    let small = &case.requests[0];
+    let mut big = small.clone();
+    big.resize(16 + 4096, b'x');
+    big[12..16].copy_from_slice(&4096_u32.to_be_bytes());
+    big.extend_from_slice(small);
+    let (mut server, mut out) = (session(Role::Server, 1024), OutBuf::default());
+    let step = server.next(&big[..16], &mut out).unwrap();
+    let Event::Refused {
+        reply: Some(to),
+        error,
+    } = step.event
+    else {
+        panic!("not refused")
+    };
+    assert_eq!((to.id, to.hint & 31), (frame_of(small).id, 2));
+    server
+        .answer(
+            &mut out,
+            to,
+            &Answer::Error(error),
+            &rialto_core::bridge::Bridge::default(),
+        )
+        .unwrap_err();
+    assert_eq!(out.unsent()[3], 40);
+    let mut at = 0;
+    loop {
+        let step = server.next(&big[at..], &mut out).unwrap();
+        at += step.used;
+        match step.event {
+            Event::Handled => {}
+            Event::Request { msg, .. } => break assert_eq!(msg.bytes, &small[..]),
+            _ => panic!("lost the next request"),
+        }
+    }
+}
+
+#[test]
+fn answers_find_their_call_and_foreign_ids_find_none() {
+    let case = case(V33, "string-ascii");
+    let mut answer = case.answers[0].clone();
+    let mut client = session(Role::Client, 1 << 20);
+    for (id, key) in [(77, 77), (1 << 40, u32::MAX)] {
+        Dubbo::set_id(&mut answer, id);
+        let Event::Answer { call, .. } = client.next(&answer, &mut OutBuf::default()).unwrap().event else {
+            panic!("no answer")
+        };
+        assert!(call == CallKey::from_bits(key));
+    }
+}
+
+#[test]
+fn calls_against_the_direction_are_answered_with_an_error() {
+    let case = case(V33, "string-ascii");
+    let mut out = OutBuf::default();
+    let step = session(Role::Client, 1 << 20)
+        .next(&case.requests[0], &mut out)
+        .unwrap();
+    assert!(matches!(step.event, Event::Unexpected(_)));
+    assert_eq!(
+        (out.unsent()[3], frame_of(out.unsent()).id),
+        (60, frame_of(&case.requests[0]).id)
+    );
+}
