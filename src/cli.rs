@@ -11,7 +11,7 @@ const EXIT_CONFIG: u8 = 78;
 
 /// A multi-protocol RPC bridge mesh: Dubbo and SOFARPC peers call each other through it, unchanged.
 #[derive(Parser)]
-#[command(name = "rialto", version = version::SHORT, long_version = version::long(), arg_required_else_help = true)]
+#[command(name = "rialto", version = version::SHORT, long_version = long_version(), arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -55,6 +55,12 @@ struct File {
 enum Format {
     Text,
     Json,
+}
+
+/// clap wants a text that lives as long as the process.
+fn long_version() -> &'static str {
+    static TEXT: std::sync::LazyLock<String> = std::sync::LazyLock::new(version::long);
+    &TEXT
 }
 
 /// Runs the process.

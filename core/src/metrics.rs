@@ -29,7 +29,7 @@ pub enum Ended {
 pub const OUTCOMES: usize = 4 + ErrorKind::ALL.len();
 
 /// A series of one worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SeriesId(pub(crate) u32);
 
 /// What a series counts.

@@ -9,7 +9,6 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::metrics::histogram::ConstHistogram;
 use prometheus_client::registry::{Registry, Unit};
 use rialto_core::faults::FaultKind;
 use rialto_core::metrics::{BUCKETS, Ended, Series, SeriesKey, Traffic, bucket_seconds};
@@ -105,9 +104,8 @@ impl Scrape {
         for (labels, s) in &series {
             let bound = |i: usize| if i < BUCKETS { bucket_seconds(i) } else { f64::MAX };
             let buckets: Vec<_> = s.buckets.iter().enumerate().map(|(i, n)| (bound(i), *n)).collect();
-            let count = s.buckets.iter().sum();
-            let histogram = ConstHistogram::new(s.latency_us as f64 / 1e6, count, buckets.into_iter());
-            histogram.encode(family.encode_family(labels)?)?;
+            let (sum, count) = (s.latency_us as f64 / 1e6, s.buckets.iter().sum());
+            family.encode_family(labels)?.encode_histogram::<Labels>(sum, count, &buckets, None)?;
         }
         let help = "Calls given to another connection because not a byte of them had left";
         let mut family = to.encode_descriptor("call_retries", help, None, MetricType::Counter)?;
@@ -229,7 +227,8 @@ fn traffic<'a>(
         ("sent_bytes", "Bytes sent", |t| t.bytes_out),
     ];
     for (name, help, pick) in counters {
-        let mut family = to.encode_descriptor(&format!("{of}_{name}"), help, None, MetricType::Counter)?;
+        let name = format!("{of}_{name}");
+        let mut family = to.encode_descriptor(&name, help, None, MetricType::Counter)?;
         for (labels, t) in rows.clone() {
             ConstCounter::new(pick(t)).encode(family.encode_family(labels)?)?;
         }

@@ -85,7 +85,7 @@ pub(crate) fn resolve(address: &Address) -> anyhow::Result<transport::Address> {
     Ok(match address {
         Address::Socket(a) => transport::Address::Tcp(*a),
         Address::Unix(path) => transport::Address::Unix(path.as_path().into()),
-        Address::Name(..) => {
+        Address::Name { .. } => {
             let text = address.to_string();
             let found = text.to_socket_addrs()?.next();
             transport::Address::Tcp(found.with_context(|| format!("{text} has no address"))?)

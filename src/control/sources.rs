@@ -1,7 +1,8 @@
 //! Runs the sources of endpoints and keeps what they last said.
 use crate::config;
 use rialto_core::config::{Cluster, Endpoint};
-use rialto_core::discovery::{Instance, State, Updates};
+use rialto_core::discovery::{Instance, Source, State, Updates};
+use rialto_discovery::{Protection, protect, source_for};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -101,11 +102,10 @@ impl Sources {
             bell: Notify::new(),
             cluster: cluster.name.clone(),
         });
-        let parse = |name: &str, text: &str| {
-            config::parse_as::<Vec<Endpoint>>(name, text).map_err(|report| report.to_string())
-        };
-        let source = rialto_discovery::source_for(cluster, &self.base, Arc::new(parse));
-        let watching = source.watch(Arc::clone(&mailbox) as Arc<dyn Updates>);
+        let mut rooted = cluster.clone();
+        rooted.endpoints_file = rooted.endpoints_file.map(|file| self.base.join(file));
+        let source = protect(source_for(&rooted, parse_endpoints), Protection::default());
+        let watching = Box::new(source).watch(Arc::clone(&mailbox) as Arc<dyn Updates>);
         let forward = mailbox.forward(generation, self.updates.clone());
         let task = tokio::spawn(async move {
             tokio::join!(watching, forward);
@@ -142,6 +142,10 @@ impl Sources {
     pub(super) fn state(&self, cluster: &str) -> &[Instance] {
         self.clusters.get(cluster).and_then(|w| w.state.as_deref()).unwrap_or_default()
     }
+}
+
+fn parse_endpoints(name: &str, text: &str) -> Result<Vec<Endpoint>, String> {
+    config::parse_as(name, text).map_err(|report| report.to_string())
 }
 
 fn same_sources(a: &Cluster, b: &Cluster) -> bool {
