@@ -1,1 +1,62 @@
-//! Empty until its first commit.
+//! Where the endpoints of clusters come from.
+//!
+//! A source finds one cluster's endpoints and tells them as full lists: [`StaticSource`] those of the configuration,
+//! [`FileSource`] those of a file. [`protect`] stands between the sources of a cluster and whoever compiles
+//! snapshots: it drops bad records, does not believe a sudden empty list, and turns bursts of changes into one.
+//!
+//! Everything here runs in the control plane, on a tokio runtime with timers; nothing is on the path of a call.
+#![forbid(unsafe_code)]
+
+mod file;
+mod fixed;
+mod guard;
+mod protect;
+mod resolve;
+#[cfg(test)]
+mod testing;
+
+pub use file::{FileSource, ParseEndpoints};
+pub use fixed::StaticSource;
+pub use guard::{Empty, Protection};
+pub use protect::{Protected, protect};
+
+use rialto_core::config;
+use rialto_core::discovery::Source;
+
+/// The sources that a cluster's configuration names. `parse` reads the text of an endpoints file.
+#[must_use]
+pub fn source_for(cluster: &config::Cluster, parse: ParseEndpoints) -> Vec<Box<dyn Source>> {
+    let mut sources: Vec<Box<dyn Source>> = Vec::new();
+    if !cluster.endpoints.is_empty() {
+        sources.push(Box::new(StaticSource::new(cluster.endpoints.clone())));
+    }
+    if let Some(path) = &cluster.endpoints_file {
+        sources.push(Box::new(FileSource::new(path.clone(), parse)));
+    }
+    sources
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing(_: &str, _: &str) -> Result<Vec<config::Endpoint>, String> {
+        Ok(Vec::new())
+    }
+
+    #[test]
+    fn a_cluster_has_the_sources_that_it_names() {
+        let mut cluster = config::Cluster::new("greeters", config::Protocol::Dubbo);
+        assert!(source_for(&cluster, nothing).is_empty());
+        cluster.endpoints.push(testing::endpoint("127.0.0.1:20880", 1));
+        cluster.endpoints_file = Some("/etc/rialto/greeters.yaml".into());
+        let described: Vec<_> = source_for(&cluster, nothing)
+            .iter()
+            .map(|s| s.describe())
+            .collect();
+        assert_eq!(
+            described,
+            ["1 configured endpoint", "file /etc/rialto/greeters.yaml"]
+        );
+    }
+}

@@ -1,0 +1,177 @@
+//! Endpoints that a file lists.
+mod eye;
+#[cfg(test)]
+mod tests;
+
+use crate::resolve::{REFRESH, Resolver, has_names};
+use eye::{Eye, Seen};
+use rialto_core::config::Endpoint;
+use rialto_core::discovery::{Source, State, Updates, Watching};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Reads the text of an endpoints file: its name for messages, its text. The error says what is wrong and in which
+/// line.
+pub type ParseEndpoints = fn(&str, &str) -> Result<Vec<Endpoint>, String>;
+
+/// The file is read this often even if nobody tells of a change: not every file system does.
+const POLL: Duration = Duration::from_secs(10);
+/// Larger files are refused before they are read.
+const LARGEST: u64 = 16 << 20;
+
+/// The endpoints of a file, read again whenever it changes. A file that is missing, empty or wrong is a fault, and
+/// the last good list stays in use. Host names are resolved again every 30 s.
+pub struct FileSource {
+    path: PathBuf,
+    parse: ParseEndpoints,
+    resolver: Resolver,
+}
+
+/// What was read last, and what was made of it.
+struct Book {
+    path: PathBuf,
+    parse: ParseEndpoints,
+    last: Option<Result<String, String>>,
+    endpoints: Option<Vec<Endpoint>>,
+}
+
+/// What another look at the file brought.
+#[derive(Debug, PartialEq, Eq)]
+enum News {
+    None,
+    List,
+    Fault(String),
+}
+
+impl FileSource {
+    /// A source of what is in this file.
+    #[must_use]
+    pub fn new(path: PathBuf, parse: ParseEndpoints) -> Self {
+        FileSource {
+            path,
+            parse,
+            resolver: Resolver::system(),
+        }
+    }
+}
+
+impl Source for FileSource {
+    fn describe(&self) -> String {
+        format!("file {}", self.path.display())
+    }
+
+    fn watch(self: Box<Self>, updates: Arc<dyn Updates>) -> Watching {
+        Box::pin(run(*self, updates))
+    }
+}
+
+async fn run(source: FileSource, updates: Arc<dyn Updates>) {
+    let mut resolver = source.resolver;
+    let mut eye = Eye::default();
+    let mut book = Book {
+        path: source.path,
+        parse: source.parse,
+        last: None,
+        endpoints: None,
+    };
+    let mut told: Option<State> = None;
+    let mut stale = Instant::now();
+    let mut seen = Seen::Change;
+    loop {
+        // before the file is read, so that no change falls between
+        if let Some(fault) = eye.open(&book.path) {
+            updates.fault(fault);
+        }
+        let news = book.look().await;
+        let unseen = news != News::None && seen == Seen::Nothing;
+        match news {
+            News::List => stale = Instant::now(),
+            News::Fault(fault) => updates.fault(fault),
+            News::None => {}
+        }
+        let mut next = Instant::now() + POLL;
+        if let Some(endpoints) = &book.endpoints {
+            if stale <= Instant::now() {
+                let (state, faults) = resolver.resolve(endpoints).await;
+                faults.into_iter().for_each(|fault| updates.fault(fault));
+                if told.as_ref() != Some(&state) {
+                    updates.publish(state.clone());
+                    told = Some(state);
+                }
+                stale = Instant::now() + REFRESH;
+            }
+            if has_names(endpoints) {
+                next = next.min(stale);
+            }
+        }
+        if unseen {
+            // the watch missed it: the directory is another one now, say. Look again under a new watch
+            eye.close();
+            seen = Seen::Change;
+        } else {
+            seen = eye.wait(next).await;
+        }
+    }
+}
+
+impl Book {
+    /// Reads the file again.
+    async fn look(&mut self) -> News {
+        let path = self.path.clone();
+        let text = match tokio::task::spawn_blocking(move || read(&path)).await {
+            Ok(text) => text,
+            Err(error) => Err(error.to_string()),
+        };
+        if self.last.as_ref() == Some(&text) {
+            return News::None;
+        }
+        let list = text
+            .as_deref()
+            .map_err(|reason| format!("endpoints file {} cannot be read: {reason}", self.path.display()));
+        let list = list.and_then(|text| self.parsed(text));
+        self.last = Some(text);
+        match list {
+            Ok(list) => {
+                self.endpoints = Some(list);
+                News::List
+            }
+            Err(reason) => News::Fault(match &self.endpoints {
+                Some(last) => format!("{reason}\nthe last good list of {} stays in use", last.len()),
+                None => format!("{reason}\nthere is no earlier list to use"),
+            }),
+        }
+    }
+
+    fn parsed(&self, text: &str) -> Result<Vec<Endpoint>, String> {
+        let name = self.path.display().to_string();
+        if text.trim().is_empty() {
+            return Err(format!(
+                "{name}:1: the endpoints file is empty; write [] if there are no endpoints"
+            ));
+        }
+        (self.parse)(&name, text)
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let about = file.metadata().map_err(|error| error.to_string())?;
+    if !about.is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(format!("it has more than {LARGEST} bytes"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        format!("it is not UTF-8 text: byte {at} begins no character")
+    })
+}

@@ -1,0 +1,164 @@
+use super::*;
+use crate::testing::{Record, Told, endpoint};
+use std::fs;
+use std::os::unix::fs::symlink;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+/// One address a line: enough of a format for these tests.
+fn parse(name: &str, text: &str) -> Result<Vec<Endpoint>, String> {
+    let line = |(n, line): (usize, &str)| match line.parse::<rialto_core::config::Address>() {
+        Ok(_) => Ok(endpoint(line, 1)),
+        Err(error) => Err(format!("{name}:{}: {error}", n + 1)),
+    };
+    let lines = text.lines().enumerate().filter(|(_, line)| *line != "[]");
+    lines.map(line).collect()
+}
+
+struct Stage {
+    directory: TempDir,
+    record: Arc<Record>,
+    _task: JoinSet<()>,
+}
+
+impl Stage {
+    /// Starts a source of the file `list` in an own directory that `prepare` furnishes.
+    fn new(prepare: impl FnOnce(&Path)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        prepare(directory.path());
+        let source = Box::new(FileSource::new(directory.path().join("list"), parse));
+        let record = Arc::new(Record::default());
+        let mut task = JoinSet::new();
+        task.spawn(source.watch(Arc::clone(&record) as Arc<dyn Updates>));
+        Stage {
+            directory,
+            record,
+            _task: task,
+        }
+    }
+
+    fn write(&self, text: &str) {
+        fs::write(self.directory.path().join("list"), text).unwrap();
+    }
+
+    /// The addresses of the next list.
+    async fn list(&self) -> Vec<String> {
+        let state = self.record.state().await;
+        state.iter().map(|i| i.address.to_string()).collect()
+    }
+}
+
+fn write(text: &str) -> impl FnOnce(&Path) {
+    move |directory| fs::write(directory.join("list"), text).unwrap()
+}
+
+#[tokio::test]
+async fn a_change_is_told() {
+    let stage = Stage::new(write("10.0.0.1:1\n"));
+    assert_eq!(stage.list().await, ["10.0.0.1:1"]);
+    let begin = Instant::now();
+    stage.write("10.0.0.1:1\n10.0.0.2:1\n");
+    assert_eq!(stage.list().await, ["10.0.0.1:1", "10.0.0.2:1"]);
+    // by the watch, not by the poll
+    assert!(begin.elapsed() < POLL, "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_file_that_is_put_in_its_place_is_read() {
+    let stage = Stage::new(write("10.0.0.1:1"));
+    assert_eq!(stage.list().await, ["10.0.0.1:1"]);
+    for n in 2..5 {
+        let new = stage.directory.path().join("new");
+        fs::write(&new, format!("10.0.0.{n}:1")).unwrap();
+        fs::rename(new, stage.directory.path().join("list")).unwrap();
+        assert_eq!(stage.list().await, [format!("10.0.0.{n}:1")]);
+    }
+}
+
+#[tokio::test]
+async fn a_volume_of_kubernetes_is_followed() {
+    let stage = Stage::new(|directory| {
+        fs::create_dir(directory.join("..one")).unwrap();
+        fs::write(directory.join("..one/list"), "10.0.0.1:1").unwrap();
+        symlink("..one", directory.join("..data")).unwrap();
+        symlink("..data/list", directory.join("list")).unwrap();
+    });
+    assert_eq!(stage.list().await, ["10.0.0.1:1"]);
+    let directory = stage.directory.path();
+    let begin = Instant::now();
+    fs::create_dir(directory.join("..two")).unwrap();
+    fs::write(directory.join("..two/list"), "10.0.0.2:1").unwrap();
+    symlink("..two", directory.join("..data_tmp")).unwrap();
+    fs::rename(directory.join("..data_tmp"), directory.join("..data")).unwrap();
+    fs::remove_dir_all(directory.join("..one")).unwrap();
+    assert_eq!(stage.list().await, ["10.0.0.2:1"]);
+    assert!(begin.elapsed() < POLL, "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_wrong_file_is_a_fault_with_its_line_and_changes_nothing() {
+    let stage = Stage::new(write("10.0.0.1:1\n"));
+    assert_eq!(stage.list().await, ["10.0.0.1:1"]);
+    stage.write("10.0.0.2:1\n10.0.0.3\n");
+    let fault = stage.record.fault().await;
+    assert!(fault.contains("/list:2: \"10.0.0.3\" is no address"), "{fault}");
+    assert!(fault.ends_with("the last good list of 1 stays in use"), "{fault}");
+    stage.write("\n");
+    let fault = stage.record.fault().await;
+    assert!(fault.contains("/list:1: the endpoints file is empty"), "{fault}");
+    stage.write("10.0.0.4:1");
+    assert_eq!(stage.list().await, ["10.0.0.4:1"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_list_is_not_read() {
+    let stage = Stage::new(|directory| fs::write(directory.join("list"), b"\xff").unwrap());
+    let fault = stage.record.fault().await;
+    assert!(fault.contains("not UTF-8 text: byte 0"), "{fault}");
+    assert!(fault.ends_with("there is no earlier list to use"), "{fault}");
+
+    let stage = Stage::new(|directory| fs::create_dir(directory.join("list")).unwrap());
+    assert!(stage.record.fault().await.contains("not a regular file"));
+
+    let stage = Stage::new(|directory| {
+        let file = File::create(directory.join("list")).unwrap();
+        file.set_len(LARGEST + 1).unwrap();
+    });
+    assert!(stage.record.fault().await.contains("more than 16777216 bytes"));
+}
+
+#[tokio::test]
+async fn a_file_that_comes_later_is_found() {
+    let stage = Stage::new(|_| {});
+    assert!(
+        stage
+            .record
+            .fault()
+            .await
+            .contains("cannot be read: No such file")
+    );
+    stage.write("10.0.0.1:1");
+    assert_eq!(stage.list().await, ["10.0.0.1:1"]);
+    fs::remove_file(stage.directory.path().join("list")).unwrap();
+    assert!(stage.record.fault().await.contains("the last good list of 1"));
+    stage.write("[]");
+    assert_eq!(stage.list().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_directory_that_comes_later_is_found() {
+    let outer = tempfile::tempdir().unwrap();
+    let directory = outer.path().join("later");
+    let record = Arc::new(Record::default());
+    let source = Box::new(FileSource::new(directory.join("list"), parse));
+    let mut task = JoinSet::new();
+    task.spawn(source.watch(Arc::clone(&record) as Arc<dyn Updates>));
+    assert!(record.fault().await.contains("cannot be watched"));
+    assert!(record.fault().await.contains("cannot be read"));
+    fs::create_dir(&directory).unwrap();
+    fs::write(directory.join("list"), "10.0.0.1:1").unwrap();
+    match record.next().await {
+        Told::State(state) => assert_eq!(state.len(), 1),
+        Told::Fault(fault) => panic!("{fault}"),
+    }
+}

@@ -1,0 +1,394 @@
+//! What a cluster believes of what its sources say. No waiting here: lists and the time go in, a list comes out when
+//! one is due.
+use rialto_core::discovery::{Instance, State};
+use rialto_core::transport::Address;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A longer list is a mistake of the source, or an attack on the memory of the process.
+const MOST_INSTANCES: usize = 100_000;
+
+/// How a cluster is protected from bad news.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protection {
+    /// A change is told when this long no other came ...
+    pub debounce: Duration,
+    /// ... but no later than this after the first.
+    pub longest: Duration,
+    /// What an empty list means while endpoints are known.
+    pub empty: Empty,
+}
+
+/// What an empty list means while endpoints are known. Registries send them when they restart, lose their data or
+/// refuse a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Empty {
+    /// A mistake: the last good list holds until another one comes.
+    Hold,
+    /// A mistake, unless nothing else is heard for this long.
+    HoldFor(Duration),
+    /// That there are no endpoints.
+    Believe,
+}
+
+/// The lists of a cluster's sources, and what was told of them.
+pub(crate) struct Guard {
+    protection: Protection,
+    sources: Vec<Known>,
+    told: Option<State>,
+    unsaid: Option<Unsaid>,
+}
+
+/// What one source said.
+#[derive(Clone, Default)]
+struct Known {
+    state: Option<State>,
+    /// Since when it says that there is nothing, which is not believed.
+    doubted: Option<Instant>,
+}
+
+/// Changes that are not told yet.
+#[derive(Clone, Copy)]
+struct Unsaid {
+    first: Instant,
+    last: Instant,
+}
+
+impl Default for Protection {
+    fn default() -> Self {
+        Protection {
+            debounce: Duration::from_millis(100),
+            longest: Duration::from_secs(1),
+            empty: Empty::Hold,
+        }
+    }
+}
+
+impl Guard {
+    /// A guard over this many sources, none of which has said anything.
+    pub(crate) fn new(sources: usize, protection: Protection) -> Self {
+        Guard {
+            protection,
+            sources: vec![Known::default(); sources],
+            told: None,
+            unsaid: None,
+        }
+    }
+
+    /// A source says this now. Returns what is wrong with it.
+    pub(crate) fn hear(&mut self, source: usize, state: State, now: Instant) -> Vec<String> {
+        let known = &mut self.sources[source];
+        let held = known.state.as_ref().map_or(0, Vec::len);
+        if state.len() > MOST_INSTANCES {
+            return vec![format!(
+                "a list of {} endpoints is not taken, {MOST_INSTANCES} are the most; the last list of {held} stays \
+                 in use",
+                state.len()
+            )];
+        }
+        let (state, mut faults) = without_bad_records(state);
+        if state.is_empty() && held > 0 && self.protection.empty != Empty::Believe {
+            known.doubted.get_or_insert(now);
+            faults.push(self.doubt(held));
+            return faults;
+        }
+        known.doubted = None;
+        known.state = Some(state);
+        self.changed(now);
+        faults
+    }
+
+    /// When [`Guard::take`] may have something next.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let change = self.unsaid.map(|unsaid| match self.told.as_deref() {
+            // whoever has nothing must not wait for the first endpoint
+            None | Some([]) => unsaid.last,
+            Some(_) => (unsaid.last + self.protection.debounce).min(unsaid.first + self.protection.longest),
+        });
+        let doubts = self.sources.iter().filter_map(|known| self.end_of_doubt(known));
+        doubts.chain(change).min()
+    }
+
+    /// The list to tell now, if there is one that differs from what was told.
+    pub(crate) fn take(&mut self, now: Instant) -> Option<State> {
+        for source in 0..self.sources.len() {
+            if self
+                .end_of_doubt(&self.sources[source])
+                .is_some_and(|end| end <= now)
+            {
+                self.sources[source] = Known {
+                    state: Some(State::new()),
+                    doubted: None,
+                };
+                self.changed(now);
+            }
+        }
+        if self.due().is_none_or(|due| due > now) {
+            return None;
+        }
+        self.unsaid = None;
+        let state = self.merged();
+        if self.told.as_ref().is_some_and(|told| is_same(told, &state)) {
+            return None;
+        }
+        self.told = Some(state.clone());
+        Some(state)
+    }
+
+    fn changed(&mut self, now: Instant) {
+        let first = self.unsaid.map_or(now, |unsaid| unsaid.first);
+        self.unsaid = Some(Unsaid { first, last: now });
+    }
+
+    fn end_of_doubt(&self, known: &Known) -> Option<Instant> {
+        match self.protection.empty {
+            Empty::HoldFor(period) => known.doubted.map(|since| since + period),
+            Empty::Hold | Empty::Believe => None,
+        }
+    }
+
+    fn doubt(&self, held: usize) -> String {
+        let until = match self.protection.empty {
+            Empty::HoldFor(period) => format!("for {} s or until", period.as_secs_f32()),
+            Empty::Hold | Empty::Believe => "until".to_owned(),
+        };
+        format!(
+            "the list of endpoints is empty; the last one of {held} stays in use {until} another one comes"
+        )
+    }
+
+    /// The lists of all sources in their order; an address belongs to the first that has it.
+    fn merged(&self) -> State {
+        let mut seen = HashSet::new();
+        let all = self
+            .sources
+            .iter()
+            .filter_map(|known| known.state.as_ref())
+            .flatten();
+        all.filter(|instance| seen.insert(&instance.address))
+            .cloned()
+            .collect()
+    }
+}
+
+/// The records of a list that can be used, and what is wrong with the others.
+fn without_bad_records(state: State) -> (State, Vec<String>) {
+    let mut faults = Vec::new();
+    let mut seen = HashSet::new();
+    let good = state
+        .into_iter()
+        .filter(|instance| {
+            let fault = match instance.address {
+                Address::Tcp(address) if address.port() == 0 => "has port 0, where nobody listens",
+                Address::Tcp(address) if address.ip().is_unspecified() => {
+                    "is the address of every interface, where nobody can be reached"
+                }
+                _ if !seen.insert(instance.address.clone()) => "is listed already",
+                _ => return true,
+            };
+            faults.push(describe(instance, fault));
+            false
+        })
+        .collect();
+    (good, faults)
+}
+
+fn describe(instance: &Instance, fault: &str) -> String {
+    let (name, address) = (&instance.name, &instance.address);
+    if **name == *address.to_string() {
+        format!("endpoint {name} is left out: it {fault}")
+    } else {
+        format!("endpoint {name} is left out: {address} {fault}")
+    }
+}
+
+/// Whether two lists say the same; the order does not count.
+fn is_same(a: &State, b: &State) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let by_address: HashMap<&Address, &Instance> = a.iter().map(|i| (&i.address, i)).collect();
+    b.iter().all(|i| by_address.get(&i.address) == Some(&i))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::instance;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn guard(sources: usize, empty: Empty) -> Guard {
+        Guard::new(
+            sources,
+            Protection {
+                empty,
+                ..Protection::default()
+            },
+        )
+    }
+
+    fn list(addresses: &[&str]) -> State {
+        addresses.iter().map(|a| instance(a, 1)).collect()
+    }
+
+    #[test]
+    fn the_first_list_is_told_at_once_and_changes_when_they_settle() {
+        let begin = Instant::now();
+        let mut guard = guard(1, Empty::Hold);
+        assert_eq!((guard.due(), guard.take(begin)), (None, None));
+        guard.hear(0, list(&["10.0.0.1:1"]), begin);
+        assert_eq!(guard.take(begin), Some(list(&["10.0.0.1:1"])));
+
+        guard.hear(0, list(&["10.0.0.2:1"]), begin + 10 * MS);
+        guard.hear(0, list(&["10.0.0.3:1"]), begin + 80 * MS);
+        assert_eq!(guard.take(begin + 179 * MS), None);
+        assert_eq!(guard.due(), Some(begin + 180 * MS));
+        assert_eq!(guard.take(begin + 180 * MS), Some(list(&["10.0.0.3:1"])));
+        assert_eq!(guard.due(), None);
+    }
+
+    #[test]
+    fn endless_changes_are_told_after_a_while() {
+        let begin = Instant::now();
+        let mut guard = guard(1, Empty::Hold);
+        guard.hear(0, list(&["10.0.0.1:1"]), begin);
+        guard.take(begin);
+        let told: Vec<u32> = (0..40)
+            .filter(|n| {
+                let now = begin + *n * 50 * MS;
+                guard.hear(0, list(&[&format!("10.0.1.{n}:1")]), now);
+                guard.take(now).is_some()
+            })
+            .collect();
+        assert_eq!(told, [20]);
+    }
+
+    #[test]
+    fn the_first_endpoint_after_none_is_told_at_once() {
+        let begin = Instant::now();
+        let mut guard = guard(1, Empty::Hold);
+        guard.hear(0, Vec::new(), begin);
+        assert_eq!(guard.take(begin), Some(Vec::new()));
+        guard.hear(0, list(&["10.0.0.1:1"]), begin + MS);
+        assert!(guard.take(begin + MS).is_some());
+    }
+
+    #[test]
+    fn a_list_that_says_the_same_is_not_told() {
+        let begin = Instant::now();
+        let mut guard = guard(1, Empty::Hold);
+        guard.hear(0, list(&["10.0.0.1:1", "10.0.0.2:1"]), begin);
+        guard.take(begin);
+        guard.hear(0, list(&["10.0.0.2:1", "10.0.0.1:1"]), begin);
+        assert_eq!(guard.take(begin + 100 * MS), None);
+        guard.hear(
+            0,
+            vec![instance("10.0.0.1:1", 0), instance("10.0.0.2:1", 1)],
+            begin,
+        );
+        assert_eq!(guard.take(begin + 100 * MS).unwrap()[0].weight, 0);
+    }
+
+    #[test]
+    fn an_empty_list_is_held_back() {
+        let begin = Instant::now();
+        let mut guard = guard(1, Empty::Hold);
+        guard.hear(0, list(&["10.0.0.1:1", "10.0.0.2:1"]), begin);
+        guard.take(begin);
+        let faults = guard.hear(0, Vec::new(), begin);
+        assert_eq!(
+            faults,
+            ["the list of endpoints is empty; the last one of 2 stays in use until another one comes"]
+        );
+        assert_eq!((guard.due(), guard.take(begin + 86_400_000 * MS)), (None, None));
+        // nor is a list of nothing but bad records believed
+        assert_eq!(guard.hear(0, list(&["10.0.0.1:0"]), begin).len(), 2);
+        assert_eq!(guard.due(), None);
+        guard.hear(0, list(&["10.0.0.3:1"]), begin);
+        assert_eq!(guard.take(begin + 100 * MS), Some(list(&["10.0.0.3:1"])));
+    }
+
+    #[test]
+    fn an_empty_list_is_believed_in_the_end_if_so_configured() {
+        let begin = Instant::now();
+        let mut guard = guard(1, Empty::HoldFor(5_000 * MS));
+        guard.hear(0, list(&["10.0.0.1:1"]), begin);
+        guard.take(begin);
+        guard.hear(0, Vec::new(), begin);
+        // saying it again does not lengthen the doubt, a list ends it
+        guard.hear(0, Vec::new(), begin + 4_000 * MS);
+        assert_eq!(guard.due(), Some(begin + 5_000 * MS));
+        guard.hear(0, list(&["10.0.0.1:1"]), begin + 4_500 * MS);
+        assert_eq!(guard.take(begin + 5_500 * MS), None);
+        guard.hear(0, Vec::new(), begin + 6_000 * MS);
+        assert_eq!(guard.take(begin + 11_000 * MS), None);
+        assert_eq!(guard.take(begin + 11_100 * MS), Some(Vec::new()));
+    }
+
+    #[test]
+    fn an_empty_list_is_believed_at_once_if_so_configured() {
+        let begin = Instant::now();
+        let mut guard = guard(1, Empty::Believe);
+        guard.hear(0, list(&["10.0.0.1:1"]), begin);
+        guard.take(begin);
+        assert!(guard.hear(0, Vec::new(), begin).is_empty());
+        assert_eq!(guard.take(begin + 100 * MS), Some(Vec::new()));
+    }
+
+    #[test]
+    fn a_list_of_weight_0_is_no_empty_list() {
+        let begin = Instant::now();
+        let mut guard = guard(1, Empty::Hold);
+        guard.hear(0, vec![instance("10.0.0.1:1", 1)], begin);
+        guard.take(begin);
+        assert!(guard.hear(0, vec![instance("10.0.0.1:1", 0)], begin).is_empty());
+        assert_eq!(guard.take(begin + 100 * MS).unwrap()[0].weight, 0);
+    }
+
+    #[test]
+    fn bad_records_are_left_out_and_named() {
+        let begin = Instant::now();
+        let mut guard = guard(1, Empty::Hold);
+        let mut named = instance("0.0.0.0:7", 1);
+        named.name = "any:7".into();
+        let mut all = list(&["10.0.0.1:1", "10.0.0.2:0", "10.0.0.1:1"]);
+        all.push(named);
+        assert_eq!(
+            guard.hear(0, all, begin),
+            [
+                "endpoint 10.0.0.2:0 is left out: it has port 0, where nobody listens",
+                "endpoint 10.0.0.1:1 is left out: it is listed already",
+                "endpoint any:7 is left out: 0.0.0.0:7 is the address of every interface, where nobody can be reached",
+            ]
+        );
+        assert_eq!(guard.take(begin), Some(list(&["10.0.0.1:1"])));
+    }
+
+    #[test]
+    fn sources_are_merged_and_doubted_one_by_one() {
+        let begin = Instant::now();
+        let mut guard = guard(2, Empty::Hold);
+        guard.hear(
+            1,
+            vec![instance("10.0.0.1:1", 5), instance("10.0.0.2:1", 5)],
+            begin,
+        );
+        guard.hear(0, vec![instance("10.0.0.1:1", 3)], begin);
+        let merged = vec![instance("10.0.0.1:1", 3), instance("10.0.0.2:1", 5)];
+        assert_eq!(guard.take(begin), Some(merged));
+        guard.hear(1, Vec::new(), begin);
+        guard.hear(0, vec![instance("10.0.0.3:1", 3)], begin);
+        assert_eq!(guard.take(begin + 100 * MS).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_list_without_end_is_refused() {
+        let begin = Instant::now();
+        let mut guard = guard(1, Empty::Hold);
+        let faults = guard.hear(0, vec![instance("10.0.0.1:1", 1); MOST_INSTANCES + 1], begin);
+        assert!(faults[0].contains("100001 endpoints is not taken"), "{faults:?}");
+        assert_eq!(guard.due(), None);
+    }
+}

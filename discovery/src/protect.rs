@@ -1,0 +1,217 @@
+//! The layer between the sources of a cluster and whoever uses their lists.
+use crate::guard::{Guard, Protection};
+use rialto_core::discovery::{Source, State, Updates, Watching};
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
+
+/// Nothing is due for so long; the loop looks again then and finds nothing.
+const FAR: Duration = Duration::from_secs(3600);
+
+/// The sources of one cluster as one source: merged, in lists that can be used as they are.
+pub struct Protected {
+    sources: Vec<Box<dyn Source>>,
+    protection: Protection,
+}
+
+/// Puts the protection between a cluster's sources and those who listen to them.
+#[must_use]
+pub fn protect(sources: Vec<Box<dyn Source>>, protection: Protection) -> Protected {
+    Protected { sources, protection }
+}
+
+impl Source for Protected {
+    fn describe(&self) -> String {
+        let all: Vec<_> = self.sources.iter().map(|s| s.describe()).collect();
+        all.join(", ")
+    }
+
+    fn watch(self: Box<Self>, updates: Arc<dyn Updates>) -> Watching {
+        Box::pin(run(*self, updates))
+    }
+}
+
+/// The newest list of each source that was not looked at yet. A source cannot fill it up: a list replaces the one
+/// before.
+struct Inbox {
+    states: Mutex<Vec<Option<State>>>,
+    arrived: Notify,
+}
+
+/// What one source puts its lists into.
+struct Slot {
+    index: usize,
+    inbox: Arc<Inbox>,
+    updates: Arc<dyn Updates>,
+}
+
+impl Updates for Slot {
+    fn publish(&self, state: State) {
+        let mut states = self.inbox.states.lock().unwrap_or_else(PoisonError::into_inner);
+        states[self.index] = Some(state);
+        self.inbox.arrived.notify_one();
+    }
+
+    fn fault(&self, text: String) {
+        self.updates.fault(text);
+    }
+}
+
+impl Inbox {
+    fn take(&self) -> Vec<(usize, State)> {
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = states.iter_mut().enumerate();
+        full.filter_map(|(i, slot)| slot.take().map(|state| (i, state)))
+            .collect()
+    }
+}
+
+async fn run(this: Protected, updates: Arc<dyn Updates>) {
+    let mut guard = Guard::new(this.sources.len(), this.protection);
+    let inbox = Arc::new(Inbox {
+        states: Mutex::new(vec![None; this.sources.len()]),
+        arrived: Notify::new(),
+    });
+    let mut tasks = JoinSet::new();
+    let mut names = HashMap::new();
+    for (index, source) in this.sources.into_iter().enumerate() {
+        let name = source.describe();
+        let slot = Slot {
+            index,
+            inbox: Arc::clone(&inbox),
+            updates: Arc::clone(&updates),
+        };
+        names.insert(tasks.spawn(source.watch(Arc::new(slot))).id(), name);
+    }
+    loop {
+        for (source, state) in inbox.take() {
+            let faults = guard.hear(source, state, Instant::now());
+            faults.into_iter().for_each(|fault| updates.fault(fault));
+        }
+        if let Some(state) = guard.take(Instant::now()) {
+            updates.publish(state);
+        }
+        let until = guard.due().unwrap_or_else(|| Instant::now() + FAR);
+        if let Ok(Some(ended)) = tokio::time::timeout_at(until, news(&inbox, &mut tasks)).await {
+            updates.fault(obituary(&names, &ended));
+        }
+    }
+}
+
+/// Waits for a list, or for the end of a source, which is the answer then.
+async fn news(inbox: &Inbox, tasks: &mut JoinSet<()>) -> Option<Result<(Id, ()), JoinError>> {
+    let mut arrived = pin!(inbox.arrived.notified());
+    poll_fn(|cx| match tasks.poll_join_next_with_id(cx) {
+        Poll::Ready(Some(ended)) => Poll::Ready(Some(ended)),
+        _ => arrived.as_mut().poll(cx).map(|()| None),
+    })
+    .await
+}
+
+/// Sources do not end by themselves: it is a fault of the program, which must be seen and not end anything else.
+fn obituary(names: &HashMap<Id, String>, ended: &Result<(Id, ()), JoinError>) -> String {
+    let (id, how) = match ended {
+        Ok((id, ())) => (*id, "it ended".to_owned()),
+        Err(error) => (error.id(), error.to_string()),
+    };
+    let name = names.get(&id).map_or("a source", String::as_str);
+    format!("{name} is no longer watched: {how}; its last list stays in use until Rialto is restarted")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Record, instance};
+    use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+    /// Tells what the test tells it; ends with its sender.
+    struct Puppet(UnboundedReceiver<State>);
+
+    impl Source for Puppet {
+        fn describe(&self) -> String {
+            "a puppet".to_owned()
+        }
+
+        fn watch(mut self: Box<Self>, updates: Arc<dyn Updates>) -> Watching {
+            Box::pin(async move {
+                while let Some(state) = self.0.recv().await {
+                    assert!(state.len() < 9, "more than a puppet can carry");
+                    updates.publish(state);
+                }
+            })
+        }
+    }
+
+    fn start(count: usize) -> (Vec<UnboundedSender<State>>, Arc<Record>, JoinSet<()>) {
+        let (strings, puppets): (Vec<_>, Vec<_>) = (0..count).map(|_| unbounded_channel()).unzip();
+        let sources = puppets
+            .into_iter()
+            .map(|p| Box::new(Puppet(p)) as Box<dyn Source>);
+        let record = Arc::new(Record::default());
+        let protected = protect(sources.collect(), Protection::default());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(Box::new(protected).watch(Arc::clone(&record) as Arc<dyn Updates>));
+        (strings, record, tasks)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bursts_become_one_list() {
+        let (strings, record, _tasks) = start(1);
+        strings[0].send(vec![instance("10.0.0.1:1", 1)]).unwrap();
+        assert_eq!(record.state().await, [instance("10.0.0.1:1", 1)]);
+        let begin = Instant::now();
+        for n in 1..=5 {
+            strings[0].send(vec![instance("10.0.0.1:1", n + 1)]).unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(record.state().await, [instance("10.0.0.1:1", 6)]);
+        assert_eq!(begin.elapsed(), Duration::from_millis(80 + 100));
+        assert!(record.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_empty_list_is_a_fault_and_no_list() {
+        let (strings, record, _tasks) = start(1);
+        strings[0].send(vec![instance("10.0.0.1:1", 1)]).unwrap();
+        record.state().await;
+        strings[0].send(Vec::new()).unwrap();
+        assert!(record.fault().await.contains("the list of endpoints is empty"));
+        tokio::time::sleep(Duration::from_secs(10_000)).await;
+        assert!(record.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_that_ends_or_fails_is_told_and_its_list_stays() {
+        let (mut strings, record, _tasks) = start(2);
+        strings[0].send(vec![instance("10.0.0.1:1", 1)]).unwrap();
+        record.state().await;
+        drop(strings.remove(0));
+        let fault = record.fault().await;
+        assert!(
+            fault.contains("a puppet is no longer watched: it ended"),
+            "{fault}"
+        );
+
+        strings[0].send(vec![instance("10.0.0.2:1", 1)]).unwrap();
+        assert_eq!(record.state().await.len(), 2);
+        strings[0].send(vec![instance("10.0.0.2:1", 1); 9]).unwrap();
+        let fault = record.fault().await;
+        assert!(fault.contains("more than a puppet can carry"), "{fault}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sources_are_dropped_with_the_layer() {
+        let (strings, record, mut tasks) = start(1);
+        strings[0].send(vec![instance("10.0.0.1:1", 1)]).unwrap();
+        record.state().await;
+        tasks.abort_all();
+        tasks.join_next().await;
+        strings[0].closed().await;
+    }
+}
