@@ -1,21 +1,24 @@
 //! The second pass over a value: emitting its tokens.
-use std::borrow::Cow;
 use std::collections::HashMap;
 
-use rialto_values::{Class, Token, ValueError};
+use rialto_values::{Class, Limits, Token, ValueError};
 
 use crate::code;
 use crate::emit::{Emitter, Expect};
-use crate::index::{Index, NO_CLASS, Places};
+use crate::index::{Index, NO_CLASS, Node, Places, scalars};
 use crate::input::Input;
 use crate::names;
-use crate::path;
+use crate::path::{self, Found};
 use crate::scalar::Scalar;
+use crate::skip::skip_value;
 use crate::string::Str;
 use crate::symbol::{Key, Symbols};
 
 const STACK_TRACE: &str = "[java.lang.StackTraceElement";
 const NOT_EMITTED: u32 = u32::MAX;
+
+/// How many bytes of scalars references may repeat in one document.
+const REPEAT_LIMIT: usize = 8 * 1024 * 1024;
 
 /// What an open container still has to give.
 enum Frame {
@@ -35,6 +38,14 @@ enum Frame {
     },
 }
 
+/// What a reference leads to.
+#[derive(Clone, Copy)]
+enum Meaning {
+    Container(u32),
+    /// Where it starts.
+    Scalar(u32),
+}
+
 /// Emits the value that [`Index`] describes.
 pub(crate) struct Copy<'a, 'i, 's> {
     input: Input<'a>,
@@ -46,7 +57,13 @@ pub(crate) struct Copy<'a, 'i, 's> {
     /// The stream's number of each container of the document.
     numbers: Vec<u32>,
     places: Option<Places<'a>>,
-    previous: Option<u32>,
+    scalars: Option<Places<'a>>,
+    previous: Option<Meaning>,
+    /// Where the indexed value starts, and the symbols there.
+    origin: (Input<'a>, Symbols),
+    limits: Limits,
+    /// Bytes of scalars that may still be repeated.
+    repeat_left: usize,
     classes: HashMap<(u32, Option<u32>), Class>,
     /// Class names that tell elements of arrays what they are.
     declared: Vec<Box<str>>,
@@ -58,7 +75,14 @@ pub(crate) struct Copy<'a, 'i, 's> {
 }
 
 impl<'a, 'i, 's> Copy<'a, 'i, 's> {
-    pub(crate) fn new(input: Input<'a>, symbols: Symbols, index: &'i Index, out: Emitter<'s>) -> Self {
+    pub(crate) fn new(
+        input: Input<'a>,
+        symbols: Symbols,
+        index: &'i Index,
+        out: Emitter<'s>,
+        limits: &Limits,
+    ) -> Self {
+        let origin = (input, symbols.clone());
         Copy {
             input,
             symbols,
@@ -68,7 +92,11 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
             next_node: 0,
             numbers: vec![NOT_EMITTED; index.nodes.len()],
             places: None,
+            scalars: None,
             previous: None,
+            origin,
+            limits: *limits,
+            repeat_left: REPEAT_LIMIT,
             classes: HashMap::new(),
             declared: Vec::new(),
             scratch: Vec::new(),
@@ -154,6 +182,9 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
     }
 
     fn value(&mut self, declared: Option<u32>) -> Result<(), ValueError> {
+        if self.part && self.emitted_before()? {
+            return Ok(());
+        }
         let mut named = None;
         if self.input.peek()? == code::TYPED {
             self.input.byte("a typed value")?;
@@ -161,13 +192,14 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
             named = Some(name.to_str(self.input.doc())?);
         }
         let named = named.as_deref().map(names::from_wire);
+        let named = named.as_deref();
         match self.input.peek()? {
             code::OBJECT => self.object(named, declared),
             code::REFERENCE => self.reference(),
             b if code::is_array(b) => self.array(named, declared),
             _ => {
                 let value = Scalar::read(&mut self.input, &mut self.scratch)?;
-                let expect = match (&named, declared) {
+                let expect = match (named, declared) {
                     (Some(class), _) => Expect::Named(class),
                     (None, Some(class)) => Expect::Declared(&self.declared[class as usize]),
                     (None, None) => Expect::Nothing,
@@ -177,6 +209,26 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
         }
     }
 
+    /// Steps over a container that was emitted already on the way to another one, and refers to it.
+    fn emitted_before(&mut self) -> Result<bool, ValueError> {
+        let here = |node: &Node| node.start as usize == self.input.pos();
+        if !self.index.nodes.get(self.next_node as usize).is_some_and(here) {
+            return Ok(false);
+        }
+        let number = self.numbers[self.next_node as usize];
+        if number == NOT_EMITTED {
+            return Ok(false);
+        }
+        skip_value(&mut self.input, &mut self.symbols, self.limits.depth)?;
+        let end = self.input.pos();
+        self.next_node = self
+            .index
+            .nodes
+            .partition_point(|node| (node.start as usize) < end) as u32;
+        self.out.token(Token::Ref(number))?;
+        Ok(true)
+    }
+
     fn node(&mut self) -> u32 {
         let node = self.next_node;
         self.next_node += 1;
@@ -184,14 +236,13 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
         node
     }
 
-    fn array(&mut self, named: Option<Cow<'_, str>>, declared: Option<u32>) -> Result<(), ValueError> {
+    fn array(&mut self, named: Option<&str>, declared: Option<u32>) -> Result<(), ValueError> {
         let node = self.node();
         let left = self.input.array_len()?;
         let declared = declared
             .map(|class| self.declared[class as usize].clone())
             .filter(|class| class.starts_with('['));
         let class = named
-            .as_deref()
             .or(declared.as_deref())
             .filter(|class| *class != "java.util.ArrayList");
         let element = class
@@ -205,13 +256,13 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
         Ok(())
     }
 
-    fn object(&mut self, named: Option<Cow<'_, str>>, declared: Option<u32>) -> Result<(), ValueError> {
+    fn object(&mut self, named: Option<&str>, declared: Option<u32>) -> Result<(), ValueError> {
         let node = self.node();
         self.input.byte("an object")?;
         let shape = self.index.nodes[node as usize].shape;
         let declared = declared.filter(|_| named.is_none());
-        let class = match (&named, declared) {
-            (Some(class), _) => Some(&**class),
+        let class = match (named, declared) {
+            (Some(class), _) => Some(class),
             (None, Some(class)) => Some(&*self.declared[class as usize]),
             (None, None) => None,
         };
@@ -229,7 +280,7 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
                 self.open.push(Frame::Object { node, class, next: 0 });
             }
             _ => {
-                let class = named.as_deref().filter(|class| *class != "java.util.HashMap");
+                let class = named.filter(|class| *class != "java.util.HashMap");
                 self.out.token(Token::Map { class })?;
                 self.open.push(Frame::Map {
                     node,
@@ -273,23 +324,44 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
     fn reference(&mut self) -> Result<(), ValueError> {
         self.input.byte("a reference")?;
         let path = self.input.string("a reference")?.to_str(self.input.doc())?;
-        let node = match (&*path, self.open.last()) {
+        let meaning = match (&*path, self.open.last()) {
             (
                 "..",
                 Some(Frame::Array { node, .. } | Frame::Object { node, .. } | Frame::Map { node, .. }),
-            ) => *node,
+            ) => Meaning::Container(*node),
             ("#-1", _) => self
                 .previous
                 .ok_or_else(|| path::unresolved(&path, "no reference stands before it"))?,
-            _ => {
-                let places = match &mut self.places {
-                    Some(places) => places,
-                    none => none.insert(self.index.places(self.input.doc())?),
-                };
-                path::resolve(&path, places)?
-            }
+            _ => self.resolve(&path)?,
         };
-        self.previous = Some(node);
+        self.previous = Some(meaning);
+        match meaning {
+            Meaning::Container(node) => self.container_again(node, &path),
+            Meaning::Scalar(start) => self.scalar_again(start as usize, &path),
+        }
+    }
+
+    fn resolve(&mut self, path: &str) -> Result<Meaning, ValueError> {
+        let doc = self.input.doc();
+        let places = match &mut self.places {
+            Some(places) => places,
+            none => none.insert(self.index.places(doc)?),
+        };
+        let (node, place) = match path::resolve(path, places)? {
+            Found::Container(node) => return Ok(Meaning::Container(node)),
+            Found::Place(node, place) => (node, place),
+        };
+        let scalars = match &mut self.scalars {
+            Some(scalars) => scalars,
+            none => none.insert(scalars(self.origin.0, self.origin.1.clone(), &self.limits)?),
+        };
+        let start = scalars.get(&(node, place)).copied();
+        start
+            .map(Meaning::Scalar)
+            .ok_or_else(|| path::unresolved(path, "nothing stands there"))
+    }
+
+    fn container_again(&mut self, node: u32, path: &str) -> Result<(), ValueError> {
         match self.numbers.get(node as usize) {
             Some(&number) if number != NOT_EMITTED => self.out.token(Token::Ref(number)),
             Some(_) if self.part => {
@@ -299,8 +371,23 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
                 self.input.jump(self.index.nodes[node as usize].start as usize);
                 self.value(None)
             }
-            _ => Err(path::unresolved(&path, "it leads to a place that comes later")),
+            _ => Err(path::unresolved(path, "it leads to a place that comes later")),
         }
+    }
+
+    fn scalar_again(&mut self, start: usize, path: &str) -> Result<(), ValueError> {
+        let back = self.input.pos();
+        if start >= back {
+            return Err(path::unresolved(path, "it leads to a place that comes later"));
+        }
+        self.input.jump(start);
+        self.value(None)?;
+        let len = self.input.pos() - start;
+        let left = self.repeat_left.checked_sub(len);
+        self.repeat_left =
+            left.ok_or_else(|| path::unresolved(path, "too much is repeated by references"))?;
+        self.input.jump(back);
+        Ok(())
     }
 }
 

@@ -47,10 +47,11 @@ pub(crate) struct Index {
     /// In the order of their leading bytes.
     pub(crate) nodes: Vec<Node>,
     pub(crate) shapes: Vec<Shape>,
+    /// Scalars in the order they stand, if they were asked for.
+    scalars: Option<Vec<Node>>,
     by_shape: HashMap<Shape, u32>,
     /// Where the value ends.
     pub(crate) end: usize,
-    pub(crate) has_references: bool,
 }
 
 /// Stands for the class name of an object without one.
@@ -77,13 +78,17 @@ enum Open {
 
 impl Index {
     /// Walks over the value at `input`, with the symbols defined so far.
-    pub(crate) fn new(mut input: Input<'_>, symbols: Symbols, limits: &Limits) -> Result<Self, ValueError> {
+    pub(crate) fn new(input: Input<'_>, symbols: Symbols, limits: &Limits) -> Result<Self, ValueError> {
+        Index::default().walk(input, symbols, limits)
+    }
+
+    fn walk(self, mut input: Input<'_>, symbols: Symbols, limits: &Limits) -> Result<Self, ValueError> {
         let mut pass = Pass {
             symbols,
             limits,
             open: Vec::new(),
             names: Vec::new(),
-            index: Index::default(),
+            index: self,
         };
         pass.value(&mut input, Step::Root)?;
         while !pass.open.is_empty() {
@@ -95,29 +100,48 @@ impl Index {
 
     /// The containers by their place in another one.
     pub(crate) fn places<'a>(&self, doc: &'a [u8]) -> Result<Places<'a>, ValueError> {
-        let mut places = HashMap::with_capacity(self.nodes.len());
-        for (number, node) in self.nodes.iter().enumerate() {
-            let number = number as u32;
-            match node.step {
-                Step::Root | Step::Key => {}
-                Step::Element(n) => {
-                    places.insert((node.parent, Place::Index(n)), number);
-                }
-                Step::Named(name) => {
-                    places.insert((node.parent, Place::Name(name.cesu8(doc)?)), number);
-                }
-                Step::Entry(n, key_at) => {
-                    places.entry((node.parent, Place::Index(n))).or_insert(number);
-                    if let Some(name) = key_name(doc, key_at) {
-                        places
-                            .entry((node.parent, Place::Name(Cow::Owned(name.into_bytes()))))
-                            .or_insert(number);
-                    }
+        by_place(doc, self.nodes.iter().zip(0..self.nodes.len() as u32))
+    }
+}
+
+/// Walks over the value once more for where its scalars start: fastjson2 refers to some of them, too.
+pub(crate) fn scalars<'a>(
+    input: Input<'a>,
+    symbols: Symbols,
+    limits: &Limits,
+) -> Result<Places<'a>, ValueError> {
+    let index = Index {
+        scalars: Some(Vec::new()),
+        ..Index::default()
+    };
+    let scalars = index.walk(input, symbols, limits)?.scalars.unwrap_or_default();
+    by_place(input.doc(), scalars.iter().map(|node| (node, node.start)))
+}
+
+fn by_place<'a, 'n>(
+    doc: &'a [u8],
+    nodes: impl Iterator<Item = (&'n Node, u32)>,
+) -> Result<Places<'a>, ValueError> {
+    let mut places = HashMap::with_capacity(nodes.size_hint().0);
+    for (node, meaning) in nodes {
+        match node.step {
+            Step::Root | Step::Key => {}
+            Step::Element(n) => {
+                places.insert((node.parent, Place::Index(n)), meaning);
+            }
+            Step::Named(name) => {
+                places.insert((node.parent, Place::Name(name.cesu8(doc)?)), meaning);
+            }
+            Step::Entry(n, key_at) => {
+                places.entry((node.parent, Place::Index(n))).or_insert(meaning);
+                if let Some(name) = key_name(doc, key_at) {
+                    let name = Place::Name(Cow::Owned(name.into_bytes()));
+                    places.entry((node.parent, name)).or_insert(meaning);
                 }
             }
         }
-        Ok(places)
     }
+    Ok(places)
 }
 
 /// A step of a path.
@@ -263,8 +287,10 @@ impl Pass<'_> {
                 self.open.push(Open::Array { node, next: 0, len });
             }
             b => {
-                self.index.has_references |= b == code::REFERENCE;
                 skip_flat(input)?;
+                if b != code::REFERENCE {
+                    self.scalar(start, step)?;
+                }
             }
         }
         Ok(())
@@ -272,24 +298,47 @@ impl Pass<'_> {
 
     fn node(&mut self, start: u32, step: Step) -> Result<u32, ValueError> {
         check_depth(self.open.len(), self.limits.depth)?;
-        let number = self.index.nodes.len() as u32;
-        if number >= self.limits.table {
-            let text = format!(
-                "JSONB: more than {} lists, maps and objects in one document",
-                self.limits.table
-            );
-            return Err(ValueError::too_large(text));
-        }
-        let parent = match self.open.last() {
-            Some(Open::Array { node, .. } | Open::Object { node, .. }) => *node,
-            None => 0,
-        };
+        let number = self.index.nodes.len();
+        self.check_table(number, "lists, maps and objects")?;
+        let parent = self.parent();
         self.index.nodes.push(Node {
             start,
             parent,
             step,
             shape: None,
         });
-        Ok(number)
+        Ok(number as u32)
+    }
+
+    fn scalar(&mut self, start: u32, step: Step) -> Result<(), ValueError> {
+        let parent = self.parent();
+        if let Some(scalars) = &mut self.index.scalars {
+            scalars.push(Node {
+                start,
+                parent,
+                step,
+                shape: None,
+            });
+            let number = scalars.len();
+            self.check_table(number, "values that a reference may lead to")?;
+        }
+        Ok(())
+    }
+
+    fn parent(&self) -> u32 {
+        match self.open.last() {
+            Some(Open::Array { node, .. } | Open::Object { node, .. }) => *node,
+            None => 0,
+        }
+    }
+
+    fn check_table(&self, number: usize, what: &str) -> Result<(), ValueError> {
+        if number < self.limits.table as usize {
+            return Ok(());
+        }
+        Err(ValueError::too_large(format!(
+            "JSONB: more than {} {what} in one document",
+            self.limits.table
+        )))
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn put_long(v: i64, out: &mut Vec<u8>) {
     match v {
         -8..=15 => out.push(code::INT64_ONE_ZERO.wrapping_add(v as u8)),
         -0x800..=0x7ff => {
-            out.extend_from_slice(&[code::INT64_TWO_ZERO.wrapping_add((v >> 8) as u8), v as u8])
+            out.extend_from_slice(&[code::INT64_TWO_ZERO.wrapping_add((v >> 8) as u8), v as u8]);
         }
         -0x40000..=0x3ffff => {
             let head = code::INT64_THREE_ZERO.wrapping_add((v >> 16) as u8);

@@ -8,8 +8,16 @@ use rialto_values::{ValueError, text};
 
 use crate::index::{Place, Places};
 
-/// The container that an absolute path leads to from the root (number 0).
-pub(crate) fn resolve(path: &str, places: &Places<'_>) -> Result<u32, ValueError> {
+/// What an absolute path leads to from the root (container 0).
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    Container(u32),
+    /// A place in a container where no other container stands.
+    Place(u32, Place<'static>),
+}
+
+/// Follows an absolute path.
+pub(crate) fn resolve(path: &str, places: &Places<'_>) -> Result<Found, ValueError> {
     let Some(mut rest) = path.strip_prefix('$') else {
         return Err(unresolved(path, "it does not start at the root"));
     };
@@ -17,11 +25,14 @@ pub(crate) fn resolve(path: &str, places: &Places<'_>) -> Result<u32, ValueError
     while !rest.is_empty() {
         let place;
         (place, rest) = first_step(rest).ok_or_else(|| unresolved(path, "it is not well-formed"))?;
-        node = *places
-            .get(&(node, place))
-            .ok_or_else(|| unresolved(path, "nothing stands there"))?;
+        let key = (node, place);
+        node = match places.get(&key) {
+            Some(node) => *node,
+            None if rest.is_empty() => return Ok(Found::Place(key.0, key.1)),
+            None => return Err(unresolved(path, "nothing stands there")),
+        };
     }
-    Ok(node)
+    Ok(Found::Container(node))
 }
 
 fn first_step(path: &str) -> Option<(Place<'static>, &str)> {
@@ -92,10 +103,14 @@ mod tests {
             ((2, name_place("中")), 3),
             ((0, name_place("")), 4),
         ]);
-        assert_eq!(resolve("$", &places).unwrap(), 0);
-        assert_eq!(resolve("$.a\\.b\\[0\\][12].中", &places).unwrap(), 3);
-        assert_eq!(resolve("$.", &places).unwrap(), 4);
-        for bad in ["", "a", "$a", "$[", "$[x]", "$[-1]", "$.b", "$[12", "#-2"] {
+        assert_eq!(resolve("$", &places).unwrap(), Found::Container(0));
+        assert_eq!(
+            resolve(r"$.a\.b\[0\][12].中", &places).unwrap(),
+            Found::Container(3)
+        );
+        assert_eq!(resolve("$.", &places).unwrap(), Found::Container(4));
+        assert_eq!(resolve("$.b", &places).unwrap(), Found::Place(0, name_place("b")));
+        for bad in ["", "a", "$a", "$[", "$[x]", "$[-1]", "$.b.c", "$[12", "#-2"] {
             assert!(resolve(bad, &places).is_err(), "{bad}");
         }
     }
@@ -107,7 +122,7 @@ mod tests {
             assert!(push_name(name, &mut path));
             assert_eq!(
                 resolve(&path, &HashMap::from([((0, name_place(name)), 7)])).unwrap(),
-                7
+                Found::Container(7)
             );
         }
         for name in ["", "a b", "a\\b", "😀", "a\tb", "a'"] {

@@ -208,7 +208,14 @@ impl<'a> Reader<'a> {
     ) -> Result<(), ValueError> {
         let index = Index::new(self.input, self.symbols.clone(), &self.limits)?;
         let out = Emitter { sink, numbering };
-        self.symbols = Copy::new(self.input, std::mem::take(&mut self.symbols), &index, out).run(declared)?;
+        self.symbols = Copy::new(
+            self.input,
+            std::mem::take(&mut self.symbols),
+            &index,
+            out,
+            &self.limits,
+        )
+        .run(declared)?;
         self.input.jump(index.end);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Writing documents.
 mod frame;
+mod handle;
 mod reference;
 mod value;
 
@@ -8,14 +9,14 @@ use std::collections::HashMap;
 use rialto_values::{Class, Limits, Sink, Text, Token, ValueError};
 
 use crate::code;
-use crate::handle::{self, Kind};
+use crate::handle::{Kind, kind};
 use crate::names;
 use crate::output::{put_array, put_binary, put_date, put_double, put_int, put_long};
 use crate::skip::check_depth;
 use crate::string::{put_name, put_text};
 use frame::{Frame, Spot, Step};
 use reference::Container;
-use value::{Part, Value};
+use value::Value;
 
 /// Turns a token stream into documents, one for each value of the stream.
 ///
@@ -304,8 +305,8 @@ impl Core {
     }
 
     fn begin_object(&mut self, class: &Class) -> Result<u32, ValueError> {
-        let class = match handle::kind(class.name()) {
-            Some(Kind::Year | Kind::YearMonth | Kind::MonthDay) => &time_bean(class),
+        let class = match kind(class.name()) {
+            Some(Kind::Year | Kind::YearMonth | Kind::MonthDay) => &handle::time_bean(class),
             Some(kind) => return self.begin_handle(kind, class),
             None if class.name().starts_with(rialto_values::handle::PACKAGE) => {
                 let text = format!("JSONB has no form for an object of {}", class.name());
@@ -423,150 +424,6 @@ impl Core {
         }
         self.end_value()
     }
-
-    /// Goes on with an object that may turn out to be an enum constant.
-    fn maybe_enum(&mut self, token: Token<'_>) -> Result<Option<u32>, ValueError> {
-        let Some(Frame::MaybeEnum { constant, .. }) = self.open.last_mut() else {
-            return Ok(None);
-        };
-        match (token, &constant) {
-            (Token::Text(text), None) if value::is_constant(text) => {
-                *constant = Some(text.to_str().into_owned());
-                return Ok(None);
-            }
-            (Token::End, Some(_)) => {}
-            (_, Some(_)) => {
-                return Err(ValueError::malformed(
-                    "JSONB: an object with more values than fields",
-                ));
-            }
-            (_, None) => {
-                // A bean after all.
-                if let Some(Frame::MaybeEnum { target, class, .. }) = self.open.pop() {
-                    self.begin_bean(&class, target)?;
-                }
-                return self.token(token);
-            }
-        }
-        if let Some(Frame::MaybeEnum {
-            target,
-            class,
-            constant: Some(constant),
-        }) = self.open.pop()
-        {
-            self.put_value(
-                target,
-                Value::typed_text(names::to_wire(class.name()).into_owned(), &constant),
-            )?;
-        }
-        Ok(None)
-    }
-
-    fn begin_handle(&mut self, kind: Kind, class: &Class) -> Result<u32, ValueError> {
-        check_depth(self.open.len(), self.limits.depth)?;
-        let target = self.target(Target::None);
-        self.open.push(Frame::Handle {
-            target,
-            kind,
-            class: class.clone(),
-            parts: Vec::new(),
-        });
-        Ok(target)
-    }
-
-    /// Collects the fields of an object that becomes a scalar.
-    fn inside_handle(&mut self, token: Token<'_>) -> Result<Option<u32>, ValueError> {
-        let part = match (token, self.open.last_mut()) {
-            (Token::Object(class), _) => match handle::kind(class.name()) {
-                Some(kind) => return self.begin_handle(kind, class).map(Some),
-                None => return Err(value::unexpected_part(&format!("an object of {}", class.name()))),
-            },
-            (
-                Token::List { .. },
-                Some(Frame::Handle {
-                    kind: Kind::BigInteger,
-                    ..
-                }),
-            ) => {
-                let target = self.target(Target::None);
-                self.open.push(Frame::Words {
-                    target,
-                    words: Vec::new(),
-                });
-                return Ok(Some(target));
-            }
-            (Token::Int(word), Some(Frame::Words { words, .. })) => {
-                words.push(word);
-                return Ok(None);
-            }
-            (Token::End, _) => return self.end_handle().map(|()| None),
-            (token, Some(Frame::Handle { .. })) => Part::scalar(token)?,
-            _ => return Err(value::unexpected_part("a list of something else than ints")),
-        };
-        self.push_part(part)?;
-        Ok(None)
-    }
-
-    fn push_part(&mut self, part: Part) -> Result<(), ValueError> {
-        if let Some(Frame::Handle { class, parts, .. }) = self.open.last_mut() {
-            if parts.len() == class.fields().len() {
-                let text = format!(
-                    "JSONB: an object of {} with more values than fields",
-                    class.name()
-                );
-                return Err(ValueError::malformed(text));
-            }
-            parts.push(part);
-        }
-        Ok(())
-    }
-
-    fn end_handle(&mut self) -> Result<(), ValueError> {
-        match self.open.pop() {
-            Some(Frame::Words { words, .. }) => self.push_part(Part::Words(words)),
-            Some(Frame::Handle {
-                target,
-                kind,
-                class,
-                parts,
-            }) => {
-                let value = Value::new(kind, &class, &parts)?;
-                self.put_value(target, value)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Writes a value, or hands it to the object that it is a part of.
-    fn put_value(&mut self, target: u32, value: Value) -> Result<(), ValueError> {
-        self.targets[target as usize] = Target::Value(value.clone());
-        self.write_value(value)
-    }
-
-    fn write_value(&mut self, value: Value) -> Result<(), ValueError> {
-        if let Some(Frame::Handle { .. }) = self.open.last() {
-            return self.push_part(Part::Value(value));
-        }
-        if let Some(Frame::MaybeEnum { .. }) = self.open.last()
-            && let Some(Frame::MaybeEnum { target, class, .. }) = self.open.pop()
-        {
-            self.begin_bean(&class, target)?;
-        }
-        self.begin_value(None)?;
-        if let Some(class) = value.class() {
-            self.out.push(code::TYPED);
-            put_symbol(class, &mut self.symbols, &mut self.out);
-        }
-        value.put(&mut self.out)?;
-        self.end_value()
-    }
-}
-
-/// `java.time` classes that fastjson2 writes as beans of their fields.
-fn time_bean(class: &Class) -> Class {
-    let simple = class.name().rsplit('.').next().unwrap_or_default();
-    let name = format!("java.time.{}", simple.strip_suffix("Handle").unwrap_or(simple));
-    Class::new(name, class.fields().iter().cloned())
 }
 
 /// Appends a name with a new number, or the number it has.

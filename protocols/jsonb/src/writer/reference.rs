@@ -93,6 +93,7 @@ impl Core {
         let index = Index::new(Input::new(&bytes), Symbols::default(), &self.limits)?;
         let mut numbering = Numbering::new(&self.limits);
         let first = self.targets.len() as u32;
+        let limits = self.limits;
         let mut again = Again {
             core: self,
             numbers: Vec::new(),
@@ -101,7 +102,7 @@ impl Core {
             sink: &mut again,
             numbering: &mut numbering,
         };
-        Copy::new(Input::new(&bytes), symbols, &index, out).run_part(start - from)?;
+        Copy::new(Input::new(&bytes), symbols, &index, out, &limits).run_part(start - from)?;
         Ok(first)
     }
 

@@ -218,7 +218,7 @@ impl Fields<'_> {
                 return time::offset_id(seconds).map(|_| Value::Offset(seconds));
             }
             Kind::OffsetDateTime | Kind::OffsetTime | Kind::ZonedDateTime => {
-                self.put_zoned(kind, &mut out)?
+                self.put_zoned(kind, &mut out)?;
             }
             Kind::BigDecimal => {
                 let (unscaled, scale) = parse_decimal(&self.text("value")?.to_str())?;
@@ -268,14 +268,9 @@ impl Fields<'_> {
                 class = Some("Currency".to_owned());
                 put_text(self.text("currencyCode")?, &mut out);
             }
-            Kind::AtomicInteger => {
-                class = Some("AtomicInteger".to_owned());
-                put_int(self.int("value")?, &mut out);
-            }
-            Kind::AtomicLong => {
-                class = Some("AtomicLong".to_owned());
-                put_long(self.long("value")?, &mut out);
-            }
+            Kind::AtomicInteger => put_int(self.int("value")?, &mut out),
+            // Not with its class: a field declared so does not read one.
+            Kind::AtomicLong => put_long(self.long("value")?, &mut out),
             Kind::AtomicBoolean => out.push(if self.long("value")? == 0 {
                 code::FALSE
             } else {

@@ -129,6 +129,8 @@ public class Vectors {
         public Map<Integer, Address> byNumber;
         public Set<Address> set;
         public java.util.concurrent.atomic.AtomicInteger counter;
+        public Currency money;
+        public java.util.concurrent.atomic.AtomicLong total;
         public Object any;
     }
 
@@ -396,6 +398,8 @@ public class Vectors {
         RuntimeException suppressed = trace(new RuntimeException("outer"));
         suppressed.addSuppressed(trace(new RuntimeException("inner")));
         any("throwable suppressed", suppressed);
+        Duration second = Duration.ofSeconds(1);
+        any("list shared duration", new ArrayList<>(List.of(second, second, second)));
         any("vector shared", new Vector<>(List.of(one, one)));
         any("aslist shared", Arrays.asList(one, one));
         any("unmodifiable shared", Collections.unmodifiableList(new ArrayList<>(List.of(one, one))));
@@ -439,6 +443,8 @@ public class Vectors {
         slots.byNumber = new HashMap<>(Map.of(7, address("C", 3)));
         slots.set = new HashSet<>(List.of(address("D", 4)));
         slots.counter = new java.util.concurrent.atomic.AtomicInteger(3);
+        slots.money = Currency.getInstance("CHF");
+        slots.total = new java.util.concurrent.atomic.AtomicLong(1L << 40);
         slots.any = new LinkedHashMap<>(Map.of("x", one));
         any("slots", slots);
         slots = new Slots();

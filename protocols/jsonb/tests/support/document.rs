@@ -13,6 +13,7 @@ pub(crate) fn read(document: &[u8]) -> Result<Recorder, ValueError> {
 }
 
 /// A document of tokens.
+#[allow(dead_code, reason = "not every test that includes this module writes")]
 pub(crate) fn rewrite(value: &Recorder) -> Result<Vec<u8>, ValueError> {
     let mut writer = Writer::bare(&Limits::default());
     value.replay(&mut writer)?;
