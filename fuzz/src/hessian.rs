@@ -1,0 +1,121 @@
+//! Hessian streams. The first byte of the input chooses the libraries, the rest is the stream.
+use rialto_hessian::{Copier, Library, ReadTables, Reader, WriteTables, Writer, throwable};
+use rialto_values::{ErrorKind, Limits, OwnedToken, Recorder, ValueError, handle};
+
+const LIBRARIES: [Library; 3] = [Library::Lite, Library::Sofa3, Library::Sofa4];
+const LIMITS: Limits = Limits {
+    depth: 64,
+    tokens: 100_000,
+    table: 10_000,
+};
+/// For what was made of a stream within [`LIMITS`], which may be somewhat more.
+const WIDER: Limits = Limits {
+    depth: 80,
+    tokens: 1_000_000,
+    table: 100_000,
+};
+
+/// Any bytes are read or refused, within bounds; skipping and copying agree about their shape.
+pub fn read(data: &[u8]) {
+    let Some((choice, stream)) = data.split_first() else {
+        return;
+    };
+    let library = LIBRARIES[usize::from(*choice) % 3];
+    let (mut skipped, mut copied) = (ReadTables::default(), ReadTables::default());
+    let mut skipper = Reader::new(stream, library, &mut skipped).with_limits(LIMITS);
+    let mut reader = Reader::new(stream, library, &mut copied).with_limits(LIMITS);
+    let (mut copier, mut sink) = (Copier::default(), Recorder::default());
+    while !skipper.is_at_end() {
+        let skipped = skipper.skip_value();
+        match copier.copy(&mut reader, &mut sink) {
+            Ok(()) => {
+                assert_eq!(skipped, Ok(()), "copied but not skipped");
+                assert_eq!(
+                    skipper.mark(),
+                    reader.mark(),
+                    "copying and skipping end at different places"
+                );
+            }
+            Err(_) => break,
+        }
+    }
+    assert!(sink.tokens.len() <= LIMITS.tokens as usize);
+    let mut reader = Reader::new(stream, library, &mut skipped).with_limits(LIMITS);
+    while !reader.is_at_end() && throwable::read(&mut reader).is_ok() {}
+}
+
+/// What is read can be written in any dialect and says the same there.
+pub fn splice(data: &[u8]) {
+    let Some((choice, stream)) = data.split_first() else {
+        return;
+    };
+    let (from, to) = (
+        LIBRARIES[usize::from(*choice) % 3],
+        LIBRARIES[usize::from(*choice / 3) % 3],
+    );
+    let Ok(tokens) = tokens(stream, from, LIMITS) else {
+        return;
+    };
+    let bytes = match write(&tokens, to) {
+        Ok(bytes) => bytes,
+        Err(e) => {
+            let refusal = matches!(e.kind, ErrorKind::Unsupported | ErrorKind::TooLarge);
+            return assert!(refusal, "{from:?} to {to:?}: {e}\n{tokens:?}");
+        }
+    };
+    match self::tokens(&bytes, to, WIDER) {
+        Ok(again) => {
+            let (tokens, again) = (comparable(tokens), comparable(again));
+            assert!(tokens == again, "{from:?} to {to:?}:\n{tokens}\n{again}");
+        }
+        // A class that means something else, and nothing, in the other library.
+        Err(e) => assert_eq!(
+            e.kind,
+            ErrorKind::Unsupported,
+            "{from:?} to {to:?}: {e}\n{tokens:?}"
+        ),
+    }
+}
+
+fn tokens(stream: &[u8], library: Library, limits: Limits) -> Result<Vec<OwnedToken>, ValueError> {
+    let mut tables = ReadTables::default();
+    let mut reader = Reader::new(stream, library, &mut tables).with_limits(limits);
+    let (mut copier, mut sink) = (Copier::default(), Recorder::default());
+    while !reader.is_at_end() {
+        copier.copy(&mut reader, &mut sink)?;
+    }
+    Ok(sink.tokens)
+}
+
+fn write(tokens: &[OwnedToken], library: Library) -> Result<Vec<u8>, ValueError> {
+    let (mut out, mut tables) = (vec![], WriteTables::default());
+    let mut writer = Writer::new(&mut out, library, &mut tables);
+    Recorder {
+        tokens: tokens.to_vec(),
+    }
+    .replay(&mut writer)?;
+    writer.finish()?;
+    Ok(out)
+}
+
+/// Tokens as text, less what a writer or reader may put right: counts, the type that the draft gives a map whose
+/// first key is `true`, the halves of a UUID, constants with a body.
+fn comparable(tokens: Vec<OwnedToken>) -> String {
+    let uuids = tokens
+        .iter()
+        .any(|t| matches!(t, OwnedToken::Object(class) if class.name() == handle::UUID));
+    let right = tokens.into_iter().filter_map(|token| match token {
+        OwnedToken::List { class, .. } => Some(OwnedToken::List { class, len: None }),
+        OwnedToken::Map { class: Some(class) } if &*class == "java.util.HashMap" => {
+            Some(OwnedToken::Map { class: None })
+        }
+        OwnedToken::Object(class) if class.name() == handle::UUID => None,
+        OwnedToken::Object(class) if class.fields().iter().map(|f| &**f).eq(["name"]) => {
+            let constant = |c: char| c.is_ascii_digit() || c == '$';
+            Some(OwnedToken::Text(class.name().trim_end_matches(constant).into()))
+        }
+        OwnedToken::Int(_) | OwnedToken::Long(_) if uuids => None,
+        other => Some(other),
+    });
+    format!("{:?}", right.collect::<Vec<_>>())
+}

@@ -1,0 +1,2 @@
+//! What the fuzz targets do, as functions: ordinary tests replay the corpora through them.
+pub mod hessian;
