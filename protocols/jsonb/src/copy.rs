@@ -263,11 +263,16 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
         let declared = declared.filter(|_| named.is_none());
         let class = match (named, declared) {
             (Some(class), _) => Some(class),
-            (None, Some(class)) => Some(&*self.declared[class as usize]),
+            (None, Some(class)) => {
+                let class = &*self.declared[class as usize];
+                shape
+                    .filter(|n| can_be(class, &self.index.shapes[*n as usize]))
+                    .map(|_| class)
+            }
             (None, None) => None,
         };
         match (class, shape) {
-            (Some(class), Some(shape)) if !names::is_map(class) && !is_general(class) => {
+            (Some(class), Some(shape)) if !names::is_map(class) => {
                 let class = match self.classes.get(&(shape, declared)) {
                     Some(class) => class.clone(),
                     None => {
@@ -391,11 +396,9 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
     }
 }
 
-/// Whether a declared class says nothing about the object under it.
-fn is_general(class: &str) -> bool {
-    class.starts_with('[')
-        || matches!(
-            class,
-            "object" | "java.lang.Object" | "java.util.List" | "java.util.Collection"
-        )
+/// Whether an object without a class can be one of the declared class: fastjson2 leaves the class out only where
+/// it is the very one that was declared, and never for maps, which are empty or have keys that are no symbols.
+fn can_be(class: &str, shape: &[Str]) -> bool {
+    let jdk = class.starts_with("java.") && class != names::STACK_TRACE_ELEMENT;
+    shape.len() > 1 && !jdk && !class.starts_with('[') && class != "object"
 }
