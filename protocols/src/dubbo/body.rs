@@ -204,33 +204,41 @@ impl<'a> Body<'a, '_> {
     }
 }
 
-/// Walks a Hessian attachment map that is cut off from the arguments in front of it. Returns `false` at the
-/// first value that is more than a scalar: it may refer to the arguments.
-pub(crate) fn flat_attachments<'a>(
-    map: &'a [u8],
-    mut each: impl FnMut(&str, Scalar<'a>),
-) -> Result<bool, ValueError> {
-    scratch::with_read_tables(|tables| {
-        let mut reader = Reader::new(map, Library::Lite, tables);
-        if reader.take_null()? {
-            return Ok(true);
-        }
-        drop(reader.begin_map()?);
-        while reader.next_entry()? {
-            let Some(key) = reader.text_or_skip()? else {
-                return Ok(false);
-            };
-            if matches!(
-                reader.kind()?,
-                Kind::List | Kind::Map | Kind::Object | Kind::Ref | Kind::Remote
-            ) {
-                return Ok(false);
-            }
-            let value = scalar(&mut reader)?;
-            each(&key.text().to_str(), value);
-        }
-        Ok(true)
-    })
+/// The string of ASCII characters at the start of a Hessian stream, the form of nearly all names, and how many
+/// bytes it takes there. `None` for whatever else is there: then it takes a reader to tell.
+#[inline]
+pub(crate) fn short_text(stream: &[u8]) -> Option<(&[u8], usize)> {
+    let (head, len) = match *stream {
+        [len @ 0..=0x1f, ..] => (1, usize::from(len)),
+        [high @ 0x30..=0x33, low, ..] => (2, usize::from(high - 0x30) << 8 | usize::from(low)),
+        [b'S', high, low, ..] => (3, usize::from(high) << 8 | usize::from(low)),
+        _ => return None,
+    };
+    let text = stream.get(head..head + len)?;
+    text.is_ascii().then_some((text, head + len))
+}
+
+/// Walks a Hessian attachment map that holds nothing but short strings, as nearly all do. Returns whether this is
+/// one; if not, `each` may have seen some entries, and [`Body::attachments`] shows them all.
+pub(crate) fn flat_attachments<'a>(map: &'a [u8], mut each: impl FnMut(&str, Scalar<'a>)) -> bool {
+    let Some((b'H', mut rest)) = map.split_first() else {
+        return false;
+    };
+    while rest.first() != Some(&b'Z') {
+        let Some((key, len)) = short_text(rest) else {
+            return false;
+        };
+        rest = &rest[len..];
+        let Some((value, len)) = short_text(rest) else {
+            return false;
+        };
+        rest = &rest[len..];
+        let (Ok(key), Ok(value)) = (std::str::from_utf8(key), std::str::from_utf8(value)) else {
+            return false;
+        };
+        each(key, Scalar::Text(Cow::Borrowed(value)));
+    }
+    true
 }
 
 fn scalar<'a>(reader: &mut Reader<'a, '_>) -> Result<Scalar<'a>, ValueError> {

@@ -19,12 +19,11 @@ pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Call<'a>, CallError> {
         return Err(foreign(msg));
     };
     let bytes = body::of(msg);
-    body::read(bytes, serialization, |body| {
-        let lead = Lead::read(body).map_err(|e| unreadable(&e))?;
-        let at = body.position();
+    let lead = Lead::read(bytes, serialization).map_err(|e| unreadable(&e))?;
+    body::read(&bytes[lead.end()..], serialization, |body| {
         let mut call = if lead.is_generic() {
             let invoke = Invoke::read(body).map_err(|e| unreadable(&e))?;
-            let args = values::generic_arguments(bytes, serialization, at, invoke.count);
+            let args = values::generic_arguments(bytes, serialization, lead.end(), invoke.count);
             Call {
                 method: name(invoke.method)?,
                 types: invoke.types.into_iter().map(own).collect(),
@@ -54,7 +53,6 @@ fn plain<'a>(
     bytes: &'a [u8],
     serialization: Serialization,
 ) -> Result<Call<'a>, CallError> {
-    let at = body.position();
     let count = lead.arguments().map_err(|e| unreadable(&e))?;
     for _ in 0..count {
         body.skip().map_err(|e| unreadable(&e))?;
@@ -69,7 +67,7 @@ fn plain<'a>(
     Ok(Call {
         method: name(lead.method)?,
         types,
-        args: values::arguments(bytes, serialization, at, count as u32),
+        args: values::arguments(bytes, serialization, lead.end(), count as u32),
         ..Call::default()
     })
 }

@@ -18,29 +18,60 @@ pub(crate) struct Lead<'a> {
     pub(crate) version: &'a [u8],
     pub(crate) method: &'a [u8],
     pub(crate) descriptor: &'a [u8],
+    /// Where each of them ends in the body.
+    pub(crate) ends: [usize; 5],
 }
 
+const NAMES: [&str; 5] = [
+    "protocol version",
+    "service path",
+    "service version",
+    "method name",
+    "parameter descriptor",
+];
+
 impl<'a> Lead<'a> {
-    /// Takes the strings off a body.
+    /// Reads the start of a body.
     ///
     /// # Errors
     /// What is missing or no string.
     #[inline]
-    pub(crate) fn read(body: &mut Body<'a, '_>) -> Result<Self, ValueError> {
-        let mut next = |what| body.name(what).map(Option::unwrap_or_default);
-        let lead = Lead {
-            dubbo: next("protocol version")?,
-            path: next("service path")?,
-            version: next("service version")?,
-            method: next("method name")?,
-            descriptor: next("parameter descriptor")?,
-        };
-        if lead.path.is_empty() || lead.method.is_empty() {
+    pub(crate) fn read(bytes: &'a [u8], serialization: Serialization) -> Result<Self, ValueError> {
+        let (mut at, mut ends) = (0, [0; 5]);
+        let mut names = [&[][..]; 5];
+        for (i, name) in names.iter_mut().enumerate() {
+            let rest = &bytes[at..];
+            // A string takes no place in a stream's tables, so each can be read as if the stream began there.
+            let (text, len) =
+                match body::short_text(rest).filter(|_| serialization == Serialization::Hessian2) {
+                    Some(found) => found,
+                    None => body::read(rest, serialization, |body| {
+                        let text = body.name(NAMES[i])?.unwrap_or_default();
+                        Ok::<_, ValueError>((text, body.position()))
+                    })?,
+                };
+            at += len;
+            (*name, ends[i]) = (text, at);
+        }
+        let [dubbo, path, version, method, descriptor] = names;
+        if path.is_empty() || method.is_empty() {
             return Err(ValueError::malformed(
                 "the service path or the method name is empty",
             ));
         }
-        Ok(lead)
+        Ok(Lead {
+            dubbo,
+            path,
+            version,
+            method,
+            descriptor,
+            ends,
+        })
+    }
+
+    /// Where the arguments begin in the body.
+    pub(crate) fn end(&self) -> usize {
+        self.ends[4]
     }
 
     /// Whether this is a generic call.
@@ -86,12 +117,13 @@ pub(crate) fn read<'a>(msg: &Message<'a>, wants: Wants) -> Result<Head<'a>, Call
             ..Head::default()
         });
     };
-    body::read(body::of(msg), serialization, |body| fill(body, msg, wants)).map_err(|e| unreadable(&e))
+    fill(msg, serialization, wants).map_err(|e| unreadable(&e))
 }
 
 #[inline]
-fn fill<'a>(body: &mut Body<'a, '_>, msg: &Message<'a>, wants: Wants) -> Result<Head<'a>, ValueError> {
-    let lead = Lead::read(body)?;
+fn fill<'a>(msg: &Message<'a>, serialization: Serialization, wants: Wants) -> Result<Head<'a>, ValueError> {
+    let bytes = body::of(msg);
+    let lead = Lead::read(bytes, serialization)?;
     let generic = lead.is_generic();
     let hint = Hint::from_bits(msg.meta.hint).with_version(lead.dubbo);
     let mut head = Head {
@@ -106,7 +138,9 @@ fn fill<'a>(body: &mut Body<'a, '_>, msg: &Message<'a>, wants: Wants) -> Result<
     };
     // The attachments decide on the form in which a generic call is answered.
     if wants.attachments || generic {
-        walk(body, &lead, &mut head)?;
+        body::read(&bytes[lead.end()..], serialization, |body| {
+            walk(body, &lead, bytes, &mut head)
+        })?;
     }
     if keys::is_no_version(head.version) {
         head.version = b"";
@@ -115,7 +149,12 @@ fn fill<'a>(body: &mut Body<'a, '_>, msg: &Message<'a>, wants: Wants) -> Result<
 }
 
 /// Steps over the arguments and takes the facts of the attachments, which override those in front.
-fn walk<'a>(body: &mut Body<'a, '_>, lead: &Lead<'a>, head: &mut Head<'a>) -> Result<(), ValueError> {
+fn walk<'a>(
+    body: &mut Body<'a, '_>,
+    lead: &Lead<'a>,
+    bytes: &'a [u8],
+    head: &mut Head<'a>,
+) -> Result<(), ValueError> {
     let mut arguments = lead.arguments()?;
     if lead.is_generic() && arguments > 0 {
         head.method = body.name("method name of the generic call")?.unwrap_or_default();
@@ -124,9 +163,10 @@ fn walk<'a>(body: &mut Body<'a, '_>, lead: &Lead<'a>, head: &mut Head<'a>) -> Re
     for _ in 0..arguments {
         body.skip()?;
     }
-    head.attachments = (HEADER + body.position()) as u32;
+    let at = lead.end() + body.position();
+    head.attachments = (HEADER + at) as u32;
     let (mut timeout, mut countdown, mut caller) = (0, None, None);
-    body.attachments(|key, value| match (key, value) {
+    let mut take = |key: &str, value: Scalar<'a>| match (key, value) {
         (keys::TIMEOUT, value) => timeout = value.millis(),
         (keys::COUNTDOWN, value) => countdown = Some(value.millis().max(1)),
         // Names that are no plain UTF-8 in the message match no name in a configuration either.
@@ -146,7 +186,11 @@ fn walk<'a>(body: &mut Body<'a, '_>, lead: &Lead<'a>, head: &mut Head<'a>) -> Re
             }
         }
         _ => {}
-    })?;
+    };
+    let is_flat = matches!(body, Body::Hessian(_)) && body::flat_attachments(&bytes[at..], &mut take);
+    if !is_flat {
+        body.attachments(&mut take)?;
+    }
     head.timeout_ms = countdown.unwrap_or(timeout);
     head.caller = caller.unwrap_or(head.caller);
     Ok(())
@@ -156,33 +200,28 @@ fn walk<'a>(body: &mut Body<'a, '_>, lead: &Lead<'a>, head: &mut Head<'a>) -> Re
 pub(crate) fn attachment<'a>(msg: &Message<'a>, head: &Head<'a>, key: &str) -> Option<Cow<'a, [u8]>> {
     let serialization = Serialization::of_message(msg)?;
     let mut found = None;
-    if serialization == Serialization::Hessian2
-        && let Some(map) = msg
-            .bytes
-            .get(head.attachments as usize..)
-            .filter(|_| head.attachments > 0)
-    {
-        let flat = body::flat_attachments(map, |k, value| {
-            if k == key {
-                found = Some(value);
-            }
-        });
-        if flat == Ok(true) {
-            return bytes(found?);
+    let mut take = |k: &str, value| {
+        if k == key {
+            found = Some(value);
         }
-        found = None;
-    }
-    let walked = body::read(body::of(msg), serialization, |body| {
-        for _ in 0..Lead::read(body)?.arguments()? {
-            body.skip()?;
-        }
-        body.attachments(|k, value| {
-            if k == key {
-                found = Some(value);
-            }
+    };
+    let map = msg
+        .bytes
+        .get(head.attachments as usize..)
+        .filter(|_| head.attachments > 0);
+    let is_flat = serialization == Serialization::Hessian2
+        && map.is_some_and(|map| body::flat_attachments(map, &mut take));
+    if !is_flat {
+        // Values that are more than strings may refer to the arguments, so those are stepped over once more.
+        let bytes = body::of(msg);
+        let lead = Lead::read(bytes, serialization).ok()?;
+        let arguments = lead.arguments().ok()?;
+        body::read(&bytes[lead.end()..], serialization, |body| {
+            (0..arguments).try_for_each(|_| body.skip())?;
+            body.attachments(&mut take)
         })
-    });
-    walked.ok()?;
+        .ok()?;
+    }
     bytes(found?)
 }
 

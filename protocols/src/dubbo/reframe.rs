@@ -2,12 +2,12 @@
 //!
 //! That is legal because the five strings in front take no place in a Hessian stream's tables and the
 //! attachments come last, so the arguments keep their numbers; and JSONB documents know nothing of each other.
-use super::body::{self, Body, Serialization};
+use super::body::{self, Serialization};
 use super::call::foreign;
 use super::encode::put_text;
 use super::frame::Open;
-use super::head::unreadable;
-use super::{frame, keys, scratch, types};
+use super::head::{Lead, unreadable};
+use super::{frame, keys, scratch};
 use rialto_core::CallError;
 use rialto_core::message::{Edits, Message};
 use rialto_hessian::{Library, Writer};
@@ -37,58 +37,46 @@ pub(crate) fn request(out: &mut Vec<u8>, id: u64, msg: &Message<'_>, edits: &Edi
         return Err(foreign(msg));
     };
     let open = Open::like(out, msg.bytes, id);
-    let bytes = body::of(msg);
-    body::read(bytes, serialization, |body| {
-        let arguments = put_lead(out, bytes, body, serialization, edits)?;
-        attachments::put_rest(out, bytes, body, arguments, &Change::new(edits))
-    })
-    .map_err(|e| unreadable(&e))?;
+    put(out, body::of(msg), serialization, edits).map_err(|e| unreadable(&e))?;
     open.close(out);
     Ok(())
 }
 
-/// Appends the five strings, and of a generic call whose method changes the name of it. Returns how many
-/// arguments are left in front of the body.
-fn put_lead(
+fn put(
     out: &mut Vec<u8>,
     bytes: &[u8],
-    body: &mut Body<'_, '_>,
     serialization: Serialization,
     edits: &Edits,
-) -> Result<usize, ValueError> {
-    let mut put = |body: &mut Body<'_, '_>, new: Option<&str>| -> Result<Vec<u8>, ValueError> {
-        let from = body.position();
-        let old = body.name("start of the request")?.unwrap_or_default().to_vec();
+) -> Result<(), ValueError> {
+    let lead = Lead::read(bytes, serialization)?;
+    let mut arguments = lead.arguments()?;
+    let is_generic = lead.is_generic() && arguments > 0;
+    let new = [
+        None,
+        edits.service.as_deref(),
+        edits.version.as_deref().map(version),
+        edits.method.as_deref().filter(|_| !is_generic),
+        None,
+    ];
+    let mut from = 0;
+    for (new, end) in new.into_iter().zip(lead.ends) {
         match new {
             Some(new) => put_name(out, serialization, new)?,
-            None => out.extend_from_slice(&bytes[from..body.position()]),
+            None => out.extend_from_slice(&bytes[from..end]),
         }
-        Ok(old)
-    };
-    put(body, None)?;
-    put(body, edits.service.as_deref())?;
-    put(body, edits.version.as_deref().map(version))?;
-    // The method's name decides where a new one goes, so it is looked at before it is written.
-    let is_generic = next_is_generic(bytes, body, serialization)?;
-    put(body, edits.method.as_deref().filter(|_| !is_generic))?;
-    let descriptor = put(body, None)?;
-    let arguments = types::count(&descriptor)
-        .ok_or_else(|| ValueError::malformed("the parameter descriptor of the request is malformed"))?;
-    if is_generic && edits.method.is_some() && arguments > 0 {
-        put(body, edits.method.as_deref())?;
-        return Ok(arguments - 1);
+        from = end;
     }
-    Ok(arguments)
-}
-
-fn next_is_generic(
-    bytes: &[u8],
-    body: &Body<'_, '_>,
-    serialization: Serialization,
-) -> Result<bool, ValueError> {
-    let rest = bytes.get(body.position()..).unwrap_or_default();
-    let method = body::read(rest, serialization, |ahead| ahead.name("method name"))?;
-    Ok(method.is_some_and(keys::is_generic))
+    let mut rest = &bytes[from..];
+    // A generic call names its method in the first argument, a string like those in front.
+    if let Some(method) = edits.method.as_deref().filter(|_| is_generic) {
+        let len = body::read(rest, serialization, |body| body.skip().map(|()| body.position()))?;
+        put_name(out, serialization, method)?;
+        rest = &rest[len..];
+        arguments -= 1;
+    }
+    body::read(rest, serialization, |body| {
+        attachments::put_rest(out, rest, body, arguments, &Change::new(edits))
+    })
 }
 
 fn version(version: &str) -> &str {

@@ -80,7 +80,7 @@ impl ValueSource for Jsonb {
             return body::read(rest, Serialization::Fastjson2, |body| generic::emit(body, sink));
         }
         let descriptor = match values.tag {
-            PLAIN => body::read(values.stream, Serialization::Fastjson2, Lead::read)?.descriptor,
+            PLAIN => Lead::read(values.stream, Serialization::Fastjson2)?.descriptor,
             _ => &[],
         };
         let (limits, mut declared) = (Limits::default(), types::Descriptors::new(descriptor));

@@ -68,24 +68,38 @@ fn edits_change_what_they_name_and_nothing_else() {
     }
 }
 
-/// The bytes of the arguments, which must never change.
-fn arguments(bytes: &[u8]) -> Vec<u8> {
+/// The body behind the strings in front, and how many arguments it begins with; without the name of a method
+/// that a generic call begins with.
+fn rest(bytes: &[u8]) -> (&[u8], usize, body::Serialization) {
     let msg = message(bytes);
-    body::read(
-        body::of(&msg),
-        body::Serialization::of_message(&msg).unwrap(),
-        |body| {
-            let lead = head::Lead::read(body).unwrap();
-            let mut count = lead.arguments().unwrap();
-            if lead.is_generic() {
-                body.skip().unwrap();
-                count -= 1;
-            }
-            let from = body.position();
-            (0..count).for_each(|_| body.skip().unwrap());
-            body::of(&msg)[from..body.position()].to_vec()
-        },
-    )
+    let serialization = body::Serialization::of_message(&msg).unwrap();
+    let lead = head::Lead::read(body::of(&msg), serialization).unwrap();
+    let rest = &body::of(&msg)[lead.end()..];
+    if !lead.is_generic() {
+        return (rest, lead.arguments().unwrap(), serialization);
+    }
+    let name = body::read(rest, serialization, |body| body.skip().map(|()| body.position())).unwrap();
+    (&rest[name..], lead.arguments().unwrap() - 1, serialization)
+}
+
+/// The bytes of the arguments, which must never change.
+fn arguments(bytes: &[u8]) -> &[u8] {
+    let (rest, count, serialization) = rest(bytes);
+    body::read(rest, serialization, |body| {
+        (0..count).for_each(|_| body.skip().unwrap());
+        &rest[..body.position()]
+    })
+}
+
+/// The attachments as tokens.
+fn attachments(bytes: &[u8]) -> Vec<OwnedToken> {
+    let (rest, count, serialization) = rest(bytes);
+    let mut map = Recorder::default();
+    body::read(rest, serialization, |body| {
+        (0..count).for_each(|_| body.skip().unwrap());
+        body.copy(&mut map).unwrap();
+    });
+    map.tokens
 }
 
 #[test]
@@ -94,22 +108,8 @@ fn typed_attachments_stay_what_they_are() {
         let case = case(file, "attachments");
         let mut edits = Edits::default();
         edits.set("plain", "changed");
-        let entries = |bytes: &[u8]| {
-            let msg = message(bytes);
-            let mut map = Recorder::default();
-            body::read(
-                body::of(&msg),
-                body::Serialization::of_message(&msg).unwrap(),
-                |body| {
-                    let count = head::Lead::read(body).unwrap().arguments().unwrap();
-                    (0..count).for_each(|_| body.skip().unwrap());
-                    body.copy(&mut map).unwrap();
-                },
-            );
-            map.tokens
-        };
-        let before = entries(&case.requests[0]);
-        let after = entries(&edited(&case.requests[0], &edits));
+        let before = attachments(&case.requests[0]);
+        let after = attachments(&edited(&case.requests[0], &edits));
         assert_eq!(before.len(), after.len());
         for token in before.iter().filter(|t| **t != text("v1")) {
             assert!(after.contains(token), "{token:?} is lost");
@@ -208,8 +208,7 @@ fn attachments_that_share_objects_with_one_that_goes_are_renumbered() {
     let out = edited(&bytes, &edits);
     let msg = message(&out);
     let mut seen = Recorder::default();
-    body::read(body::of(&msg), body::Serialization::Hessian2, |body| {
-        head::Lead::read(body).unwrap();
+    body::read(rest(&out).0, body::Serialization::Hessian2, |body| {
         let body::Body::Hessian(reader) = body else {
             panic!("not Hessian")
         };
