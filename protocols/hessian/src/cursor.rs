@@ -23,8 +23,8 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
+    /// Goes to an offset, or to the end if there is no such one.
     pub(crate) fn seek(&mut self, at: usize) {
-        debug_assert!(at <= self.bytes.len());
         self.at = at.min(self.bytes.len());
     }
 

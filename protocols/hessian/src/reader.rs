@@ -114,10 +114,19 @@ impl<'a, 't> Reader<'a, 't> {
         }
     }
 
-    /// Goes to a position that this reader was at before.
+    /// Goes to a position that this reader was at before. A mark of another reader is of no use: if it counts on
+    /// tables that this one does not have, the reader ends up at the end of its stream.
     pub fn seek(&mut self, mark: Mark) {
-        self.cursor.seek(mark.at as usize);
-        self.next = mark.next;
+        let tables = &*self.tables;
+        let is_known = mark.next.value as usize <= tables.values.len()
+            && mark.next.class as usize <= tables.classes.len()
+            && mark.next.name as usize <= tables.types.len();
+        if is_known {
+            self.cursor.seek(mark.at as usize);
+            self.next = mark.next;
+        } else {
+            self.cursor.seek(self.stream.len());
+        }
     }
 
     /// Where the container of that index stands, to [seek](Reader::seek) the target of a reference.

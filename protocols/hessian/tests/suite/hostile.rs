@@ -223,6 +223,25 @@ fn very_many_different_classes_and_types_cost_no_more_each() {
 }
 
 #[test]
+fn the_mark_of_another_reader_does_no_harm() {
+    let bytes = unhex("43 0161 90 60 71 0162 91 60 71 90 92 51 90");
+    let (mut tables, mut marks) = (ReadTables::default(), vec![]);
+    let mut reader = Reader::new(&bytes, Library::Lite, &mut tables);
+    while !reader.is_at_end() {
+        marks.push(reader.mark());
+        reader.skip_value().unwrap();
+    }
+    for mark in &marks[1..] {
+        for stream in [&bytes[..], &bytes[..3], &[0x90; 40]] {
+            let mut reader = Reader::new(stream, Library::Lite, &mut tables);
+            reader.seek(*mark);
+            assert!(reader.is_at_end());
+            assert!(reader.skip_value().is_err() && reader.copy_value(&mut Recorder::default()).is_err());
+        }
+    }
+}
+
+#[test]
 fn lists_without_counts_are_counted_at_any_depth() {
     // Draft lists without a length, 100 deep, of seven nulls and the next list, around a large string.
     let limits = Limits {
