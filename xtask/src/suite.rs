@@ -1,0 +1,182 @@
+//! `cargo xtask test`: everything that must hold before a change is merged.
+use crate::command::cargo;
+use crate::steps::{End, Steps};
+use crate::{deps, docs, fuzz, interop, metadata};
+use anyhow::{Result, bail};
+use std::process::ExitCode;
+
+/// How long each target is fuzzed here.
+const FUZZ_SECONDS: &str = "5";
+
+type Step = fn() -> Result<()>;
+
+/// Steps that do not depend on each other, cheap ones first.
+const STEPS: &[(&str, Step)] = &[
+    ("fmt", fmt),
+    ("deps", deps::check),
+    ("clippy", clippy),
+    ("rustdoc", rustdoc),
+    ("unit", unit),
+    ("docs", docs::check),
+    ("end-to-end", end_to_end),
+    ("fuzz-replay", fuzz::replay),
+    (FUZZ, short_fuzz),
+    ("bench-smoke", bench_smoke),
+    (PEERS, interop::build_peers),
+    (INTEROP, interop_test),
+];
+const FUZZ: &str = "fuzz";
+const PEERS: &str = "java-peers";
+const INTEROP: &str = interop::TEST;
+
+/// Options of the command.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Options<'a> {
+    no_java: bool,
+    only: Vec<&'a str>,
+}
+
+/// The names of all steps.
+pub(crate) fn names() -> Vec<&'static str> {
+    STEPS.iter().map(|(name, _)| *name).collect()
+}
+
+/// Runs the steps that are asked for.
+pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode> {
+    let options = Options::read(arguments)?;
+    let mut steps = Steps::default();
+    for (name, step) in STEPS {
+        if !options.wants(name) {
+            continue;
+        }
+        let obstacle = match *name {
+            PEERS | INTEROP if options.no_java => Some("--no-java was given".to_owned()),
+            INTEROP if options.wants(PEERS) && !steps.is_ok(PEERS) => {
+                Some(format!("{PEERS} did not go well"))
+            }
+            FUZZ if !fuzz::is_installed() => Some(
+                "cargo-fuzz is not installed, so only the stored inputs were replayed; install it with: cargo \
+                 install cargo-fuzz"
+                    .to_owned(),
+            ),
+            _ => None,
+        };
+        steps.run(name, || match obstacle {
+            Some(why) => Ok(End::LeftOut(why)),
+            None => step().map(|()| End::Ok),
+        });
+    }
+    Ok(steps.finish())
+}
+
+impl<'a> Options<'a> {
+    fn read(arguments: &[&'a str]) -> Result<Self> {
+        let mut options = Options::default();
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            match (*argument, argument.strip_prefix("--only=")) {
+                ("--no-java", _) => options.no_java = true,
+                ("--only", _) => match rest.next() {
+                    Some(name) => options.only.push(name),
+                    None => bail!("--only needs the name of a step"),
+                },
+                (_, Some(name)) => options.only.push(name),
+                (other, None) => bail!("unknown option {other}; there are --no-java and --only STEP"),
+            }
+        }
+        if let Some(unknown) = options.only.iter().find(|name| !names().contains(name)) {
+            bail!("there is no step {unknown}; the steps are {}", names().join(", "));
+        }
+        Ok(options)
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        // the test cannot run without its peers
+        let needed = name == PEERS && self.only.contains(&INTEROP);
+        self.only.is_empty() || self.only.contains(&name) || needed
+    }
+}
+
+fn fmt() -> Result<()> {
+    cargo(["fmt", "--all", "--check"]).run()
+}
+
+fn clippy() -> Result<()> {
+    cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()
+}
+
+fn rustdoc() -> Result<()> {
+    cargo(["doc", "--workspace", "--no-deps"])
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .run()
+}
+
+/// Everything but the integration tests of the root package, with the checks of debug builds.
+fn unit() -> Result<()> {
+    cargo(["test", "--workspace", "--exclude", "rialto", "--no-fail-fast"]).run()?;
+    cargo(["test", "-p", "rialto", "--lib", "--bins"]).run()
+}
+
+/// The integration tests of the root package: they start the program, which is built to be quick.
+fn end_to_end() -> Result<()> {
+    let tests = metadata::root_tests()?;
+    let wanted: Vec<_> = tests.iter().filter(|name| *name != interop::TEST).collect();
+    if wanted.is_empty() {
+        bail!("the root package has no integration tests");
+    }
+    let named = wanted.iter().flat_map(|name| ["--test", name.as_str()]);
+    let fixed = ["test", "--profile", "quick", "-p", "rialto", "--no-fail-fast"];
+    cargo(fixed).args(named).run()
+}
+
+fn interop_test() -> Result<()> {
+    interop::test(false)
+}
+
+fn short_fuzz() -> Result<()> {
+    fuzz::run(FUZZ_SECONDS)
+}
+
+fn bench_smoke() -> Result<()> {
+    let fixed = [
+        "run",
+        "--profile",
+        "quick",
+        "-p",
+        "rialto-benches",
+        "--bin",
+        "compare",
+        "--",
+    ];
+    cargo(fixed).args(["--smoke"]).run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_choose_steps() {
+        let all = Options::read(&[]).unwrap();
+        assert!(names().iter().all(|name| all.wants(name)));
+        let some = Options::read(&["--only", "fmt", "--no-java", "--only=deps"]).unwrap();
+        assert!(some.no_java && some.wants("fmt") && some.wants("deps") && !some.wants("unit"));
+        let interop = Options::read(&["--only", "interop"]).unwrap();
+        assert!(interop.wants(PEERS) && interop.wants(INTEROP) && !interop.wants("fmt"));
+    }
+
+    #[test]
+    fn wrong_options_are_explained() {
+        for (arguments, words) in [
+            (&["--only"][..], "needs the name"),
+            (
+                &["--only", "formt"],
+                "there is no step formt; the steps are fmt, deps",
+            ),
+            (&["--nojava"], "unknown option --nojava"),
+        ] {
+            let error = Options::read(arguments).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}
