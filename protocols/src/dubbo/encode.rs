@@ -5,7 +5,7 @@ use super::generic::Generalize;
 use super::hint::{Generic, Hint};
 use super::status::{self, Saying};
 use super::{HESSIAN2, keys, scratch, types};
-use rialto_core::call::{Call, Exception, Outcome, Reply};
+use rialto_core::call::{Attachments, Call, Exception, Outcome, Reply};
 use rialto_core::session::ReplyTo;
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::throwable::{self, SafeThrowable};
@@ -122,33 +122,20 @@ pub(crate) fn outcome(out: &mut Vec<u8>, to: ReplyTo, outcome: &Outcome<'_>) -> 
         );
         return Err(CallError::new(ErrorKind::BadAnswer, text));
     };
-    let kind = match outcome.reply {
-        Reply::Null => NULL,
-        Reply::Value(_) => VALUE,
-        Reply::Exception(_) => THROWN,
-    };
-    let attached = if hint.takes_attachments() { ATTACHED } else { 0 };
     let open = Open::answer(out, to.id, hint.serialization(), frame::OK);
-    let written = put_answer(out, serialization, kind + attached, |sink| {
-        match (&outcome.reply, hint.generic()) {
-            (Reply::Null, _) => {}
-            (Reply::Value(value), Generic::Maps) => value.emit(&mut Generalize::new(sink))?,
-            (Reply::Value(value), _) => value.emit(sink)?,
-            (Reply::Exception(thrown), Generic::No) => put_exception(thrown, sink)?,
-            (Reply::Exception(thrown), _) => put_generic_exception(thrown, sink)?,
-        }
-        if attached == 0 {
-            return Ok(());
-        }
-        sink.token(Token::Map { class: None })?;
-        put_text(keys::DUBBO, sink)?;
-        put_text(keys::PROTOCOL_VERSION, sink)?;
-        for (key, value) in outcome.attachments.iter().filter(|(key, _)| key != keys::DUBBO) {
-            put_text(key, sink)?;
-            put_text(value, sink)?;
-        }
-        sink.token(Token::End)
-    });
+    let start = out.len();
+    let mut written = put_outcome(out, hint, serialization, &outcome.reply, &outcome.attachments);
+    if let (Err(_), Reply::Exception(thrown)) = (&written, &outcome.reply)
+        && thrown.object.is_some()
+    {
+        // Some field has no form there: class and message still tell the caller what was thrown.
+        out.truncate(start);
+        let bare = Reply::Exception(Exception {
+            object: None,
+            ..thrown.clone()
+        });
+        written = put_outcome(out, hint, serialization, &bare, &outcome.attachments);
+    }
     written.map_err(|e| {
         CallError::new(
             ErrorKind::BadAnswer,
@@ -157,6 +144,46 @@ pub(crate) fn outcome(out: &mut Vec<u8>, to: ReplyTo, outcome: &Outcome<'_>) -> 
     })?;
     open.close(out);
     Ok(())
+}
+
+fn put_outcome(
+    out: &mut Vec<u8>,
+    hint: Hint,
+    serialization: Serialization,
+    reply: &Reply<'_>,
+    attachments: &Attachments<'_>,
+) -> Result<(), ValueError> {
+    let kind = match reply {
+        Reply::Null => NULL,
+        Reply::Value(_) => VALUE,
+        Reply::Exception(_) => THROWN,
+    };
+    let attached = if hint.takes_attachments() { ATTACHED } else { 0 };
+    put_answer(out, serialization, kind + attached, |sink| {
+        match (reply, hint.generic()) {
+            (Reply::Null, _) => {}
+            (Reply::Value(value), Generic::Maps) => value.emit(&mut Generalize::new(sink))?,
+            (Reply::Value(value), _) => value.emit(sink)?,
+            (Reply::Exception(thrown), Generic::No) => put_exception(thrown, sink)?,
+            (Reply::Exception(thrown), _) => put_generic_exception(thrown, sink)?,
+        }
+        if attached > 0 {
+            put_response_attachments(attachments, sink)
+        } else {
+            Ok(())
+        }
+    })
+}
+
+fn put_response_attachments(attachments: &Attachments<'_>, sink: &mut dyn Sink) -> Result<(), ValueError> {
+    sink.token(Token::Map { class: None })?;
+    put_text(keys::DUBBO, sink)?;
+    put_text(keys::PROTOCOL_VERSION, sink)?;
+    for (key, value) in attachments.iter().filter(|(key, _)| key != keys::DUBBO) {
+        put_text(key, sink)?;
+        put_text(value, sink)?;
+    }
+    sink.token(Token::End)
 }
 
 /// Appends result type and values of an answer's body.
@@ -226,12 +253,10 @@ pub(crate) fn error(out: &mut Vec<u8>, to: ReplyTo, error: &CallError) {
         let written = put_answer(out, serialization, THROWN + attached, |sink| {
             put_rpc_exception(code, &error.text, attached == 0, sink)?;
             if attached > 0 {
-                sink.token(Token::Map { class: None })?;
-                put_text(keys::DUBBO, sink)?;
-                put_text(keys::PROTOCOL_VERSION, sink)?;
-                sink.token(Token::End)?;
+                put_response_attachments(&Attachments::new(), sink)
+            } else {
+                Ok(())
             }
-            Ok(())
         });
         match written {
             Ok(()) => return open.close(out),

@@ -1,7 +1,7 @@
 //! The neutral meaning of an answer.
 use super::body::{self, Body, Serialization};
 use super::{call, frame, keys, status, values};
-use rialto_core::call::{Attachments, Exception, Outcome, Reply};
+use rialto_core::call::{Attachments, Exception, Outcome, Reply, Values};
 use rialto_core::message::Message;
 use rialto_core::{CallError, ErrorKind};
 use rialto_values::{Sink, Token, ValueError};
@@ -77,9 +77,8 @@ fn take<'a>(
             Ok(Reply::Value(values::result(bytes, serialization, at)))
         }
         0 | 3 => {
-            let mut thrown = Thrown::default();
-            body.copy(&mut thrown)?;
-            thrown.into_reply(|| values::result(bytes, serialization, at))
+            body.skip()?;
+            thrown(bytes, serialization, at)?
         }
         other => {
             return Err(ValueError::malformed(format!(
@@ -96,6 +95,21 @@ fn take<'a>(
         })?;
     }
     Ok((reply, attachments))
+}
+
+/// The exception at this offset. One with a field that cannot be understood is still known by class and message.
+fn thrown<'a>(
+    bytes: &'a [u8],
+    serialization: Serialization,
+    at: usize,
+) -> Result<Result<Reply<'a>, CallError>, ValueError> {
+    let mut seen = Thrown::default();
+    let object = match body::read(&bytes[at..], serialization, |body| body.copy(&mut seen)) {
+        Ok(()) => Some(values::result(bytes, serialization, at)),
+        Err(e) if e.kind == rialto_values::ErrorKind::Unsupported && seen.class.is_some() => None,
+        Err(e) => return Err(e),
+    };
+    Ok(seen.into_reply(object))
 }
 
 /// Picks class, message and code out of an exception that passes by.
@@ -173,10 +187,7 @@ impl Thrown {
         }
     }
 
-    fn into_reply<'a>(
-        self,
-        object: impl FnOnce() -> rialto_core::call::Values<'a>,
-    ) -> Result<Reply<'a>, CallError> {
+    fn into_reply(self, object: Option<Values<'_>>) -> Result<Reply<'_>, CallError> {
         let Some(class) = self.class else {
             return Err(CallError::new(
                 ErrorKind::BadAnswer,
@@ -192,7 +203,7 @@ impl Thrown {
         Ok(Reply::Exception(Exception {
             class: Cow::Owned(class),
             message: self.message.map(Cow::Owned),
-            object: Some(object()),
+            object,
         }))
     }
 }

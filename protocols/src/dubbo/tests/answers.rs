@@ -205,6 +205,15 @@ fn values_without_a_form_become_errors_that_name_them() {
         };
         let error = answered(hint, &outcome).unwrap_err();
         assert_eq!(error.kind, ErrorKind::BadAnswer);
+        let outcome = Outcome {
+            reply: Reply::Exception(thrown("a.E", Some("why"), Some(value))),
+            attachments: Attachments::new(),
+        };
+        let bytes = answered(hint, &outcome).unwrap();
+        let Reply::Exception(heard) = dialect().outcome(&message(&bytes)).unwrap().reply else {
+            panic!("not thrown")
+        };
+        assert_eq!((&*heard.class, heard.message.as_deref()), ("a.E", Some("why")));
     }
     let java = Outcome {
         reply: Reply::Null,
