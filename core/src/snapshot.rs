@@ -6,6 +6,8 @@
 mod compile;
 mod hosts;
 mod matcher;
+#[cfg(test)]
+mod tests;
 
 pub use compile::{Compiled, Compiler, FilterFactories, Resolver, VARIANT_FINAL};
 pub use hosts::{Balance, Host, HostSet};

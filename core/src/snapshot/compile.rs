@@ -77,16 +77,12 @@ impl Compiler {
         }
         let mut sets = Vec::new();
         for route in &config.routes {
-            let route = route_of(
-                route,
-                config,
-                &self.clusters,
-                &instances,
-                &hosts,
-                &mut sets,
-                world,
-            );
-            snapshot.routes.push(route);
+            let id = intern(&mut self.routes, &route.name);
+            let route = route_of(route, config, &self.clusters, &instances, &hosts, &mut sets, world);
+            if snapshot.routes.len() <= id {
+                snapshot.routes.resize_with(id + 1, Route::default); // no listener leads to the gaps
+            }
+            snapshot.routes[id] = route;
         }
         snapshot.host_sets = sets;
         let mut chains = Chains::default();

@@ -1,0 +1,160 @@
+//! Compiling and routing.
+use super::*;
+use crate::call::{Call, Outcome};
+use crate::config::{self, Config};
+use crate::discovery::Instance;
+use crate::error::CallError;
+use crate::message::{Dialect, Meta, Status};
+use std::borrow::Cow;
+
+/// Messages whose head is `service/version/group/method/caller` and whose attachments are `k=v` after a blank.
+struct Plain;
+
+impl Dialect for Plain {
+    fn name(&self) -> &'static str {
+        "plain"
+    }
+    fn head<'a>(&self, msg: &Message<'a>, _: Wants) -> Result<Head<'a>, CallError> {
+        let head = msg.bytes.split(|b| *b == b' ').next().unwrap_or_default();
+        let mut parts = head.split(|b| *b == b'/');
+        let mut next = || parts.next().unwrap_or_default();
+        let (service, version, group, method, caller) = (next(), next(), next(), next(), next());
+        Ok(Head { service, version, group, method, caller, ..Head::default() })
+    }
+    fn attachment<'a>(&self, msg: &Message<'a>, _: &Head<'a>, key: &str) -> Option<Cow<'a, [u8]>> {
+        let pairs = msg.bytes.split(|b| *b == b' ').skip(1);
+        pairs.filter_map(|p| p.strip_prefix(key.as_bytes())?.strip_prefix(b"=")).next().map(Cow::Borrowed)
+    }
+    fn view<'a>(&self, _: &'a [u8]) -> Option<Message<'a>> {
+        None
+    }
+    fn call<'a>(&self, _: &Message<'a>) -> Result<Call<'a>, CallError> {
+        unreachable!("routing opens no payload")
+    }
+    fn outcome<'a>(&self, _: &Message<'a>) -> Result<Outcome<'a>, CallError> {
+        unreachable!("routing opens no payload")
+    }
+}
+
+fn message(bytes: &str) -> Message<'_> {
+    let meta =
+        Meta { proto: ProtoId(2), dialect: &Plain, hint: 0, timeout_ms: 0, status: Status::Ok, one_way: false };
+    Message { meta, bytes: bytes.as_bytes() }
+}
+
+fn route(name: &str, json: &str) -> config::Route {
+    let text = format!(r#"{{ "name": "{name}", "match": {json}, "to": [ {{ "cluster": "c" }} ] }}"#);
+    serde_json::from_str(&text).unwrap()
+}
+
+fn compile(compiler: &mut Compiler, config: &Config) -> Arc<Snapshot> {
+    let instance = |e: &config::Endpoint| Instance {
+        address: Address::Tcp(e.address.to_string().parse().unwrap()),
+        name: e.address.to_string().into(),
+        weight: e.weight,
+        metadata: e.metadata.clone(),
+    };
+    let compiled = compiler.compile(
+        config,
+        &Resolver {
+            protocol: &|p| ProtoId(if p == config::Protocol::Bolt { 1 } else { 2 }),
+            endpoints: &|c| c.endpoints.iter().map(instance).collect(),
+            filters: &|_, _| unreachable!("no filters here"),
+            workers: 1,
+        },
+    );
+    compiled.snapshot
+}
+
+fn config(routes: Vec<config::Route>) -> Config {
+    let names: Vec<_> = routes.iter().map(|r| r.name.clone()).collect();
+    let listener = serde_json::json!({ "name": "in", "address": "127.0.0.1:1", "routes": names });
+    Config {
+        listeners: vec![serde_json::from_value(listener).unwrap()],
+        clusters: vec![config::Cluster::new("c", config::Protocol::Dubbo)],
+        routes,
+        ..Config::default()
+    }
+}
+
+fn taken(s: &Snapshot, call: &str) -> Option<String> {
+    let msg = message(call);
+    let head = msg.head(Wants { attachments: true }).unwrap();
+    let id = s.route(s.listener(ListenerId(0)).unwrap(), &msg, &head)?;
+    Some(s.routes[id.index()].name.to_string())
+}
+
+#[test]
+fn the_first_route_that_matches_wins() {
+    let routes = vec![
+        route("gold", r#"{ "service": "a.B", "attachments": { "tenant": "gold" } }"#),
+        route("v2", r#"{ "service": "a.B", "version": "2.0" }"#),
+        route("b", r#"{ "service": "a.B" }"#),
+        route("prefix", r#"{ "service": { "prefix": "a." }, "method": { "regex": "get.*|is.*" } }"#),
+        route("suffix", r#"{ "service": { "suffix": "Facade" }, "group": "g" }"#),
+        route("app", r#"{ "caller": "shop", "attachments": { "debug": { "absent": true } } }"#),
+        route("bolt", r#"{ "protocol": "bolt" }"#),
+    ];
+    let s = compile(&mut Compiler::default(), &config(routes));
+    for (call, route) in [
+        ("a.B///say/ tenant=gold", Some("gold")),
+        ("a.B/2.0//say/ tenant=tin", Some("v2")),
+        ("a.B/1.0//say/", Some("b")),
+        ("a.C///getName/", Some("prefix")),
+        ("a.C///setName/", None),
+        ("x.YFacade//g/m/", Some("suffix")),
+        ("x.YFacade///m/", None),
+        ("x.Y///m/shop", Some("app")),
+        ("x.Y///m/shop debug=1", None),
+    ] {
+        assert_eq!(taken(&s, call).as_deref(), route, "{call}");
+    }
+}
+
+#[test]
+fn ids_stay_when_others_come_and_go() {
+    let mut compiler = Compiler::default();
+    let first = compile(&mut compiler, &config(vec![route("a", "{}"), route("b", r#"{ "service": "x" }"#)]));
+    let second = compile(&mut compiler, &config(vec![route("b", r#"{ "service": "x" }"#)]));
+    assert_eq!((first.routes.len(), second.routes.len()), (2, 2));
+    assert_eq!(&*second.routes[1].name, "b");
+    assert_eq!(taken(&second, "x///m/").as_deref(), Some("b"));
+    assert_eq!(taken(&second, "y///m/"), None, "nothing leads to the removed route");
+}
+
+#[test]
+fn a_subset_falls_back_as_the_cluster_says() {
+    for (fallback, expected) in [("none", vec![]), ("any", vec![0, 1, 2]), ("default", vec![2])] {
+        let mut c = config(vec![]);
+        c.clusters[0] = serde_json::from_value(serde_json::json!({
+            "name": "c", "protocol": "bolt",
+            "endpoints": [
+                { "address": "127.0.0.1:1", "metadata": { "zone": "a" } },
+                { "address": "127.0.0.1:2", "metadata": { "zone": "a", "version": "2" } },
+                { "address": "127.0.0.1:3", "metadata": { "zone": "b" } },
+            ],
+            "subsets": { "keys": [["zone"]], "fallback": fallback, "default": { "zone": "b" } },
+        }))
+        .unwrap();
+        let to = |zone: &str| serde_json::json!([{ "cluster": "c", "subset": { "zone": zone } }]);
+        for (name, zone) in [("there", "a"), ("missing", "z")] {
+            let r = serde_json::json!({ "name": name, "to": to(zone) });
+            c.routes.push(serde_json::from_value(r).unwrap());
+        }
+        let s = compile(&mut Compiler::default(), &c);
+        let hosts = |route: usize| -> Vec<u32> {
+            s.host_sets[s.routes[route].targets[0].hosts].hosts.iter().map(|h| h.endpoint.0).collect()
+        };
+        assert_eq!(hosts(0), [0, 1]);
+        assert_eq!(hosts(1), expected, "{fallback}");
+    }
+}
+
+#[test]
+fn targets_are_taken_by_weight() {
+    let target = |weight| Target { cluster: ClusterId(0), weight, hosts: 0, bridge: Bridge::default() };
+    let route = Route { targets: [target(95), target(5)].into(), total_weight: 100, ..Route::default() };
+    let mut rng = fastrand::Rng::with_seed(3);
+    let second = (0..10_000).filter(|_| route.target(rng.u32(..)) == 1).count();
+    assert!((400..600).contains(&second), "{second}");
+}
