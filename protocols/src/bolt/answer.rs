@@ -1,0 +1,237 @@
+//! Answers in the caller's framing and Hessian: results, exceptions, and errors of ours.
+use super::frame::Open;
+use super::hint::Hint;
+use super::status::{self, Saying};
+use super::{HESSIAN, header, keys, scratch};
+use rialto_core::call::{Attachments, Exception, Outcome, Reply};
+use rialto_core::session::ReplyTo;
+use rialto_core::{CallError, ErrorKind};
+use rialto_hessian::throwable::{self, SafeThrowable};
+use rialto_hessian::{Library, Writer};
+use rialto_values::{Class, Sink, Token, ValueError};
+use std::sync::LazyLock;
+
+const JSON: u8 = 12;
+const PROTOBUF: u8 = 11;
+
+static RESPONSE: LazyLock<Class> = LazyLock::new(|| Class::new(keys::RESPONSE, keys::RESPONSE_FIELDS));
+
+/// What an answer says.
+enum Said<'o> {
+    Null,
+    Value(&'o rialto_core::call::Values<'o>),
+    Thrown(&'o Exception<'o>),
+    Error(&'o str),
+}
+
+impl Said<'_> {
+    fn is_flagged(&self) -> bool {
+        matches!(self, Said::Thrown(_) | Said::Error(_))
+    }
+}
+
+/// Appends an answer of the service.
+///
+/// # Errors
+/// [`ErrorKind::BadAnswer`] for what has no form for this caller.
+pub(crate) fn outcome(out: &mut Vec<u8>, to: ReplyTo, outcome: &Outcome<'_>) -> Result<(), CallError> {
+    let hint = Hint::from_bits(to.hint);
+    if hint.codec() != HESSIAN {
+        return Err(CallError::new(
+            ErrorKind::BadAnswer,
+            status::foreign(hint.codec()),
+        ));
+    }
+    let said = match &outcome.reply {
+        Reply::Null => Said::Null,
+        Reply::Value(value) => Said::Value(value),
+        Reply::Exception(thrown) => Said::Thrown(thrown),
+    };
+    put(out, to, &said, &outcome.attachments)
+}
+
+fn put(
+    out: &mut Vec<u8>,
+    to: ReplyTo,
+    said: &Said<'_>,
+    attachments: &Attachments<'_>,
+) -> Result<(), CallError> {
+    let bad = |why: &dyn std::fmt::Display| {
+        CallError::new(
+            ErrorKind::BadAnswer,
+            format!("the answer has no form in SOFARPC: {why}"),
+        )
+    };
+    let hint = Hint::from_bits(to.hint);
+    let open = Open::answer(
+        out,
+        hint.framing(),
+        to.id,
+        HESSIAN,
+        status::SUCCESS,
+        keys::RESPONSE.as_bytes(),
+    );
+    let from = out.len();
+    if said.is_flagged() {
+        header::put(out, keys::RESPONSE_ERROR, "true");
+    }
+    for (key, value) in attachments {
+        header::put(out, &response_key(key), value);
+    }
+    open.end_header(out, from)
+        .map_err(|e| bad(&e.of("response attachments")))?;
+    let from = out.len();
+    scratch::with_write_tables(|tables| {
+        let mut w = Writer::new(out, hint.library(), tables);
+        put_content(&mut w, said, attachments)?;
+        w.finish()
+    })
+    .map_err(|e| bad(&e))?;
+    open.close(out, from).map_err(|e| bad(&e.of("result")))
+}
+
+fn response_key(key: &str) -> String {
+    format!("{}{key}", keys::RESPONSE_BAGGAGE)
+}
+
+fn put_content(w: &mut Writer<'_>, said: &Said<'_>, attachments: &Attachments<'_>) -> Result<(), ValueError> {
+    w.begin_object(&RESPONSE)?;
+    match said {
+        Said::Error(text) => {
+            w.write_bool(true)?;
+            w.write_str(text);
+            w.write_null();
+        }
+        _ => {
+            w.write_bool(false)?;
+            w.write_null();
+            match said {
+                Said::Value(value) => value.emit(w)?,
+                Said::Thrown(thrown) => put_exception(w, thrown)?,
+                _ => w.write_null(),
+            }
+        }
+    }
+    if attachments.is_empty() && !said.is_flagged() {
+        w.write_null();
+    } else {
+        w.begin_map(None)?;
+        if said.is_flagged() {
+            w.write_str(keys::RESPONSE_ERROR);
+            w.write_str("true");
+        }
+        for (key, value) in attachments {
+            w.write_str(&response_key(key));
+            w.write_str(value);
+        }
+        w.end()?;
+    }
+    w.end()
+}
+
+/// An exception in the form that every consumer reads: no cause, an empty stack trace.
+fn put_exception(w: &mut Writer<'_>, thrown: &Exception<'_>) -> Result<(), ValueError> {
+    match (&thrown.object, &thrown.message) {
+        (Some(object), _) => object.emit(&mut SafeThrowable::new(w, 0)),
+        (None, Some(message)) => throwable::write(w, &thrown.class, message),
+        (None, None) => {
+            w.token(Token::Object(&Class::new(&*thrown.class, ["detailMessage"])))?;
+            w.token(Token::Null)?;
+            w.token(Token::End)
+        }
+    }
+}
+
+/// Appends an error, see [`status::saying`].
+pub(crate) fn error(out: &mut Vec<u8>, to: ReplyTo, error: &CallError) {
+    let hint = Hint::from_bits(to.hint);
+    match status::saying(error.kind) {
+        Saying::Status(status) => put_status(out, to, status),
+        Saying::Text if hint.is_foreign() => put_server_exception(out, to, &error.text),
+        Saying::Text => match hint.codec() {
+            HESSIAN => {
+                let start = out.len();
+                if put(out, to, &Said::Error(&error.text), &Attachments::new()).is_err() {
+                    // Only a text beyond all bounds comes here; the status alone is short enough.
+                    out.truncate(start);
+                    put_status(out, to, status::plain_status(error.kind));
+                }
+            }
+            JSON => put_text(out, to, json_string(&error.text).as_bytes()),
+            PROTOBUF => put_text(out, to, error.text.as_bytes()),
+            _ => put_status(out, to, status::plain_status(error.kind)),
+        },
+    }
+}
+
+/// A status and nothing else.
+fn put_status(out: &mut Vec<u8>, to: ReplyTo, status: u16) {
+    let hint = Hint::from_bits(to.hint);
+    Open::answer(out, hint.framing(), to.id, hint.codec(), status, &[]).close_empty(out);
+}
+
+/// The error of SOFARPC calls in JSON or protobuf: a flag in the header, and the text (wire section 1.9).
+fn put_text(out: &mut Vec<u8>, to: ReplyTo, text: &[u8]) {
+    let hint = Hint::from_bits(to.hint);
+    let start = out.len();
+    let open = Open::answer(
+        out,
+        hint.framing(),
+        to.id,
+        hint.codec(),
+        status::SUCCESS,
+        keys::RESPONSE.as_bytes(),
+    );
+    let from = out.len();
+    header::put(out, keys::RESPONSE_ERROR, "true");
+    let from_content = out.len();
+    let closed = open.end_header(out, from).and_then(|()| {
+        out.extend_from_slice(text);
+        open.close(out, from_content)
+    });
+    if closed.is_err() {
+        out.truncate(start);
+        put_status(out, to, status::SERVER_EXCEPTION);
+    }
+}
+
+/// The error of users of Bolt without SOFARPC: what providers send whose processor failed. It is in Hessian
+/// whatever the request was in, as theirs is.
+fn put_server_exception(out: &mut Vec<u8>, to: ReplyTo, text: &str) {
+    let hint = Hint::from_bits(to.hint);
+    let start = out.len();
+    let class = keys::SERVER_EXCEPTION;
+    let status = status::SERVER_EXCEPTION;
+    let open = Open::answer(out, hint.framing(), to.id, HESSIAN, status, class.as_bytes());
+    let from = out.len();
+    let library = if hint.codec() == HESSIAN {
+        hint.library()
+    } else {
+        Library::Sofa3
+    };
+    let written = scratch::with_write_tables(|tables| {
+        let mut w = Writer::new(out, library, tables);
+        throwable::write(&mut w, class, text)?;
+        w.finish()
+    });
+    if written.is_err() || open.close(out, from).is_err() {
+        out.truncate(start);
+        put_status(out, to, status);
+    }
+}
+
+/// A JSON string.
+fn json_string(text: &str) -> String {
+    let mut json = String::with_capacity(text.len() + 2);
+    json.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => json.extend(['\\', c]),
+            '\n' => json.push_str("\\n"),
+            c if c < ' ' => json.push_str(&format!("\\u{:04x}", c as u32)),
+            c => json.push(c),
+        }
+    }
+    json.push('"');
+    json
+}

@@ -1,0 +1,254 @@
+//! The neutral meaning of a request.
+use super::frame::Parts;
+use super::hint::Hint;
+use super::sofa::{self, Visit};
+use super::{HESSIAN, head, header, keys, status, unique_name, values};
+use rialto_core::call::{Call, Trace};
+use rialto_core::message::Message;
+use rialto_core::{CallError, ErrorKind};
+use rialto_hessian::{Kind, Reader};
+use rialto_values::ValueError;
+use std::borrow::Cow;
+
+/// More attachments are not carried to another protocol; stock calls have a dozen.
+const ATTACHMENTS_MAX: usize = 1024;
+/// More parameters than this are no Java method.
+const PARAMETERS_MAX: usize = 255;
+
+/// What stands in a request, before it becomes a call.
+#[derive(Default)]
+struct Facts<'a> {
+    call: Call<'a>,
+    /// In the header, and in the content.
+    services: [&'a [u8]; 2],
+    methods: [&'a [u8]; 2],
+    deadline: &'a [u8],
+    has_types: bool,
+}
+
+/// Reads a request.
+///
+/// # Errors
+/// [`ErrorKind::BadRequest`] for what cannot be read or has no meaning outside of Bolt.
+pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Call<'a>, CallError> {
+    let parts = Parts::of(msg.bytes);
+    if !parts.is_sofa_request() {
+        return Err(refused(format!(
+            "a Bolt request of class `{}` is no SOFARPC call and cannot be bridged to another protocol",
+            String::from_utf8_lossy(parts.class)
+        )));
+    }
+    if parts.codec != HESSIAN {
+        return Err(refused(status::foreign(parts.codec)));
+    }
+    let mut facts = Facts::default();
+    facts.take_header(parts.header)?;
+    let library = Hint::from_bits(msg.meta.hint).library();
+    let at = sofa::read(parts.content, |reader| {
+        sofa::fields(reader, |field, reader| facts.take_field(field, reader))?;
+        Ok(reader.position())
+    });
+    let at = at.map_err(|e: ValueError| facts.unreadable(&e))?;
+    let count = facts.call.types.len() as u32;
+    facts.call.args = values::arguments(parts.content, library, at, count);
+    facts.call.one_way = msg.meta.one_way;
+    facts.call.timeout_ms = head::timeout(msg.meta.timeout_ms, facts.deadline);
+    facts.finish()
+}
+
+impl<'a> Facts<'a> {
+    fn take_header(&mut self, block: &'a [u8]) -> Result<(), CallError> {
+        let mut pairs = header::pairs(block);
+        let mut target: &[u8] = &[];
+        for (key, value) in pairs.by_ref() {
+            let Ok(key) = std::str::from_utf8(key) else {
+                continue;
+            };
+            match key {
+                keys::SERVICE => self.services[0] = value,
+                keys::TARGET_SERVICE => target = value,
+                keys::METHOD => self.methods[0] = value,
+                keys::DEADLINE => self.deadline = value,
+                _ => self.put(Cow::Borrowed(key), String::from_utf8_lossy(value), true)?,
+            }
+        }
+        if !pairs.is_whole() {
+            return Err(refused(
+                "the header block of the Bolt request is malformed".to_owned(),
+            ));
+        }
+        if self.services[0].is_empty() {
+            self.services[0] = target;
+        }
+        Ok(())
+    }
+
+    fn take_field(&mut self, field: &str, reader: &mut Reader<'a, '_>) -> Result<Visit, ValueError> {
+        match field {
+            keys::METHOD_NAME => self.methods[1] = sofa::name(reader)?,
+            keys::UNIQUE_NAME => self.services[1] = sofa::name(reader)?,
+            keys::METHOD_ARG_SIGS => self.take_types(reader)?,
+            keys::REQUEST_PROPS => self.take_props(reader)?,
+            _ => return Ok(Visit::Passed),
+        }
+        Ok(Visit::Taken)
+    }
+
+    fn take_types(&mut self, reader: &mut Reader<'a, '_>) -> Result<(), ValueError> {
+        if reader.kind()? != Kind::List {
+            return reader.skip_value();
+        }
+        let mut list = reader.begin_list()?;
+        while reader.next_element(&mut list)? {
+            if self.call.types.len() == PARAMETERS_MAX {
+                return Err(ValueError::too_large(format!(
+                    "more than {PARAMETERS_MAX} parameters"
+                )));
+            }
+            self.call.types.push(sofa::text(reader.read_text()?));
+        }
+        self.has_types = true;
+        Ok(())
+    }
+
+    /// Properties repeat what S7 and newer put into the header, which wins unless it is empty there.
+    fn take_props(&mut self, reader: &mut Reader<'a, '_>) -> Result<(), ValueError> {
+        let mut take = |key: Cow<'a, str>, reader: &mut Reader<'a, '_>| {
+            if let Some(value) = sofa::scalar(reader)? {
+                self.put(key, value, false)
+                    .map_err(|e| ValueError::too_large(e.text))?;
+            }
+            Ok(Visit::Taken)
+        };
+        sofa::entries(reader, |key, reader| match &*key {
+            keys::TRACE => {
+                sofa::entries(reader, |fact, reader| {
+                    take(format!("{}.{fact}", keys::TRACE).into(), reader)
+                })?;
+                Ok(Visit::Taken)
+            }
+            keys::BAGGAGE => {
+                sofa::entries(reader, &mut take)?;
+                Ok(Visit::Taken)
+            }
+            _ => take(key, reader),
+        })?;
+        Ok(())
+    }
+
+    /// Sorts a property: into a field of the call, its trace, or the user's attachments. The header's replace
+    /// one another; the content's only fill what is empty.
+    fn put(&mut self, key: Cow<'a, str>, value: Cow<'a, str>, replaces: bool) -> Result<(), CallError> {
+        let fill = |place: &mut Cow<'a, str>, value| {
+            if replaces || place.is_empty() {
+                *place = value;
+            }
+        };
+        if key == keys::APP {
+            fill(&mut self.call.caller, value);
+            return Ok(());
+        }
+        if keys::is_own(&key) {
+            return Ok(());
+        }
+        if let Some(place) = trace_place(&mut self.call.trace, keys::user_key(&key)) {
+            fill(place, value);
+            return Ok(());
+        }
+        if value.is_empty() && keys::trace_key(&key).is_some() {
+            return Ok(());
+        }
+        let key = user_key(key);
+        let attachments = &mut self.call.attachments;
+        if let Some((_, place)) = attachments.iter_mut().find(|(k, _)| *k == key) {
+            fill(place, value);
+        } else if attachments.len() < ATTACHMENTS_MAX {
+            attachments.push((key, value));
+        } else {
+            return Err(refused(format!(
+                "a call with more than {ATTACHMENTS_MAX} attachments is not bridged"
+            )));
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Call<'a>, CallError> {
+        let mut call = self.call;
+        let [in_header, in_content] = self.methods.map(String::from_utf8_lossy);
+        if !in_header.is_empty() && !in_content.is_empty() && in_header != in_content {
+            return Err(refused(format!(
+                "the SOFARPC request contradicts itself: its header names the method `{in_header}`, its content \
+                 `{in_content}`"
+            )));
+        }
+        call.method = if in_content.is_empty() {
+            in_header
+        } else {
+            in_content
+        };
+        let unique = if self.services[0].is_empty() {
+            self.services[1]
+        } else {
+            self.services[0]
+        };
+        let (service, version, group) = unique_name::split(unique);
+        call.service = String::from_utf8_lossy(service);
+        call.version = String::from_utf8_lossy(version);
+        call.group = String::from_utf8_lossy(group);
+        for (missing, what) in [
+            (call.service.is_empty(), "no service"),
+            (call.method.is_empty(), "no method"),
+            (!self.has_types, "no list of parameter types"),
+        ] {
+            if missing {
+                return Err(refused(format!(
+                    "the SOFARPC request for `{}#{}` names {what}",
+                    call.service, call.method
+                )));
+            }
+        }
+        Ok(call)
+    }
+
+    fn unreadable(&self, e: &ValueError) -> CallError {
+        let [service, method] = [self.services, self.methods].map(|[in_header, in_content]| {
+            String::from_utf8_lossy(if in_header.is_empty() {
+                in_content
+            } else {
+                in_header
+            })
+        });
+        refused(format!(
+            "the SOFARPC request for `{service}#{method}` cannot be read: {e}"
+        ))
+    }
+}
+
+/// Where a trace fact of the neutral call goes.
+fn trace_place<'t, 'a>(trace: &'t mut Trace<'a>, key: &str) -> Option<&'t mut Cow<'a, str>> {
+    Some(match key {
+        keys::TRACEPARENT => &mut trace.traceparent,
+        keys::TRACESTATE => &mut trace.tracestate,
+        _ => match keys::trace_key(key)? {
+            keys::TRACE_ID => &mut trace.sofa_trace_id,
+            keys::RPC_ID => &mut trace.sofa_rpc_id,
+            keys::SAMPLED => &mut trace.sofa_sampled,
+            _ => return None,
+        },
+    })
+}
+
+/// The user's name of an attachment.
+fn user_key(key: Cow<'_, str>) -> Cow<'_, str> {
+    match key {
+        Cow::Borrowed(key) => Cow::Borrowed(keys::user_key(key)),
+        Cow::Owned(key) => match keys::user_key(&key) {
+            user if user.len() == key.len() => Cow::Owned(key),
+            user => Cow::Owned(user.to_owned()),
+        },
+    }
+}
+
+fn refused(text: String) -> CallError {
+    CallError::new(ErrorKind::BadRequest, text)
+}

@@ -1,0 +1,468 @@
+//! The frame: a fixed part, class, header block, content, and maybe a checksum (wire section 1.1).
+use super::hint::{Framing, Hint};
+use super::{HESSIAN, header, keys, outcome};
+use crate::BOLT;
+use rialto_core::framed::{Decoded, Frame, Kind, Oversized};
+use rialto_core::message::{Meta, Status};
+use rialto_core::session::Fault;
+
+const RESPONSE: u8 = 0;
+const REQUEST: u8 = 1;
+const ONE_WAY: u8 = 2;
+
+const HEARTBEAT: u16 = 0;
+const CALL: u16 = 1;
+const ANSWER: u16 = 2;
+/// MOSN's word for "send no new calls here". Stock peers close a connection on which they read it.
+const GOAWAY: u16 = 100;
+
+/// The command version of every frame.
+const COMMAND_VERSION: u8 = 1;
+const CRC_LEN: usize = 4;
+
+pub(crate) const NOT_BOLT: Fault = Fault("not a Bolt frame: it begins with neither 1 nor 2");
+const BAD_VERSION: Fault = Fault("a Bolt v2 frame of a command set that is neither 1 nor 2");
+const BAD_TYPE: Fault = Fault("a Bolt frame of a type other than response, request and one-way");
+const BAD_COMMAND: Fault = Fault("a Bolt frame of an unknown command, or one that does not fit its type");
+const BAD_LENGTH: Fault = Fault("a Bolt frame announces a class or header of more than 32767 bytes");
+const BAD_CONTENT: Fault = Fault("a Bolt frame announces a content of negative length");
+const BAD_CRC: Fault = Fault("the checksum of a Bolt frame does not fit its bytes");
+
+/// What the fixed part says.
+#[derive(Clone, Copy)]
+struct Fixed {
+    framing: Framing,
+    kind: u8,
+    command: u16,
+    id: u32,
+    codec: u8,
+    /// The timeout of a request or the status of an answer.
+    word: u32,
+    /// Where the class, the header block and the content begin, and where the frame ends.
+    class: usize,
+    header: usize,
+    content: usize,
+    end: usize,
+}
+
+/// The parts of a whole frame.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Parts<'a> {
+    pub(crate) framing: Framing,
+    pub(crate) codec: u8,
+    /// Of an answer.
+    pub(crate) status: u16,
+    pub(crate) one_way: bool,
+    /// Of a request, as it stands there.
+    pub(crate) timeout: i32,
+    pub(crate) class: &'a [u8],
+    pub(crate) header: &'a [u8],
+    pub(crate) content: &'a [u8],
+}
+
+#[inline]
+fn u16_at(b: &[u8], at: usize) -> u16 {
+    u16::from_be_bytes([b[at], b[at + 1]])
+}
+
+#[inline]
+fn u32_at(b: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes([b[at], b[at + 1], b[at + 2], b[at + 3]])
+}
+
+impl Fixed {
+    /// The fixed part, once it is there.
+    #[inline]
+    fn read(b: &[u8]) -> Result<Option<Fixed>, Fault> {
+        // In front of the type: one byte, or two in v2. What follows shifts with it, and by one more behind
+        // the codec, where v2 has its switch.
+        let at = match b.first() {
+            Some(1) => 1,
+            Some(2) => 2,
+            Some(_) => return Err(NOT_BOLT),
+            None => return Ok(None),
+        };
+        if at == 2 && !matches!(b.get(1), Some(1 | 2) | None) {
+            return Err(BAD_VERSION);
+        }
+        let Some(&kind) = b.get(at) else { return Ok(None) };
+        if kind > ONE_WAY {
+            return Err(BAD_TYPE);
+        }
+        let second = 2 * at - 2;
+        let (word_len, class) = if kind == RESPONSE {
+            (2, 20 + second)
+        } else {
+            (4, 22 + second)
+        };
+        let Some(b) = b.get(..class) else { return Ok(None) };
+        let word = 10 + second;
+        let lengths = word + word_len;
+        let (class_len, header_len) = (u16_at(b, lengths) as usize, u16_at(b, lengths + 2) as usize);
+        if class_len > header::MAX || header_len > header::MAX {
+            return Err(BAD_LENGTH);
+        }
+        let content_len = u32_at(b, lengths + 4);
+        if content_len > i32::MAX as u32 {
+            return Err(BAD_CONTENT);
+        }
+        let framing = match at {
+            1 => Framing::V1,
+            _ => Framing::v2(b[1] == 2, b[11] & 1 != 0),
+        };
+        let header = class + class_len;
+        let content = header + header_len;
+        Ok(Some(Fixed {
+            framing,
+            kind,
+            command: u16_at(b, at + 1),
+            id: u32_at(b, at + 4),
+            codec: b[at + 8],
+            word: if word_len == 2 {
+                u16_at(b, word).into()
+            } else {
+                u32_at(b, word)
+            },
+            class,
+            header,
+            content,
+            end: content + content_len as usize + if framing.has_crc() { CRC_LEN } else { 0 },
+        }))
+    }
+
+    #[inline]
+    fn kind(&self) -> Result<Kind, Fault> {
+        match (self.command, self.kind) {
+            (CALL, REQUEST | ONE_WAY) => Ok(Kind::Request),
+            (ANSWER, RESPONSE) => Ok(Kind::Answer),
+            (HEARTBEAT, REQUEST) => Ok(Kind::Heartbeat),
+            (HEARTBEAT, _) => Ok(Kind::HeartbeatAck),
+            (GOAWAY, _) => Ok(Kind::Drain),
+            _ => Err(BAD_COMMAND),
+        }
+    }
+
+    fn is_one_way(&self) -> bool {
+        self.kind == ONE_WAY
+    }
+
+    fn content_end(&self) -> usize {
+        self.end - if self.framing.has_crc() { CRC_LEN } else { 0 }
+    }
+
+    /// What is known before the whole frame is there; `b` may end with the fixed part.
+    #[inline]
+    fn hint(&self, b: &[u8]) -> Hint {
+        let hint = Hint::new(self.framing, self.codec);
+        let class_len = if self.kind == RESPONSE {
+            keys::RESPONSE.len()
+        } else {
+            keys::REQUEST.len()
+        };
+        // The length tells enough for an answer's sake; who needs to be sure compares the name.
+        let hint = hint.with_foreign(self.header - self.class != class_len);
+        if self.codec == HESSIAN && self.content < self.content_end() {
+            hint.with_content(b.get(self.content))
+        } else {
+            hint
+        }
+    }
+}
+
+/// Looks at the start of the input. Only contents up to `limit` bytes are asked for.
+///
+/// # Errors
+/// What is there is no frame, or not the one that was sent.
+#[inline]
+pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, Fault> {
+    let Some(f) = Fixed::read(b)? else {
+        return Ok(Decoded::More(0));
+    };
+    let kind = f.kind()?;
+    if f.content_end() - f.content > limit {
+        return Ok(too_large(b, &f, kind));
+    }
+    let Some(frame) = b.get(..f.end) else {
+        return Ok(Decoded::More(f.end));
+    };
+    if f.framing.has_crc() && checksum(&frame[..f.end - CRC_LEN]) != frame[f.end - CRC_LEN..] {
+        return Err(BAD_CRC);
+    }
+    let is_request = f.kind != RESPONSE;
+    let meta = Meta {
+        proto: BOLT,
+        dialect: super::dialect(),
+        hint: f.hint(frame).bits(),
+        timeout_ms: if is_request {
+            (f.word as i32).max(0) as u32
+        } else {
+            0
+        },
+        status: if is_request { Status::Ok } else { status(&f, frame) },
+        one_way: f.is_one_way(),
+    };
+    Ok(Decoded::Frame(Frame {
+        len: f.end,
+        id: f.id.into(),
+        kind,
+        meta,
+    }))
+}
+
+/// The refusal is in the caller's Hessian, which the content's first byte tells: so much is waited for.
+#[cold]
+fn too_large(b: &[u8], f: &Fixed, kind: Kind) -> Decoded {
+    if b.len() <= f.content {
+        return Decoded::More(f.content + 1);
+    }
+    Decoded::TooLarge(Oversized {
+        len: f.end,
+        id: f.id.into(),
+        kind,
+        hint: f.hint(b).bits(),
+        one_way: f.is_one_way(),
+    })
+}
+
+/// An answer's status: the frame's, and what the header adds. Stock providers flag every answer that carries
+/// an error or an exception (wire section 1.5), so only flagged contents are looked into.
+#[inline]
+fn status(f: &Fixed, frame: &[u8]) -> Status {
+    if f.word != 0 {
+        return Status::Failed;
+    }
+    if f.header == f.content {
+        return Status::Ok;
+    }
+    flagged(f, frame)
+}
+
+#[cold]
+fn flagged(f: &Fixed, frame: &[u8]) -> Status {
+    match header::get(&frame[f.header..f.content], keys::RESPONSE_ERROR) {
+        Some(b"true") if f.codec != HESSIAN => Status::Exception,
+        Some(b"true") => outcome::status(&frame[f.content..f.content_end()]),
+        _ => Status::Ok,
+    }
+}
+
+fn checksum(bytes: &[u8]) -> [u8; CRC_LEN] {
+    crc32fast::hash(bytes).to_be_bytes()
+}
+
+/// Writes an id into a frame and seals it again.
+#[inline]
+pub(crate) fn set_id(frame: &mut [u8], id: u64) {
+    let at = if frame.first() == Some(&1) { 5 } else { 6 };
+    let Some(place) = frame.get_mut(at..at + 4) else {
+        return;
+    };
+    place.copy_from_slice(&(id as u32).to_be_bytes());
+    if at == 6 && frame[1] == 2 && frame.get(11).is_some_and(|switch| switch & 1 != 0) {
+        seal(frame);
+    }
+}
+
+/// Writes the checksum at the end of a whole frame.
+fn seal(frame: &mut [u8]) {
+    if let Some((bytes, place)) = frame.split_last_chunk_mut::<CRC_LEN>() {
+        *place = checksum(bytes);
+    }
+}
+
+impl<'a> Parts<'a> {
+    /// Takes a whole frame apart; one that is none has empty parts.
+    pub(crate) fn of(bytes: &'a [u8]) -> Self {
+        let Ok(Some(f)) = Fixed::read(bytes) else {
+            return Parts::default();
+        };
+        if bytes.len() < f.end {
+            return Parts::default();
+        }
+        let answers = f.kind == RESPONSE;
+        Parts {
+            framing: f.framing,
+            codec: f.codec,
+            status: if answers { f.word as u16 } else { 0 },
+            one_way: f.is_one_way(),
+            timeout: if answers { 0 } else { f.word as i32 },
+            class: &bytes[f.class..f.header],
+            header: &bytes[f.header..f.content],
+            content: &bytes[f.content..f.content_end()],
+        }
+    }
+
+    /// Whether this is a call of SOFARPC.
+    #[inline]
+    pub(crate) fn is_sofa_request(&self) -> bool {
+        self.class == keys::REQUEST.as_bytes()
+    }
+}
+
+/// A frame that is being appended: the lengths are filled in as its parts are done.
+#[must_use]
+pub(crate) struct Open {
+    at: usize,
+    lengths: usize,
+    framing: Framing,
+}
+
+/// A part that Bolt has no length for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooLong {
+    /// Bytes that it takes.
+    pub(crate) len: usize,
+    /// Bytes that it may take.
+    pub(crate) max: usize,
+}
+
+impl Open {
+    /// Begins a request: fixed part and class.
+    pub(crate) fn request(
+        out: &mut Vec<u8>,
+        framing: Framing,
+        id: u64,
+        codec: u8,
+        one_way: bool,
+        timeout: i32,
+        class: &[u8],
+    ) -> Self {
+        let kind = if one_way { ONE_WAY } else { REQUEST };
+        Open::begin(out, framing, kind, CALL, id, codec, &timeout.to_be_bytes(), class)
+    }
+
+    /// Begins an answer.
+    pub(crate) fn answer(
+        out: &mut Vec<u8>,
+        framing: Framing,
+        id: u64,
+        codec: u8,
+        status: u16,
+        class: &[u8],
+    ) -> Self {
+        Open::begin(
+            out,
+            framing,
+            RESPONSE,
+            ANSWER,
+            id,
+            codec,
+            &status.to_be_bytes(),
+            class,
+        )
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the fields of the fixed part, in their order"
+    )]
+    fn begin(
+        out: &mut Vec<u8>,
+        framing: Framing,
+        kind: u8,
+        command: u16,
+        id: u64,
+        codec: u8,
+        word: &[u8],
+        class: &[u8],
+    ) -> Self {
+        let at = out.len();
+        if framing.is_v2() {
+            out.extend_from_slice(&[2, if framing.is_second() { 2 } else { 1 }]);
+        } else {
+            out.push(1);
+        }
+        let [high, low] = command.to_be_bytes();
+        out.extend_from_slice(&[kind, high, low, COMMAND_VERSION]);
+        out.extend_from_slice(&(id as u32).to_be_bytes());
+        out.push(codec);
+        if framing.is_v2() {
+            out.push(framing.has_crc().into());
+        }
+        out.extend_from_slice(word);
+        let lengths = out.len();
+        // Classes are ours or were received, so they fit.
+        out.extend_from_slice(&(class.len() as u16).to_be_bytes());
+        out.extend_from_slice(&[0; 6]);
+        out.extend_from_slice(class);
+        Open { at, lengths, framing }
+    }
+
+    /// The header block is done: `from` is where it began.
+    ///
+    /// # Errors
+    /// It is longer than Bolt can say.
+    pub(crate) fn end_header(&self, out: &mut [u8], from: usize) -> Result<(), TooLong> {
+        let len = out.len() - from;
+        if len > header::MAX {
+            return Err(TooLong {
+                len,
+                max: header::MAX,
+            });
+        }
+        out[self.lengths + 2..self.lengths + 4].copy_from_slice(&(len as u16).to_be_bytes());
+        Ok(())
+    }
+
+    /// The content is done: `from` is where it began.
+    ///
+    /// # Errors
+    /// It is longer than Bolt can say.
+    pub(crate) fn close(self, out: &mut Vec<u8>, from: usize) -> Result<(), TooLong> {
+        let len = out.len() - from;
+        if len > i32::MAX as usize {
+            return Err(TooLong {
+                len,
+                max: i32::MAX as usize,
+            });
+        }
+        out[self.lengths + 4..self.lengths + 8].copy_from_slice(&(len as u32).to_be_bytes());
+        if self.framing.has_crc() {
+            out.extend_from_slice(&[0; CRC_LEN]);
+            seal(&mut out[self.at..]);
+        }
+        Ok(())
+    }
+
+    /// Header and content are empty.
+    pub(crate) fn close_empty(self, out: &mut Vec<u8>) {
+        let end = out.len();
+        // Nothing is always short enough.
+        self.close(out, end).ok();
+    }
+}
+
+/// Appends a heartbeat.
+pub(crate) fn put_heartbeat(out: &mut Vec<u8>, framing: Framing, id: u64) {
+    Open::begin(
+        out,
+        framing,
+        REQUEST,
+        HEARTBEAT,
+        id,
+        HESSIAN,
+        &(-1_i32).to_be_bytes(),
+        &[],
+    )
+    .close_empty(out);
+}
+
+/// Appends the acknowledgement of a heartbeat: in its version, but never with a checksum, as stock peers do.
+pub(crate) fn acknowledge(frame: &[u8], out: &mut Vec<u8>) {
+    let Ok(Some(f)) = Fixed::read(frame) else { return };
+    let framing = f.framing.without_crc();
+    Open::begin(
+        out,
+        framing,
+        RESPONSE,
+        HEARTBEAT,
+        f.id.into(),
+        HESSIAN,
+        &[0, 0],
+        &[],
+    )
+    .close_empty(out);
+}
+
+#[cfg(test)]
+mod tests;

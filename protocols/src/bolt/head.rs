@@ -1,0 +1,167 @@
+//! Where a call goes: the header block, and for callers that leave it nearly empty the names in the content.
+use super::frame::Parts;
+use super::hint::Hint;
+use super::{HESSIAN, header, keys, sofa, unique_name};
+use rialto_core::message::{Head, Message, Wants};
+use rialto_core::{CallError, ErrorKind};
+use std::borrow::Cow;
+
+/// What one pass over the header block finds.
+#[derive(Default)]
+struct Seen<'a> {
+    service: &'a [u8],
+    target: &'a [u8],
+    method: &'a [u8],
+    app: &'a [u8],
+    deadline: &'a [u8],
+}
+
+impl<'a> Seen<'a> {
+    #[inline]
+    fn in_block(block: &'a [u8]) -> Result<Self, CallError> {
+        let mut seen = Seen::default();
+        let mut pairs = header::pairs(block);
+        for (key, value) in pairs.by_ref() {
+            // Keys of different lengths: one comparison of strings a pair at most.
+            let (known, place) = match key.len() {
+                3 => (keys::APP, &mut seen.app),
+                7 => (keys::SERVICE, &mut seen.service),
+                21 => (keys::METHOD, &mut seen.method),
+                24 => (keys::TARGET_SERVICE, &mut seen.target),
+                30 => (keys::DEADLINE, &mut seen.deadline),
+                _ => continue,
+            };
+            if key == known.as_bytes() {
+                *place = value;
+            }
+        }
+        if !pairs.is_whole() {
+            return Err(CallError::new(
+                ErrorKind::BadRequest,
+                "the header block of the Bolt request is malformed",
+            ));
+        }
+        if seen.service.is_empty() {
+            seen.service = seen.target;
+        }
+        Ok(seen)
+    }
+}
+
+/// Reads the head of a request.
+///
+/// # Errors
+/// [`ErrorKind::BadRequest`] if no service can be read.
+#[inline]
+pub(crate) fn read<'a>(msg: &Message<'a>, wants: Wants) -> Result<Head<'a>, CallError> {
+    let parts = Parts::of(msg.bytes);
+    let is_sofa = parts.is_sofa_request();
+    let mut seen = Seen::in_block(parts.header)?;
+    if is_sofa && parts.codec == HESSIAN && (seen.service.is_empty() || seen.method.is_empty()) {
+        complete(&mut seen, &parts, wants)?;
+    }
+    if seen.service.is_empty() {
+        return Err(nameless(&parts));
+    }
+    let (service, version, group) = unique_name::split(seen.service);
+    Ok(Head {
+        service,
+        version,
+        group,
+        method: seen.method,
+        caller: seen.app,
+        timeout_ms: timeout(msg.meta.timeout_ms, seen.deadline),
+        hint: Hint::from_bits(msg.meta.hint).with_foreign(!is_sofa).bits(),
+        echo: false,
+        attachments: 0,
+    })
+}
+
+/// S4 and the Node.js clients leave the method in the content. One that cannot be read is the provider's to
+/// refuse, as long as the service is known.
+fn complete<'a>(seen: &mut Seen<'a>, parts: &Parts<'a>, wants: Wants) -> Result<(), CallError> {
+    match sofa::Names::read(parts.content, wants.attachments && seen.app.is_empty()) {
+        Ok(names) => {
+            for (place, name) in [
+                (&mut seen.service, names.service),
+                (&mut seen.method, names.method),
+                (&mut seen.app, names.app),
+            ] {
+                if place.is_empty() {
+                    *place = name;
+                }
+            }
+            Ok(())
+        }
+        Err(_) if !seen.service.is_empty() => Ok(()),
+        Err(e) => Err(CallError::new(
+            ErrorKind::BadRequest,
+            format!(
+                "the header of the Bolt request names no `{}`, and its content cannot be read: {e}",
+                keys::SERVICE
+            ),
+        )),
+    }
+}
+
+#[cold]
+fn nameless(parts: &Parts<'_>) -> CallError {
+    let text = if parts.is_sofa_request() {
+        format!(
+            "the Bolt request names no service: its header has no `{}`",
+            keys::SERVICE
+        )
+    } else {
+        format!(
+            "a Bolt request of class `{}` is no SOFARPC call; it can be routed only if its header names a `{}`",
+            String::from_utf8_lossy(parts.class),
+            keys::SERVICE
+        )
+    };
+    CallError::new(ErrorKind::BadRequest, text)
+}
+
+/// The shorter of the frame's timeout and what is left until the deadline; 0 for neither.
+pub(crate) fn timeout(frame: u32, deadline: &[u8]) -> u32 {
+    let left = std::str::from_utf8(deadline)
+        .ok()
+        .and_then(|d| d.trim().parse::<i64>().ok());
+    match left.map(|ms| ms.clamp(1, u32::MAX.into()) as u32) {
+        Some(left) if frame == 0 => left,
+        Some(left) => left.min(frame),
+        None => frame,
+    }
+}
+
+/// An attachment: from the header, or from the content of callers that put none there.
+pub(crate) fn attachment<'a>(msg: &Message<'a>, key: &str) -> Option<Cow<'a, [u8]>> {
+    let parts = Parts::of(msg.bytes);
+    let (mut plain, mut baggage, mut flattened) = (None, None, false);
+    for (name, value) in header::pairs(parts.header) {
+        if name == key.as_bytes() {
+            plain = Some(value);
+        } else if is_baggage(name, key) {
+            baggage = Some(value);
+        }
+        flattened |= name == keys::METHOD.as_bytes();
+    }
+    if let Some(value) = plain.or(baggage) {
+        return Some(Cow::Borrowed(value));
+    }
+    // Who names the method in the header has flattened everything else into it, too.
+    if flattened || parts.codec != HESSIAN || !parts.is_sofa_request() {
+        return None;
+    }
+    // A content that cannot be read has no attachments; the provider will say what is wrong with it.
+    Some(match sofa::property(parts.content, key).ok()?? {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    })
+}
+
+/// Whether `name` is the header key of that baggage.
+fn is_baggage(name: &[u8], key: &str) -> bool {
+    name.strip_prefix(keys::BAGGAGE.as_bytes())
+        .and_then(|rest| rest.strip_prefix(b"."))
+        .is_some_and(|rest| rest == key.as_bytes())
+}

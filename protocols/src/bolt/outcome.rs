@@ -1,0 +1,250 @@
+//! The neutral meaning of an answer.
+use super::frame::Parts;
+use super::sofa::{self, Visit};
+use super::{HESSIAN, header, keys, status, values};
+use rialto_core::call::{Attachments, Exception, Outcome, Reply};
+use rialto_core::message::{Message, Status};
+use rialto_core::{CallError, ErrorKind};
+use rialto_hessian::{Kind, Library, Mark, Reader, throwable};
+use rialto_values::ValueError;
+use std::borrow::Cow;
+
+const MESSAGE: &str = "detailMessage";
+
+/// Response attachments beyond this are not carried to another protocol.
+const ATTACHMENTS_MAX: usize = 1024;
+
+/// Reads an answer.
+///
+/// # Errors
+/// The failure that the provider reported; [`ErrorKind::BadAnswer`] for what cannot be read.
+pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Outcome<'a>, CallError> {
+    let parts = Parts::of(msg.bytes);
+    if parts.status != 0 {
+        return Err(status::of_answer(parts.status, &server_text(&parts)));
+    }
+    if parts.codec != HESSIAN {
+        return Err(bad(status::foreign(parts.codec)));
+    }
+    if parts.content.is_empty() {
+        return Err(bad(
+            "the SOFARPC answer says success but has no content".to_owned()
+        ));
+    }
+    let mut attachments = Attachments::new();
+    let mut flagged = false;
+    for (key, value) in header::pairs(parts.header) {
+        take_property(
+            String::from_utf8_lossy(key),
+            String::from_utf8_lossy(value),
+            &mut flagged,
+            &mut attachments,
+        );
+    }
+    sofa::read(parts.content, |reader| {
+        let unreadable = |e: ValueError| bad(format!("the SOFARPC answer cannot be read: {e}"));
+        let body = Body::read(reader, &mut flagged, &mut attachments).map_err(unreadable)?;
+        if body.failed || body.text.is_some() {
+            return Err(status::of_text(body.text.as_deref()));
+        }
+        let reply = match body.value {
+            None => Reply::Null,
+            Some((mark, at)) => {
+                reader.seek(mark);
+                let thrown = Thrown::read(reader, flagged).map_err(unreadable)?;
+                let value = values::result(parts.content, reader.library(), at);
+                match thrown {
+                    None => Reply::Value(value),
+                    Some(thrown) => {
+                        thrown.check_origin()?;
+                        Reply::Exception(Exception {
+                            class: Cow::Owned(thrown.class),
+                            message: thrown.message,
+                            object: Some(value),
+                        })
+                    }
+                }
+            }
+        };
+        Ok(Outcome { reply, attachments })
+    })
+}
+
+/// How an answer fared whose header is flagged: the content tells errors of the machinery from exceptions.
+pub(crate) fn status(content: &[u8]) -> Status {
+    let found = sofa::read(content, |reader| {
+        let mut failed = false;
+        let mut left = 2;
+        sofa::fields(reader, |field, reader| {
+            match field {
+                keys::IS_ERROR => failed |= reader.kind()? == Kind::Bool && reader.read_bool()?,
+                keys::ERROR_MSG => failed |= reader.text_or_skip()?.is_some(),
+                _ => return Ok(Visit::Passed),
+            }
+            left -= 1;
+            Ok(if failed || left == 0 {
+                Visit::Enough
+            } else {
+                Visit::Taken
+            })
+        })?;
+        Ok::<_, ValueError>(failed)
+    });
+    match found {
+        Ok(false) => Status::Exception,
+        _ => Status::Failed,
+    }
+}
+
+/// The text of the exception that comes with a status, if it can be read: it is for people and must not hide
+/// the status.
+fn server_text<'a>(parts: &Parts<'a>) -> Cow<'a, str> {
+    if parts.codec != HESSIAN || Library::sniff_sofa(parts.content).is_none() {
+        return Cow::Borrowed("");
+    }
+    match sofa::read(parts.content, |reader| Thrown::read(reader, true)) {
+        Ok(Some(Thrown {
+            message: Some(message),
+            ..
+        })) => message,
+        _ => Cow::Borrowed(""),
+    }
+}
+
+/// The fields of an answer.
+#[derive(Default)]
+struct Body<'a> {
+    failed: bool,
+    text: Option<Cow<'a, str>>,
+    /// Where the result is, unless it is null.
+    value: Option<(Mark, usize)>,
+}
+
+impl<'a> Body<'a> {
+    fn read(
+        reader: &mut Reader<'a, '_>,
+        flagged: &mut bool,
+        attachments: &mut Attachments<'a>,
+    ) -> Result<Self, ValueError> {
+        let mut body = Body::default();
+        sofa::fields(reader, |field, reader| {
+            match field {
+                keys::IS_ERROR if reader.kind()? == Kind::Bool => body.failed = reader.read_bool()?,
+                keys::ERROR_MSG => body.text = reader.read_optional_text()?.map(sofa::text),
+                keys::APP_RESPONSE => {
+                    if !reader.take_null()? {
+                        body.value = Some((reader.mark(), reader.position()));
+                        reader.skip_value()?;
+                    }
+                }
+                keys::RESPONSE_PROPS => {
+                    sofa::entries(reader, |key, reader| {
+                        if let Some(value) = sofa::scalar(reader)? {
+                            take_property(key, value, flagged, attachments);
+                        }
+                        Ok(Visit::Taken)
+                    })?;
+                }
+                _ => return Ok(Visit::Passed),
+            }
+            Ok(Visit::Taken)
+        })?;
+        Ok(body)
+    }
+}
+
+/// Sorts a property of an answer. Header and content repeat each other.
+fn take_property<'a>(
+    key: Cow<'a, str>,
+    value: Cow<'a, str>,
+    flagged: &mut bool,
+    attachments: &mut Attachments<'a>,
+) {
+    if key == keys::RESPONSE_ERROR {
+        *flagged |= value == "true";
+        return;
+    }
+    if keys::is_own(&key) || keys::trace_key(&key).is_some() || attachments.len() == ATTACHMENTS_MAX {
+        return;
+    }
+    let key = match key.strip_prefix(keys::RESPONSE_BAGGAGE) {
+        Some(user) => Cow::Owned(user.to_owned()),
+        None => key,
+    };
+    if attachments.iter().all(|(k, _)| *k != key) {
+        attachments.push((key, value));
+    }
+}
+
+/// What is known of an exception.
+struct Thrown<'a> {
+    class: String,
+    message: Option<Cow<'a, str>>,
+    /// Of SOFARPC's own exceptions.
+    error_type: Option<i32>,
+}
+
+impl<'a> Thrown<'a> {
+    /// Looks at the next value. An object with the fields of a Throwable is one, whatever the flags say; in a
+    /// flagged answer a message is enough, and a typed map will do for an object.
+    fn read(reader: &mut Reader<'a, '_>, flagged: bool) -> Result<Option<Self>, ValueError> {
+        match reader.kind()? {
+            Kind::Object => {
+                let start = reader.mark();
+                let class = reader.begin_object()?;
+                let is_thrown =
+                    throwable::is_throwable(&class) || (flagged && class.field(MESSAGE).is_some());
+                if !is_thrown {
+                    return Ok(None);
+                }
+                reader.seek(start);
+                let mut thrown = Thrown {
+                    class: class.name().to_owned(),
+                    message: None,
+                    error_type: None,
+                };
+                sofa::fields(reader, |field, reader| thrown.take(field, reader))?;
+                Ok(Some(thrown))
+            }
+            Kind::Map if flagged => {
+                let start = reader.mark();
+                let Some(class) = reader.begin_map()?.map(Cow::into_owned) else {
+                    return Ok(None);
+                };
+                reader.seek(start);
+                let mut thrown = Thrown {
+                    class,
+                    message: None,
+                    error_type: None,
+                };
+                sofa::entries(reader, |key, reader| thrown.take(&key, reader))?;
+                Ok(Some(thrown))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn take(&mut self, field: &str, reader: &mut Reader<'a, '_>) -> Result<Visit, ValueError> {
+        match field {
+            MESSAGE => self.message = reader.text_or_skip()?.map(sofa::text),
+            "errorType" if reader.kind()? == Kind::Int => self.error_type = Some(reader.read_int()?),
+            _ => return Ok(Visit::Passed),
+        }
+        Ok(Visit::Taken)
+    }
+
+    /// SOFARPC's own exceptions are failures of the machinery, even if a service passes one on.
+    fn check_origin(&self) -> Result<(), CallError> {
+        if keys::SOFA_EXCEPTIONS.contains(&&*self.class) {
+            return Err(status::of_type(
+                self.error_type.unwrap_or_default(),
+                self.message.as_deref().unwrap_or_default(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn bad(text: String) -> CallError {
+    CallError::new(ErrorKind::BadAnswer, text)
+}

@@ -1,0 +1,252 @@
+//! Messages of Bolt that cannot go as received: with changes, in another framing, or in the other Hessian.
+use super::frame::{self, Open, Parts};
+use super::hint::{Framing, Hint};
+use super::{HESSIAN, answer, header, keys, outcome, status, unique_name};
+use rialto_core::message::{Edits, Message};
+use rialto_core::session::ReplyTo;
+use rialto_core::{CallError, ErrorKind};
+use rialto_hessian::Library;
+use rialto_values::ValueError;
+use std::borrow::Cow;
+
+mod content;
+
+/// Whether an upstream of that library reads the request's content.
+#[inline]
+pub(crate) fn reads(library: Option<Library>, request: Hint) -> bool {
+    library.is_none_or(|l| l == request.library() || request.codec() != HESSIAN || request.is_foreign())
+}
+
+/// Whether the caller reads the answer's content.
+#[inline]
+pub(crate) fn answers(to: Hint, answer: Hint) -> bool {
+    answer.library() == to.library() || answer.codec() != HESSIAN || to.codec() != HESSIAN || to.is_foreign()
+}
+
+/// Appends an answer in the caller's framing and Hessian.
+///
+/// # Errors
+/// What the provider reported or why its answer cannot be read, if the Hessian differs.
+pub(crate) fn answer(out: &mut Vec<u8>, to: ReplyTo, msg: &Message<'_>) -> Result<(), CallError> {
+    let hint = Hint::from_bits(to.hint);
+    let parts = Parts::of(msg.bytes);
+    let reads = answers(hint, Hint::from_bits(msg.meta.hint)) || Library::sniff_sofa(parts.content).is_none();
+    if !reads {
+        return answer::outcome(out, to, &outcome::read(msg)?);
+    }
+    if hint.framing().takes(parts.framing) {
+        copy(out, to.id, msg);
+        return Ok(());
+    }
+    let open = Open::answer(out, hint.framing(), to.id, parts.codec, parts.status, parts.class);
+    put_parts(out, open, &parts);
+    Ok(())
+}
+
+/// Appends a request with its changes, in the upstream's framing and Hessian.
+///
+/// # Errors
+/// [`ErrorKind::BadRequest`] with the reason why it cannot be changed so.
+pub(crate) fn request(
+    out: &mut Vec<u8>,
+    framing: Framing,
+    library: Option<Library>,
+    id: u64,
+    msg: &Message<'_>,
+    edits: &Edits,
+) -> Result<(), CallError> {
+    let parts = Parts::of(msg.bytes);
+    let written =
+        Library::sniff_sofa(parts.content).filter(|_| parts.codec == HESSIAN && parts.is_sofa_request());
+    let wanted = library.filter(|l| written.is_some_and(|w| w != *l));
+    if edits.is_empty() && wanted.is_none() {
+        if parts.framing == framing {
+            copy(out, id, msg);
+        } else {
+            let open = open(out, framing, id, &parts, parts.timeout);
+            put_parts(out, open, &parts);
+        }
+        return Ok(());
+    }
+    let change = Change::new(&parts, edits)?;
+    let timeout = edits.timeout_ms.filter(|_| !parts.one_way);
+    let open = open(
+        out,
+        framing,
+        id,
+        &parts,
+        timeout.map_or(parts.timeout, |ms| i32::try_from(ms).unwrap_or(i32::MAX)),
+    );
+    let from = out.len();
+    change.put_header(out, parts.header);
+    open.end_header(out, from)
+        .map_err(|e| refused(&e.of("headers")))?;
+    let from = out.len();
+    match written {
+        Some(written) => {
+            content::put(out, parts.content, written, wanted, &change).map_err(|e| unreadable(&e))?;
+        }
+        None => out.extend_from_slice(parts.content),
+    }
+    open.close(out, from).map_err(|e| refused(&e.of("arguments")))
+}
+
+fn open(out: &mut Vec<u8>, framing: Framing, id: u64, parts: &Parts<'_>, timeout: i32) -> Open {
+    Open::request(out, framing, id, parts.codec, parts.one_way, timeout, parts.class)
+}
+
+/// Appends header and content as they are; they were received, so they fit.
+fn put_parts(out: &mut Vec<u8>, open: Open, parts: &Parts<'_>) {
+    let from = out.len();
+    out.extend_from_slice(parts.header);
+    open.end_header(out, from).ok();
+    let from = out.len();
+    out.extend_from_slice(parts.content);
+    open.close(out, from).ok();
+}
+
+/// Appends a message as it is, under another id.
+fn copy(out: &mut Vec<u8>, id: u64, msg: &Message<'_>) {
+    let at = out.len();
+    out.extend_from_slice(msg.bytes);
+    frame::set_id(&mut out[at..], id);
+}
+
+/// What becomes of a request.
+struct Change<'e> {
+    edits: &'e Edits,
+    /// The new unique name, if it changes.
+    unique: Option<String>,
+    method: Option<&'e str>,
+    /// What is left until the deadline, for requests that tell it.
+    deadline: Option<String>,
+    /// New attachments that stand plainly in the header already; the others become baggage.
+    plain: Vec<&'e str>,
+}
+
+/// What becomes of a property.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fate<'c> {
+    Stays,
+    Goes,
+    Becomes(&'c str),
+}
+
+impl<'e> Change<'e> {
+    fn new(parts: &Parts<'_>, edits: &'e Edits) -> Result<Self, CallError> {
+        let renames = edits.service.is_some() || edits.version.is_some() || edits.group.is_some();
+        if (renames || edits.method.is_some()) && !parts.is_sofa_request() {
+            return Err(refused(&format!(
+                "a Bolt request of class `{}` is no SOFARPC call; its service and method cannot be changed",
+                String::from_utf8_lossy(parts.class)
+            )));
+        }
+        // JSON and protobuf requests are known by their header alone, and of the others it wins for the service.
+        if edits.method.is_some() && !matches!(parts.codec, HESSIAN | 11 | 12) {
+            let why = "its method stands in a content that cannot be changed";
+            return Err(refused(&format!("{why}: {}", status::foreign(parts.codec))));
+        }
+        let mut plain = vec![];
+        for (key, _) in header::pairs(parts.header) {
+            plain.extend(
+                edits
+                    .set
+                    .iter()
+                    .map(|(k, _)| &**k)
+                    .filter(|k| k.as_bytes() == key),
+            );
+        }
+        Ok(Change {
+            edits,
+            unique: renames.then(|| new_name(parts, edits)),
+            method: edits.method.as_deref(),
+            deadline: edits.timeout_ms.map(|ms| ms.to_string()),
+            plain,
+        })
+    }
+
+    /// What becomes of an entry of the header or of the properties.
+    fn fate(&self, key: &str) -> Fate<'_> {
+        let new = match key {
+            keys::SERVICE | keys::TARGET_SERVICE => self.unique.as_deref(),
+            keys::METHOD => self.method,
+            keys::DEADLINE => self.deadline.as_deref(),
+            _ if keys::is_own(key) && key != keys::APP => None,
+            _ => return self.attachment(keys::user_key(key)),
+        };
+        new.map_or(Fate::Stays, Fate::Becomes)
+    }
+
+    fn attachment(&self, key: &str) -> Fate<'_> {
+        match self.edits.attachment(key) {
+            None => Fate::Stays,
+            Some(None) => Fate::Goes,
+            Some(Some(value)) => Fate::Becomes(value),
+        }
+    }
+
+    /// New attachments that have no place yet: they become baggage.
+    fn new_baggage(&self) -> impl Iterator<Item = (&'e str, &'e str)> {
+        self.edits
+            .set
+            .iter()
+            .map(|(key, value)| (keys::user_key(key), &**value))
+            .filter(|(key, _)| !self.plain.contains(key) && !keys::is_own(key))
+    }
+
+    /// Whether properties change.
+    fn changes_properties(&self) -> bool {
+        !self.edits.set.is_empty() || !self.edits.remove.is_empty() || self.deadline.is_some()
+    }
+
+    fn put_header(&self, out: &mut Vec<u8>, block: &[u8]) {
+        let mut baggage: Vec<_> = self.new_baggage().collect();
+        for (key, value) in header::pairs(block) {
+            let name = String::from_utf8_lossy(key);
+            let value = match self.fate(&name) {
+                Fate::Goes => continue,
+                Fate::Becomes(value) => {
+                    baggage.retain(|(k, _)| *k != keys::user_key(&name));
+                    value.as_bytes()
+                }
+                Fate::Stays => value,
+            };
+            header::put_in(out, "", &name, value);
+        }
+        for (key, value) in baggage {
+            header::put_in(out, keys::BAGGAGE, key, value.as_bytes());
+        }
+    }
+}
+
+/// The unique name after the changes.
+fn new_name(parts: &Parts<'_>, edits: &Edits) -> String {
+    let old =
+        header::get(parts.header, keys::SERVICE).or_else(|| header::get(parts.header, keys::TARGET_SERVICE));
+    let old = match old.filter(|name| !name.is_empty()) {
+        Some(old) => Cow::Borrowed(old),
+        None => super::sofa::Names::read(parts.content, false)
+            .map(|names| Cow::Owned(names.service.to_vec()))
+            .unwrap_or_default(),
+    };
+    unique_name::edited(
+        &old,
+        edits.service.as_deref(),
+        edits.version.as_deref(),
+        edits.group.as_deref(),
+    )
+}
+
+fn refused(text: &str) -> CallError {
+    CallError::new(
+        ErrorKind::BadRequest,
+        format!("the Bolt request cannot be changed: {text}"),
+    )
+}
+
+fn unreadable(e: &ValueError) -> CallError {
+    CallError::new(
+        ErrorKind::BadRequest,
+        format!("the content of the SOFARPC request cannot be changed: {e}"),
+    )
+}

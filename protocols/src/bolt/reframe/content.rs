@@ -1,0 +1,331 @@
+//! The content of a request with changes.
+//!
+//! Where only strings change, everything else is copied as it lies there: strings take no place in the tables
+//! of a Hessian stream, so the arguments keep their numbers. Where a container comes or goes, or the grammar
+//! changes, all values are copied one by one and renumbered.
+use super::{Change, Fate};
+use crate::bolt::sofa::{self, Visit};
+use crate::bolt::{keys, scratch};
+use rialto_hessian::{Copier, Kind, Library, Reader, Writer};
+use rialto_values::{Class, ValueError};
+
+/// Appends the content with its changes, in the grammar that is wanted, or in its own.
+///
+/// # Errors
+/// If it is not well-formed, or something in it has no form in the other grammar.
+pub(super) fn put(
+    out: &mut Vec<u8>,
+    content: &[u8],
+    written: Library,
+    wanted: Option<Library>,
+    change: &Change<'_>,
+) -> Result<(), ValueError> {
+    if wanted.is_none() {
+        let start = out.len();
+        if patch(out, content, written, change)? {
+            return Ok(());
+        }
+        out.truncate(start);
+    }
+    renumber(out, content, wanted.unwrap_or(written), change)
+}
+
+/// Copies a stream and writes strings in place of some of its values.
+struct Patch<'o, 'a> {
+    out: &'o mut Vec<u8>,
+    content: &'a [u8],
+    library: Library,
+    /// How much of the content was dealt with.
+    done: usize,
+}
+
+impl Patch<'_, '_> {
+    /// Copies up to here.
+    fn copy_to(&mut self, at: usize) {
+        self.out.extend_from_slice(&self.content[self.done..at]);
+        self.done = at;
+    }
+
+    fn put_str(&mut self, text: &str) {
+        scratch::with_write_tables(|tables| Writer::new(self.out, self.library, tables).write_str(text));
+    }
+
+    /// Writes a string in place of the next value; `false` if that is a container.
+    fn replace(&mut self, reader: &mut Reader<'_, '_>, text: &str) -> Result<bool, ValueError> {
+        if !is_scalar(reader)? {
+            return Ok(false);
+        }
+        self.copy_to(reader.position());
+        self.put_str(text);
+        reader.skip_value()?;
+        self.done = reader.position();
+        Ok(true)
+    }
+
+    /// Patches the entries of a map, and the baggage in it. `false` if a container would come or go.
+    fn map(
+        &mut self,
+        reader: &mut Reader<'_, '_>,
+        change: &Change<'_>,
+        inside: Inside,
+    ) -> Result<bool, ValueError> {
+        let mut baggage: Vec<_> = change.new_baggage().collect();
+        drop(reader.begin_map()?);
+        loop {
+            let from = reader.position();
+            if !reader.next_entry()? {
+                break;
+            }
+            let Some(key) = reader.text_or_skip()? else {
+                reader.skip_value()?;
+                continue;
+            };
+            let key = key.text().to_str().into_owned();
+            if inside == Inside::Properties && key == keys::BAGGAGE && reader.kind()? == Kind::Map {
+                if !self.map(reader, change, Inside::Baggage)? {
+                    return Ok(false);
+                }
+                baggage.clear();
+                continue;
+            }
+            match inside.fate(change, &key) {
+                Fate::Stays => reader.skip_value()?,
+                Fate::Becomes(value) => {
+                    if !self.replace(reader, value)? {
+                        return Ok(false);
+                    }
+                    baggage.retain(|(k, _)| *k != keys::user_key(&key));
+                }
+                Fate::Goes => {
+                    if !is_scalar(reader)? {
+                        return Ok(false);
+                    }
+                    self.copy_to(from);
+                    reader.skip_value()?;
+                    self.done = reader.position();
+                }
+            }
+        }
+        if inside == Inside::Properties {
+            return Ok(baggage.is_empty());
+        }
+        // In front of the end mark, which was just read.
+        self.copy_to(reader.position() - 1);
+        for (key, value) in baggage {
+            self.put_str(key);
+            self.put_str(value);
+        }
+        Ok(true)
+    }
+}
+
+/// Which map is walked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    Properties,
+    Baggage,
+}
+
+impl Inside {
+    fn fate<'c>(self, change: &'c Change<'_>, key: &str) -> Fate<'c> {
+        match self {
+            Inside::Properties => change.fate(key),
+            Inside::Baggage => change.attachment(key),
+        }
+    }
+}
+
+/// Whether the next value takes no place in the stream's tables.
+fn is_scalar(reader: &mut Reader<'_, '_>) -> Result<bool, ValueError> {
+    let before = reader.position();
+    let kind = reader.kind()?;
+    let is_container = matches!(
+        kind,
+        Kind::List | Kind::Map | Kind::Object | Kind::Ref | Kind::Remote | Kind::End
+    );
+    Ok(!is_container && reader.position() == before)
+}
+
+/// Appends the content with new strings; `false` if strings are not enough, and then what was appended is of
+/// no use.
+fn patch(
+    out: &mut Vec<u8>,
+    content: &[u8],
+    library: Library,
+    change: &Change<'_>,
+) -> Result<bool, ValueError> {
+    sofa::read(content, |reader| {
+        let mut patch = Patch {
+            out,
+            content,
+            library,
+            done: 0,
+        };
+        let (mut possible, mut has_properties) = (true, false);
+        sofa::fields(reader, |field, reader| {
+            let text = match field {
+                keys::METHOD_NAME => change.method,
+                keys::UNIQUE_NAME => change.unique.as_deref(),
+                keys::REQUEST_PROPS if change.changes_properties() => {
+                    if reader.kind()? != Kind::Map {
+                        return Ok(Visit::Passed);
+                    }
+                    has_properties = true;
+                    possible = patch.map(reader, change, Inside::Properties)?;
+                    return Ok(if possible { Visit::Taken } else { Visit::Enough });
+                }
+                _ => None,
+            };
+            let Some(text) = text else {
+                return Ok(Visit::Passed);
+            };
+            possible = patch.replace(reader, text)?;
+            Ok(if possible { Visit::Taken } else { Visit::Enough })
+        })?;
+        if !has_properties && change.new_baggage().next().is_some() {
+            return Ok(false);
+        }
+        patch.copy_to(content.len());
+        Ok(possible)
+    })
+}
+
+/// Appends the content with all values copied one by one.
+fn renumber(
+    out: &mut Vec<u8>,
+    content: &[u8],
+    library: Library,
+    change: &Change<'_>,
+) -> Result<(), ValueError> {
+    sofa::read(content, |reader| {
+        scratch::with_write_tables(|tables| {
+            let mut w = Writer::new(out, library, tables);
+            scratch::with_copier(|copier| {
+                let class = reader.begin_object()?;
+                let adds =
+                    change.new_baggage().next().is_some() && class.field(keys::REQUEST_PROPS).is_none();
+                let props = adds.then_some(Box::from(keys::REQUEST_PROPS));
+                w.begin_object(&Class::new(
+                    class.name(),
+                    class.fields().iter().cloned().chain(props),
+                ))?;
+                for field in class.fields() {
+                    put_field(&mut w, copier, reader, field, change)?;
+                }
+                if adds {
+                    put_new_properties(&mut w, change)?;
+                }
+                w.end()?;
+                while !reader.is_at_end() {
+                    copier.copy(reader, &mut w)?;
+                }
+                Ok(())
+            })?;
+            w.finish()
+        })
+    })
+}
+
+fn put_field(
+    w: &mut Writer<'_>,
+    copier: &mut Copier,
+    reader: &mut Reader<'_, '_>,
+    field: &str,
+    change: &Change<'_>,
+) -> Result<(), ValueError> {
+    let text = match field {
+        keys::METHOD_NAME => change.method,
+        keys::UNIQUE_NAME => change.unique.as_deref(),
+        keys::REQUEST_PROPS if change.changes_properties() => {
+            return match reader.kind()? {
+                Kind::Map => put_map(w, copier, reader, change, Inside::Properties),
+                Kind::Null if change.new_baggage().next().is_some() => {
+                    reader.skip_value()?;
+                    put_new_properties(w, change)
+                }
+                _ => copier.copy(reader, w),
+            };
+        }
+        _ => None,
+    };
+    match text {
+        Some(text) => {
+            reader.skip_value()?;
+            w.write_str(text);
+            Ok(())
+        }
+        None => copier.copy(reader, w),
+    }
+}
+
+fn put_map(
+    w: &mut Writer<'_>,
+    copier: &mut Copier,
+    reader: &mut Reader<'_, '_>,
+    change: &Change<'_>,
+    inside: Inside,
+) -> Result<(), ValueError> {
+    let mut baggage: Vec<_> = change.new_baggage().collect();
+    let mut nested = false;
+    let class = reader.begin_map()?.map(std::borrow::Cow::into_owned);
+    w.begin_map(class.as_deref())?;
+    while reader.next_entry()? {
+        let entry = reader.mark();
+        let Some(key) = reader.text_or_skip()? else {
+            reader.seek(entry);
+            copier.copy(reader, w)?;
+            copier.copy(reader, w)?;
+            continue;
+        };
+        let key = key.text().to_str().into_owned();
+        if inside == Inside::Properties && key == keys::BAGGAGE && reader.kind()? == Kind::Map {
+            w.write_str(&key);
+            put_map(w, copier, reader, change, Inside::Baggage)?;
+            nested = true;
+            continue;
+        }
+        match inside.fate(change, &key) {
+            Fate::Goes => reader.skip_value()?,
+            Fate::Becomes(value) => {
+                reader.skip_value()?;
+                w.write_str(&key);
+                w.write_str(value);
+                baggage.retain(|(k, _)| *k != keys::user_key(&key));
+            }
+            Fate::Stays => {
+                reader.seek(entry);
+                copier.copy(reader, w)?;
+                copier.copy(reader, w)?;
+            }
+        }
+    }
+    match inside {
+        Inside::Baggage => put_pairs(w, &baggage),
+        Inside::Properties if !nested && !baggage.is_empty() => {
+            w.write_str(keys::BAGGAGE);
+            w.begin_map(None)?;
+            put_pairs(w, &baggage);
+            w.end()?;
+        }
+        Inside::Properties => {}
+    }
+    w.end()
+}
+
+/// Properties of a request that had none.
+fn put_new_properties(w: &mut Writer<'_>, change: &Change<'_>) -> Result<(), ValueError> {
+    let baggage: Vec<_> = change.new_baggage().collect();
+    w.begin_map(None)?;
+    w.write_str(keys::BAGGAGE);
+    w.begin_map(None)?;
+    put_pairs(w, &baggage);
+    w.end()?;
+    w.end()
+}
+
+fn put_pairs(w: &mut Writer<'_>, pairs: &[(&str, &str)]) {
+    for (key, value) in pairs {
+        w.write_str(key);
+        w.write_str(value);
+    }
+}

@@ -1,0 +1,202 @@
+//! The objects in a Hessian content: a request or an answer, walked by field name, in any order and with any
+//! fields missing (wire section 1.6).
+use super::{keys, scratch};
+use rialto_hessian::{Chars, Kind, Library, Reader};
+use rialto_values::ValueError;
+use std::borrow::Cow;
+
+/// What a visitor did with a field's value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Visit {
+    /// It read the value.
+    Taken,
+    /// It only looked; nothing was read.
+    Passed,
+    /// It knows all it needs. The rest is not read.
+    Enough,
+}
+
+/// Runs `work` with a reader of this content.
+#[inline]
+pub(crate) fn read<'a, T>(content: &'a [u8], work: impl FnOnce(&mut Reader<'a, '_>) -> T) -> T {
+    let library = Library::sniff_sofa(content).unwrap_or(Library::Sofa3);
+    scratch::with_read_tables(|tables| work(&mut Reader::new(content, library, tables)))
+}
+
+/// Visits the fields of the next object. Whether it was walked to its end.
+///
+/// # Errors
+/// If it is no object, or not well-formed.
+pub(crate) fn fields<'a, 't>(
+    reader: &mut Reader<'a, 't>,
+    mut visit: impl FnMut(&str, &mut Reader<'a, 't>) -> Result<Visit, ValueError>,
+) -> Result<bool, ValueError> {
+    let class = reader.begin_object()?;
+    for field in class.fields() {
+        match visit(field, reader)? {
+            Visit::Taken => {}
+            Visit::Passed => reader.skip_value()?,
+            Visit::Enough => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+/// Visits the entries of the next value whose keys are strings, if it is a map. Anything else is stepped over.
+///
+/// # Errors
+/// If the value is not well-formed.
+pub(crate) fn entries<'a, 't>(
+    reader: &mut Reader<'a, 't>,
+    mut visit: impl FnMut(Cow<'a, str>, &mut Reader<'a, 't>) -> Result<Visit, ValueError>,
+) -> Result<bool, ValueError> {
+    if reader.kind()? != Kind::Map {
+        reader.skip_value()?;
+        return Ok(true);
+    }
+    drop(reader.begin_map()?);
+    while reader.next_entry()? {
+        let visited = match reader.text_or_skip()? {
+            Some(key) => visit(text(key), reader)?,
+            None => Visit::Passed,
+        };
+        match visited {
+            Visit::Taken => {}
+            Visit::Passed => reader.skip_value()?,
+            Visit::Enough => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+/// A name: a string of one piece, or null, which is empty.
+///
+/// # Errors
+/// If it is something else.
+#[inline]
+pub(crate) fn name<'a>(reader: &mut Reader<'a, '_>) -> Result<&'a [u8], ValueError> {
+    match reader.read_optional_text()? {
+        None => Ok(&[]),
+        Some(Chars::Borrowed(text)) => Ok(text.bytes()),
+        Some(Chars::Joined(..)) => Err(ValueError::malformed("a name of several pieces")),
+    }
+}
+
+/// A scalar as text; other values are stepped over and give `None`.
+///
+/// # Errors
+/// If the value is not well-formed.
+pub(crate) fn scalar<'a>(reader: &mut Reader<'a, '_>) -> Result<Option<Cow<'a, str>>, ValueError> {
+    Ok(match reader.kind()? {
+        Kind::Text => Some(text(reader.read_text()?)),
+        Kind::Bool => Some(Cow::Borrowed(if reader.read_bool()? { "true" } else { "false" })),
+        Kind::Int | Kind::Long => Some(Cow::Owned(reader.read_long()?.to_string())),
+        Kind::Double => Some(Cow::Owned(reader.read_double()?.to_string())),
+        _ => {
+            reader.skip_value()?;
+            None
+        }
+    })
+}
+
+/// A string as UTF-8, borrowed from the stream where it can be.
+pub(crate) fn text(chars: Chars<'_>) -> Cow<'_, str> {
+    match chars {
+        Chars::Borrowed(text) => text.to_str(),
+        joined => Cow::Owned(joined.text().to_str().into_owned()),
+    }
+}
+
+/// Names at the front of a request.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Names<'a> {
+    /// The service's unique name.
+    pub(crate) service: &'a [u8],
+    pub(crate) method: &'a [u8],
+    /// The calling application, if it was asked for.
+    pub(crate) app: &'a [u8],
+}
+
+impl<'a> Names<'a> {
+    /// Reads the names in a request's content; the calling application only if it is wanted, as it lies behind.
+    ///
+    /// # Errors
+    /// If this is no object, or not well-formed up to there.
+    pub(crate) fn read(content: &'a [u8], wants_app: bool) -> Result<Self, ValueError> {
+        read(content, |reader| {
+            let mut names = Names::default();
+            fields(reader, |field, reader| {
+                match field {
+                    keys::METHOD_NAME => names.method = name(reader)?,
+                    keys::UNIQUE_NAME => names.service = name(reader)?,
+                    keys::REQUEST_PROPS if wants_app => {
+                        names.app = caller(reader)?;
+                        return Ok(Visit::Enough);
+                    }
+                    _ => return Ok(Visit::Passed),
+                }
+                let enough = !wants_app && !names.method.is_empty() && !names.service.is_empty();
+                Ok(if enough { Visit::Enough } else { Visit::Taken })
+            })?;
+            Ok(names)
+        })
+    }
+}
+
+/// The calling application in a request's properties.
+fn caller<'a>(reader: &mut Reader<'a, '_>) -> Result<&'a [u8], ValueError> {
+    let mut app: &[u8] = &[];
+    entries(reader, |key, reader| {
+        if key != keys::APP || reader.kind()? != Kind::Text {
+            return Ok(Visit::Passed);
+        }
+        app = name(reader)?;
+        Ok(Visit::Enough)
+    })?;
+    Ok(app)
+}
+
+/// Finds an attachment in the properties of a request's content: under its own name, or nested as baggage or
+/// trace fact.
+///
+/// # Errors
+/// If the content is not well-formed up to there.
+pub(crate) fn property<'a>(content: &'a [u8], key: &str) -> Result<Option<Cow<'a, str>>, ValueError> {
+    let (baggage, trace) = (keys::user_key(key), keys::trace_key(key));
+    read(content, |reader| {
+        let mut found = None;
+        fields(reader, |field, reader| {
+            if field != keys::REQUEST_PROPS {
+                return Ok(Visit::Passed);
+            }
+            entries(reader, |name, reader| {
+                let nested = match &*name {
+                    keys::BAGGAGE => Some(baggage),
+                    keys::TRACE => trace,
+                    _ if name == key => {
+                        found = scalar(reader)?;
+                        return Ok(Visit::Enough);
+                    }
+                    _ => None,
+                };
+                let Some(nested) = nested else {
+                    return Ok(Visit::Passed);
+                };
+                entries(reader, |name, reader| {
+                    if name != nested {
+                        return Ok(Visit::Passed);
+                    }
+                    found = scalar(reader)?;
+                    Ok(Visit::Enough)
+                })?;
+                Ok(if found.is_some() {
+                    Visit::Enough
+                } else {
+                    Visit::Taken
+                })
+            })?;
+            Ok(Visit::Enough)
+        })?;
+        Ok(found)
+    })
+}

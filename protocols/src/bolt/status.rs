@@ -1,0 +1,225 @@
+//! Failures: what a provider's mean, and how ours are said (wire sections 1.2, 1.7, 7.4).
+use rialto_core::{CallError, ErrorKind};
+use std::borrow::Cow;
+
+pub(crate) const SUCCESS: u16 = 0;
+pub(crate) const SERVER_EXCEPTION: u16 = 2;
+const BUSY: u16 = 4;
+const NO_PROCESSOR: u16 = 6;
+const TIMEOUT: u16 = 7;
+const SEND_FAILED: u16 = 8;
+const CODEC: u16 = 9;
+const CLOSED: u16 = 0x10;
+const SERIALIZE: u16 = 0x11;
+const DESERIALIZE: u16 = 0x12;
+
+/// How an error is told to a SOFARPC caller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Saying {
+    /// By the text of an error of SOFARPC's own: an exception of type 199 with this very text.
+    Text,
+    /// By a status, where the type of the caller's exception matters more than a text: whether a call timed
+    /// out, was refused for load or got lost decides what callers do next. Their texts are fixed.
+    Status(u16),
+}
+
+/// How an error is told.
+pub(crate) fn saying(kind: ErrorKind) -> Saying {
+    match kind {
+        ErrorKind::Timeout => Saying::Status(TIMEOUT),
+        ErrorKind::Overload => Saying::Status(BUSY),
+        ErrorKind::UpstreamClosed => Saying::Status(CLOSED),
+        ErrorKind::NoRoute
+        | ErrorKind::NoService
+        | ErrorKind::NoHost
+        | ErrorKind::Denied
+        | ErrorKind::BadRequest
+        | ErrorKind::BadAnswer
+        | ErrorKind::Upstream
+        | ErrorKind::Cancelled => Saying::Text,
+    }
+}
+
+/// The status of an error where no text can be said: in a serialization that only Java writes.
+pub(crate) fn plain_status(kind: ErrorKind) -> u16 {
+    match (saying(kind), kind) {
+        (Saying::Status(status), _) => status,
+        (_, ErrorKind::NoHost) => CLOSED,
+        (_, ErrorKind::NoRoute | ErrorKind::NoService) => NO_PROCESSOR,
+        (_, ErrorKind::BadRequest) => DESERIALIZE,
+        (_, ErrorKind::BadAnswer) => SERIALIZE,
+        _ => SERVER_EXCEPTION,
+    }
+}
+
+/// What an answer with a status other than success means.
+pub(crate) fn of_answer(status: u16, text: &str) -> CallError {
+    let (kind, name) = match status {
+        1 => (ErrorKind::Upstream, "error"),
+        SERVER_EXCEPTION => (ErrorKind::Upstream, "server exception"),
+        3 => (ErrorKind::Upstream, "unknown"),
+        BUSY => (ErrorKind::Overload, "thread pool busy"),
+        5 => (ErrorKind::Upstream, "communication error"),
+        NO_PROCESSOR => (ErrorKind::NoService, "no processor"),
+        TIMEOUT => (ErrorKind::Timeout, "timeout"),
+        SEND_FAILED => (ErrorKind::NoHost, "send failed"),
+        CODEC => (ErrorKind::BadRequest, "codec exception"),
+        CLOSED => (ErrorKind::UpstreamClosed, "connection closed"),
+        SERIALIZE => (ErrorKind::BadAnswer, "the provider could not write its answer"),
+        DESERIALIZE => (ErrorKind::BadRequest, "the provider could not read the request"),
+        _ => (ErrorKind::Upstream, "unlisted"),
+    };
+    let line = first_line(text.strip_prefix("[Server]OriginErrorMsg: ").unwrap_or(text));
+    let kind = if line.starts_with("No user processor found") {
+        ErrorKind::NoService
+    } else {
+        kind
+    };
+    let colon = if line.is_empty() { "" } else { ": " };
+    CallError::new(
+        kind,
+        format!("the provider answered with status {status} ({name}){colon}{line}"),
+    )
+}
+
+/// What the text of a SOFARPC error means.
+pub(crate) fn of_text(text: Option<&str>) -> CallError {
+    let line = first_line(text.unwrap_or("it reported an error without a text"));
+    if NAMES_NOTHING.iter().any(|pattern| line.contains(pattern)) {
+        let text = format!(
+            "the provider knows no such service, version, unique id, method or parameter types: {line}"
+        );
+        return CallError::new(ErrorKind::NoService, text);
+    }
+    CallError::new(
+        ErrorKind::Upstream,
+        format!("the provider's framework failed: {line}"),
+    )
+}
+
+/// Stock texts for a call whose target does not exist, and their codes in S7 and newer, and in S4.
+const NAMES_NOTHING: [&str; 6] = [
+    "RPC-020100010:",
+    "RPC-020100011:",
+    "RPC-02411:",
+    "RPC-02412:",
+    "cannot find service",
+    "Cannot find invoke method",
+];
+
+/// What an exception of SOFARPC's own means.
+pub(crate) fn of_type(error_type: i32, text: &str) -> CallError {
+    let kind = match error_type {
+        100 => ErrorKind::Overload,
+        110 | 150 | 210 => ErrorKind::NoHost,
+        101 | 250 => ErrorKind::UpstreamClosed,
+        120 | 230 => ErrorKind::BadAnswer,
+        130 | 220 => ErrorKind::BadRequest,
+        200 => ErrorKind::Timeout,
+        _ => ErrorKind::Upstream,
+    };
+    CallError::new(
+        kind,
+        format!(
+            "the provider's framework failed (type {error_type}): {}",
+            first_line(text)
+        ),
+    )
+}
+
+/// Why a serialization cannot be bridged.
+pub(crate) fn foreign(codec: u8) -> String {
+    let name = match codec {
+        2 => "java",
+        11 => "protobuf",
+        12 => "json",
+        13 => "msgpack",
+        14 => "protostuff",
+        22 => "fury",
+        23 => "fory",
+        _ => return format!("serialization {codec} is unknown and cannot be bridged; use hessian2"),
+    };
+    format!("serialization {name} ({codec}) cannot be bridged; use hessian2")
+}
+
+/// The first line, and not more of it than a person reads.
+fn first_line(text: &str) -> Cow<'_, str> {
+    const LONG: usize = 400;
+    let line = text
+        .lines()
+        .map(str::trim)
+        .find(|l| !l.is_empty())
+        .unwrap_or_default();
+    match line.char_indices().nth(LONG) {
+        Some((at, _)) => Cow::Owned(format!("{} ...", &line[..at])),
+        None => Cow::Borrowed(line),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_of_stock_providers_are_understood() {
+        for (status, text, kind) in [
+            (1, "", ErrorKind::Upstream),
+            (2, "srv msg", ErrorKind::Upstream),
+            (
+                2,
+                "No user processor found for request: com.x.Foo",
+                ErrorKind::NoService,
+            ),
+            (4, "", ErrorKind::Overload),
+            (6, "", ErrorKind::NoService),
+            (7, "", ErrorKind::Timeout),
+            (0x10, "", ErrorKind::UpstreamClosed),
+            (0x11, "", ErrorKind::BadAnswer),
+            (
+                0x12,
+                "[Server]OriginErrorMsg: x.DeserializationException: readObject",
+                ErrorKind::BadRequest,
+            ),
+            (77, "", ErrorKind::Upstream),
+        ] {
+            let error = of_answer(status, text);
+            assert_eq!(error.kind, kind, "{status} {text}");
+            assert!(error.text.contains(&format!("status {status} (")), "{error}");
+            assert!(!error.text.contains("[Server]"), "{error}");
+        }
+    }
+
+    #[test]
+    fn texts_of_stock_providers_are_understood() {
+        for (text, kind) in [
+            (
+                "RPC-020100010: RPC cannot find service: [x.Y:1.0] ",
+                ErrorKind::NoService,
+            ),
+            (
+                "RPC-02412: Cannot find invoke method: [m], service: [s]",
+                ErrorKind::NoService,
+            ),
+            ("argument type mismatch", ErrorKind::Upstream),
+        ] {
+            let error = of_text(Some(text));
+            assert_eq!(error.kind, kind, "{text}");
+            assert!(error.text.ends_with(text.trim()), "{error}");
+        }
+        assert_eq!(of_text(None).kind, ErrorKind::Upstream);
+        assert_eq!(of_type(200, "late").kind, ErrorKind::Timeout);
+    }
+
+    #[test]
+    fn every_kind_has_a_status_that_stock_consumers_know() {
+        for kind in ErrorKind::ALL {
+            assert!(matches!(plain_status(kind), 1..=9 | 0x10..=0x12), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn long_texts_are_cut_at_a_character() {
+        let error = of_text(Some(&"中".repeat(1000)));
+        assert!(error.text.ends_with("中 ...") && error.text.chars().count() < 500);
+    }
+}

@@ -1,0 +1,54 @@
+//! Arguments and results in a received content, read when they are written somewhere else.
+use super::scratch;
+use rialto_core::call::{ValueSource, Values};
+use rialto_hessian::{Library, Reader};
+use rialto_values::{Sink, ValueError};
+
+/// Bit of a tag: the stream is in the final grammar.
+const FINAL: u32 = 1;
+/// Bit of a tag: the value is a field of the object that begins the stream, not behind it.
+const FIELD: u32 = 1 << 1;
+
+struct Content;
+
+/// So many values behind the request that begins the content.
+pub(crate) fn arguments(content: &[u8], library: Library, at: usize, count: u32) -> Values<'_> {
+    values(content, library, at, count, 0)
+}
+
+/// The value at this offset, a field of the answer that begins the content.
+pub(crate) fn result(content: &[u8], library: Library, at: usize) -> Values<'_> {
+    values(content, library, at, 1, FIELD)
+}
+
+fn values(stream: &[u8], library: Library, at: usize, count: u32, tag: u32) -> Values<'_> {
+    let grammar = if library == Library::Sofa4 { FINAL } else { 0 };
+    Values {
+        source: &Content,
+        stream,
+        at: at as u32,
+        count,
+        tag: tag | grammar,
+    }
+}
+
+impl ValueSource for Content {
+    /// Request, arguments and answer share one stream's tables, so it is walked from its start.
+    fn emit(&self, values: &Values<'_>, sink: &mut dyn Sink) -> Result<(), ValueError> {
+        let library = if values.tag & FINAL == 0 {
+            Library::Sofa3
+        } else {
+            Library::Sofa4
+        };
+        scratch::with_read_tables(|tables| {
+            let mut reader = Reader::new(values.stream, library, tables);
+            if values.tag & FIELD != 0 {
+                reader.begin_object()?;
+            }
+            while reader.position() < values.at as usize {
+                reader.skip_value()?;
+            }
+            scratch::with_copier(|copier| (0..values.count).try_for_each(|_| copier.copy(&mut reader, sink)))
+        })
+    }
+}
