@@ -1,8 +1,9 @@
 //! Generic calls: the caller has no classes, so it names the method, its types, and sends objects as maps
 //! with an entry `class` (wire section 2.9). Towards other protocols they become the call that they mean.
 use super::body::Body;
+use super::encode::put_text;
 use super::types;
-use rialto_values::{OwnedToken, Recorder, Sink, Text, Token, ValueError};
+use rialto_values::{Class, OwnedToken, Recorder, Sink, Token, ValueError};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
@@ -96,36 +97,107 @@ impl Sink for Elements {
 }
 
 /// Emits the arguments of a generic call in front of which the body stands: maps that name a class become
-/// maps of that class.
+/// maps of that class, and a string for a parameter of an application's own class becomes an enum constant, the
+/// only thing that it can mean there.
 ///
 /// # Errors
 /// What breaks the grammar, and what the sink refuses.
 pub(crate) fn emit(body: &mut Body<'_, '_>, sink: &mut dyn Sink) -> Result<(), ValueError> {
     body.skip()?;
-    body.skip()?;
-    let mut list = Recorder::default();
+    let (mut names, mut list) = (Recorder::default(), Recorder::default());
+    body.copy(&mut names)?;
     body.copy(&mut list)?;
+    let types = type_names(&names.tokens)?;
     let [OwnedToken::List { .. }, elements @ .., OwnedToken::End] = &list.tokens[..] else {
         return Ok(());
+    };
+    let mut out = Arguments {
+        sink,
+        types: &types,
+        next: 0,
+        numbers: vec![],
+        depth: 0,
+        emitted: 0,
     };
     let classes = Classes::find(elements);
     for (at, token) in elements.iter().enumerate() {
         match (token.as_token(), classes.of[at]) {
             (_, Found::Entry) => {}
             (Token::Map { .. }, Found::Map(class)) => match elements[class as usize].as_token() {
-                Token::Text(name) => sink.token(Token::Map {
+                Token::Text(name) => out.put(Token::Map {
                     class: Some(&name.to_str()),
                 })?,
                 _ => return Err(ValueError::malformed("the class of a map is no string")),
             },
-            // The list around the elements, which the receiver does not see, has the number 0.
-            (Token::Ref(number), _) => sink.token(Token::Ref(number.checked_sub(1).ok_or_else(|| {
-                ValueError::unsupported("an argument of the generic call holds the list of all arguments")
-            })?))?,
-            (token, _) => sink.token(token)?,
+            (token, _) => out.put(token)?,
         }
     }
     Ok(())
+}
+
+/// Hands on the elements of the list of arguments, without the list.
+struct Arguments<'s> {
+    sink: &'s mut dyn Sink,
+    types: &'s [Cow<'static, str>],
+    /// Which argument is next.
+    next: usize,
+    /// For each container of the list its number among those handed on.
+    numbers: Vec<u32>,
+    depth: u32,
+    emitted: u32,
+}
+
+impl Arguments<'_> {
+    fn put(&mut self, token: Token<'_>) -> Result<(), ValueError> {
+        let declared = if self.depth == 0 && token != Token::End {
+            self.next += 1;
+            self.types.get(self.next - 1)
+        } else {
+            None
+        };
+        match (token, declared) {
+            (Token::Text(_), Some(class)) if is_application_class(class) => {
+                self.emitted += 1;
+                self.sink.token(Token::Object(&Class::new(&**class, ["name"])))?;
+                self.sink.token(token)?;
+                return self.sink.token(Token::End);
+            }
+            (Token::Ref(number), _) => return self.reference(number),
+            (Token::End, _) => self.depth -= 1,
+            (token, _) if token.opens() => {
+                self.depth += 1;
+                self.numbers.push(self.emitted);
+                self.emitted += 1;
+            }
+            _ => {}
+        }
+        self.sink.token(token)
+    }
+
+    /// The list around the elements, which the receiver does not see, has the number 0.
+    fn reference(&mut self, number: u32) -> Result<(), ValueError> {
+        let number = number.checked_sub(1).ok_or_else(|| {
+            ValueError::unsupported("an argument of the generic call holds the list of all arguments")
+        })?;
+        match self.numbers.get(number as usize) {
+            Some(number) => self.sink.token(Token::Ref(*number)),
+            None => Err(ValueError::malformed(format!(
+                "reference {number} names nothing before it"
+            ))),
+        }
+    }
+}
+
+/// Whether a type is a class that is neither of the JDK nor an array.
+fn is_application_class(name: &str) -> bool {
+    name.contains('.') && !name.starts_with('[') && !is_jdk(name)
+}
+
+/// Classes that every Java caller has, handles of the serialization libraries included.
+fn is_jdk(class: &str) -> bool {
+    class.starts_with("java.")
+        || class.starts_with("javax.")
+        || class.starts_with(rialto_values::handle::PACKAGE)
 }
 
 /// Which tokens are maps that name their class, and which are the entries that do.
@@ -183,16 +255,6 @@ impl Classes {
 
 fn is_class_key(token: &OwnedToken) -> bool {
     matches!(token, OwnedToken::Text(text) if text == CLASS.as_bytes())
-}
-
-/// Emits a string.
-fn put_text(text: &str, sink: &mut dyn Sink) -> Result<(), ValueError> {
-    if let Some(text) = Text::from_bmp(text) {
-        return sink.token(Token::Text(text));
-    }
-    let mut bytes = Vec::new();
-    let units = rialto_values::text::encode(text, &mut bytes);
-    sink.token(Token::Text(Text::from_checked(&bytes, units)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! Results for callers without classes: objects become maps that name their class.
-use super::{CLASS, put_text};
+use super::{CLASS, is_jdk, put_text};
 use rialto_values::{Class, Sink, Text, Token, ValueError};
 
 /// Turns a stream of values into the form that a generic caller with `generic=true` expects: objects as maps
@@ -162,13 +162,6 @@ impl Sink for Generalize<'_> {
             scalar => self.out.token(scalar),
         }
     }
-}
-
-/// Classes that every Java caller has, handles of the serialization libraries included.
-fn is_jdk(class: &str) -> bool {
-    class.starts_with("java.")
-        || class.starts_with("javax.")
-        || class.starts_with(rialto_values::handle::PACKAGE)
 }
 
 /// Arrays of primitives have names without a package.

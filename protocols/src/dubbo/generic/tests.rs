@@ -117,6 +117,37 @@ fn maps_become_maps_of_their_class_at_any_depth() {
 }
 
 #[test]
+fn strings_for_classes_of_an_application_are_enum_constants() {
+    let bytes = invoke(
+        Some(&["a.Color", "java.lang.String", "java.util.List", "java.util.List"]),
+        |w| {
+            w.begin_list(Some("[object"), Some(4)).unwrap();
+            w.write_str("RED");
+            w.write_str("RED");
+            w.begin_list(None, Some(1)).unwrap();
+            w.write_str("RED");
+            w.end().unwrap();
+            w.write_ref(2);
+            w.end().unwrap();
+        },
+    );
+    let want = [
+        OwnedToken::Object(Class::new("a.Color", ["name"])),
+        text("RED"),
+        OwnedToken::End,
+        text("RED"),
+        OwnedToken::List {
+            class: None,
+            len: Some(1),
+        },
+        text("RED"),
+        OwnedToken::End,
+        OwnedToken::Ref(1),
+    ];
+    assert_eq!(emitted(&bytes).unwrap(), want);
+}
+
+#[test]
 fn an_argument_that_holds_all_arguments_is_refused() {
     let bytes = invoke(Some(&["java.lang.Object"]), |w| {
         w.begin_list(Some("[object"), Some(1)).unwrap();
