@@ -14,11 +14,11 @@ use rialto_core::config::{Address, Admin, SecretText};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
-/// Begins to serve.
+/// Begins to serve, and tells where.
 ///
 /// # Errors
 /// The address cannot be listened on, or the token cannot be read.
-pub async fn start(config: &Admin, shared: Arc<Shared>) -> anyhow::Result<()> {
+pub async fn start(config: &Admin, shared: Arc<Shared>) -> anyhow::Result<String> {
     let token = config.token.as_ref().map(|t| t.read().context("admin.token")).transpose()?;
     let app = router(shared, token);
     let what = || format!("admin: cannot listen on {}", config.address);
@@ -28,16 +28,17 @@ pub async fn start(config: &Admin, shared: Arc<Shared>) -> anyhow::Result<()> {
         let listener = tokio::net::UnixListener::bind(path).with_context(what)?;
         tracing::info!("admin on {}", config.address);
         tokio::spawn(async move { axum::serve(listener, app).await });
-        return Ok(());
+        return Ok(config.address.to_string());
     }
     let address: SocketAddr = match &config.address {
         Address::Socket(a) => *a,
         name => name.to_string().to_socket_addrs().with_context(what)?.next().with_context(what)?,
     };
     let listener = tokio::net::TcpListener::bind(address).await.with_context(what)?;
-    tracing::info!("admin on {}", listener.local_addr()?);
+    let bound = listener.local_addr()?.to_string();
+    tracing::info!("admin on {bound}");
     tokio::spawn(async move { axum::serve(listener, app).await });
-    Ok(())
+    Ok(bound)
 }
 
 fn router(shared: Arc<Shared>, token: Option<SecretText>) -> Router {

@@ -1,10 +1,12 @@
 //! The control plane: one thread that reads configuration, follows discovery, compiles snapshots, mails them
 //! to the workers, serves the admin pages and winds the process down.
+mod embed;
 mod listening;
 mod names;
 mod shared;
 mod sources;
 
+pub use embed::Embedded;
 pub use names::{Names, NamesView, protocol_name};
 pub use shared::{ReloadState, Shared};
 
@@ -52,12 +54,26 @@ type Stamp = (SystemTime, u64);
 /// # Errors
 /// What keeps it from starting. Afterwards nothing ends it but a signal.
 pub fn run(loaded: Loaded, path: Option<&Path>) -> anyhow::Result<()> {
+    run_until(loaded, path, std::future::pending(), |_| {})
+}
+
+/// As [`run`], and ends also when `stop` does. `started` is told once it serves.
+fn run_until(
+    loaded: Loaded,
+    path: Option<&Path>,
+    stop: impl Future<Output = ()>,
+    started: impl FnOnce(&Shared),
+) -> anyhow::Result<()> {
     let level = logging::start(&loaded.config.log)?;
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     tokio.block_on(async {
         let (updates, mut inbox) = mpsc::channel(1024);
         let mut control = Control::start(loaded, path, level, updates, &mut inbox).await?;
-        control.serve(&mut inbox).await?;
+        started(&control.shared);
+        tokio::select! {
+            served = control.serve(&mut inbox) => served?,
+            () = stop => {}
+        }
         control.drain().await;
         Ok(())
     })
@@ -106,7 +122,8 @@ impl Control {
         let shared =
             Arc::new(Shared::new(Arc::clone(&runtime), compiled, names, signals, level, &config));
         if config.admin.enabled {
-            admin::start(&config.admin, Arc::clone(&shared)).await?;
+            let bound = admin::start(&config.admin, Arc::clone(&shared)).await?;
+            shared.set_admin(bound);
         }
         listening.carry_out(plan, &runtime);
         shared.set_listening(listening.addresses());

@@ -28,6 +28,7 @@ struct View {
     compiled: Arc<Compiled>,
     config: serde_json::Value,
     listening: Vec<(String, String)>,
+    admin: Option<String>,
     reload: ReloadState,
 }
 
@@ -54,7 +55,7 @@ impl Shared {
         config: &Config,
     ) -> Self {
         let reload = ReloadState { accepted: 0, refused: 0, last_error: None, in_use_since: epoch_seconds() };
-        let view = View { compiled, config: config::dump(config), listening: vec![], reload };
+        let view = View { compiled, config: config::dump(config), listening: vec![], admin: None, reload };
         let (ready, started) = (AtomicBool::new(false), Instant::now());
         Shared { runtime, names, signals, level, ready, started, view: Mutex::new(view) }
     }
@@ -69,6 +70,10 @@ impl Shared {
 
     pub(super) fn set_listening(&self, listening: Vec<(String, String)>) {
         self.view().listening = listening;
+    }
+
+    pub(super) fn set_admin(&self, address: String) {
+        self.view().admin = Some(address);
     }
 
     pub(super) fn published(&self, compiled: Arc<Compiled>) {
@@ -122,6 +127,12 @@ impl Shared {
     #[must_use]
     pub fn listening(&self) -> Vec<(String, String)> {
         self.view().listening.clone()
+    }
+
+    /// Where the admin pages are served really; `None` if they are not.
+    #[must_use]
+    pub fn admin(&self) -> Option<String> {
+        self.view().admin.clone()
     }
 
     /// How reloading has gone.

@@ -1,0 +1,223 @@
+//! `rialto demo`: a little fleet in one process, and calls through it that everybody can watch.
+//!
+//! A Dubbo2 provider and a SOFARPC provider serve the same service, Rialto stands between them exactly as it would
+//! in production (its own control plane and workers, a configuration that is printed), and callers of each protocol
+//! call the provider of the other. With `--java` the peers are stock Java ones instead.
+mod calls;
+mod fleet;
+mod java;
+mod provider;
+mod service;
+mod table;
+pub mod values;
+pub mod wire;
+
+use crate::control::Embedded;
+use anyhow::Context;
+use calls::Case;
+use fleet::{DUBBO_CALLERS, DUBBO_VERSION, Plan, SOFA_CALLERS, SOFA_VERSION};
+use rialto_core::framed::Codec;
+use rialto_core::session::Role;
+use rialto_protocols::bolt::Bolt;
+use rialto_protocols::dubbo::Dubbo;
+use service::Greeter;
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use table::{Row, Table};
+use wire::Wire;
+
+/// No call of the demo takes longer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What providers call themselves.
+const SOFA_PROVIDER: &str = "the SOFARPC provider";
+/// See [`SOFA_PROVIDER`].
+const DUBBO_PROVIDER: &str = "the Dubbo provider";
+
+/// Options of `rialto demo`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Options {
+    /// End after the calls, with code 0 if every answer was right and 1 if not.
+    #[arg(long)]
+    once: bool,
+    /// Use stock Java peers from tests/peers/java (needs a checkout, JDK 17 and Maven).
+    #[arg(long)]
+    java: bool,
+    /// Where the admin page is served [default: 127.0.0.1:9901, or a free port if that is taken].
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<SocketAddr>,
+}
+
+/// Runs the demo.
+///
+/// # Errors
+/// What kept the fleet from starting. Wrong answers are no error but the code 1.
+pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let out = &mut std::io::stdout().lock();
+    if options.java {
+        return java::run(options, out);
+    }
+    let service = |provider| {
+        Arc::new(Greeter {
+            provider,
+            notes: 0.into(),
+        })
+    };
+    let plan = Plan {
+        service: service::NAME,
+        dubbo: provider::start::<Dubbo>(service(DUBBO_PROVIDER)).context("the Dubbo provider")?,
+        sofa: provider::start::<Bolt>(service(SOFA_PROVIDER)).context("the SOFARPC provider")?,
+        admin: fleet::admin_address(options.admin),
+    };
+    let rialto = introduce(&plan, out)?;
+    let mut table = Table::new(out)?;
+    call_all::<Dubbo, Bolt>(
+        rialto.listener(DUBBO_CALLERS)?,
+        DUBBO_VERSION,
+        SOFA_PROVIDER,
+        &mut table,
+    )?;
+    call_all::<Bolt, Dubbo>(
+        rialto.listener(SOFA_CALLERS)?,
+        SOFA_VERSION,
+        DUBBO_PROVIDER,
+        &mut table,
+    )?;
+    let score = (table.rows, table.wrong);
+    conclude(
+        rialto,
+        score,
+        options,
+        out,
+        &About {
+            service: service::NAME,
+            source: service::JAVA,
+        },
+    )
+}
+
+/// What people may want to call.
+struct About {
+    service: &'static str,
+    /// The interface, or where to find it.
+    source: &'static str,
+}
+
+/// Starts Rialto and says what stands where.
+fn introduce(plan: &Plan, out: &mut dyn Write) -> anyhow::Result<Embedded> {
+    let rialto = plan.start()?;
+    writeln!(
+        out,
+        "A Dubbo provider on {}, a SOFARPC provider on {},",
+        plan.dubbo, plan.sofa
+    )?;
+    writeln!(out, "and Rialto between them with this configuration:\n")?;
+    for line in plan.yaml().lines() {
+        writeln!(out, "  {line}")?;
+    }
+    writeln!(out)?;
+    Ok(rialto)
+}
+
+/// Makes the calls of one side.
+fn call_all<Caller: Codec, Callee: Codec>(
+    address: &str,
+    version: &str,
+    provider: &str,
+    table: &mut Table<'_>,
+) -> anyhow::Result<()> {
+    let way = format!("{} -> {}", fleet::name(Caller::PROTO), fleet::name(Callee::PROTO));
+    let stream =
+        TcpStream::connect(address).with_context(|| format!("cannot connect to Rialto on {address}"))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut wire = Wire::<Caller, _>::new(stream, Role::Client);
+    for (
+        id,
+        Case {
+            title,
+            request,
+            expect,
+        },
+    ) in (1..).zip(calls::all(version, provider))
+    {
+        let began = Instant::now();
+        let reply = wire
+            .call(id, &request)
+            .with_context(|| format!("{way}: {title}"))?;
+        let time = began.elapsed();
+        let (answer, is_right) = (calls::show(reply.as_ref()), expect.is(reply.as_ref()));
+        table.row(&Row {
+            way: &way,
+            call: &title,
+            answer: &answer,
+            time,
+            is_right,
+        })?;
+    }
+    Ok(())
+}
+
+/// Sums up, and stays until the process is told to end unless that is not wanted.
+fn conclude(
+    rialto: Embedded,
+    (rows, wrong): (usize, usize),
+    options: &Options,
+    out: &mut dyn Write,
+    about: &About,
+) -> anyhow::Result<ExitCode> {
+    match wrong {
+        0 => writeln!(out, "\n{rows} calls, every answer as it must be.")?,
+        _ => writeln!(
+            out,
+            "\n{rows} calls, {wrong} of them not answered as they must be."
+        )?,
+    }
+    let code = if wrong == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    };
+    if options.once {
+        rialto.stop()?;
+        return Ok(code);
+    }
+    invite(&rialto, out, about)?;
+    rialto.wait()?;
+    Ok(code)
+}
+
+/// How to point one's own clients at it.
+fn invite(rialto: &Embedded, out: &mut dyn Write, about: &About) -> anyhow::Result<()> {
+    let (dubbo, sofa) = (rialto.listener(DUBBO_CALLERS)?, rialto.listener(SOFA_CALLERS)?);
+    let port = dubbo.rsplit(':').next().unwrap_or_default();
+    let About { service, source } = about;
+    writeln!(
+        out,
+        "\nIt goes on until Ctrl-C. Call it yourself; the service is\n"
+    )?;
+    for line in source.lines() {
+        writeln!(out, "  {line}")?;
+    }
+    writeln!(
+        out,
+        "
+  Dubbo     dubbo://2130706433:{port}/{service}?version={DUBBO_VERSION}
+            @DubboReference(version = \"{DUBBO_VERSION}\", url = \"dubbo://2130706433:{port}\")
+            2130706433 is 127.0.0.1 as one number: Dubbo replaces 127.* and localhost by the machine's outer
+            address, where the demo does not listen.
+  SOFARPC   bolt://{sofa}
+            new ConsumerConfig<T>().setInterfaceId(\"{service}\").setProtocol(\"bolt\").setDirectUrl(\"bolt://{sofa}\")"
+    )?;
+    if let Some(admin) = rialto.admin() {
+        writeln!(
+            out,
+            "  Watch     http://{admin}/  (metrics, clusters, the configuration in use)"
+        )?;
+    }
+    out.flush()?;
+    Ok(())
+}
