@@ -52,7 +52,7 @@ const STRANGERS: &[(&str, &[&str], &str)] = &[
     ("filters", ASYNC, "filters run on workers"),
     ("filters", SOCKETS, "filters see calls, not connections"),
 ];
-const YAML: &[&str] = &["yaml", "saphyr", "granit", "toml", "serde_json"];
+const YAML: &[&str] = &["yaml", "saphyr", "granit", "toml"];
 const REGISTRIES: &[&str] = &[
     "nacos",
     "zookeeper",

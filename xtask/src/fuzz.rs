@@ -1,5 +1,5 @@
 //! The fuzz targets of `fuzz/`: a workspace of its own.
-use crate::command::{answers, cargo, program, root};
+use crate::command::{answers, cargo, root};
 use anyhow::{Context, Result, bail};
 use std::fs;
 
@@ -43,8 +43,7 @@ fn fuzz(target: &str, seconds: u32) -> Result<()> {
     let scratch = format!("fuzz/target/corpus/{target}");
     fs::create_dir_all(root().join(&scratch))?;
     let corpus = format!("fuzz/corpus/{target}");
-    program("cargo-fuzz")
-        .args(["run"])
+    cargo(["fuzz", "run"])
         .args(NO_SANITIZER)
         .args([target, &scratch, &corpus, "--", &limit])
         .run()

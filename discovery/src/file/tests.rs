@@ -162,3 +162,30 @@ async fn a_directory_that_comes_later_is_found() {
         Told::Fault(fault) => panic!("{fault}"),
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_directory_that_is_another_one_is_followed() {
+    let outer = tempfile::tempdir().unwrap();
+    let directory = outer.path().join("volume");
+    let fill = |text: &str| {
+        fs::create_dir(&directory).unwrap();
+        fs::write(directory.join("list"), text).unwrap();
+    };
+    fill("10.0.0.1:1");
+    let record = Arc::new(Record::default());
+    let source = Box::new(FileSource::new(directory.join("list"), parse));
+    let mut task = JoinSet::new();
+    task.spawn(source.watch(Arc::clone(&record) as Arc<dyn Updates>));
+    assert_eq!(record.state().await[0].address.to_string(), "10.0.0.1:1");
+    for n in 2..4 {
+        // the watch stays on the directory that was moved away
+        fs::rename(&directory, outer.path().join(format!("old{n}"))).unwrap();
+        fill(&format!("10.0.0.{n}:1"));
+        let state = loop {
+            if let Told::State(state) = record.next().await {
+                break state;
+            }
+        };
+        assert_eq!(state[0].address.to_string(), format!("10.0.0.{n}:1"));
+    }
+}
