@@ -1,0 +1,105 @@
+//! What cannot be, and why (`tests/interop/expected.json`): a rule for each reason. A rule that a cell contradicts,
+//! by another failure or by success, fails the command, so the file stays true.
+use super::cell::{Argument, Cell, Outcome};
+use super::groups::matches;
+use super::plan::Pair;
+use anyhow::Context;
+use serde::Deserialize;
+use std::path::Path;
+
+/// The file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Expected {
+    /// What cannot be. The first rule that fits a cell is its rule.
+    pub(crate) rules: Vec<Rule>,
+    /// What an error has to tell.
+    pub(crate) telling: Vec<Telling>,
+}
+
+/// A reason why cells are not ok.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rule {
+    /// Patterns of consumers, separated by spaces, of which one must fit; `*` stands for anything.
+    pub(crate) consumers: String,
+    /// The same for providers.
+    pub(crate) providers: String,
+    /// The same for cases.
+    pub(crate) cases: String,
+    /// What comes of them.
+    pub(crate) outcome: Outcome,
+    /// What becomes of the argument, for cases that have one.
+    #[serde(default)]
+    pub(crate) argument: Argument,
+    /// What the consumer must tell, so that it is this failure and no other.
+    pub(crate) says: String,
+    /// Why that is so, for the reader of the document.
+    pub(crate) reason: String,
+}
+
+/// Cases whose text must contain another.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Telling {
+    cases: String,
+    says: String,
+}
+
+impl Expected {
+    /// Reads the file.
+    pub(crate) fn read() -> anyhow::Result<Expected> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/expected.json");
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        serde_json::from_str(&text).with_context(|| path.display().to_string())
+    }
+
+    /// The place of the rule for a cell.
+    pub(crate) fn rule(&self, pair: &Pair, case: &str) -> Option<usize> {
+        self.rules.iter().position(|r| {
+            any(&r.consumers, &pair.consumer.name())
+                && any(&r.providers, &pair.provider.name())
+                && any(&r.cases, case)
+        })
+    }
+
+    /// The texts that must occur in what came of a case.
+    pub(crate) fn texts(&self, case: &str) -> impl Iterator<Item = &str> {
+        self.telling
+            .iter()
+            .filter(move |t| any(&t.cases, case))
+            .map(|t| t.says.as_str())
+    }
+}
+
+impl Rule {
+    /// Whether the cell is what the rule expects; else what differs.
+    pub(crate) fn judge(&self, cell: &Cell) -> Result<(), String> {
+        if cell.outcome == Outcome::Ok {
+            return Err(format!(
+                "works, although it was expected not to, because {}",
+                self.reason
+            ));
+        }
+        if cell.outcome != self.outcome {
+            return Err(format!("expected {:?}, because {}", self.outcome, self.reason));
+        }
+        if !cell.says(&self.says) {
+            return Err(format!(
+                "expected to tell {:?}, because {}",
+                self.says, self.reason
+            ));
+        }
+        if cell.is_value() && cell.argument() != Some(self.argument) {
+            return Err(format!(
+                "expected the argument to be {:?}, because {}",
+                self.argument, self.reason
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn any(patterns: &str, name: &str) -> bool {
+    patterns.split_whitespace().any(|p| matches(p, name))
+}

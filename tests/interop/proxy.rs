@@ -1,0 +1,252 @@
+//! The one Rialto between all peers: a listener, a route and a cluster for each provider.
+use super::plan::{Side, Variant};
+use super::process::{Read, Running, within};
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const START: Duration = Duration::from_secs(15);
+const ANSWER: Duration = Duration::from_secs(10);
+/// Between looks at a page that nobody announces changes of.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+/// More bytes than heartbeats have.
+const SEVERAL_CALLS: u64 = 20_000;
+
+/// A running Rialto.
+pub(crate) struct Proxy {
+    running: Running,
+    file: PathBuf,
+    config: Value,
+    admin: String,
+    ports: BTreeMap<String, u16>,
+    /// What it logged as wrong.
+    complaints: Vec<String>,
+}
+
+/// The configuration for providers and their ports. Consumers of either protocol come to a provider's listener;
+/// a route's bridge only concerns calls that change the protocol.
+fn config(providers: &[(Side, u16)], access_log: &Path) -> Value {
+    let each = |make: &dyn Fn(&Side, u16) -> Value| -> Value {
+        providers.iter().map(|(p, port)| make(p, *port)).collect()
+    };
+    let listeners = each(&|p, _| json!({ "name": p.name(), "address": "127.0.0.1:0", "routes": [p.name()] }));
+    let routes =
+        each(&|p, _| json!({ "name": p.name(), "to": [{ "cluster": p.name() }], "bridge": bridge(p) }));
+    let clusters = each(&|p, port| {
+        let protocol = if p.is_sofa() { "bolt" } else { "dubbo" };
+        json!({ "name": p.name(), "protocol": protocol, "endpoints": [{ "address": format!("127.0.0.1:{port}") }] })
+    });
+    json!({
+        "admin": { "address": "127.0.0.1:0" },
+        "access_log": { "path": access_log, "format": "json", "sample": 1.0 },
+        "log": { "level": "debug", "format": "json" },
+        "listeners": listeners, "routes": routes, "clusters": clusters,
+    })
+}
+
+/// Dubbo applications say 1.0.0 where SOFARPC ones say 1.0.
+fn bridge(provider: &Side) -> Value {
+    let unique_id = if provider.variant == Variant::Version {
+        "version"
+    } else {
+        "group"
+    };
+    let (from, to) = if provider.is_sofa() {
+        ("1.0.0", "1.0")
+    } else {
+        ("1.0", "1.0.0")
+    };
+    json!({ "unique_id": unique_id, "versions": [{ "from": from, "to": to }] })
+}
+
+impl Proxy {
+    /// Starts it in front of the providers. What it writes goes to the directory.
+    pub(crate) fn start(providers: &[(Side, u16)], dir: &Path) -> anyhow::Result<Proxy> {
+        let file = dir.join("rialto.json");
+        let config = config(providers, &dir.join("access.log"));
+        std::fs::write(&file, format!("{config:#}\n"))?;
+        let program = std::env::var_os("RIALTO_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_rialto").into());
+        let mut command = Command::new(program);
+        command.arg("run").arg("--config").arg(&file);
+        let running = Running::start("rialto", command, Read::Err, &dir.join("rialto.log"))?;
+        let mut proxy = Proxy {
+            running,
+            file,
+            config,
+            admin: String::new(),
+            ports: BTreeMap::new(),
+            complaints: vec![],
+        };
+        proxy
+            .await_message(START, |p, message| {
+                p.note_address(message) || message.ends_with("is ready")
+            })
+            .context("rialto did not start")?;
+        ensure!(
+            proxy.ports.len() == providers.len(),
+            "rialto listens on {:?} only",
+            proxy.ports.keys()
+        );
+        Ok(proxy)
+    }
+
+    /// Takes down where it listens; never the message that is waited for.
+    fn note_address(&mut self, message: &str) -> bool {
+        if let Some(address) = message.strip_prefix("admin on ") {
+            self.admin = address.to_owned();
+        } else if let Some((name, address)) = message
+            .strip_prefix("listener ")
+            .and_then(|m| m.split_once(" on "))
+        {
+            let port = address.rsplit(':').next().and_then(|p| p.parse().ok());
+            self.ports.extend(port.map(|p| (name.to_owned(), p)));
+        }
+        false
+    }
+
+    /// Reads its log up to a message.
+    fn await_message(
+        &mut self,
+        time: Duration,
+        mut found: impl FnMut(&mut Proxy, &str) -> bool,
+    ) -> anyhow::Result<String> {
+        let end = within(time);
+        loop {
+            let line = self
+                .running
+                .line(end)?
+                .context("rialto has ended: its log tells why")?;
+            if let Some(message) = self.heed(&line)
+                && found(self, &message)
+            {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// The message of a line of the log; what is wrong is kept.
+    fn heed(&mut self, line: &str) -> Option<String> {
+        let Ok(entry) = serde_json::from_str::<Value>(line) else {
+            // a panic speaks without the log's form
+            self.complaints.push(line.to_owned());
+            return None;
+        };
+        if entry["level"] == "ERROR" {
+            self.complaints.push(line.to_owned());
+        }
+        entry["message"].as_str().map(str::to_owned)
+    }
+
+    /// The port that leads to a provider.
+    pub(crate) fn port(&self, provider: &Side) -> anyhow::Result<u16> {
+        self.ports
+            .get(&provider.name())
+            .copied()
+            .with_context(|| format!("no listener leads to {}", provider.name()))
+    }
+
+    /// The ports that lead to these providers.
+    pub(crate) fn ports(&self, providers: &[(Side, u16)]) -> anyhow::Result<BTreeMap<Side, u16>> {
+        providers
+            .iter()
+            .map(|(p, _)| Ok((p.clone(), self.port(p)?)))
+            .collect()
+    }
+
+    /// Changes the configuration file and waits until the change is in use.
+    pub(crate) fn reload(&mut self, change: impl FnOnce(&mut Value)) -> anyhow::Result<()> {
+        change(&mut self.config);
+        self.rewrite(&format!("{:#}\n", self.config), "was taken over")
+    }
+
+    /// Makes the configuration file wrong, waits until that was refused, and restores it.
+    pub(crate) fn reload_wrong(&mut self) -> anyhow::Result<()> {
+        self.rewrite("{ \"listeners\": 5 }\n", "was refused")?;
+        self.complaints.retain(|c| !c.contains("was refused"));
+        self.rewrite(&format!("{:#}\n", self.config), "was taken over")
+    }
+
+    fn rewrite(&mut self, text: &str, answer: &str) -> anyhow::Result<()> {
+        // by a rename, as a reader may come at any moment
+        let fresh = self.file.with_extension("fresh");
+        std::fs::write(&fresh, text)?;
+        std::fs::rename(&fresh, &self.file)?;
+        self.await_message(ANSWER, |_, m| {
+            m.contains("the changed configuration") || m.contains("was taken over")
+        })
+        .and_then(|m| if m.contains(answer) { Ok(()) } else { bail!("{m}") })
+    }
+
+    /// Waits until no call is in flight: also answers that nobody waits for any more have come.
+    pub(crate) fn await_quiet(&self, time: Duration) -> anyhow::Result<()> {
+        self.await_page("/clusters", time, "calls are left in flight", |clusters| {
+            clusters.iter().all(|c| c["in_flight"] == 0)
+        })
+    }
+
+    /// Waits until more calls have come for each of these providers.
+    pub(crate) fn await_calls(&self, providers: [&Side; 2], time: Duration) -> anyhow::Result<()> {
+        let bytes = |listeners: &[Value]| {
+            providers.map(|p| {
+                listeners
+                    .iter()
+                    .find(|l| l["name"] == p.name())
+                    .and_then(|l| l["bytes_in"].as_u64())
+            })
+        };
+        let mut before = None;
+        self.await_page("/listeners", time, "no calls come", |listeners| {
+            let now = bytes(listeners);
+            let before = before.get_or_insert(now);
+            now.iter()
+                .zip(before)
+                .all(|(now, before)| *now > before.map(|b| b + SEVERAL_CALLS))
+        })
+    }
+
+    /// Looks at a page, which is a list, until it is as wanted.
+    fn await_page(
+        &self,
+        path: &str,
+        time: Duration,
+        otherwise: &str,
+        mut wanted: impl FnMut(&[Value]) -> bool,
+    ) -> anyhow::Result<()> {
+        let end = within(time);
+        loop {
+            let page: Vec<Value> = serde_json::from_str(&self.get(path)?)?;
+            if wanted(&page) {
+                return Ok(());
+            }
+            ensure!(Instant::now() < end, "{otherwise}: {}", Value::from(page));
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+    }
+
+    /// A page of the admin interface.
+    fn get(&self, path: &str) -> anyhow::Result<String> {
+        let mut stream = TcpStream::connect(&self.admin).context("the admin interface")?;
+        stream.set_read_timeout(Some(ANSWER))?;
+        write!(stream, "GET {path} HTTP/1.0\r\nhost: rialto\r\n\r\n")?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        let (head, body) = text.split_once("\r\n\r\n").context("no HTTP answer")?;
+        ensure!(head.contains(" 200 "), "{path}: {head}");
+        Ok(body.to_owned())
+    }
+
+    /// Ends it gracefully; returns what it complained about in its life.
+    pub(crate) fn stop(mut self) -> anyhow::Result<Vec<String>> {
+        self.running.terminate()?;
+        let end = within(ANSWER);
+        while let Some(line) = self.running.line(end)? {
+            self.heed(&line);
+        }
+        Ok(self.complaints)
+    }
+}
