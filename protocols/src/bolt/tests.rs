@@ -1,1 +1,99 @@
+//! Frames of stock peers, and what is made of them.
+use super::*;
+use frame::Parts;
+use rialto_core::ErrorKind;
+use rialto_core::call::{Reply, Values};
+use rialto_core::message::Status;
+use rialto_values::{OwnedToken, Recorder};
 
+mod answers;
+mod calls;
+mod corpus;
+mod edits;
+mod errors;
+mod hostile;
+mod sessions;
+
+use corpus::{Case, case, load};
+
+const WANTS: Wants = Wants { attachments: true };
+
+/// Every file of stock peers, and the library they use.
+const PEERS: [(&str, Library); 4] = [
+    ("sofa-5.13.2", Library::Sofa3),
+    ("sofa-5.13.2-hessian4", Library::Sofa4),
+    ("sofa-5.7.9", Library::Sofa3),
+    ("sofa-5.4.8", Library::Sofa3),
+];
+
+fn codec(role: Role, variant: u32) -> Bolt {
+    Bolt::new(
+        role,
+        &Settings {
+            variant,
+            ..Settings::default()
+        },
+    )
+}
+
+fn message(bytes: &[u8]) -> Message<'_> {
+    dialect().view(bytes).unwrap()
+}
+
+fn head<'a>(bytes: &'a [u8]) -> Head<'a> {
+    dialect().head(&message(bytes), WANTS).unwrap()
+}
+
+fn attachment(bytes: &[u8], key: &str) -> Option<String> {
+    let found = dialect().attachment(&message(bytes), &head(bytes), key)?;
+    Some(String::from_utf8(found.into_owned()).unwrap())
+}
+
+fn call(bytes: &[u8]) -> Call<'_> {
+    dialect().call(&message(bytes)).unwrap()
+}
+
+fn refusal(bytes: &[u8]) -> CallError {
+    dialect().call(&message(bytes)).unwrap_err()
+}
+
+/// The tokens of values. A map that is a `HashMap` by name is the same as one without: the draft needs the name
+/// where the first key would be taken for one.
+fn tokens(values: &Values<'_>) -> Vec<OwnedToken> {
+    let mut recorder = Recorder::default();
+    values.emit(&mut recorder).unwrap();
+    for token in &mut recorder.tokens {
+        if matches!(token, OwnedToken::Map { class: Some(class) } if **class == *"java.util.HashMap") {
+            *token = OwnedToken::Map { class: None };
+        }
+    }
+    recorder.tokens
+}
+
+/// Whom an answer to this request goes to.
+fn reply_to(request: &[u8]) -> ReplyTo {
+    ReplyTo {
+        id: 9,
+        hint: head(request).hint,
+    }
+}
+
+/// A call encoded for an upstream of that variant.
+fn encoded(call: &Call<'_>, variant: u32) -> Vec<u8> {
+    let mut out = vec![];
+    codec(Role::Client, variant).request(&mut out, 1, call).unwrap();
+    out
+}
+
+/// A captured request under other contents: header and content replaced.
+fn rebuilt(parts: &Parts<'_>, header: &[u8], content: &[u8]) -> Vec<u8> {
+    let mut out = vec![];
+    let open = frame::Open::request(&mut out, parts.framing, 5, parts.codec, false, 3000, parts.class);
+    let from = out.len();
+    out.extend_from_slice(header);
+    open.end_header(&mut out, from).unwrap();
+    let from = out.len();
+    out.extend_from_slice(content);
+    open.close(&mut out, from).unwrap();
+    out
+}

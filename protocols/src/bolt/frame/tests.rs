@@ -4,7 +4,12 @@ use super::*;
 const CLASS: &[u8] = keys::REQUEST.as_bytes();
 
 fn framings() -> [Framing; 4] {
-    [Framing::V1, Framing::v2(false, false), Framing::v2(true, false), Framing::v2(true, true)]
+    [
+        Framing::V1,
+        Framing::v2(false, false),
+        Framing::v2(true, false),
+        Framing::v2(true, true),
+    ]
 }
 
 fn request(framing: Framing, content: &[u8]) -> Vec<u8> {
@@ -45,7 +50,10 @@ fn fault(bytes: &[u8]) -> Fault {
 }
 
 fn unhex(hex: &str) -> Vec<u8> {
-    (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
+    (0..hex.len())
+        .step_by(2)
+        .map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap())
+        .collect()
 }
 
 #[test]
@@ -53,19 +61,34 @@ fn frames_of_every_version_come_apart_as_they_were_put_together() {
     for framing in framings() {
         let bytes = request(framing, b"Ccontent");
         let frame = whole(&bytes);
-        assert_eq!((frame.len, frame.id, frame.kind), (bytes.len(), 0x0102_0304, Kind::Request));
+        assert_eq!(
+            (frame.len, frame.id, frame.kind),
+            (bytes.len(), 0x0102_0304, Kind::Request)
+        );
         assert_eq!((frame.meta.timeout_ms, frame.meta.one_way), (3000, false));
         let hint = Hint::from_bits(frame.meta.hint);
         assert_eq!((hint.framing(), hint.codec()), (framing, HESSIAN));
-        assert_eq!((hint.library(), hint.is_foreign()), (rialto_hessian::Library::Sofa4, false));
+        assert_eq!(
+            (hint.library(), hint.is_foreign()),
+            (rialto_hessian::Library::Sofa4, false)
+        );
         let parts = Parts::of(&bytes);
-        assert_eq!((parts.class, parts.content, parts.timeout), (CLASS, &b"Ccontent"[..], 3000));
+        assert_eq!(
+            (parts.class, parts.content, parts.timeout),
+            (CLASS, &b"Ccontent"[..], 3000)
+        );
         assert_eq!(header::get(parts.header, "service"), Some(&b"a.B:1.0"[..]));
 
         let bytes = answer(framing, 0x12, b"O");
         let frame = whole(&bytes);
-        assert_eq!((frame.id, frame.kind, frame.meta.status), (7, Kind::Answer, Status::Failed));
-        assert_eq!((Parts::of(&bytes).status, Parts::of(&bytes).content), (0x12, &b"O"[..]));
+        assert_eq!(
+            (frame.id, frame.kind, frame.meta.status),
+            (7, Kind::Answer, Status::Failed)
+        );
+        assert_eq!(
+            (Parts::of(&bytes).status, Parts::of(&bytes).content),
+            (0x12, &b"O"[..])
+        );
     }
 }
 
@@ -74,7 +97,9 @@ fn every_cut_asks_for_more_and_dribbled_frames_arrive() {
     for framing in framings() {
         for bytes in [request(framing, b"0123456789"), answer(framing, 0, b"0123456789")] {
             for n in 0..bytes.len() {
-                let Ok(Decoded::More(need)) = decode(&bytes[..n], 1 << 10) else { panic!("cut at {n}") };
+                let Ok(Decoded::More(need)) = decode(&bytes[..n], 1 << 10) else {
+                    panic!("cut at {n}")
+                };
                 assert!(need == 0 || need == bytes.len(), "cut at {n}: {need}");
             }
             assert_eq!(whole(&[&bytes[..], b"next"].concat()).len, bytes.len());
@@ -105,11 +130,22 @@ fn too_large_contents_are_refused_in_the_callers_words() {
         let bytes = request(framing, b"C23456789");
         let content = bytes.len() - 9 - if framing.has_crc() { 4 } else { 0 };
         assert!(matches!(decode(&bytes[..content], 8), Ok(Decoded::More(need)) if need == content + 1));
-        let Ok(Decoded::TooLarge(found)) = decode(&bytes[..=content], 8) else { panic!("taken") };
-        assert_eq!((found.len, found.id, found.kind), (bytes.len(), 0x0102_0304, Kind::Request));
-        assert_eq!(Hint::from_bits(found.hint).library(), rialto_hessian::Library::Sofa4);
+        let Ok(Decoded::TooLarge(found)) = decode(&bytes[..=content], 8) else {
+            panic!("taken")
+        };
+        assert_eq!(
+            (found.len, found.id, found.kind),
+            (bytes.len(), 0x0102_0304, Kind::Request)
+        );
+        assert_eq!(
+            Hint::from_bits(found.hint).library(),
+            rialto_hessian::Library::Sofa4
+        );
         assert_eq!(Hint::from_bits(found.hint).framing(), framing);
-        assert!(matches!(decode(&bytes, 9), Ok(Decoded::Frame(_))), "the limit itself is allowed");
+        assert!(
+            matches!(decode(&bytes, 9), Ok(Decoded::Frame(_))),
+            "the limit itself is allowed"
+        );
     }
 }
 
@@ -127,7 +163,11 @@ fn what_is_no_frame_ends_the_stream_at_its_first_wrong_byte() {
         assert_eq!(fault(bytes), why, "{bytes:x?}");
     }
     for (kind, command) in [(1, 2), (0, 1), (2, 2), (1, 3), (0, 99), (1, 101)] {
-        let mut bytes = if kind == 0 { answer(Framing::V1, 0, b"") } else { request(Framing::V1, b"") };
+        let mut bytes = if kind == 0 {
+            answer(Framing::V1, 0, b"")
+        } else {
+            request(Framing::V1, b"")
+        };
         bytes[1] = kind;
         bytes[3] = command;
         assert_eq!(fault(&bytes), BAD_COMMAND, "{kind} {command}");
@@ -147,7 +187,11 @@ fn kinds_follow_command_and_type() {
         let mut bytes = request(Framing::V1, b"");
         (bytes[1], bytes[3]) = (kind, command);
         let frame = whole(&bytes);
-        assert_eq!((frame.kind, frame.meta.one_way), (want, kind == 2), "{kind} {command}");
+        assert_eq!(
+            (frame.kind, frame.meta.one_way),
+            (want, kind == 2),
+            "{kind} {command}"
+        );
     }
     let mut bytes = answer(Framing::V1, 0, b"");
     bytes[3] = 0;
@@ -156,7 +200,13 @@ fn kinds_follow_command_and_type() {
 
 #[test]
 fn timeouts_below_one_are_none() {
-    for (timeout, want) in [(-1_i32, 0), (0, 0), (i32::MIN, 0), (1, 1), (i32::MAX, i32::MAX as u32)] {
+    for (timeout, want) in [
+        (-1_i32, 0),
+        (0, 0),
+        (i32::MIN, 0),
+        (1, 1),
+        (i32::MAX, i32::MAX as u32),
+    ] {
         let mut bytes = request(Framing::V1, b"");
         bytes[10..14].copy_from_slice(&timeout.to_be_bytes());
         assert_eq!(whole(&bytes).meta.timeout_ms, want);
@@ -168,11 +218,21 @@ fn timeouts_below_one_are_none() {
 fn heartbeats_match_known_bytes() {
     let mut out = vec![];
     put_heartbeat(&mut out, Framing::V1, 7);
-    assert_eq!(out, unhex("010100000100000007 01ffffffff0000000000000000".replace(' ', "").as_str()));
+    assert_eq!(
+        out,
+        unhex(
+            "010100000100000007 01ffffffff0000000000000000"
+                .replace(' ', "")
+                .as_str()
+        )
+    );
     assert_eq!(whole(&out).kind, Kind::Heartbeat);
     out.clear();
     put_heartbeat(&mut out, Framing::v2(true, true), 7);
-    assert_eq!(out, unhex("020201000001000000070101ffffffff000000000000000008143f27"));
+    assert_eq!(
+        out,
+        unhex("020201000001000000070101ffffffff000000000000000008143f27")
+    );
     assert_eq!(whole(&out).kind, Kind::Heartbeat);
 }
 
@@ -180,8 +240,14 @@ fn heartbeats_match_known_bytes() {
 fn acknowledgements_repeat_version_and_id_and_are_never_sealed() {
     for (framing, want) in [
         (Framing::V1, "0100000001000000ff0100000000000000000000"),
-        (Framing::v2(false, false), "020100000001000000ff01000000000000000000000000"),
-        (Framing::v2(true, true), "020200000001000000ff01000000000000000000000000"),
+        (
+            Framing::v2(false, false),
+            "020100000001000000ff01000000000000000000000000",
+        ),
+        (
+            Framing::v2(true, true),
+            "020200000001000000ff01000000000000000000000000",
+        ),
     ] {
         let mut heartbeat = vec![];
         put_heartbeat(&mut heartbeat, framing, 0xff);
@@ -227,14 +293,23 @@ fn headers_beyond_the_limit_are_not_written() {
     let open = Open::request(&mut out, Framing::V1, 1, HESSIAN, false, -1, CLASS);
     let from = out.len();
     out.resize(from + header::MAX + 1, 0);
-    assert_eq!(open.end_header(&mut out, from), Err(TooLong { len: header::MAX + 1, max: header::MAX }));
+    assert_eq!(
+        open.end_header(&mut out, from),
+        Err(TooLong {
+            len: header::MAX + 1,
+            max: header::MAX
+        })
+    );
     out.pop();
     assert_eq!(open.end_header(&mut out, from), Ok(()));
 }
 
 #[test]
 fn no_bytes_make_the_decoder_panic() {
-    let seeds: Vec<_> = framings().iter().flat_map(|f| [request(*f, b"O1"), answer(*f, 0, b"O1")]).collect();
+    let seeds: Vec<_> = framings()
+        .iter()
+        .flat_map(|f| [request(*f, b"O1"), answer(*f, 0, b"O1")])
+        .collect();
     for seed in &seeds {
         for at in 0..seed.len().min(40) {
             for value in [0, 1, 2, 0x7f, 0x80, 0xff] {

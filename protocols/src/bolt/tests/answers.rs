@@ -1,0 +1,270 @@
+//! Answers: the neutral outcome, and back again.
+use super::*;
+
+fn outcome(bytes: &[u8]) -> Result<Outcome<'_>, CallError> {
+    dialect().outcome(&message(bytes))
+}
+
+/// Everything of an outcome that must survive; of exceptions only what [`rialto_hessian::throwable`] keeps.
+fn facts(outcome: &Outcome<'_>) -> String {
+    match &outcome.reply {
+        Reply::Null => format!("null {:?}", outcome.attachments),
+        Reply::Value(value) => format!("{:?} {:?}", tokens(value), outcome.attachments),
+        Reply::Exception(thrown) => {
+            let object = thrown.object.as_ref().unwrap();
+            let OwnedToken::Object(class) = &tokens(object)[0] else {
+                panic!("not an object")
+            };
+            assert_eq!(class.name(), thrown.class);
+            format!("{} {:?} {:?}", thrown.class, thrown.message, outcome.attachments)
+        }
+    }
+}
+
+#[test]
+fn answers_of_stock_providers_survive_being_written_for_either_hessian() {
+    let mut seen = 0;
+    for (file, _) in PEERS {
+        for case in load(file) {
+            for bytes in &case.answers {
+                let Ok(original) = outcome(bytes) else { continue };
+                for (asker, _) in PEERS {
+                    let at = format!("{file} {} for {asker}", case.name);
+                    let to = reply_to(corpus::case(asker, "string-first").request());
+                    let mut out = vec![];
+                    codec(Role::Server, UNTOLD)
+                        .outcome(&mut out, to, &original)
+                        .unwrap();
+                    assert_eq!(message(&out).meta.status, message(bytes).meta.status, "{at}");
+                    assert_eq!(facts(&outcome(&out).unwrap()), facts(&original), "{at}");
+                    let library = Library::sniff_sofa(Parts::of(&out).content);
+                    assert_eq!(library, Some(Hint::from_bits(to.hint).library()), "{at}");
+                    seen += 1;
+                }
+            }
+        }
+    }
+    assert!(seen > 400, "only {seen} answers were seen");
+}
+
+#[test]
+fn stock_answers_are_flagged_and_shaped_as_ours() {
+    for (file, name) in [
+        ("sofa-5.13.2", "baggage"),
+        ("sofa-5.4.8", "baggage"),
+        ("sofa-5.13.2", "string-first"),
+    ] {
+        let case = case(file, name);
+        let mut out = vec![];
+        let to = ReplyTo {
+            id: message_id(case.answer()),
+            ..reply_to(case.request())
+        };
+        codec(Role::Server, UNTOLD)
+            .outcome(&mut out, to, &outcome(case.answer()).unwrap())
+            .unwrap();
+        assert_eq!(out, case.answer(), "{file} {name}: byte for byte");
+    }
+}
+
+fn message_id(bytes: &[u8]) -> u64 {
+    u32::from_be_bytes(bytes[5..9].try_into().unwrap()).into()
+}
+
+#[test]
+fn exceptions_are_told_from_values_and_errors() {
+    for (file, _) in PEERS {
+        for (name, class, message) in [
+            ("throw-biz", "lab.api.BizException", Some("biz!")),
+            ("throw-npe", "java.lang.NullPointerException", None),
+            ("throw-runtime", "java.lang.RuntimeException", Some("boom 中")),
+        ] {
+            let Some(case) = load(file).into_iter().find(|c| c.name == name) else {
+                continue;
+            };
+            let msg = self::message(case.answer());
+            assert!(
+                msg.meta.status == Status::Exception && msg.meta.dialect.threw(&msg),
+                "{file} {name}"
+            );
+            let Ok(Outcome {
+                reply: Reply::Exception(thrown),
+                ..
+            }) = outcome(case.answer())
+            else {
+                panic!("{file} {name} is no exception")
+            };
+            assert_eq!(
+                (&*thrown.class, thrown.message.as_deref()),
+                (class, message),
+                "{file} {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn exceptions_are_written_without_what_readers_stumble_over() {
+    let case = case("sofa-5.13.2", "throw-biz");
+    let mut out = vec![];
+    let original = outcome(case.answer()).unwrap();
+    codec(Role::Server, UNTOLD)
+        .outcome(&mut out, reply_to(case.request()), &original)
+        .unwrap();
+    assert_eq!(
+        header::get(Parts::of(&out).header, keys::RESPONSE_ERROR),
+        Some(&b"true"[..])
+    );
+    let Reply::Exception(thrown) = outcome(&out).unwrap().reply else {
+        panic!("no exception")
+    };
+    let all = tokens(&thrown.object.unwrap());
+    let OwnedToken::Object(class) = &all[0] else {
+        panic!("no object")
+    };
+    let fields: Vec<_> = class.fields().iter().map(|f| &**f).collect();
+    assert_eq!(fields, ["code", "detail", "detailMessage", "stackTrace"]);
+    let trace = OwnedToken::List {
+        class: Some("[java.lang.StackTraceElement".into()),
+        len: Some(0),
+    };
+    assert_eq!(all[4..], [trace, OwnedToken::End, OwnedToken::End]);
+}
+
+#[test]
+fn exceptions_of_class_and_message_alone_are_enough() {
+    for (message, class) in [(Some("why"), "java.lang.RuntimeException"), (None, "a.B")] {
+        let thrown = rialto_core::call::Exception {
+            class: class.into(),
+            message: message.map(Into::into),
+            object: None,
+        };
+        let original = Outcome {
+            reply: Reply::Exception(thrown),
+            attachments: Default::default(),
+        };
+        let mut out = vec![];
+        let to = reply_to(case("sofa-5.4.8", "string-first").request());
+        codec(Role::Server, UNTOLD)
+            .outcome(&mut out, to, &original)
+            .unwrap();
+        assert_eq!(self::message(&out).meta.status, Status::Exception);
+        let Ok(Outcome {
+            reply: Reply::Exception(read),
+            ..
+        }) = outcome(&out)
+        else {
+            panic!("no exception")
+        };
+        assert_eq!((&*read.class, read.message.as_deref()), (class, message));
+    }
+}
+
+/// What a stock consumer made of hand-made answers, and what we make of them.
+#[test]
+fn hand_made_answers_are_understood_as_consumers_do() {
+    let cases = load("consumer");
+    let find = |name: &str| {
+        cases
+            .iter()
+            .find(|c| c.name == name)
+            .unwrap_or_else(|| panic!("no case {name}"))
+    };
+    for name in [
+        "str ex-min-hdr",
+        "str ex-typed-map",
+        "str ex-cause",
+        "str ex-all-lite-jdk17",
+        "biz ex-biz-min",
+    ] {
+        let case = find(name);
+        let Ok(Outcome {
+            reply: Reply::Exception(thrown),
+            ..
+        }) = outcome(case.answer())
+        else {
+            panic!("{name}")
+        };
+        let text = format!(
+            "threw {}: {}",
+            thrown.class,
+            thrown.message.as_deref().unwrap_or("null")
+        );
+        assert!(case.note.starts_with(&text), "{name}: {text}");
+    }
+    for (name, kind) in [
+        ("str fw-iserror", ErrorKind::Upstream),
+        ("str fw-errmsg-only", ErrorKind::Upstream),
+        // A success with null at stock consumers; no provider means that.
+        ("str fw-iserror-nomsg", ErrorKind::Upstream),
+        ("str ex-sofarpc", ErrorKind::Overload),
+        ("str st-2-rse", ErrorKind::Upstream),
+        ("str st-4-empty", ErrorKind::Overload),
+        ("str st-7-empty", ErrorKind::Timeout),
+        ("str st-16-empty", ErrorKind::UpstreamClosed),
+        ("str st-18-rse", ErrorKind::BadRequest),
+        ("str st-77", ErrorKind::Upstream),
+        ("str empty-content", ErrorKind::BadAnswer),
+        ("str garbage", ErrorKind::BadAnswer),
+        ("str codec-99", ErrorKind::BadAnswer),
+    ] {
+        let Some(error) = find(name).answers.iter().find_map(|a| outcome(a).err()) else {
+            panic!("{name} is no error")
+        };
+        assert_eq!(error.kind, kind, "{name}: {error}");
+    }
+    assert!(
+        outcome(find("str st-2-rse").answer())
+            .unwrap_err()
+            .text
+            .ends_with(": srv msg")
+    );
+    for name in [
+        "str plain",
+        "str drop-props",
+        "str bad-class",
+        "str empty-class",
+        "str v2-answer",
+        "str resp-hdr",
+    ] {
+        let Reply::Value(value) = outcome(find(name).answer()).unwrap().reply else {
+            panic!("{name}")
+        };
+        assert!(matches!(tokens(&value)[..], [OwnedToken::Text(_)]), "{name}");
+    }
+    assert!(matches!(
+        outcome(find("str fw-hdr-only").answer()).unwrap().reply,
+        Reply::Null
+    ));
+}
+
+#[test]
+fn failures_of_stock_providers_are_understood() {
+    for (file, _) in PEERS {
+        for (name, kind, text) in [
+            ("no-such-service", ErrorKind::NoService, "cannot find service"),
+            (
+                "no-such-method",
+                ErrorKind::NoService,
+                "Cannot find invoke method",
+            ),
+            ("unknown-arg-class", ErrorKind::BadRequest, "status 18"),
+            ("threadpool-busy", ErrorKind::Overload, "status 4"),
+        ] {
+            let Some(case) = load(file).into_iter().find(|c| c.name == name) else {
+                continue;
+            };
+            let msg = self::message(case.answer());
+            assert_eq!(msg.meta.status, Status::Failed, "{file} {name}");
+            let error = outcome(case.answer()).unwrap_err();
+            assert_eq!(error.kind, kind, "{file} {name}: {error}");
+            assert!(error.text.contains(text), "{file} {name}: {error}");
+        }
+    }
+    let case = case("sofa-5.13.2", "unknown-arg-class");
+    let error = outcome(case.answer()).unwrap_err();
+    assert!(
+        error.text.contains("ClassNotFoundException: lab.Consumer$Mine"),
+        "{error}"
+    );
+}

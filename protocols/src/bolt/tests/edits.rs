@@ -1,0 +1,365 @@
+//! Messages that cannot go as received.
+use super::*;
+
+/// A request after these changes, on a connection to an upstream of that variant.
+fn edited(bytes: &[u8], variant: u32, edits: &Edits) -> Vec<u8> {
+    let mut out = b"before".to_vec();
+    codec(Role::Client, variant)
+        .reframe(&mut out, 77, &message(bytes), None, edits)
+        .unwrap();
+    out.split_off(6)
+}
+
+fn rewrite(edit: impl FnOnce(&mut Edits)) -> Edits {
+    let mut edits = Edits::default();
+    edit(&mut edits);
+    edits
+}
+
+/// All edits at once.
+fn everything() -> Edits {
+    rewrite(|e| {
+        e.service = Some("com.acme.Other".into());
+        e.version = Some("2.0".into());
+        e.group = Some("red".into());
+        e.method = Some("renamed".into());
+        e.timeout_ms = Some(250);
+        e.set("k1", "changed");
+        e.set("new", "grün 😀");
+        e.remove("x-user");
+        e.remove("empty");
+    })
+}
+
+fn property(bytes: &[u8], key: &str) -> Option<String> {
+    sofa::property(Parts::of(bytes).content, key)
+        .unwrap()
+        .map(Cow::into_owned)
+}
+
+/// The same frame without its header, but for the service: what S4 sends, and all that it looks at.
+fn headless(bytes: &[u8]) -> Vec<u8> {
+    rebuilt(&Parts::of(bytes), b"", Parts::of(bytes).content)
+}
+
+#[test]
+fn requests_of_all_versions_take_all_edits_in_header_and_content() {
+    for (file, _) in PEERS {
+        for case in load(file) {
+            let request = &case.requests[0];
+            if Parts::of(request).codec != HESSIAN {
+                continue;
+            }
+            for variant in [UNTOLD, FINAL, DRAFT] {
+                let at = format!("{file} {} for {variant}", case.name);
+                let bytes = edited(request, variant, &everything());
+                for bytes in [&bytes, &headless(&bytes)] {
+                    let head = head(bytes);
+                    assert_eq!(head.service, b"com.acme.Other", "{at}");
+                    assert_eq!(
+                        (head.version, head.group, head.method),
+                        (&b"2.0"[..], &b"red"[..], &b"renamed"[..])
+                    );
+                    assert_eq!(attachment(bytes, "k1").as_deref(), Some("changed"), "{at}");
+                    assert_eq!(attachment(bytes, "new").as_deref(), Some("grün 😀"), "{at}");
+                    assert_eq!(attachment(bytes, "empty"), None, "{at}");
+                    assert_eq!(attachment(bytes, "x-user"), None, "{at}");
+                    assert_eq!(head.caller, b"zoo-consumer", "{at}");
+                }
+                let (before, after) = (call(request), call(&bytes));
+                assert_eq!(tokens(&after.args), tokens(&before.args), "{at}");
+                assert_eq!((after.types, after.trace), (before.types, before.trace), "{at}");
+                let timeout = if before.one_way { -1 } else { 250 };
+                assert_eq!(Parts::of(&bytes).timeout, timeout, "{at}");
+                assert_eq!(message(&bytes).meta.one_way, before.one_way);
+            }
+        }
+    }
+}
+
+#[test]
+fn strings_are_patched_and_everything_else_is_left_as_it_lies() {
+    let case = case("sofa-5.13.2", "shared-args");
+    let edits = rewrite(|e| e.method = Some("oneWithALongerName".into()));
+    let bytes = edited(case.request(), UNTOLD, &edits);
+    let (before, after) = (Parts::of(case.request()), Parts::of(&bytes));
+    let want = replaced(before.content, b"\x03two", b"\x12oneWithALongerName");
+    assert_eq!(after.content, want);
+    assert_eq!(
+        header::get(after.header, keys::METHOD),
+        Some(&b"oneWithALongerName"[..])
+    );
+    assert_eq!(
+        header::get(after.header, keys::SERVICE),
+        header::get(before.header, keys::SERVICE)
+    );
+}
+
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let at = bytes.windows(from.len()).position(|w| w == from).unwrap();
+    [&bytes[..at], to, &bytes[at + from.len()..]].concat()
+}
+
+/// A container more in front of the arguments moves their numbers: `J 4` becomes `J 5`.
+#[test]
+fn references_are_renumbered_when_properties_get_a_container() {
+    let case = case("sofa-5.13.2", "shared-args");
+    let edits = rewrite(|e| e.set("gray", "1"));
+    let bytes = edited(case.request(), UNTOLD, &edits);
+    assert!(Parts::of(case.request()).content.ends_with(b"J\x04"));
+    assert!(Parts::of(&bytes).content.ends_with(b"J\x05"));
+    assert_eq!(property(&bytes, "gray").as_deref(), Some("1"));
+    assert_eq!(
+        header::get(Parts::of(&bytes).header, "rpc_req_baggage.gray"),
+        Some(&b"1"[..])
+    );
+    // With baggage there already, it does not.
+    let with = self::case("sofa-5.13.2", "baggage");
+    let edits = rewrite(|e| e.set("gray", "1"));
+    let bytes = edited(with.request(), UNTOLD, &edits);
+    let want = replaced(
+        Parts::of(with.request()).content,
+        b"\x05empty\0z",
+        b"\x05empty\0\x04gray\x011z",
+    );
+    assert_eq!(Parts::of(&bytes).content, want);
+}
+
+#[test]
+fn plain_headers_stay_plain() {
+    let case = case("sofa-5.13.2", "custom-header");
+    let edits = rewrite(|e| e.set("x-user", "u2"));
+    let bytes = edited(case.request(), UNTOLD, &edits);
+    assert_eq!(header::get(Parts::of(&bytes).header, "x-user"), Some(&b"u2"[..]));
+    assert_eq!(
+        header::get(Parts::of(&bytes).header, "rpc_req_baggage.x-user"),
+        None
+    );
+    assert_eq!(property(&bytes, "x-user").as_deref(), Some("u2"));
+}
+
+#[test]
+fn what_addresses_a_call_is_no_attachment() {
+    let case = case("sofa-5.13.2", "string-first");
+    let edits = rewrite(|e| {
+        e.set("service", "evil.Service:1.0");
+        e.remove("sofa_head_method_name");
+    });
+    let bytes = edited(case.request(), UNTOLD, &edits);
+    let (head, before) = (head(&bytes), self::head(case.request()));
+    assert_eq!((head.service, head.method), (before.service, before.method));
+}
+
+#[test]
+fn an_empty_version_or_group_takes_it_away() {
+    let case = case("sofa-5.13.2", "uniqueid");
+    let edits = rewrite(|e| e.group = Some("".into()));
+    let bytes = edited(case.request(), UNTOLD, &edits);
+    assert_eq!(
+        header::get(Parts::of(&bytes).header, "service"),
+        Some(&b"lab.api.Zoo:1.0"[..])
+    );
+    let names = sofa::Names::read(Parts::of(&bytes).content, false).unwrap();
+    assert_eq!(names.service, b"lab.api.Zoo:1.0");
+}
+
+#[test]
+fn requests_without_properties_get_them() {
+    for name in ["drop-app-props", "props-null", "hdr-service-only"] {
+        let case = case("provider", name);
+        let edits = rewrite(|e| e.set("gray", "1"));
+        let bytes = edited(case.request(), UNTOLD, &edits);
+        assert_eq!(property(&bytes, "gray").as_deref(), Some("1"), "{name}");
+        assert_eq!(
+            tokens(&call(&bytes).args),
+            [OwnedToken::Text(b"bob".to_vec())],
+            "{name}"
+        );
+        // Removing what is not there changes nothing.
+        let edits = rewrite(|e| e.remove("gray"));
+        let bytes = edited(case.request(), UNTOLD, &edits);
+        assert_eq!(
+            Parts::of(&bytes).content,
+            Parts::of(case.request()).content,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn json_calls_are_changed_by_their_header() {
+    let case = case("sofa-5.13.2", "json-person");
+    let bytes = edited(case.request(), FINAL, &everything());
+    let head = head(&bytes);
+    assert_eq!(
+        (head.service, head.method),
+        (&b"com.acme.Other"[..], &b"renamed"[..])
+    );
+    assert_eq!(Parts::of(&bytes).content, Parts::of(case.request()).content);
+}
+
+#[test]
+fn what_cannot_be_changed_is_said() {
+    let class = case("provider", "cls-unknown");
+    let codec4 = case("provider", "ver-codec-4");
+    for (bytes, text) in [
+        (class.request(), "com.x.Foo"),
+        (codec4.request(), "its method stands in a content"),
+    ] {
+        let edits = rewrite(|e| e.method = Some("m".into()));
+        let error = codec(Role::Client, UNTOLD)
+            .reframe(&mut vec![], 1, &message(bytes), None, &edits)
+            .unwrap_err();
+        assert_eq!(error.kind, ErrorKind::BadRequest);
+        assert!(error.text.contains(text), "{error}");
+    }
+    let edits = rewrite(|e| e.set("k", &"v".repeat(40_000)));
+    let s13 = case("sofa-5.13.2", "string-first");
+    let error = codec(Role::Client, UNTOLD).reframe(&mut vec![], 1, &message(s13.request()), None, &edits);
+    assert!(error.unwrap_err().text.contains("32767"));
+}
+
+#[test]
+fn a_connection_speaks_the_version_of_its_first_call() {
+    let v1 = case("sofa-5.13.2", "string-first");
+    let crc = case("provider", "v2-crc");
+    for (first, second) in [(&v1, &crc), (&crc, &v1)] {
+        let mut upstream = codec(Role::Client, UNTOLD);
+        let mut out = vec![];
+        assert!(
+            !upstream.takes(&message(first.request()), None),
+            "the first one settles the version"
+        );
+        upstream
+            .reframe(&mut out, 1, &message(first.request()), None, &Edits::default())
+            .unwrap();
+        assert_eq!(Parts::of(&out).framing, Parts::of(first.request()).framing);
+        assert!(upstream.takes(&message(first.request()), None));
+        assert!(!upstream.takes(&message(second.request()), None));
+        out.clear();
+        upstream
+            .reframe(&mut out, 2, &message(second.request()), None, &Edits::default())
+            .unwrap();
+        let (before, after) = (Parts::of(second.request()), Parts::of(&out));
+        assert_eq!(after.framing, Parts::of(first.request()).framing);
+        assert_eq!(
+            (after.header, after.content, after.timeout),
+            (before.header, before.content, before.timeout)
+        );
+        // The answer goes back in the version of the call that it answers.
+        let answers = |case: &Case| case.answer().to_vec();
+        let (answer, to) = (answers(first), reply_to(second.request()));
+        let mut caller = codec(Role::Server, UNTOLD);
+        assert!(!caller.takes(&message(&answer), Some(to)));
+        out.clear();
+        caller
+            .reframe(&mut out, 9, &message(&answer), Some(to), &Edits::default())
+            .unwrap();
+        assert_eq!(Parts::of(&out).framing, Parts::of(second.request()).framing);
+        assert_eq!(Parts::of(&out).content, Parts::of(&answer).content);
+        assert!(caller.takes(&message(&out), Some(to)));
+    }
+}
+
+#[test]
+fn answers_without_a_seal_go_to_callers_that_have_one() {
+    let case = case("provider", "v2-crc-garbage");
+    let to = reply_to(self::case("provider", "v2-crc").request());
+    assert!(Hint::from_bits(to.hint).framing().has_crc());
+    assert!(!Parts::of(case.answer()).framing.has_crc());
+    assert!(codec(Role::Server, UNTOLD).takes(&message(case.answer()), Some(to)));
+}
+
+#[test]
+fn the_two_hessians_meet() {
+    let names = [
+        "person",
+        "shared-args",
+        "cycle-two",
+        "wide-full",
+        "many-args",
+        "typed-maps",
+    ];
+    let both = [
+        ("sofa-5.13.2", FINAL, "sofa-5.13.2-hessian4"),
+        ("sofa-5.13.2-hessian4", DRAFT, "sofa-5.13.2"),
+    ];
+    for (caller, variant, provider) in both {
+        for name in names {
+            let at = format!("{name} from {caller}");
+            let (asked, answered) = (case(caller, name), case(provider, name));
+            let mut upstream = codec(Role::Client, variant);
+            upstream.framing = Some(Framing::V1);
+            assert!(!upstream.takes(&message(asked.request()), None), "{at}");
+            let bytes = edited(asked.request(), variant, &Edits::default());
+            assert!(upstream.takes(&message(&bytes), None), "{at}");
+            assert_eq!(
+                tokens(&call(&bytes).args),
+                tokens(&call(asked.request()).args),
+                "{at}"
+            );
+            assert_eq!(
+                Parts::of(&bytes).header,
+                Parts::of(asked.request()).header,
+                "{at}"
+            );
+
+            let to = reply_to(asked.request());
+            let mut down = codec(Role::Server, UNTOLD);
+            assert!(!down.takes(&message(answered.answer()), Some(to)), "{at}");
+            let mut out = vec![];
+            down.reframe(
+                &mut out,
+                9,
+                &message(answered.answer()),
+                Some(to),
+                &Edits::default(),
+            )
+            .unwrap();
+            assert!(down.takes(&message(&out), Some(to)), "{at}");
+            let value = |bytes| match dialect().outcome(&message(bytes)).unwrap().reply {
+                Reply::Value(value) => tokens(&value),
+                other => panic!("{at}: {other:?}"),
+            };
+            assert_eq!(value(&out), value(answered.answer()), "{at}");
+        }
+    }
+    // An upstream of which nothing is known gets what the caller wrote.
+    let h4 = case("sofa-5.13.2-hessian4", "person");
+    assert_eq!(
+        Parts::of(&edited(h4.request(), UNTOLD, &Edits::default())).content,
+        Parts::of(h4.request()).content
+    );
+}
+
+#[test]
+fn failures_in_the_other_hessian_become_errors_of_ours() {
+    let answered = case("sofa-5.13.2-hessian4", "unknown-arg-class");
+    let to = reply_to(case("sofa-5.13.2", "unknown-arg-class").request());
+    let mut down = codec(Role::Server, UNTOLD);
+    assert!(!down.takes(&message(answered.answer()), Some(to)));
+    let error = down
+        .reframe(
+            &mut vec![],
+            9,
+            &message(answered.answer()),
+            Some(to),
+            &Edits::default(),
+        )
+        .unwrap_err();
+    assert_eq!(error.kind, ErrorKind::BadRequest);
+    assert!(error.text.contains("lab.Consumer$Mine"), "{error}");
+    // A status without content has no grammar.
+    let busy = case("sofa-5.13.2", "threadpool-busy");
+    let to = reply_to(case("sofa-5.13.2-hessian4", "string-first").request());
+    let mut out = vec![];
+    down.reframe(
+        &mut out,
+        9,
+        &message(&busy.answers[0]),
+        Some(to),
+        &Edits::default(),
+    )
+    .unwrap();
+    assert_eq!(Parts::of(&out).status, 4);
+}

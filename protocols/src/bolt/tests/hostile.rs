@@ -1,0 +1,134 @@
+//! Damaged contents and headers: whatever is read is an answer or a refusal, never a panic, and never asks for
+//! memory that the bytes do not hold.
+use super::*;
+use rialto_values::{Sink, Token, ValueError};
+
+struct Sinkhole;
+
+impl Sink for Sinkhole {
+    fn token(&mut self, _: Token<'_>) -> Result<(), ValueError> {
+        Ok(())
+    }
+}
+
+/// Does everything with a frame that can be done with it.
+fn exercise(bytes: &[u8]) {
+    let Some(msg) = dialect().view(bytes) else { return };
+    if let Ok(head) = dialect().head(&msg, WANTS) {
+        dialect().attachment(&msg, &head, "k1");
+    }
+    if let Ok(call) = dialect().call(&msg) {
+        call.args.emit(&mut Sinkhole).ok();
+        codec(Role::Client, FINAL).request(&mut vec![], 1, &call).ok();
+    }
+    let mut edits = Edits::default();
+    edits.set("k1", "v");
+    edits.method = Some("m".into());
+    edits.service = Some("a.B".into());
+    for variant in [UNTOLD, FINAL] {
+        codec(Role::Client, variant)
+            .reframe(&mut vec![], 1, &msg, None, &edits)
+            .ok();
+    }
+    if let Ok(Outcome {
+        reply: Reply::Value(value),
+        ..
+    }) = dialect().outcome(&msg)
+    {
+        value.emit(&mut Sinkhole).ok();
+    }
+    let to = ReplyTo {
+        id: 1,
+        hint: Hint::new(Framing::V1, HESSIAN).with_content(Some(&b'C')).bits(),
+    };
+    codec(Role::Server, UNTOLD)
+        .reframe(&mut vec![], 1, &msg, Some(to), &Edits::default())
+        .ok();
+    msg.meta.dialect.threw(&msg);
+}
+
+fn seeds() -> Vec<Vec<u8>> {
+    let mut seeds = vec![];
+    for (file, names) in [
+        (
+            "sofa-5.13.2",
+            &["baggage", "shared-args", "no-such-method", "throw-npe"][..],
+        ),
+        ("sofa-5.13.2-hessian4", &["baggage", "shared-args"][..]),
+        ("sofa-5.4.8", &["baggage"][..]),
+    ] {
+        for name in names {
+            let case = case(file, name);
+            seeds.extend(case.requests);
+            seeds.extend(case.answers);
+        }
+    }
+    seeds
+}
+
+#[test]
+fn contents_and_headers_cut_anywhere() {
+    for seed in seeds() {
+        let parts = Parts::of(&seed);
+        for n in 0..parts.content.len().min(500) {
+            exercise(&rebuilt_like(&seed, parts.header, &parts.content[..n]));
+        }
+        for n in 0..parts.header.len() {
+            exercise(&rebuilt_like(&seed, &parts.header[..n], parts.content));
+        }
+    }
+}
+
+#[test]
+fn wrong_bytes_anywhere() {
+    for mut seed in seeds() {
+        let content = seed.len() - Parts::of(&seed).content.len();
+        for at in (0..70).chain(content..seed.len().min(content + 400)) {
+            let old = seed[at];
+            for value in [0x00, 0x4a, 0x56, 0x7a, 0xff, old ^ 1] {
+                seed[at] = value;
+                exercise(&seed);
+            }
+            seed[at] = old;
+        }
+    }
+}
+
+/// A frame of the same direction with other parts.
+fn rebuilt_like(seed: &[u8], header: &[u8], content: &[u8]) -> Vec<u8> {
+    let parts = Parts::of(seed);
+    if message(seed).meta.status == Status::Ok && parts.is_sofa_request() {
+        return rebuilt(&parts, header, content);
+    }
+    let mut out = vec![];
+    let open = frame::Open::answer(&mut out, parts.framing, 5, parts.codec, parts.status, parts.class);
+    let from = out.len();
+    out.extend_from_slice(header);
+    open.end_header(&mut out, from).unwrap();
+    let from = out.len();
+    out.extend_from_slice(content);
+    open.close(&mut out, from).unwrap();
+    out
+}
+
+#[test]
+fn attachments_without_end_are_refused() {
+    let case = case("sofa-5.4.8", "string-first");
+    let parts = Parts::of(case.request());
+    let mut block = vec![];
+    for n in 0..2000 {
+        header::put(&mut block, &n.to_string(), "");
+    }
+    let error = refusal(&rebuilt(&parts, &block, parts.content));
+    assert!(error.text.contains("more than 1024 attachments"), "{error}");
+}
+
+#[test]
+fn a_malformed_header_block_is_refused() {
+    let case = case("sofa-5.13.2", "string-first");
+    let parts = Parts::of(case.request());
+    let bytes = rebuilt(&parts, &parts.header[..parts.header.len() - 1], parts.content);
+    let error = dialect().head(&message(&bytes), WANTS).unwrap_err();
+    assert!(error.text.contains("header block"), "{error}");
+    assert_eq!(refusal(&bytes), error);
+}
