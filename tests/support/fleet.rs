@@ -226,7 +226,8 @@ impl Fleet {
                 self.net.borrow_mut().peer_write(link, &bytes);
             }
         }
-        for link in 0..self.net.borrow().links.len() {
+        let links = self.net.borrow().links.len();
+        for link in 0..links {
             let stalled = self.net.borrow().links[link].stalled;
             let odds = if stalled { 0.2 } else { self.faults.stall };
             if self.chance(odds) {
@@ -273,7 +274,8 @@ impl Fleet {
     /// Everybody acts once, then the worker takes a turn.
     fn step(&mut self, us: u64) {
         self.now_us += us;
-        for link in self.net.borrow_mut().take_dials() {
+        let dials = self.net.borrow_mut().take_dials();
+        for link in dials {
             let peer = Peer::new(self.proto_of(link), Role::Server);
             self.hosts.insert(link, Host { peer, alive: true, due: vec![] });
         }
@@ -360,8 +362,12 @@ impl Fleet {
         }
         let faults = std::mem::replace(&mut self.faults, Faults::NONE);
         self.net.borrow_mut().refuse_dial = faults.refuse_dial;
-        for _ in 0..3000 {
+        for i in 0..30_000 {
             self.step(2000);
+            let pending = self.hosts.values().any(|h| h.alive && !h.due.is_empty());
+            if i > 2500 && !pending && self.net.borrow().is_quiet() {
+                break;
+            }
         }
         let links: Vec<usize> = self.hosts.keys().copied().collect();
         links.into_iter().for_each(|l| self.net.borrow_mut().peer_close(l));

@@ -49,7 +49,7 @@ impl Net {
 
     pub fn connect(net: &Shared) -> (usize, End) {
         let mut n = net.borrow_mut();
-        let capacity = n.rng.usize(100..8000);
+        let capacity = n.rng.usize(1500..16_000);
         n.links.push(Link { capacity, ..Link::default() });
         let link = n.links.len() - 1;
         (link, End { net: Rc::clone(net), link })
@@ -99,6 +99,12 @@ impl Net {
     pub fn peer_close(&mut self, link: usize) {
         self.links[link].closed[1] = true;
         self.links[link].news = true;
+    }
+
+    /// Whether bytes are on their way anywhere.
+    pub fn is_quiet(&self) -> bool {
+        let open = |l: &&Link| l.closed == [false, false];
+        self.links.iter().filter(open).all(|l| l.pipes.iter().all(VecDeque::is_empty))
     }
 
     /// The worker closed, and the peer has read everything.

@@ -1,6 +1,6 @@
 //! Callers and hosts: the product's own codecs in the opposite role, driven by hand.
 use rialto_core::call::{Call, Outcome, Reply, ValueSource, Values};
-use rialto_core::error::CallError;
+use rialto_core::CallError;
 use rialto_core::framed::{Codec, Framed};
 use rialto_core::message::Message;
 use rialto_core::session::{Answer, Event, ReplyTo, Role, Session, Settings};
