@@ -124,9 +124,23 @@ fn end_to_end() -> Result<()> {
     if wanted.is_empty() {
         bail!("the root package has no integration tests");
     }
-    let named = wanted.iter().flat_map(|name| ["--test", name.as_str()]);
-    let fixed = ["test", "--profile", "quick", "-p", "rialto", "--no-fail-fast"];
-    cargo(fixed).args(named).run()
+    // one by one, so that a test that does not compile hides no other
+    let failed: Vec<String> = wanted
+        .iter()
+        .filter_map(|name| {
+            integration_test(name)
+                .err()
+                .map(|error| format!("{name}: {error:#}"))
+        })
+        .collect();
+    if !failed.is_empty() {
+        bail!("{}", failed.join("\n"));
+    }
+    Ok(())
+}
+
+fn integration_test(name: &str) -> Result<()> {
+    cargo(["test", "--profile", "quick", "-p", "rialto", "--test", name]).run()
 }
 
 fn interop_test() -> Result<()> {
