@@ -4,6 +4,7 @@
 //! interned per worker, up to a bound; what is beyond it counts under the service `_OTHER`, so that neither a
 //! busy registry nor an attacker's invented names can grow the process.
 use crate::error::ErrorKind;
+use crate::hash::Mix;
 use crate::message::{ProtoId, Status};
 use crate::snapshot::{ClusterId, ListenerId, RouteId};
 use std::collections::HashMap;
@@ -260,7 +261,7 @@ impl Shard {
 impl Lookup<'_> {
     #[inline]
     fn hash(&self) -> u64 {
-        let mut h = Mix(0);
+        let mut h = Mix::default();
         let ids = u64::from(self.listener.0) << 48
             | u64::from(self.route.map_or(u16::MAX, |r| r.0)) << 32
             | u64::from(self.cluster.map_or(u16::MAX, |c| c.0)) << 16
@@ -269,7 +270,7 @@ impl Lookup<'_> {
         h.mix(ids);
         h.bytes(self.service);
         h.bytes(self.method);
-        h.0
+        h.get()
     }
 
     #[inline]
@@ -281,26 +282,6 @@ impl Lookup<'_> {
             && key.cluster == self.cluster
             && key.down == self.down
             && key.up == self.up
-    }
-}
-
-/// A fast hash for short names of the wire. Not secure, and need not be: a collision costs a caller its own
-/// series, nothing else.
-pub(crate) struct Mix(pub(crate) u64);
-
-impl Mix {
-    #[inline(always)]
-    fn mix(&mut self, v: u64) {
-        self.0 = (self.0.rotate_left(5) ^ v).wrapping_mul(0x517c_c1b7_2722_0a95);
-    }
-
-    #[inline]
-    fn bytes(&mut self, b: &[u8]) {
-        let (words, rest) = b.as_chunks::<8>();
-        for w in words {
-            self.mix(u64::from_le_bytes(*w));
-        }
-        self.mix(rest.iter().fold(b.len() as u64, |v, x| v << 8 | u64::from(*x)));
     }
 }
 

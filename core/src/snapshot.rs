@@ -15,10 +15,12 @@ pub use matcher::RouteMatch;
 
 use crate::bridge::Bridge;
 use crate::filter::{Filter, FilterFactory};
+use crate::hash::Mix;
 use crate::message::{Edits, Head, Message, ProtoId, Wants};
 use crate::session::Settings;
 use crate::transport::Address;
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -107,7 +109,7 @@ pub struct Listener {
 struct Index {
     /// Candidates for interfaces that some route names exactly: those routes and all that match by pattern,
     /// in the order of the listener.
-    exact: HashMap<Box<[u8]>, Box<[RouteId]>>,
+    exact: HashMap<Box<[u8]>, Box<[RouteId]>, BuildHasherDefault<Mix>>,
     /// Candidates for all other interfaces.
     others: Box<[RouteId]>,
 }

@@ -35,6 +35,9 @@ pub struct Ready {
     pub readable: bool,
     /// It takes bytes again, or a dial ended.
     pub writable: bool,
+    /// The peer will send nothing more. The reactor says so once, so it has to be remembered until the end of
+    /// the stream was read.
+    pub closed: bool,
 }
 
 /// The time at the start of a turn, since the worker's own beginning.
@@ -176,6 +179,9 @@ impl<E: Env> Worker<E> {
         for r in ready {
             if r.writable && self.wires.writable(r.conn) {
                 self.calls.connected(&mut self.wires, r.conn);
+            }
+            if r.closed {
+                self.wires.hung_up(r.conn);
             }
             if r.readable {
                 self.read(r.conn);

@@ -184,6 +184,7 @@ impl<P: Protocols> Loop<P> {
                     conn: ConnKey::from_bits(e.token().0 as u32),
                     readable: e.is_readable() || e.is_read_closed() || e.is_error(),
                     writable: e.is_writable(),
+                    closed: e.is_read_closed() || e.is_error(),
                 });
             }
             if mail && !self.read_mail() {

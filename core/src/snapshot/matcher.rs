@@ -24,9 +24,11 @@ pub struct RouteMatch {
 impl RouteMatch {
     /// Whether a call meets every condition. Names that are no UTF-8 meet none.
     #[must_use]
+    #[inline]
     pub fn matches(&self, msg: &Message<'_>, head: &Head<'_>) -> bool {
         let text = |m: &Option<TextMatch>, name: &[u8]| match m {
             None => true,
+            Some(TextMatch::Exact(exact)) => exact.as_bytes() == name,
             Some(m) => std::str::from_utf8(name).is_ok_and(|name| m.matches(name)),
         };
         self.protocol.is_none_or(|p| p == msg.meta.proto)

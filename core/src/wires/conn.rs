@@ -47,6 +47,8 @@ pub struct Conn<E: Env> {
     pub(super) dead: bool,
     pub(super) unread: bool,
     pub(super) paused: bool,
+    /// The peer closed; what it sent before may still have to be read.
+    pub(super) hung_up: bool,
     /// The peer wants no new calls here.
     pub(super) draining: bool,
     /// We want no new calls here, and close it when the last one is over.
@@ -84,6 +86,7 @@ impl<E: Env> Conn<E> {
             dead: false,
             unread: false,
             paused: false,
+            hung_up: false,
             draining: false,
             retired: false,
             unanswered: 0,

@@ -48,7 +48,7 @@ impl<E: Env> Wires<E> {
             Owner::Listener(id) => self.listeners[id.index()].bytes_in += n as u64,
             Owner::Endpoint(id) => self.endpoints[id.index()].bytes_in += n as u64,
         }
-        let more = n == READ;
+        let more = n == READ || conn.hung_up;
         let got = HEADROOM..HEADROOM + n;
         let t = conn.tail.len();
         if t == 0 {
@@ -74,6 +74,13 @@ impl<E: Env> Wires<E> {
         }
         self.partial -= conn.tail.len();
         (Filled::Own(std::mem::take(&mut conn.tail)), more)
+    }
+
+    /// The peer will send nothing more: what is there is read up to its end.
+    pub fn hung_up(&mut self, key: ConnKey) {
+        if let Some(conn) = self.conns.get_mut(key) {
+            conn.hung_up = true;
+        }
     }
 
     /// The next event. It borrows the input only, so every connection is free to be written to.

@@ -218,9 +218,25 @@ pub(crate) fn short_text(stream: &[u8]) -> Option<(&[u8], usize)> {
     text.is_ascii().then_some((text, head + len))
 }
 
-/// Walks a Hessian attachment map that holds nothing but short strings, as nearly all do. Returns whether this is
-/// one; if not, `each` may have seen some entries, and [`Body::attachments`] shows them all.
-pub(crate) fn flat_attachments<'a>(map: &'a [u8], mut each: impl FnMut(&str, Scalar<'a>)) -> bool {
+/// How long the value at the start of a Hessian stream is, if it is a scalar that takes no place in a stream's
+/// tables and shows its length in its first bytes.
+#[inline]
+pub(crate) fn plain_len(stream: &[u8]) -> Option<usize> {
+    let len = match *stream.first()? {
+        b'N' | b'T' | b'F' | 0x80..=0xbf | 0xd8..=0xef | 0x5b | 0x5c => 1,
+        0xc0..=0xcf | 0xf0..=0xff | 0x5d => 2,
+        0xd0..=0xd7 | 0x38..=0x3f | 0x5e => 3,
+        b'I' | b'Y' | 0x5f | 0x4b => 5,
+        b'L' | b'D' | 0x4a => 9,
+        _ => return short_text(stream).map(|(_, len)| len),
+    };
+    (len <= stream.len()).then_some(len)
+}
+
+/// Walks a Hessian attachment map that holds nothing but strings of ASCII characters, as nearly all do. Returns
+/// whether this is one; if not, `each` may have seen some entries, and [`Body::attachments`] shows them all.
+#[inline]
+pub(crate) fn flat_attachments<'a>(map: &'a [u8], mut each: impl FnMut(&'a [u8], &'a [u8])) -> bool {
     let Some((b'H', mut rest)) = map.split_first() else {
         return false;
     };
@@ -233,10 +249,7 @@ pub(crate) fn flat_attachments<'a>(map: &'a [u8], mut each: impl FnMut(&str, Sca
             return false;
         };
         rest = &rest[len..];
-        let (Ok(key), Ok(value)) = (std::str::from_utf8(key), std::str::from_utf8(value)) else {
-            return false;
-        };
-        each(key, Scalar::Text(Cow::Borrowed(value)));
+        each(key, value);
     }
     true
 }
@@ -306,10 +319,21 @@ impl<'a> Scalar<'a> {
     /// Milliseconds, written as text or as number; 0 for anything that is none.
     pub(crate) fn millis(&self) -> u32 {
         match self {
-            Scalar::Text(text) => text.trim().parse().unwrap_or(0),
+            Scalar::Text(text) => digits(text.as_bytes()),
             Scalar::Int(v) => u32::try_from(*v).unwrap_or(0),
             Scalar::Long(v) => u32::try_from(*v).unwrap_or(0),
             _ => 0,
         }
     }
+}
+
+/// A decimal number of milliseconds; 0 for anything else, and for what no timer could hold.
+#[inline]
+pub(crate) fn digits(text: &[u8]) -> u32 {
+    let text = text.trim_ascii();
+    if text.is_empty() || text.len() > 10 || !text.iter().all(u8::is_ascii_digit) {
+        return 0;
+    }
+    let value = text.iter().fold(0u64, |v, d| v * 10 + u64::from(d - b'0'));
+    u32::try_from(value).unwrap_or(0)
 }

@@ -137,7 +137,11 @@ fn fill<'a>(msg: &Message<'a>, serialization: Serialization, wants: Wants) -> Re
         ..Head::default()
     };
     // The attachments decide on the form in which a generic call is answered.
-    if wants.attachments || generic {
+    let plain = wants.attachments
+        && !generic
+        && serialization == Serialization::Hessian2
+        && walk_plain(&lead, bytes, &mut head);
+    if (wants.attachments || generic) && !plain {
         body::read(&bytes[lead.end()..], serialization, |body| {
             walk(body, &lead, bytes, &mut head)
         })?;
@@ -148,6 +152,66 @@ fn fill<'a>(msg: &Message<'a>, serialization: Serialization, wants: Wants) -> Re
     Ok(head)
 }
 
+/// What the attachments tell besides the fields of a head that they fill directly.
+#[derive(Default)]
+struct Told<'a> {
+    timeout: u32,
+    countdown: Option<u32>,
+    caller: Option<&'a [u8]>,
+}
+
+impl<'a> Told<'a> {
+    /// Takes a fact. Names that are no plain UTF-8 in the message match no name in a configuration either.
+    #[inline]
+    fn take(&mut self, key: &[u8], text: &'a [u8], head: &mut Head<'a>) {
+        match key {
+            b"path" if !text.is_empty() => head.service = text,
+            b"version" => head.version = text,
+            b"group" => head.group = text,
+            b"timeout" => self.timeout = body::digits(text),
+            b"_TO" => self.countdown = Some(body::digits(text).max(1)),
+            b"remote.application" => self.caller = Some(text),
+            b"application" if head.caller.is_empty() => head.caller = text,
+            b"generic" if keys::is_generic(head.method) => {
+                let generic = Generic::of_attachment(text);
+                head.hint = Hint::from_bits(head.hint).with_generic(generic).bits();
+            }
+            _ => {}
+        }
+    }
+
+    #[inline]
+    fn tell(self, head: &mut Head<'a>) {
+        head.timeout_ms = self.countdown.unwrap_or(self.timeout);
+        head.caller = self.caller.unwrap_or(head.caller);
+    }
+}
+
+/// Arguments that are plain scalars and attachments that are plain strings need no reader and no tables: most
+/// calls of most fleets. False if this is not such a call; the head is untouched then.
+#[inline]
+fn walk_plain<'a>(lead: &Lead<'a>, bytes: &'a [u8], head: &mut Head<'a>) -> bool {
+    let Ok(arguments) = lead.arguments() else {
+        return false;
+    };
+    let mut at = lead.end();
+    for _ in 0..arguments {
+        match body::plain_len(&bytes[at..]) {
+            Some(len) => at += len,
+            None => return false,
+        }
+    }
+    let mut filled = *head;
+    filled.attachments = (HEADER + at) as u32;
+    let mut told = Told::default();
+    if !body::flat_attachments(&bytes[at..], |key, value| told.take(key, value, &mut filled)) {
+        return false;
+    }
+    told.tell(&mut filled);
+    *head = filled;
+    true
+}
+
 /// Steps over the arguments and takes the facts of the attachments, which override those in front.
 fn walk<'a>(
     body: &mut Body<'a, '_>,
@@ -156,43 +220,32 @@ fn walk<'a>(
     head: &mut Head<'a>,
 ) -> Result<(), ValueError> {
     let mut arguments = lead.arguments()?;
-    if lead.is_generic() && arguments > 0 {
-        head.method = body.name("method name of the generic call")?.unwrap_or_default();
+    let named = if lead.is_generic() && arguments > 0 {
         arguments -= 1;
-    }
+        Some(body.name("method name of the generic call")?.unwrap_or_default())
+    } else {
+        None
+    };
     for _ in 0..arguments {
         body.skip()?;
     }
     let at = lead.end() + body.position();
     head.attachments = (HEADER + at) as u32;
-    let (mut timeout, mut countdown, mut caller) = (0, None, None);
-    let mut take = |key: &str, value: Scalar<'a>| match (key, value) {
-        (keys::TIMEOUT, value) => timeout = value.millis(),
-        (keys::COUNTDOWN, value) => countdown = Some(value.millis().max(1)),
-        // Names that are no plain UTF-8 in the message match no name in a configuration either.
-        (key, Scalar::Text(Cow::Borrowed(text))) => {
-            let text = text.as_bytes();
-            match key {
-                keys::PATH if !text.is_empty() => head.service = text,
-                keys::VERSION => head.version = text,
-                keys::GROUP => head.group = text,
-                keys::APPLICATION => caller = Some(text),
-                keys::APPLICATION_OLD if head.caller.is_empty() => head.caller = text,
-                keys::GENERIC if lead.is_generic() => {
-                    let generic = Generic::of_attachment(text);
-                    head.hint = Hint::from_bits(head.hint).with_generic(generic).bits();
-                }
-                _ => {}
-            }
-        }
-        _ => {}
-    };
-    let is_flat = matches!(body, Body::Hessian(_)) && body::flat_attachments(&bytes[at..], &mut take);
+    let mut told = Told::default();
+    let is_flat = matches!(body, Body::Hessian(_))
+        && body::flat_attachments(&bytes[at..], |key, value| told.take(key, value, head));
     if !is_flat {
-        body.attachments(&mut take)?;
+        body.attachments(|key, value| match value {
+            Scalar::Text(Cow::Borrowed(text)) => told.take(key.as_bytes(), text.as_bytes(), head),
+            value if key == keys::TIMEOUT => told.timeout = value.millis(),
+            value if key == keys::COUNTDOWN => told.countdown = Some(value.millis().max(1)),
+            _ => {}
+        })?;
     }
-    head.timeout_ms = countdown.unwrap_or(timeout);
-    head.caller = caller.unwrap_or(head.caller);
+    told.tell(head);
+    if let Some(method) = named {
+        head.method = method;
+    }
     Ok(())
 }
 
@@ -200,17 +253,18 @@ fn walk<'a>(
 pub(crate) fn attachment<'a>(msg: &Message<'a>, head: &Head<'a>, key: &str) -> Option<Cow<'a, [u8]>> {
     let serialization = Serialization::of_message(msg)?;
     let mut found = None;
-    let mut take = |k: &str, value| {
-        if k == key {
-            found = Some(value);
-        }
-    };
     let map = msg
         .bytes
         .get(head.attachments as usize..)
         .filter(|_| head.attachments > 0);
     let is_flat = serialization == Serialization::Hessian2
-        && map.is_some_and(|map| body::flat_attachments(map, &mut take));
+        && map.is_some_and(|map| {
+            body::flat_attachments(map, |k, value| {
+                if k == key.as_bytes() {
+                    found = Some(Cow::Borrowed(value));
+                }
+            })
+        });
     if !is_flat {
         // Values that are more than strings may refer to the arguments, so those are stepped over once more.
         let bytes = body::of(msg);
@@ -218,14 +272,18 @@ pub(crate) fn attachment<'a>(msg: &Message<'a>, head: &Head<'a>, key: &str) -> O
         let arguments = lead.arguments().ok()?;
         body::read(&bytes[lead.end()..], serialization, |body| {
             (0..arguments).try_for_each(|_| body.skip())?;
-            body.attachments(&mut take)
+            body.attachments(|k, value| {
+                if k == key {
+                    found = text_of(value);
+                }
+            })
         })
         .ok()?;
     }
-    bytes(found?)
+    found
 }
 
-fn bytes(value: Scalar<'_>) -> Option<Cow<'_, [u8]>> {
+fn text_of(value: Scalar<'_>) -> Option<Cow<'_, [u8]>> {
     Some(match value.into_text()? {
         Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
         Cow::Owned(text) => Cow::Owned(text.into_bytes()),
