@@ -145,7 +145,7 @@ impl Calls {
             return;
         };
         for key in self.endpoints.connected(id, conn) {
-            self.send_held(w, key, None);
+            self.send_dialed(w, key, id, conn);
         }
     }
 }

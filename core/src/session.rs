@@ -69,8 +69,8 @@ pub enum Event<'a> {
 pub enum Answer<'a> {
     /// The very message of the other side.
     Message(Message<'a>),
-    /// A neutral result.
-    Outcome(Outcome<'a>),
+    /// A neutral result; boxed, because it is rare and large.
+    Outcome(Box<Outcome<'a>>),
     /// An error.
     Error(CallError),
 }

@@ -205,8 +205,9 @@ pub type Chain = Rc<[Rc<dyn Filter>]>;
 /// The filters of a snapshot: made anew for each worker.
 #[derive(Default)]
 pub struct Chains {
-    /// For each pair that has any.
+    /// For each pair that has any: the listener's, then the route's.
     pub of: HashMap<(ListenerId, RouteId), Vec<Arc<dyn FilterFactory>>>,
+    routes: HashMap<RouteId, Vec<Arc<dyn FilterFactory>>>,
 }
 
 impl Default for Limits {
@@ -271,7 +272,7 @@ impl Route {
         if self.targets.len() == 1 {
             return 0;
         }
-        let mut at = (u64::from(random) * u64::from(self.total_weight) >> 32) as u32;
+        let mut at = ((u64::from(random) * u64::from(self.total_weight)) >> 32) as u32;
         for (i, t) in self.targets.iter().enumerate() {
             if at < t.weight {
                 return i as u16;
@@ -286,18 +287,25 @@ impl Epoch {
     /// A worker's copy. Filters take over what their predecessors of the same place and kind had gathered.
     #[must_use]
     pub fn new(compiled: &Compiled, before: Option<&Epoch>) -> Self {
-        let chains: HashMap<_, Chain> = compiled
-            .chains
-            .of
-            .iter()
-            .map(|(at, factories)| {
-                let old = before.and_then(|e| e.chain(at.0, at.1));
-                let make = |(i, f): (usize, &Arc<dyn FilterFactory>)| {
-                    f.make(old.and_then(|chain| chain.get(i)).map(|f| &**f))
-                };
-                (*at, factories.iter().enumerate().map(make).collect())
-            })
-            .collect();
+        let places = || {
+            let chains = compiled.chains.of.iter();
+            chains.flat_map(|(at, chain)| chain.iter().enumerate().map(move |(i, f)| (*at, i, f)))
+        };
+        // a filter that stands in several chains is one filter, so it is made once
+        let mut made: HashMap<*const (), Rc<dyn Filter>> = HashMap::new();
+        for (at, i, factory) in places() {
+            let old = before.and_then(|e| e.chain(at.0, at.1)).and_then(|chain| chain.get(i));
+            if let Some(old) = old {
+                made.entry(address(factory)).or_insert_with(|| factory.make(Some(&**old)));
+            }
+        }
+        for (_, _, factory) in places() {
+            made.entry(address(factory)).or_insert_with(|| factory.make(None));
+        }
+        let chain = |factories: &Vec<Arc<dyn FilterFactory>>| -> Chain {
+            factories.iter().filter_map(|f| made.get(&address(f)).map(Rc::clone)).collect()
+        };
+        let chains: HashMap<_, Chain> = (compiled.chains.of.iter()).map(|(at, f)| (*at, chain(f))).collect();
         let filtered = !chains.is_empty();
         Epoch {
             snapshot: Arc::clone(&compiled.snapshot),
@@ -315,4 +323,9 @@ impl Epoch {
         }
         self.chains.get(&(listener, route))
     }
+}
+
+/// Tells factories apart.
+fn address(factory: &Arc<dyn FilterFactory>) -> *const () {
+    Arc::as_ptr(factory).cast()
 }

@@ -7,7 +7,7 @@ use crate::error::{CallError, ErrorKind};
 use crate::exchange::{State, Up};
 use crate::message::{Edits, Message};
 use crate::session::{Answer, Dispatch};
-use crate::slots::CallKey;
+use crate::slots::{CallKey, ConnKey};
 use crate::snapshot::{EndpointId, Snapshot, Target};
 use crate::wires::{From, Wires};
 use std::rc::Rc;
@@ -124,10 +124,7 @@ impl Calls {
     #[cold]
     pub(super) fn echo<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, msg: &Message<'_>) {
         let answer = match msg.meta.dialect.call(msg) {
-            Ok(call) => Answer::Outcome(Outcome {
-                reply: Reply::Value(call.args),
-                attachments: Attachments::new(),
-            }),
+            Ok(call) => Answer::Outcome(Box::new(Outcome { reply: Reply::Value(call.args), attachments: Attachments::new() })),
             Err(e) => Answer::Error(e),
         };
         self.reply(w, key, &answer, From::Memory);
@@ -139,6 +136,27 @@ impl Calls {
         let Some(mut held) = ex.held.take() else { return };
         let edits = std::mem::take(&mut held.edits);
         self.forward(w, None, key, &held.view(), From::Memory, edits, not);
+    }
+
+    /// Sends a request over the connection that it waited for. That host was chosen, and the attempt counted, when
+    /// the dial began: choosing anew could make the call wait for the next dial.
+    pub(super) fn send_dialed<E: Env>(
+        &mut self,
+        w: &mut Wires<E>,
+        key: CallKey,
+        endpoint: EndpointId,
+        conn: ConnKey,
+    ) {
+        let Some(ex) = self.table.get_mut(key) else { return };
+        let Some(mut held) = ex.held.take() else { return };
+        ex.attempts = ex.attempts.saturating_sub(1);
+        let id = ex.target;
+        let set = ex.epoch.snapshot.routes[id.route.index()].targets[usize::from(id.place)].hosts;
+        let mut batch = Batch {
+            leased: Some(Leased { set, endpoint, conn }),
+        };
+        let edits = std::mem::take(&mut held.edits);
+        self.forward(w, Some(&mut batch), key, &held.view(), From::Memory, edits, None);
     }
 
     /// The host that a waiting call was meant for cannot be reached.

@@ -82,7 +82,7 @@ impl Calls {
         let rewrite = &epoch.snapshot.routes[route.index()].rewrite;
         match epoch.chain(at, route) {
             None if rewrite.is_empty() => {
-                self.forward(w, Some(batch), key, msg, From::Input, Edits::default(), None)
+                self.forward(w, Some(batch), key, msg, From::Input, Edits::default(), None);
             }
             None => self.forward(w, Some(batch), key, msg, From::Input, rewrite.clone(), None),
             Some(chain) => {

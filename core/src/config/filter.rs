@@ -18,7 +18,8 @@ pub enum Filter {
     RateLimit(RateLimit),
 }
 
-/// A token bucket of this process. `rate` holds for the whole process, not for each worker.
+/// A token bucket. `rate` is that of the whole process, granted in equal shares by its workers: calls over few
+/// connections meet only the shares of the workers that have these.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {

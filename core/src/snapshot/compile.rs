@@ -326,11 +326,12 @@ fn listener_of(
         })
         .filter(|(_, r)| takes(r))
         .collect();
+    let own = chains.make(&l.filters, world);
     for (route, r) in &routes {
-        let all = l.filters.iter().chain(&r.filters);
-        let made: Vec<_> = all.map(|f| (world.filters)(f, world.workers)).collect();
-        if !made.is_empty() {
-            chains.of.insert((id, *route), made);
+        let theirs = chains.of_route(*route, r, world);
+        let all: Vec<_> = own.iter().chain(&theirs).map(Arc::clone).collect();
+        if !all.is_empty() {
+            chains.of.insert((id, *route), all);
         }
     }
     let limit = |n: Option<std::num::NonZeroU32>| n.map_or(u32::MAX, |n| n.get());
@@ -353,6 +354,27 @@ fn listener_of(
         // deadlines of Dubbo callers are attachments, so they are always wanted
         wants: Wants { attachments: true },
         routes: Index::new(&routes),
+    }
+}
+
+impl Chains {
+    fn make(&self, filters: &[config::Filter], world: &Resolver<'_>) -> Vec<Arc<dyn FilterFactory>> {
+        filters.iter().map(|f| (world.filters)(f, world.workers)).collect()
+    }
+
+    /// A route's filters are the same ones on every listener: a limit of the route counts all of its calls.
+    fn of_route(
+        &mut self,
+        id: RouteId,
+        route: &config::Route,
+        world: &Resolver<'_>,
+    ) -> Vec<Arc<dyn FilterFactory>> {
+        if let Some(made) = self.routes.get(&id) {
+            return made.clone();
+        }
+        let made = self.make(&route.filters, world);
+        self.routes.insert(id, made.clone());
+        made
     }
 }
 
