@@ -54,7 +54,7 @@ pub struct Bolt {
     role: Role,
     /// The largest content taken, in bytes.
     limit: usize,
-    /// The framing of this connection: a caller's as of its last frame, an upstream's as of the first call.
+    /// The framing of this connection, as of its first frame: of what a caller sent, or of what we send.
     framing: Option<Framing>,
     /// The Hessian that the upstream reads, if that is known.
     library: Option<Library>,
@@ -79,11 +79,10 @@ impl Codec for Bolt {
 
     #[inline]
     fn decode(&mut self, bytes: &[u8]) -> Result<Decoded, Fault> {
-        let decoded = frame::decode(bytes, self.limit)?;
-        if let (Role::Server, Decoded::Frame(frame)) = (self.role, &decoded) {
-            self.framing = Some(Hint::from_bits(frame.meta.hint).framing());
+        if self.framing.is_none() && self.role == Role::Server {
+            self.framing = frame::framing(bytes);
         }
-        Ok(decoded)
+        frame::decode(bytes, self.limit)
     }
 
     #[inline]

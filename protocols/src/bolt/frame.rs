@@ -38,11 +38,11 @@ struct Fixed {
     codec: u8,
     /// The timeout of a request or the status of an answer.
     word: u32,
-    /// Where the class, the header block and the content begin, and where the frame ends.
+    /// Where the class, the header block and the content begin, and where the content ends.
     class: usize,
     header: usize,
     content: usize,
-    end: usize,
+    content_end: usize,
 }
 
 /// The parts of a whole frame.
@@ -61,18 +61,18 @@ pub(crate) struct Parts<'a> {
 }
 
 #[inline]
-fn u16_at(b: &[u8], at: usize) -> u16 {
-    u16::from_be_bytes([b[at], b[at + 1]])
+fn u32_at(b: &[u8], at: usize) -> Option<u32> {
+    b.get(at..)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
 }
 
 #[inline]
-fn u32_at(b: &[u8], at: usize) -> u32 {
-    u32::from_be_bytes([b[at], b[at + 1], b[at + 2], b[at + 3]])
+fn u64_at(b: &[u8], at: usize) -> Option<u64> {
+    b.get(at..)?.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
 }
 
 impl Fixed {
     /// The fixed part, once it is there.
-    #[inline]
+    #[inline(always)]
     fn read(b: &[u8]) -> Result<Option<Fixed>, Fault> {
         // In front of the type: one byte, or two in v2. What follows shifts with it, and by one more behind
         // the codec, where v2 has its switch.
@@ -89,44 +89,34 @@ impl Fixed {
         if kind > ONE_WAY {
             return Err(BAD_TYPE);
         }
-        let second = 2 * at - 2;
-        let (word_len, class) = if kind == RESPONSE {
-            (2, 20 + second)
-        } else {
-            (4, 22 + second)
+        // The class begins behind a word of two or four bytes and the three lengths.
+        let class = 18 + 2 * at + if kind == RESPONSE { 0 } else { 2 };
+        let (Some(lengths), Some(word), Some(command)) =
+            (u64_at(b, class - 8), u32_at(b, class - 12), u64_at(b, at + 1))
+        else {
+            return Ok(None);
         };
-        let Some(b) = b.get(..class) else { return Ok(None) };
-        let word = 10 + second;
-        let lengths = word + word_len;
-        let (class_len, header_len) = (u16_at(b, lengths) as usize, u16_at(b, lengths + 2) as usize);
-        if class_len > header::MAX || header_len > header::MAX {
-            return Err(BAD_LENGTH);
-        }
-        let content_len = u32_at(b, lengths + 4);
-        if content_len > i32::MAX as u32 {
-            return Err(BAD_CONTENT);
+        if lengths & 0x8000_8000_8000_0000 != 0 {
+            return Err(bad_length(lengths));
         }
         let framing = match at {
             1 => Framing::V1,
             _ => Framing::v2(b[1] == 2, b[11] & 1 != 0),
         };
-        let header = class + class_len;
-        let content = header + header_len;
+        let header = class + (lengths >> 48) as usize;
+        let content = header + (lengths >> 32 & 0xffff) as usize;
+        let content_end = content + (lengths & 0xffff_ffff) as usize;
         Ok(Some(Fixed {
             framing,
             kind,
-            command: u16_at(b, at + 1),
-            id: u32_at(b, at + 4),
-            codec: b[at + 8],
-            word: if word_len == 2 {
-                u16_at(b, word).into()
-            } else {
-                u32_at(b, word)
-            },
+            command: (command >> 48) as u16,
+            id: (command >> 8) as u32,
+            codec: command as u8,
+            word: if kind == RESPONSE { word & 0xffff } else { word },
             class,
             header,
             content,
-            end: content + content_len as usize + if framing.has_crc() { CRC_LEN } else { 0 },
+            content_end,
         }))
     }
 
@@ -146,8 +136,10 @@ impl Fixed {
         self.kind == ONE_WAY
     }
 
-    fn content_end(&self) -> usize {
-        self.end - if self.framing.has_crc() { CRC_LEN } else { 0 }
+    /// Where the frame ends.
+    #[inline]
+    fn end(&self) -> usize {
+        self.content_end + if self.framing.has_crc() { CRC_LEN } else { 0 }
     }
 
     /// What is known before the whole frame is there; `b` may end with the fixed part.
@@ -161,11 +153,20 @@ impl Fixed {
         };
         // The length tells enough for an answer's sake; who needs to be sure compares the name.
         let hint = hint.with_foreign(self.header - self.class != class_len);
-        if self.codec == HESSIAN && self.content < self.content_end() {
+        if self.codec == HESSIAN && self.content < self.content_end {
             hint.with_content(b.get(self.content))
         } else {
             hint
         }
+    }
+}
+
+#[cold]
+fn bad_length(lengths: u64) -> Fault {
+    if lengths >> 32 & 0x8000_8000 != 0 {
+        BAD_LENGTH
+    } else {
+        BAD_CONTENT
     }
 }
 
@@ -179,13 +180,14 @@ pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, Fault> {
         return Ok(Decoded::More(0));
     };
     let kind = f.kind()?;
-    if f.content_end() - f.content > limit {
+    if f.content_end - f.content > limit {
         return Ok(too_large(b, &f, kind));
     }
-    let Some(frame) = b.get(..f.end) else {
-        return Ok(Decoded::More(f.end));
+    let end = f.end();
+    let Some(frame) = b.get(..end) else {
+        return Ok(Decoded::More(end));
     };
-    if f.framing.has_crc() && checksum(&frame[..f.end - CRC_LEN]) != frame[f.end - CRC_LEN..] {
+    if f.framing.has_crc() && checksum(&frame[..f.content_end]) != frame[f.content_end..] {
         return Err(BAD_CRC);
     }
     let is_request = f.kind != RESPONSE;
@@ -202,11 +204,17 @@ pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, Fault> {
         one_way: f.is_one_way(),
     };
     Ok(Decoded::Frame(Frame {
-        len: f.end,
+        len: end,
         id: f.id.into(),
         kind,
         meta,
     }))
+}
+
+/// The framing of the frame that begins here, once its fixed part is there.
+#[cold]
+pub(crate) fn framing(b: &[u8]) -> Option<Framing> {
+    Fixed::read(b).ok()?.map(|f| f.framing)
 }
 
 /// The refusal is in the caller's Hessian, which the content's first byte tells: so much is waited for.
@@ -216,7 +224,7 @@ fn too_large(b: &[u8], f: &Fixed, kind: Kind) -> Decoded {
         return Decoded::More(f.content + 1);
     }
     Decoded::TooLarge(Oversized {
-        len: f.end,
+        len: f.end(),
         id: f.id.into(),
         kind,
         hint: f.hint(b).bits(),
@@ -241,7 +249,7 @@ fn status(f: &Fixed, frame: &[u8]) -> Status {
 fn flagged(f: &Fixed, frame: &[u8]) -> Status {
     match header::get(&frame[f.header..f.content], keys::RESPONSE_ERROR) {
         Some(b"true") if f.codec != HESSIAN => Status::Exception,
-        Some(b"true") => outcome::status(&frame[f.content..f.content_end()]),
+        Some(b"true") => outcome::status(&frame[f.content..f.content_end]),
         _ => Status::Ok,
     }
 }
@@ -272,11 +280,12 @@ fn seal(frame: &mut [u8]) {
 
 impl<'a> Parts<'a> {
     /// Takes a whole frame apart; one that is none has empty parts.
+    #[inline]
     pub(crate) fn of(bytes: &'a [u8]) -> Self {
         let Ok(Some(f)) = Fixed::read(bytes) else {
             return Parts::default();
         };
-        if bytes.len() < f.end {
+        if bytes.len() < f.end() {
             return Parts::default();
         }
         let answers = f.kind == RESPONSE;
@@ -288,7 +297,7 @@ impl<'a> Parts<'a> {
             timeout: if answers { 0 } else { f.word as i32 },
             class: &bytes[f.class..f.header],
             header: &bytes[f.header..f.content],
-            content: &bytes[f.content..f.content_end()],
+            content: &bytes[f.content..f.content_end],
         }
     }
 

@@ -22,17 +22,14 @@ impl<'a> Seen<'a> {
         let mut seen = Seen::default();
         let mut pairs = header::pairs(block);
         for (key, value) in pairs.by_ref() {
-            // Keys of different lengths: one comparison of strings a pair at most.
-            let (known, place) = match key.len() {
-                3 => (keys::APP, &mut seen.app),
-                7 => (keys::SERVICE, &mut seen.service),
-                21 => (keys::METHOD, &mut seen.method),
-                24 => (keys::TARGET_SERVICE, &mut seen.target),
-                30 => (keys::DEADLINE, &mut seen.deadline),
-                _ => continue,
-            };
-            if key == known.as_bytes() {
-                *place = value;
+            // Keys of different lengths, compared with constants: no call for any of them.
+            match key.len() {
+                3 if key == keys::APP.as_bytes() => seen.app = value,
+                7 if key == keys::SERVICE.as_bytes() => seen.service = value,
+                21 if key == keys::METHOD.as_bytes() => seen.method = value,
+                24 if key == keys::TARGET_SERVICE.as_bytes() => seen.target = value,
+                30 if key == keys::DEADLINE.as_bytes() => seen.deadline = value,
+                _ => {}
             }
         }
         if !pairs.is_whole() {

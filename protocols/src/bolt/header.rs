@@ -21,34 +21,50 @@ impl<'a> Pairs<'a> {
         self.rest.is_empty()
     }
 
-    /// A string; `Some(None)` for null.
-    #[inline]
-    fn string(rest: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
-        let (len, tail) = rest.split_first_chunk::<4>()?;
-        let len = u32::from_be_bytes(*len);
-        if len == u32::MAX {
-            *rest = tail;
-            return Some(None);
+    /// The pair at the start, and what follows it.
+    #[inline(always)]
+    fn split(block: &'a [u8]) -> Option<((&'a [u8], &'a [u8]), &'a [u8])> {
+        let (len, rest) = block.split_first_chunk()?;
+        let (key, rest) = rest.split_at_checked(u32::from_be_bytes(*len) as usize)?;
+        let (len, rest) = rest.split_first_chunk()?;
+        let (value, rest) = rest.split_at_checked(u32::from_be_bytes(*len) as usize)?;
+        Some(((key, value), rest))
+    }
+
+    /// Steps over a pair with a null in it.
+    #[cold]
+    fn skip_null(&mut self) -> Option<()> {
+        let mut rest = self.rest;
+        let mut nulls = 0;
+        for _ in 0..2 {
+            let (len, tail) = rest.split_first_chunk()?;
+            rest = match u32::from_be_bytes(*len) {
+                u32::MAX => {
+                    nulls += 1;
+                    tail
+                }
+                len => tail.get(len as usize..)?,
+            };
         }
-        let (string, tail) = tail.split_at_checked(len as usize)?;
-        *rest = tail;
-        Some(Some(string))
+        self.rest = rest;
+        (nulls > 0).then_some(())
     }
 }
 
 impl<'a> Iterator for Pairs<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let mut rest = self.rest;
-            let key = Pairs::string(&mut rest)?;
-            let value = Pairs::string(&mut rest)?;
-            self.rest = rest;
-            if let (Some(key), Some(value)) = (key, value) {
-                return Some((key, value));
+            if let Some((pair, rest)) = Pairs::split(self.rest) {
+                self.rest = rest;
+                return Some(pair);
             }
+            if self.rest.is_empty() {
+                return None;
+            }
+            self.skip_null()?;
         }
     }
 }

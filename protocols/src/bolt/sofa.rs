@@ -123,6 +123,9 @@ impl<'a> Names<'a> {
     /// # Errors
     /// If this is no object, or not well-formed up to there.
     pub(crate) fn read(content: &'a [u8], wants_app: bool) -> Result<Self, ValueError> {
+        if !wants_app && let Some(names) = Names::stock(content) {
+            return Ok(names);
+        }
         read(content, |reader| {
             let mut names = Names::default();
             fields(reader, |field, reader| {
@@ -141,6 +144,44 @@ impl<'a> Names<'a> {
             Ok(names)
         })
     }
+}
+
+/// How requests of stock consumers begin: the definition of their class, and its only instance.
+const STOCK: [&[u8]; 2] = [
+    b"O\xbccom.alipay.sofa.rpc.core.request.SofaRequest\x95\x0dtargetAppName\x0amethodName\
+      \x17targetServiceUniqueName\x0crequestProps\x0dmethodArgSigso\x90",
+    b"C0\x2ccom.alipay.sofa.rpc.core.request.SofaRequest\x95\x0dtargetAppName\x0amethodName\
+      \x17targetServiceUniqueName\x0crequestProps\x0dmethodArgSigs\x60",
+];
+
+impl<'a> Names<'a> {
+    /// The names where a stock consumer puts them, without reading the definition anew for every call. `None`
+    /// for whatever is not exactly that.
+    fn stock(content: &'a [u8]) -> Option<Self> {
+        let mut rest = STOCK.iter().find_map(|front| content.strip_prefix(*front))?;
+        let _target_app = plain_string(&mut rest)?;
+        let method = plain_string(&mut rest)?;
+        let service = plain_string(&mut rest)?;
+        Some(Names {
+            service,
+            method,
+            app: &[],
+        })
+    }
+}
+
+/// A string of one chunk of ASCII, or null, which is empty.
+fn plain_string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (len, tail) = match **rest {
+        [b'N', ref tail @ ..] => (0, tail),
+        [len @ 0..=31, ref tail @ ..] => (len.into(), tail),
+        [b'S', high, low, ref tail @ ..] => (u16::from_be_bytes([high, low]).into(), tail),
+        [high @ 0x30..=0x33, low, ref tail @ ..] => (usize::from(high - 0x30) << 8 | usize::from(low), tail),
+        _ => return None,
+    };
+    let (string, tail) = tail.split_at_checked(len)?;
+    *rest = tail;
+    string.is_ascii().then_some(string)
 }
 
 /// The calling application in a request's properties.
@@ -199,4 +240,28 @@ pub(crate) fn property<'a>(content: &'a [u8], key: &str) -> Result<Option<Cow<'a
         })?;
         Ok(found)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both ways to the names must agree wherever the short one finds any.
+    #[test]
+    fn the_short_way_reads_what_the_long_way_reads() {
+        for (front, long) in STOCK.iter().zip([&b"S\0\x21"[..], b"\x30\x21"]) {
+            let name = b"com.acme.a.rather.LongService:1.0";
+            assert_eq!(name.len(), 0x21);
+            let content = [front, &b"N\x03say"[..], long, name, b"NN"].concat();
+            let (short, walked) = (
+                Names::stock(&content).unwrap(),
+                Names::read(&content, true).unwrap(),
+            );
+            assert_eq!((short.service, short.method), (&name[..], &b"say"[..]));
+            assert_eq!((walked.service, walked.method), (&name[..], &b"say"[..]));
+            for n in 0..content.len() - 2 {
+                assert!(Names::stock(&content[..n]).is_none(), "cut at {n}");
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::{Change, Fate};
 use crate::bolt::sofa::{self, Visit};
 use crate::bolt::{keys, scratch};
 use rialto_hessian::{Copier, Kind, Library, Reader, Writer};
-use rialto_values::{Class, ValueError};
+use rialto_values::{Class, ErrorKind, ValueError};
 
 /// Appends the content with its changes, in the grammar that is wanted, or in its own.
 ///
@@ -20,14 +20,33 @@ pub(super) fn put(
     wanted: Option<Library>,
     change: &Change<'_>,
 ) -> Result<(), ValueError> {
-    if wanted.is_none() {
-        let start = out.len();
-        if patch(out, content, written, change)? {
-            return Ok(());
-        }
-        out.truncate(start);
+    let start = out.len();
+    if let Some(wanted) = wanted {
+        return renumber(out, content, wanted, change);
     }
-    renumber(out, content, wanted.unwrap_or(written), change)
+    if patch(out, content, written, change, Scope::All)? {
+        return Ok(());
+    }
+    out.truncate(start);
+    match renumber(out, content, written, change) {
+        // Something in it cannot be copied (an Optional, which only its own library reads). The header has the
+        // new attachments, which is enough for all but S4.
+        Err(e) if e.kind == ErrorKind::Unsupported => {
+            out.truncate(start);
+            patch(out, content, written, change, Scope::Names)?
+                .then_some(())
+                .ok_or(e)
+        }
+        done => done,
+    }
+}
+
+/// What is patched.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    All,
+    /// The names of service and method only.
+    Names,
 }
 
 /// Copies a stream and writes strings in place of some of its values.
@@ -153,6 +172,7 @@ fn patch(
     content: &[u8],
     library: Library,
     change: &Change<'_>,
+    scope: Scope,
 ) -> Result<bool, ValueError> {
     sofa::read(content, |reader| {
         let mut patch = Patch {
@@ -166,7 +186,7 @@ fn patch(
             let text = match field {
                 keys::METHOD_NAME => change.method,
                 keys::UNIQUE_NAME => change.unique.as_deref(),
-                keys::REQUEST_PROPS if change.changes_properties() => {
+                keys::REQUEST_PROPS if scope == Scope::All && change.changes_properties() => {
                     if reader.kind()? != Kind::Map {
                         return Ok(Visit::Passed);
                     }
@@ -182,7 +202,7 @@ fn patch(
             possible = patch.replace(reader, text)?;
             Ok(if possible { Visit::Taken } else { Visit::Enough })
         })?;
-        if !has_properties && change.new_baggage().next().is_some() {
+        if scope == Scope::All && !has_properties && change.new_baggage().next().is_some() {
             return Ok(false);
         }
         patch.copy_to(content.len());

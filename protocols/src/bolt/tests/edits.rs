@@ -125,6 +125,31 @@ fn references_are_renumbered_when_properties_get_a_container() {
     assert_eq!(Parts::of(&bytes).content, want);
 }
 
+/// An Optional is its library's own affair, but a call that stays in that library need not fail for it.
+#[test]
+fn arguments_that_cannot_be_copied_keep_new_attachments_out_of_the_content() {
+    let case = case("provider", "optional");
+    let bytes = edited(case.request(), UNTOLD, &everything());
+    let (head, names) = (
+        head(&bytes),
+        sofa::Names::read(Parts::of(&bytes).content, false).unwrap(),
+    );
+    assert_eq!(
+        (head.service, head.method),
+        (&b"com.acme.Other"[..], &b"renamed"[..])
+    );
+    assert_eq!(
+        (names.service, names.method),
+        (&b"com.acme.Other:2.0:red"[..], &b"renamed"[..])
+    );
+    assert_eq!(attachment(&bytes, "new").as_deref(), Some("grün 😀"));
+    assert_eq!(property(&bytes, "new"), None);
+    let error = codec(Role::Client, FINAL)
+        .reframe(&mut vec![], 1, &message(case.request()), None, &Edits::default())
+        .unwrap_err();
+    assert!(error.text.contains("Optional"), "{error}");
+}
+
 #[test]
 fn plain_headers_stay_plain() {
     let case = case("sofa-5.13.2", "custom-header");
