@@ -70,7 +70,7 @@ impl Net {
             let writable = connected || (l.wants_write && (room || l.closed[1]));
             let readable = std::mem::take(&mut l.news);
             if readable || writable {
-                ready.push(Ready { conn, readable, writable });
+                ready.push(Ready { conn, readable, writable, closed: l.closed[1] });
             }
         }
         self.rng.shuffle(&mut ready);
