@@ -102,7 +102,7 @@ impl Scrape {
         let mut family =
             to.encode_descriptor("call_duration", help, Some(&seconds), MetricType::Histogram)?;
         for (labels, s) in &series {
-            let bound = |i: usize| if i < BUCKETS { bucket_seconds(i) } else { f64::MAX };
+            let bound = |i: usize| if i < BUCKETS { bucket_seconds(i) } else { f64::INFINITY };
             let buckets: Vec<_> = s.buckets.iter().enumerate().map(|(i, n)| (bound(i), *n)).collect();
             let (sum, count) = (s.latency_us as f64 / 1e6, s.buckets.iter().sum());
             family.encode_family(labels)?.encode_histogram::<Labels>(sum, count, &buckets, None)?;
