@@ -206,10 +206,10 @@ impl Reply {
             Err(e) => Err(e.clone()),
         };
         let sent = match reply {
-            Ok(reply) => Sent::Outcome(Outcome {
+            Ok(reply) => Sent::Outcome(Box::new(Outcome {
                 reply,
                 attachments: borrowed(&self.attachments),
-            }),
+            })),
             Err(e) => Sent::Error(e),
         };
         // what has no form in the protocol is told as an error, and that is an answer too
