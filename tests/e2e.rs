@@ -1,0 +1,18 @@
+//! End to end: the real binary as a process of its own, between callers and providers that live in the test and
+//! can misbehave. Each test has its own process and its own ports, so they run side by side.
+mod e2e {
+    mod support;
+
+    mod admin;
+    mod bridging;
+    mod callers;
+    mod commands;
+    mod hostile;
+    mod lifecycle;
+    mod limits;
+    mod memory;
+    mod providers;
+    mod reload;
+    mod routing;
+    mod timeouts;
+}

@@ -1,0 +1,211 @@
+//! Calls between protocols and within one.
+use super::support::{
+    Answer, Bolt, Caller, Dubbo, GREETER, Json, Request, Rialto, STRING, Upstream, config, frames, greet,
+    json,
+};
+use rialto_core::framed::Codec;
+use std::os::unix::net::UnixStream;
+
+fn the_basics_work<From: Codec, To: Codec + 'static>() {
+    let up = Upstream::<To>::start(|arrived, out| {
+        let request = arrived.request();
+        match request.method.as_str() {
+            "echo" => out.reply(&super::support::Reply::value(request.args[0].clone())),
+            "none" => out.reply(&Answer::Null.into()),
+            _ => out.reply(&super::support::upstream::greeting("it", request)),
+        }
+    });
+    let rialto = Rialto::start(&config::<To>(&[up.address]));
+    let mut caller = Caller::<From>::connect(rialto.entry());
+    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+
+    for (class, value) in [
+        ("int", json!(-7)),
+        ("long", json!(1_i64 << 40)),
+        ("double", json!(2.5)),
+        ("boolean", json!(true)),
+        (STRING, json!("中文 😀")),
+        ("java.util.List", json!(["a", null, 3])),
+        ("java.util.Map", json!({"k": {"n": 1}})),
+        (
+            "com.acme.Order",
+            json!({"class": "com.acme.Order", "item": "tea", "next": null}),
+        ),
+    ] {
+        let echo = Request::new(GREETER, "1.0", "echo").arg(class, value.clone());
+        assert_eq!(caller.value(&echo), value, "{class}");
+        assert_eq!(up.seen().last().unwrap().request().types, [class]);
+    }
+    assert_eq!(
+        caller.call(&Request::new(GREETER, "1.0", "none")).answer,
+        Ok(Answer::Null)
+    );
+    let thrown = Answer::Thrown {
+        class: "com.acme.GreetingException".into(),
+        message: "no greeting today".into(),
+    };
+    assert_eq!(
+        caller.call(&Request::new(GREETER, "1.0", "throw")).answer,
+        Ok(thrown)
+    );
+    let tenant = Request::new(GREETER, "1.0", "attachment")
+        .arg(STRING, "tenant")
+        .attach("tenant", "gold");
+    assert_eq!(caller.value(&tenant), "gold");
+    let error = caller.error(&Request::new(GREETER, "1.0", "dance"));
+    assert!(error.text.contains("no method dance"), "{error}");
+}
+
+#[test]
+fn dubbo_calls_bolt() {
+    the_basics_work::<Dubbo, Bolt>();
+}
+
+#[test]
+fn bolt_calls_dubbo() {
+    the_basics_work::<Bolt, Dubbo>();
+}
+
+#[test]
+fn dubbo_calls_dubbo() {
+    the_basics_work::<Dubbo, Dubbo>();
+}
+
+#[test]
+fn bolt_calls_bolt() {
+    the_basics_work::<Bolt, Bolt>();
+}
+
+#[test]
+fn one_way_calls_arrive_and_are_not_answered() {
+    fn check<From: Codec, To: Codec + 'static>() {
+        let up = Upstream::<To>::greeting("it");
+        let rialto = Rialto::start(&config::<To>(&[up.address]));
+        let mut caller = Caller::<From>::connect(rialto.entry());
+        caller.send(&Request {
+            one_way: true,
+            ..greet("nobody")
+        });
+        assert_eq!(
+            caller.value(&greet("Ada")),
+            "Hello, Ada",
+            "the first answer is that of the second call"
+        );
+        let seen = up.wait_seen(2);
+        assert_eq!(seen.iter().filter(|a| a.request().one_way).count(), 1);
+        assert_eq!(rialto.metric("rialto_calls_total", &["outcome=\"one_way\""]), 1.0);
+    }
+    check::<Dubbo, Bolt>();
+    check::<Bolt, Dubbo>();
+    check::<Dubbo, Dubbo>();
+}
+
+/// Within a protocol a request is the caller's very bytes but for its id, and so is the answer.
+#[test]
+fn a_dubbo_call_passes_byte_for_byte() {
+    let up = Upstream::<Dubbo>::start(|arrived, out| {
+        // type 1, "hi", and trailing bytes that no reader asks for
+        out.raw(&frames::dubbo(
+            0x02,
+            20,
+            frames::dubbo_id(&arrived.bytes),
+            b"\x91\x02hi\xff\xfe",
+        ));
+    });
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let (_, mut sent) = caller.frame(&greet("Ada").attach("tenant", "gold"));
+    sent[4..12].copy_from_slice(&0x1234_5678_9abc_def0_u64.to_be_bytes());
+    caller.write(&sent);
+    let mut got = vec![0; 16 + 6];
+    std::io::Read::read_exact(caller.stream(), &mut got).unwrap();
+    assert_eq!(
+        got,
+        frames::dubbo(0x02, 20, 0x1234_5678_9abc_def0, b"\x91\x02hi\xff\xfe")
+    );
+    let mut arrived = up.wait_seen(1)[0].bytes.clone();
+    arrived[4..12].copy_from_slice(&sent[4..12]);
+    assert_eq!(arrived, sent);
+}
+
+#[test]
+fn a_bolt_call_in_a_serialization_unknown_here_passes_byte_for_byte() {
+    let content: Vec<u8> = (0..=255).collect();
+    let answer = content.clone();
+    let up = Upstream::<Bolt>::start(move |arrived, out| {
+        let class = "com.alipay.sofa.rpc.core.response.SofaResponse";
+        out.raw(&frames::bolt_answer(
+            frames::bolt_id(&arrived.bytes),
+            77,
+            0,
+            class,
+            &answer,
+        ));
+    });
+    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let mut caller = Caller::<Bolt>::connect(rialto.entry());
+    let class = "com.alipay.sofa.rpc.core.request.SofaRequest";
+    let header = [
+        ("service", "com.acme.Greeter:1.0"),
+        ("sofa_head_method_name", "greet"),
+    ];
+    let sent = frames::bolt_request(0xdead_beef, 77, class, &header, &content);
+    caller.write(&sent);
+    let class = "com.alipay.sofa.rpc.core.response.SofaResponse";
+    let want = frames::bolt_answer(0xdead_beef, 77, 0, class, &content);
+    let mut got = vec![0; want.len()];
+    std::io::Read::read_exact(caller.stream(), &mut got).unwrap();
+    assert_eq!(got, want);
+    let mut arrived = up.wait_seen(1)[0].bytes.clone();
+    arrived[5..9].copy_from_slice(&sent[5..9]);
+    assert_eq!(arrived, sent);
+}
+
+/// Both protocols over one port, side by side.
+#[test]
+fn a_listener_finds_out_what_each_caller_speaks() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut dubbo = Caller::<Dubbo>::connect(rialto.entry());
+    let mut bolt = Caller::<Bolt>::connect(rialto.entry());
+    for _ in 0..3 {
+        assert_eq!(dubbo.value(&greet("D")), "Hello, D");
+        assert_eq!(bolt.value(&greet("B")), "Hello, B");
+    }
+}
+
+#[test]
+fn a_listener_that_was_told_a_protocol_takes_no_other() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let mut config = config::<Dubbo>(&[up.address]);
+    config["listeners"][0]["protocol"] = json!("dubbo");
+    let rialto = Rialto::start(&config);
+    assert_eq!(
+        Caller::<Dubbo>::connect(rialto.entry()).value(&greet("D")),
+        "Hello, D"
+    );
+    let mut bolt = Caller::<Bolt>::connect(rialto.entry());
+    bolt.send(&greet("B"));
+    bolt.wait_for_close();
+    assert_eq!(up.seen().len(), 1);
+}
+
+#[test]
+fn a_unix_socket_serves_as_a_port_does_and_is_removed_at_the_end() {
+    let up = Upstream::<Bolt>::greeting("it");
+    let folder = super::support::process::Folder::new();
+    let path = folder.path("in.sock");
+    let mut config = config::<Bolt>(&[up.address]);
+    config["listeners"][0]["address"] = json!(format!("unix:{}", path.display()));
+    let mut rialto = Rialto::start_in(folder, &config);
+    let stream = UnixStream::connect(&path).unwrap();
+    stream.set_read_timeout(Some(super::support::PATIENCE)).unwrap();
+    let mut caller = Caller::<Dubbo, _>::over(stream);
+    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+    let shown: Json = rialto.admin.json("/listeners");
+    assert_eq!(shown[0]["connections"], 1, "{shown}");
+    drop(caller);
+    rialto.signal("TERM");
+    assert_eq!(rialto.ended().code(), Some(0));
+    assert!(!path.exists());
+}

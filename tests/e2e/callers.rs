@@ -1,0 +1,219 @@
+//! Callers in their variety.
+use super::support::{
+    Bolt, Caller, Dubbo, GREETER, PATIENCE, Reply, Request, Rialto, STRING, Upstream, config, eventually,
+    frames, greet,
+};
+use rialto_core::framed::Codec;
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+use std::net::TcpStream;
+use std::sync::Mutex;
+
+#[test]
+fn heartbeats_are_answered_while_calls_run() {
+    let up = Upstream::<Dubbo>::silent();
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut dubbo = Caller::<Dubbo>::connect(rialto.entry());
+    dubbo.send(&greet("Ada"));
+    dubbo.write(&frames::dubbo(0xe2, 0, 42, b"N"));
+    let mut ack = [0; 17];
+    dubbo.stream().read_exact(&mut ack).unwrap();
+    assert_eq!(ack[..], frames::dubbo(0x22, 20, 42, b"N"));
+
+    let mut bolt = Caller::<Bolt>::connect(rialto.entry());
+    bolt.send(&greet("Ada"));
+    bolt.write(&frames::bolt_heartbeat(43));
+    let mut ack = [0; 20];
+    bolt.stream().read_exact(&mut ack).unwrap();
+    assert_eq!(ack[..], *b"\x01\0\0\0\x01\0\0\0\x2b\x01\0\0\0\0\0\0\0\0\0\0");
+}
+
+/// Also as the very first bytes, which is how detection may meet a connection.
+#[test]
+fn a_connection_may_begin_with_a_heartbeat() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut dubbo = Caller::<Dubbo>::connect(rialto.entry());
+    dubbo.write(&frames::dubbo(0xe2, 0, 42, b"N"));
+    assert_eq!(dubbo.value(&greet("Ada")), "Hello, Ada");
+    let mut bolt = Caller::<Bolt>::connect(rialto.entry());
+    bolt.write(&frames::bolt_heartbeat(43));
+    assert_eq!(bolt.value(&greet("Ada")), "Hello, Ada");
+}
+
+#[test]
+fn bytes_may_come_one_at_a_time() {
+    fn check<From: Codec, To: Codec + 'static>() {
+        let up = Upstream::<To>::greeting("it");
+        let rialto = Rialto::start(&config::<To>(&[up.address]));
+        let mut caller = Caller::<From>::connect(rialto.entry());
+        for name in ["Ada", "Grace"] {
+            let (id, frame) = caller.frame(&greet(name));
+            for byte in frame {
+                caller.write(&[byte]);
+            }
+            let reply = caller.answer_to(id);
+            assert_eq!(reply, Reply::value(format!("Hello, {name}")));
+        }
+    }
+    check::<Dubbo, Bolt>();
+    check::<Bolt, Dubbo>();
+}
+
+/// The caller's next frame is in the same packet as the end of this one, at every place.
+#[test]
+fn frames_may_be_cut_anywhere() {
+    let up = Upstream::<Bolt>::greeting("it");
+    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let (_, one) = caller.frame(&greet("Ada"));
+    let mut ids = vec![];
+    for cut in 1..one.len() {
+        let (a, mut bytes) = caller.frame(&greet("Ada"));
+        let (b, more) = caller.frame(&greet("Eve"));
+        bytes.extend_from_slice(&more);
+        caller.write(&bytes[..cut]);
+        caller.write(&bytes[cut..]);
+        ids.extend([a, b]);
+        let mut got = [caller.receive().0, caller.receive().0];
+        got.sort_unstable();
+        assert_eq!(got, [a, b], "cut at {cut}");
+    }
+}
+
+/// Callers use the same ids; answers come in another order than the calls, to the right ones.
+#[test]
+fn answers_find_their_callers_in_any_order() {
+    fn check<From: Codec, To: Codec + 'static>() {
+        const CALLERS: usize = 4;
+        const CALLS: usize = 50;
+        let held = Mutex::new(vec![]);
+        let up = Upstream::<To>::start(move |arrived, out| {
+            let mut held = held.lock().unwrap();
+            held.push((arrived.request().args[0].clone(), out.clone()));
+            if held.len() == CALLERS * CALLS {
+                for (text, out) in held.drain(..).rev() {
+                    out.reply(&Reply::value(text));
+                }
+            }
+        });
+        let rialto = Rialto::start(&config::<To>(&[up.address]));
+        let mut callers: Vec<_> = (0..CALLERS)
+            .map(|_| Caller::<From>::connect(rialto.entry()))
+            .collect();
+        let mut sent = HashMap::new();
+        for i in 0..CALLS {
+            for (c, caller) in callers.iter_mut().enumerate() {
+                let text = format!("call {i} of caller {c}");
+                let echo = Request::new(GREETER, "1.0", "echo").arg(STRING, text.clone());
+                sent.insert((c, caller.send(&echo)), text);
+            }
+        }
+        for (c, caller) in callers.iter_mut().enumerate() {
+            for _ in 0..CALLS {
+                let (id, reply) = caller.receive();
+                assert_eq!(
+                    reply,
+                    Reply::value(sent.remove(&(c, id)).expect("one answer a call"))
+                );
+            }
+        }
+        assert!(sent.is_empty());
+    }
+    check::<Dubbo, Bolt>();
+    check::<Bolt, Dubbo>();
+    check::<Dubbo, Dubbo>();
+    check::<Bolt, Bolt>();
+}
+
+#[test]
+fn large_calls_and_answers_pass_whole() {
+    fn check<From: Codec, To: Codec + 'static>() {
+        let up =
+            Upstream::<To>::start(|arrived, out| out.reply(&Reply::value(arrived.request().args[0].clone())));
+        let rialto = Rialto::start(&config::<To>(&[up.address]));
+        let mut caller = Caller::<From>::connect(rialto.entry());
+        // around the read buffer and its headroom, and far beyond
+        for len in [1, 65_000, 65_536, 131_072, 3_000_000] {
+            let text: String = (0..len).map(|i| char::from(b'a' + (i % 26) as u8)).collect();
+            let echo = Request::new(GREETER, "1.0", "echo").arg(STRING, text.clone());
+            assert!(caller.value(&echo) == text, "{len} bytes came back different");
+        }
+    }
+    check::<Dubbo, Bolt>();
+    check::<Bolt, Dubbo>();
+    check::<Dubbo, Dubbo>();
+}
+
+/// What a caller leaves behind is cleaned up: the call, and its answer when it comes.
+#[test]
+fn a_caller_may_leave_before_its_answer() {
+    let held = std::sync::Arc::new(Mutex::new(vec![]));
+    let kept = std::sync::Arc::clone(&held);
+    let up = Upstream::<Dubbo>::start(move |arrived, out| match arrived.request().method.as_str() {
+        "name" => out.reply(&Reply::value("here")),
+        _ => kept.lock().unwrap().push(out.clone()),
+    });
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut leaving = Caller::<Dubbo>::connect(rialto.entry());
+    leaving.send(&greet("Ada"));
+    up.wait_seen(1);
+    drop(leaving);
+    eventually("the end of the call", || {
+        (rialto.metric("rialto_calls_total", &["outcome=\"cancelled\""]) == 1.0).then_some(())
+    });
+    rialto.wait_in_flight(0);
+    held.lock().unwrap()[0].reply(&Reply::value("nobody is here"));
+    let mut next = Caller::<Dubbo>::connect(rialto.entry());
+    assert_eq!(next.value(&Request::new(GREETER, "1.0", "name")), "here");
+    eventually("the end of the quarantine", || {
+        (rialto.metric("rialto_calls_quarantined", &[]) == 0.0).then_some(())
+    });
+}
+
+/// Callers come and go while calls run over shared upstream connections.
+#[test]
+fn many_callers_share_few_upstream_connections() {
+    let up = Upstream::<Bolt>::greeting("it");
+    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let at = rialto.entry();
+    let threads: Vec<_> = (0..8)
+        .map(|t| {
+            std::thread::spawn(move || {
+                for round in 0..5 {
+                    let mut caller = Caller::<Dubbo>::connect(at);
+                    for call in 0..20 {
+                        let name = format!("{t}.{round}.{call}");
+                        assert_eq!(caller.value(&greet(&name)), format!("Hello, {name}"));
+                    }
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|t| t.join().unwrap());
+    assert_eq!(up.connections(), 1);
+    let names: HashSet<String> = up
+        .seen()
+        .iter()
+        .map(|a| a.request().args[0].to_string())
+        .collect();
+    assert_eq!(names.len(), 800, "each call arrived, once");
+}
+
+#[test]
+fn a_silent_connection_is_closed_in_time_and_one_with_a_call_is_not() {
+    let up = Upstream::<Dubbo>::silent();
+    let mut config = config::<Dubbo>(&[up.address]);
+    config["listeners"][0]["limits"] =
+        super::support::json!({"idle_timeout": "300ms", "detect_timeout": "300ms"});
+    let rialto = Rialto::start(&config);
+    let mut busy = Caller::<Dubbo>::connect(rialto.entry());
+    let call = busy.send(&greet("Ada").within(3000));
+    let mut idle = Caller::<Dubbo>::connect(rialto.entry());
+    idle.write(&frames::dubbo(0xe2, 0, 42, b"N"));
+    idle.wait_for_close();
+    let mut mute = TcpStream::connect(rialto.entry()).unwrap();
+    mute.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(mute.read(&mut [0; 8]).unwrap(), 0);
+    assert!(busy.answer_to(call).answer.unwrap_err().text.contains("in time"));
+}

@@ -1,0 +1,197 @@
+//! Callers that send what no caller of a protocol sends.
+use super::support::{
+    Bolt, Caller, Dubbo, ErrorKind, PATIENCE, Rialto, Upstream, config, frames, greet, json,
+};
+use rialto_core::framed::Codec;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+/// What comes back for these first bytes until the connection is closed.
+fn last_words(rialto: &Rialto, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(rialto.entry()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(bytes).unwrap();
+    let (mut words, mut chunk) = (vec![], [0; 4096]);
+    loop {
+        match stream.read(&mut chunk) {
+            Ok(0) => return words,
+            Ok(n) => words.extend_from_slice(&chunk[..n]),
+            // bytes that were not read are answered with a reset
+            Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => return words,
+            Err(e) => panic!("the connection stays open: {e}"),
+        }
+    }
+}
+
+#[test]
+fn foreign_first_bytes_are_refused_in_their_own_language() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut witness = Caller::<Bolt>::connect(rialto.entry());
+    for (bytes, says) in [
+        (&b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"[..], &b"HTTP/1.1 421 "[..]),
+        (b"POST /com.acme.Greeter/greet HTTP/1.1\r\n\r\n", b"HTTP/1.1 421 "),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"HTTP/1.1 421 "),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\x15\x03"),
+        (b"ls\r\n", b"This port serves Dubbo2 and Bolt calls"),
+        (b"\0\0\0\0", b""),
+        (b"\x01\x07", b""),
+        (b"\xff\xfe\xfd", b""),
+    ] {
+        let words = last_words(&rialto, bytes);
+        assert!(
+            words.starts_with(says),
+            "{:?} -> {:?}",
+            bytes.escape_ascii(),
+            words.escape_ascii().to_string()
+        );
+        assert_eq!(
+            words.is_empty(),
+            says.is_empty(),
+            "{:?}",
+            words.escape_ascii().to_string()
+        );
+        assert_eq!(witness.value(&greet("Ada")), "Hello, Ada");
+    }
+    assert_eq!(rialto.metric("rialto_faults_total", &["kind=\"protocol\""]), 8.0);
+}
+
+#[test]
+fn a_frame_that_breaks_the_stream_ends_its_connection_only() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut witness = Caller::<Dubbo>::connect(rialto.entry());
+    for bytes in [
+        // negative lengths
+        frames::dubbo_head(frames::DUBBO_REQUEST, 0, 1, -1),
+        frames::dubbo_head(frames::DUBBO_REQUEST, 0, 1, i32::MIN),
+        b"\x01\x01\0\x01\x01\0\0\0\x01\x01\0\0\0\0\0\0\0\0\xff\xff\xff\xff".to_vec(),
+        // class and header longer than Java's short
+        b"\x01\x01\0\x01\x01\0\0\0\x01\x01\0\0\0\0\x80\0\0\0\0\0\0\0".to_vec(),
+        b"\x01\x01\0\x01\x01\0\0\0\x01\x01\0\0\0\0\0\0\xff\xff\0\0\0\0".to_vec(),
+        // more than a gigabyte
+        frames::dubbo_head(frames::DUBBO_REQUEST, 0, 1, i32::MAX),
+        // a command that is none
+        b"\x01\x01\0\x07\x01\0\0\0\x01\x01\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(),
+        // a good frame, and then none
+        [
+            frames::dubbo(0xe2, 0, 1, b"N"),
+            b"garbage, sixteen and more bytes".to_vec(),
+        ]
+        .concat(),
+    ] {
+        last_words(&rialto, &bytes);
+        assert_eq!(
+            witness.value(&greet("Ada")),
+            "Hello, Ada",
+            "{:?}",
+            bytes.escape_ascii().to_string()
+        );
+    }
+}
+
+#[test]
+fn what_is_too_large_is_answered_and_skipped() {
+    fn check<C: Codec + 'static>() {
+        let up = Upstream::<C>::greeting("it");
+        let mut config = config::<C>(&[up.address]);
+        config["listeners"][0]["limits"] = json!({"max_request_bytes": "64KiB"});
+        let rialto = Rialto::start(&config);
+        let mut caller = Caller::<C>::connect(rialto.entry());
+        let error = caller.error(&greet(&"x".repeat(6 << 20)));
+        assert!(error.text.contains("more than the limit allows"), "{error}");
+        assert_eq!(
+            caller.value(&greet("Ada")),
+            "Hello, Ada",
+            "the connection goes on"
+        );
+        assert_eq!(up.seen().len(), 1);
+        let peak = rialto.memory_kb("VmHWM");
+        assert!(peak < 40_000, "it was read into memory: {peak} kB");
+        assert_eq!(
+            rialto.metric("rialto_calls_total", &["outcome=\"bad_request\""]),
+            1.0
+        );
+    }
+    check::<Dubbo>();
+    check::<Bolt>();
+}
+
+#[test]
+fn a_request_that_cannot_be_read_is_answered_and_the_connection_goes_on() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut dubbo = Caller::<Dubbo>::connect(rialto.entry());
+    for body in [&b""[..], b"N", b"\x052.0.2", b"\xff\xff\xff\xff", &[0x58; 400]] {
+        dubbo.write(&frames::dubbo(frames::DUBBO_REQUEST, 0, 77, body));
+        let (id, reply) = dubbo.receive();
+        let error = reply.answer.unwrap_err();
+        assert_eq!((id, error.kind), (77, ErrorKind::BadRequest), "{error}");
+    }
+    assert_eq!(dubbo.value(&greet("Ada")), "Hello, Ada");
+
+    let mut bolt = Caller::<Bolt>::connect(rialto.entry());
+    let class = "com.alipay.sofa.rpc.core.request.SofaRequest";
+    for frame in [
+        frames::bolt_request(77, 1, class, &[], b""),
+        frames::bolt_request(77, 1, class, &[], b"\xff\xff"),
+        frames::bolt_request(77, 1, "com.acme.Plain", &[], b"x"),
+        // the names are in the header, so it is routed, and found out when it is to be translated
+        frames::bolt_request(77, 1, class, &[("service", "com.acme.Greeter:1.0")], b"\x4f\xff"),
+        frames::bolt_request(77, 2, class, &[("service", "com.acme.Greeter:1.0")], b"\xac\xed"),
+    ] {
+        bolt.write(&frame);
+        let (id, reply) = bolt.receive();
+        assert_eq!(id, 77);
+        assert!(reply.answer.is_err(), "{reply:?}");
+    }
+    assert_eq!(bolt.value(&greet("Ada")), "Hello, Ada");
+    assert_eq!(up.seen().len(), 2);
+}
+
+/// Deep and wide values cost their call at most.
+#[test]
+fn hostile_values_do_not_hurt() {
+    let up = Upstream::<Bolt>::greeting("it");
+    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let lead = b"\x052.0.2\x10com.acme.Greeter\x031.0\x05greet\x12Ljava/lang/String;";
+    let deep = [0x79; 1 << 20];
+    let wide = b"\x58\x49\x7f\xff\xff\xff";
+    let endless_string = b"R\xff\xff";
+    for value in [
+        &deep[..],
+        wide,
+        endless_string,
+        b"Q\x49\x7f\xff\xff\xff",
+        b"C\x01x\x49\x7f\xff\xff\xff",
+    ] {
+        caller.write(&frames::dubbo(
+            frames::DUBBO_REQUEST,
+            0,
+            77,
+            &[&lead[..], value].concat(),
+        ));
+        let (id, reply) = caller.receive();
+        assert_eq!(id, 77);
+        assert!(reply.answer.is_err(), "{reply:?}");
+    }
+    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+}
+
+/// Answers and frames of the provider's side from a caller are skipped.
+#[test]
+fn frames_against_the_direction_are_skipped() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    caller.write(&frames::dubbo(frames::DUBBO_ANSWER, 20, 1, b"\x91\x02hi"));
+    caller.write(&frames::dubbo(0xa2, 0, 1, b"\x01R"));
+    caller.write(&frames::dubbo(0x22, 20, 1, b"N"));
+    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+    let mut caller = Caller::<Bolt>::connect(rialto.entry());
+    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+    let class = "com.alipay.sofa.rpc.core.response.SofaResponse";
+    caller.write(&frames::bolt_answer(1, 1, 0, class, b""));
+    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+}

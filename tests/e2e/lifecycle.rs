@@ -1,0 +1,95 @@
+//! The end of the process.
+use super::support::{
+    Answer, Bolt, Caller, Dubbo, Reply, Rialto, Upstream, config, eventually, greet, idle_config, json,
+};
+use std::net::TcpStream;
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+
+#[test]
+fn it_says_goodbye_lets_calls_end_and_goes() {
+    let (keep, kept) = channel();
+    let keep = Mutex::new(keep);
+    let up = Upstream::<Dubbo>::start(move |_, out| keep.lock().unwrap().send(out.clone()).unwrap());
+    let mut rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let at = rialto.entry();
+    let mut dubbo = Caller::<Dubbo>::connect(at);
+    let mut bolt = Caller::<Bolt>::connect(at);
+    let (a, b) = (dubbo.send(&greet("Ada")), bolt.send(&greet("Ada")));
+    up.wait_seen(2);
+    assert_eq!(rialto.admin.get("/ready").0, 200);
+    rialto.signal("TERM");
+    dubbo.wait_for_drain();
+    assert_eq!(rialto.admin.get("/ready").0, 503, "load balancers are told");
+    eventually("that nobody listens", || TcpStream::connect(at).err());
+    for _ in 0..2 {
+        kept.recv().unwrap().reply(&Reply::value("last"));
+    }
+    assert_eq!(dubbo.answer_to(a).answer, Ok(Answer::Value("last".into())));
+    assert_eq!(bolt.answer_to(b).answer, Ok(Answer::Value("last".into())));
+    assert_eq!(rialto.ended().code(), Some(0));
+}
+
+/// A caller that did not understand the goodbye may still be served while others are waited for.
+#[test]
+fn calls_that_still_come_are_served_while_it_drains() {
+    let (keep, kept) = channel();
+    let keep = Mutex::new(keep);
+    let up = Upstream::<Dubbo>::start(move |arrived, out| match arrived.request().method.as_str() {
+        "name" => out.reply(&Reply::value("it")),
+        _ => keep.lock().unwrap().send(out.clone()).unwrap(),
+    });
+    let mut rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut bolt = Caller::<Bolt>::connect(rialto.entry());
+    bolt.send(&greet("Ada"));
+    up.wait_seen(1);
+    rialto.signal("TERM");
+    rialto.stderr.wait("the drain", |l| l.contains("draining"));
+    let name = super::support::Request::new(super::support::GREETER, "1.0", "name");
+    assert_eq!(bolt.value(&name), "it");
+    kept.recv().unwrap().reply(&Reply::value("last"));
+    assert_eq!(bolt.receive().1, Reply::value("last"));
+    assert_eq!(rialto.ended().code(), Some(0));
+}
+
+#[test]
+fn it_does_not_wait_for_ever() {
+    let up = Upstream::<Dubbo>::silent();
+    let mut config = config::<Dubbo>(&[up.address]);
+    config["runtime"]["drain_timeout"] = json!("300ms");
+    let mut rialto = Rialto::start(&config);
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    caller.send(&greet("Ada").within(60_000));
+    up.wait_seen(1);
+    rialto.signal("TERM");
+    assert_eq!(rialto.ended().code(), Some(0));
+    rialto.stderr.wait("the loss", |l| {
+        l.contains("1 calls were still in flight at the limit")
+    });
+    caller.wait_for_close();
+}
+
+#[test]
+fn told_twice_it_goes_at_once() {
+    let up = Upstream::<Dubbo>::silent();
+    let mut rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    caller.send(&greet("Ada").within(60_000));
+    up.wait_seen(1);
+    rialto.signal("TERM");
+    caller.wait_for_drain();
+    rialto.signal("INT");
+    assert_eq!(rialto.ended().code(), Some(1));
+    rialto
+        .stderr
+        .wait("the warning", |l| l.contains("1 calls in flight are cut off"));
+}
+
+#[test]
+fn without_calls_it_goes_at_once() {
+    let mut rialto = Rialto::start(&idle_config());
+    let mut idle = Caller::<Dubbo>::connect(rialto.entry());
+    idle.write(&super::support::frames::dubbo(0xe2, 0, 1, b"N"));
+    rialto.signal("INT");
+    assert_eq!(rialto.ended().code(), Some(0));
+}

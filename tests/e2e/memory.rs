@@ -1,0 +1,135 @@
+//! What peers that do not read can make it hold.
+use super::support::{
+    Caller, Dubbo, GREETER, PATIENCE, Reply, Request, Rialto, STRING, Upstream, config, eventually, greet,
+};
+use std::io::Write;
+use std::net::TcpListener;
+use std::time::Duration;
+
+/// Kilobytes of memory beyond the start that nothing here may cause: 16 MB for a peer that does not read, one
+/// message, and what the allocator keeps.
+const MORE_KB: u64 = 64 << 10;
+const MESSAGE: usize = 1 << 20;
+const TOTAL: usize = 200 << 20;
+
+fn answers_of_a_megabyte() -> Upstream<Dubbo> {
+    let big = Reply::value("x".repeat(MESSAGE));
+    Upstream::start(move |arrived, out| match arrived.request().method.as_str() {
+        "big" => out.reply(&big),
+        _ => out.reply(&Reply::value("small")),
+    })
+}
+
+/// All requests are there at once, so all answers come. The caller reads none: it is cut.
+#[test]
+fn a_caller_that_does_not_read_its_answers_is_cut() {
+    let up = answers_of_a_megabyte();
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut witness = Caller::<Dubbo>::connect(rialto.entry());
+    witness.call(&greet("Ada"));
+    let before = rialto.memory_kb("VmRSS");
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let big = Request::new(GREETER, "1.0", "big")
+        .arg(STRING, "")
+        .within(600_000);
+    let burst: Vec<u8> = (0..TOTAL / MESSAGE).flat_map(|_| caller.frame(&big).1).collect();
+    caller.write(&burst);
+    eventually("the cut", || {
+        let growth = rialto.memory_kb("VmRSS").saturating_sub(before);
+        assert!(growth < MORE_KB, "it holds {growth} kB");
+        (rialto.metric("rialto_faults_total", &["kind=\"limit\""]) == 1.0).then_some(())
+    });
+    assert_eq!(witness.value(&greet("Ada")), "small", "others go on");
+    let peak = rialto.memory_kb("VmHWM").saturating_sub(before);
+    assert!(peak < MORE_KB, "it held {peak} kB");
+}
+
+/// Requests come as fast as they are taken. The caller is not read any more while its answers wait, and in the end
+/// it gets all of them.
+#[test]
+fn a_caller_that_reads_slowly_is_throttled_and_gets_everything() {
+    let up = answers_of_a_megabyte();
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    caller.call(&greet("Ada"));
+    let before = rialto.memory_kb("VmRSS");
+    // requests large enough that no read has many of them
+    let big = Request::new(GREETER, "1.0", "big")
+        .arg(STRING, "y".repeat(100_000))
+        .within(600_000);
+    let count = 60;
+    let requests: Vec<Vec<u8>> = (0..count).map(|_| caller.frame(&big).1).collect();
+    let mut writer = caller.stream().try_clone().unwrap();
+    let sender = std::thread::spawn(move || requests.iter().for_each(|r| writer.write_all(r).unwrap()));
+    // until it is not read any more
+    let mut last = (0, 0);
+    eventually("a standstill", || {
+        let now = rialto.admin.json("/listeners")[0]["bytes_in"].as_u64().unwrap();
+        last = if now == last.0 {
+            (now, last.1 + 1)
+        } else {
+            (now, 0)
+        };
+        std::thread::sleep(Duration::from_millis(10));
+        (last.1 > 20).then_some(())
+    });
+    for _ in 0..count {
+        let reply = caller.receive().1;
+        assert!(
+            matches!(reply.answer, Ok(super::support::Answer::Value(v)) if v.as_str().unwrap().len() == MESSAGE)
+        );
+    }
+    sender.join().unwrap();
+    let peak = rialto.memory_kb("VmHWM").saturating_sub(before);
+    assert!(peak < MORE_KB, "it held {peak} kB");
+}
+
+/// The upstream does not read. Callers that write to it are not read either.
+#[test]
+fn callers_of_an_upstream_that_does_not_read_are_throttled() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let rialto = Rialto::start(&config::<Dubbo>(&[listener.local_addr().unwrap()]));
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let before = rialto.memory_kb("VmRSS");
+    let (_, frame) = caller.frame(&greet(&"x".repeat(MESSAGE)).within(600_000));
+    caller.write(&frame);
+    let (_stream, _) = listener.accept().unwrap();
+    caller
+        .stream()
+        .set_write_timeout(Some(Duration::from_secs(1)))
+        .unwrap();
+    let mut written = 0;
+    let stuck = loop {
+        match caller.stream().write(&frame) {
+            Ok(n) => written += n,
+            Err(_) => break true,
+        }
+        if written > TOTAL {
+            break false;
+        }
+    };
+    assert!(stuck, "it took {written} bytes");
+    let growth = rialto.memory_kb("VmRSS").saturating_sub(before);
+    assert!(growth < MORE_KB, "it holds {growth} kB");
+}
+
+/// Many callers that each leave half a frame.
+#[test]
+fn half_frames_of_many_callers_are_bounded() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let before = rialto.memory_kb("VmRSS");
+    let mut half = vec![];
+    for _ in 0..100 {
+        let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+        // announces 8 MB and sends none of it
+        caller.write(&super::support::frames::dubbo_head(0xc2, 0, 1, 8 << 20));
+        caller.write(b"\x052.0.2");
+        half.push(caller);
+    }
+    let mut whole = Caller::<Dubbo>::connect(rialto.entry());
+    whole.stream().set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(whole.value(&greet("Ada")), "Hello, Ada");
+    let growth = rialto.memory_kb("VmRSS").saturating_sub(before);
+    assert!(growth < 16 << 10, "it holds {growth} kB for what did not come");
+}

@@ -1,0 +1,379 @@
+//! Providers that fail, lie, or go away.
+use super::support::process::Folder;
+use super::support::{
+    Answer, Bolt, Caller, Dubbo, ErrorKind, GREETER, PATIENCE, Reply, Request, Rialto, Upstream, config,
+    eventually, frames, greet, json, nobody, upstream,
+};
+use rialto_core::framed::Codec;
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+
+fn name() -> Request {
+    Request::new(GREETER, "1.0", "name")
+}
+
+#[test]
+fn a_call_goes_elsewhere_if_its_host_cannot_be_reached() {
+    let up = Upstream::<Dubbo>::greeting("alive");
+    let rialto = Rialto::start(&config::<Dubbo>(&[nobody(), up.address]));
+    let mut caller = Caller::<Bolt>::connect(rialto.entry());
+    for _ in 0..10 {
+        assert_eq!(caller.value(&name()), "alive");
+    }
+    let dead = rialto.endpoint("up", 0);
+    assert!(dead["connect_failures"].as_u64().unwrap() >= 1, "{dead}");
+    assert!(rialto.metric("rialto_call_retries_total", &[]) >= 1.0);
+}
+
+#[test]
+fn without_attempts_left_the_host_is_named() {
+    let dead = nobody();
+    let mut config = config::<Dubbo>(&[dead]);
+    config["routes"][0]["retry"] = json!({"attempts": 1});
+    let rialto = Rialto::start(&config);
+    let error = Caller::<Bolt>::connect(rialto.entry()).error(&name());
+    assert!(
+        error.text.contains(&format!("endpoint {dead} cannot be reached")),
+        "{error}"
+    );
+    let error = Caller::<Dubbo>::connect(rialto.entry()).error(&name());
+    assert_eq!(error.kind, ErrorKind::Upstream, "{error}");
+}
+
+#[test]
+fn a_cluster_without_usable_endpoints_says_so() {
+    let folder = Folder::new();
+    std::fs::write(folder.path("hosts.json"), "[]").unwrap();
+    let mut config = config::<Dubbo>(&[]);
+    config["clusters"][0]["endpoints_file"] = json!("hosts.json");
+    let rialto = Rialto::start_in(folder, &config);
+    let error = Caller::<Dubbo>::connect(rialto.entry()).error(&name());
+    assert!(error.text.contains("no endpoint of cluster up"), "{error}");
+}
+
+/// The first connection is never read and dies while calls wait for it. The call whose bytes had begun to leave
+/// fails, the one that had not is sent over the next connection, once.
+#[test]
+fn a_call_of_which_nothing_was_sent_survives_the_death_of_its_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (die, dies) = channel::<()>();
+    let seen = std::thread::spawn(move || {
+        let (first, _) = listener.accept().unwrap();
+        dies.recv().unwrap();
+        drop(first);
+        let (second, _) = listener.accept().unwrap();
+        upstream::answer_all::<Dubbo>(second, "second life")
+    });
+    let rialto = Rialto::start(&config::<Dubbo>(&[address]));
+    let big = "x".repeat(7 << 20);
+    // more than the kernel takes for a connection that nobody reads
+    let mut fat = [(); 2].map(|()| Caller::<Dubbo>::connect(rialto.entry()));
+    let first = fat[0].send(&greet(&big));
+    rialto.wait_in_flight(1);
+    fat[1].send(&greet(&big));
+    rialto.wait_in_flight(2);
+    let mut thin = Caller::<Dubbo>::connect(rialto.entry());
+    let waiting = thin.send(&name());
+    rialto.wait_in_flight(3);
+    die.send(()).unwrap();
+    let reply = thin.answer_to(waiting);
+    assert_eq!(reply.answer, Ok(Answer::Value("second life".into())));
+    let lost = fat[0].answer_to(first).answer.unwrap_err();
+    assert!(lost.text.contains("lost before it answered"), "{lost}");
+    drop(rialto);
+    let asked = seen.join().unwrap();
+    assert_eq!(asked.iter().filter(|m| *m == "name").count(), 1, "{asked:?}");
+}
+
+/// An answer that breaks off, the next call on a new connection.
+#[test]
+fn a_connection_that_ends_inside_an_answer_costs_its_calls_only() {
+    fn check<C: Codec + 'static>() {
+        let up = Upstream::<C>::start(|arrived, out| {
+            let answer = out.encoded(&upstream::greeting("it", arrived.request()));
+            if arrived.connection == 0 {
+                out.raw(&answer[..answer.len() / 2]);
+                out.close();
+            } else {
+                out.raw(&answer);
+            }
+        });
+        let rialto = Rialto::start(&config::<C>(&[up.address]));
+        let mut caller = Caller::<C>::connect(rialto.entry());
+        let error = caller.error(&greet("Ada"));
+        assert!(
+            matches!(error.kind, ErrorKind::UpstreamClosed | ErrorKind::Upstream),
+            "{error}"
+        );
+        assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+        assert_eq!(up.seen().len(), 2, "what was sent is never sent twice");
+    }
+    check::<Dubbo>();
+    check::<Bolt>();
+}
+
+#[test]
+fn of_two_answers_to_one_call_the_first_counts() {
+    fn check<C: Codec + 'static>() {
+        let up = Upstream::<C>::start(|_, out| {
+            out.reply(&Reply::value("first"));
+            out.reply(&Reply::value("second"));
+        });
+        let rialto = Rialto::start(&config::<C>(&[up.address]));
+        let mut caller = Caller::<C>::connect(rialto.entry());
+        for _ in 0..5 {
+            assert_eq!(caller.value(&greet("Ada")), "first");
+        }
+        eventually("the second answers", || {
+            (rialto.metric("rialto_faults_total", &["kind=\"late_answer\""]) == 5.0).then_some(())
+        });
+        assert_eq!(up.connections(), 1, "that is no reason to hang up");
+    }
+    check::<Dubbo>();
+    check::<Bolt>();
+}
+
+#[test]
+fn answers_to_calls_that_nobody_made_are_dropped() {
+    let up = Upstream::<Dubbo>::start(|arrived, out| {
+        for id in [
+            0,
+            1,
+            77,
+            u64::from(u32::MAX),
+            u64::MAX,
+            frames::dubbo_id(&arrived.bytes) ^ (1 << 20),
+        ] {
+            if id != frames::dubbo_id(&arrived.bytes) {
+                out.raw(&frames::dubbo(frames::DUBBO_ANSWER, 20, id, b"\x91\x05wrong"));
+            }
+        }
+        out.reply(&Reply::value("right"));
+    });
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut callers = [(); 3].map(|()| Caller::<Dubbo>::connect(rialto.entry()));
+    for _ in 0..5 {
+        for caller in &mut callers {
+            assert_eq!(caller.value(&greet("Ada")), "right");
+        }
+    }
+}
+
+/// What one upstream says cannot answer the call that another one has.
+#[test]
+fn an_upstream_cannot_answer_for_another() {
+    let (guess, guessed) = channel();
+    let slow =
+        Upstream::<Dubbo>::start(move |arrived, _| guess.send(frames::dubbo_id(&arrived.bytes)).unwrap());
+    let liar = Upstream::<Dubbo>::greeting("liar");
+    let mut config = config::<Dubbo>(&[slow.address]);
+    config["clusters"].as_array_mut().unwrap().push(json!({
+        "name": "liar", "protocol": "dubbo", "endpoints": [{"address": liar.address.to_string()}],
+    }));
+    config["listeners"][0]["routes"] = json!(["lies", "all"]);
+    config["routes"].as_array_mut().unwrap().push(json!({
+        "name": "lies", "match": {"method": "name"}, "to": [{"cluster": "liar"}],
+    }));
+    let rialto = Rialto::start(&config);
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    assert_eq!(caller.value(&name()), "liar");
+    let waiting = caller.send(&greet("Ada").within(400));
+    let id = guessed.recv_timeout(PATIENCE).unwrap();
+    liar.broadcast(&frames::dubbo(frames::DUBBO_ANSWER, 20, id, b"\x91\x03lie"));
+    let error = caller.answer_to(waiting).answer.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Timeout, "{error}");
+}
+
+#[test]
+fn an_answer_that_is_too_large_is_an_error_and_skipped() {
+    let up = Upstream::<Dubbo>::start(|arrived, out| {
+        if arrived.request().method == "name" {
+            return out.reply(&Reply::value("still there"));
+        }
+        let id = frames::dubbo_id(&arrived.bytes);
+        let len = (64 << 20) + 1;
+        out.raw(&frames::dubbo_head(frames::DUBBO_ANSWER, 20, id, len));
+        let chunk = vec![0x90; 1 << 20];
+        for _ in 0..64 {
+            out.raw(&chunk);
+        }
+        out.raw(&[0x90]);
+    });
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let error = caller.error(&greet("Ada"));
+    assert_eq!(error.kind, ErrorKind::BadAnswer, "{error}");
+    assert!(error.text.contains("67108881 bytes"), "{error}");
+    assert_eq!(caller.value(&name()), "still there");
+    assert_eq!(up.connections(), 1);
+    let peak = rialto.memory_kb("VmHWM");
+    assert!(peak < 60_000, "it was read into memory: {peak} kB");
+}
+
+/// Bytes after which nothing can be trusted end the upstream connection, not the caller's.
+#[test]
+fn an_upstream_that_talks_nonsense_is_hung_up_on() {
+    fn check<C: Codec + 'static>(nonsense: &'static [u8]) {
+        let up = Upstream::<C>::start(move |arrived, out| match arrived.connection {
+            0 => out.raw(nonsense),
+            _ => out.reply(&upstream::greeting("it", arrived.request())),
+        });
+        let rialto = Rialto::start(&config::<C>(&[up.address]));
+        let mut caller = Caller::<C>::connect(rialto.entry());
+        let error = caller.error(&greet("Ada"));
+        assert!(
+            matches!(error.kind, ErrorKind::UpstreamClosed | ErrorKind::Upstream),
+            "{error}"
+        );
+        up.wait_closed(0);
+        assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+        assert_eq!(rialto.metric("rialto_faults_total", &["kind=\"protocol\""]), 1.0);
+    }
+    check::<Dubbo>(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    // a negative length
+    check::<Dubbo>(b"\xda\xbb\x02\x14\0\0\0\0\0\0\0\0\xff\xff\xff\xff");
+    // a gigabyte and more
+    check::<Dubbo>(b"\xda\xbb\x02\x14\0\0\0\0\0\0\0\0\x7f\xff\xff\xff");
+    check::<Bolt>(b"\xda\xbb\x02\x14");
+    // an unknown command
+    check::<Bolt>(b"\x01\0\0\x09\x01\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0");
+    // class of more than 32767 bytes
+    check::<Bolt>(b"\x01\0\0\x02\x01\0\0\0\0\x01\0\0\x80\0\0\0\0\0\0\0");
+}
+
+#[test]
+fn a_call_from_the_provider_s_side_is_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let rialto = Rialto::start(&config::<Dubbo>(&[listener.local_addr().unwrap()]));
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let call = caller.send(&greet("Ada"));
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let request = read_dubbo(&mut stream);
+    stream
+        .write_all(&frames::dubbo(frames::DUBBO_REQUEST, 0, 9, &request[16..]))
+        .unwrap();
+    let refusal = read_dubbo(&mut stream);
+    assert_eq!((frames::dubbo_id(&refusal), refusal[3]), (9, 60));
+    let id = frames::dubbo_id(&request);
+    stream
+        .write_all(&frames::dubbo(frames::DUBBO_ANSWER, 20, id, b"\x91\x02hi"))
+        .unwrap();
+    assert_eq!(caller.answer_to(call).answer, Ok(Answer::Value("hi".into())));
+}
+
+fn read_dubbo(stream: &mut impl Read) -> Vec<u8> {
+    let mut frame = vec![0; 16];
+    stream.read_exact(&mut frame).unwrap();
+    let len = u32::from_be_bytes(frame[12..16].try_into().unwrap()) as usize;
+    frame.resize(16 + len, 0);
+    stream.read_exact(&mut frame[16..]).unwrap();
+    frame
+}
+
+#[test]
+fn a_host_that_says_it_goes_away_gets_no_more_calls_until_it_says_it_is_back() {
+    let ups = ["going", "staying"].map(Upstream::<Dubbo>::greeting);
+    let rialto = Rialto::start(&config::<Dubbo>(&ups.each_ref().map(|u| u.address)));
+    let mut caller = Caller::<Bolt>::connect(rialto.entry());
+    let mut spread = || {
+        let mut counts = HashMap::new();
+        for _ in 0..10 {
+            *counts
+                .entry(caller.value(&name()).as_str().unwrap().to_owned())
+                .or_insert(0) += 1;
+        }
+        counts
+    };
+    assert_eq!(spread().len(), 2);
+    let read_only = |want: bool| {
+        eventually("the event", || {
+            (rialto.endpoint("up", 0)["read_only"] == want).then_some(())
+        });
+    };
+    ups[0].broadcast(&frames::dubbo(0xa2, 0, 1, b"\x01R"));
+    read_only(true);
+    assert_eq!(spread(), [("staying".to_owned(), 10)].into());
+    ups[0].broadcast(&frames::dubbo(0xa2, 0, 2, b"\x01W"));
+    read_only(false);
+    assert_eq!(spread().len(), 2);
+    assert_eq!(ups[0].connections(), 1, "its connection stood all the time");
+}
+
+#[test]
+fn a_silent_upstream_is_asked_for_a_sign_of_life_and_given_up_at_last() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = config::<Dubbo>(&[listener.local_addr().unwrap()]);
+    config["clusters"][0]["heartbeat_interval"] = json!("200ms");
+    let rialto = Rialto::start(&config);
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let call = caller.send(&greet("Ada").within(60_000));
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    read_dubbo(&mut stream);
+    for _ in 0..3 {
+        let heartbeat = read_dubbo(&mut stream);
+        assert_eq!((heartbeat[2], &heartbeat[16..]), (0xe2, &b"N"[..]));
+    }
+    assert_eq!(stream.read(&mut [0; 16]).unwrap(), 0, "it hangs up");
+    assert!(caller.answer_to(call).answer.is_err());
+}
+
+#[test]
+fn a_silent_upstream_that_answers_heartbeats_is_kept() {
+    fn check<C: Codec + 'static>() {
+        let up = Upstream::<C>::start(|_, out| {
+            // each in its own thread: the reader goes on and acknowledges
+            let out = out.clone();
+            std::thread::spawn(move || {
+                std::thread::sleep(std::time::Duration::from_millis(2500));
+                out.reply(&Reply::value("at last"));
+            });
+        });
+        let mut config = config::<C>(&[up.address]);
+        config["clusters"][0]["heartbeat_interval"] = json!("200ms");
+        let rialto = Rialto::start(&config);
+        assert_eq!(
+            Caller::<C>::connect(rialto.entry()).value(&greet("Ada").within(60_000)),
+            "at last"
+        );
+    }
+    let dubbo = std::thread::spawn(check::<Dubbo>);
+    check::<Bolt>();
+    dubbo.join().unwrap();
+}
+
+#[test]
+fn an_upstream_connection_without_calls_is_closed_in_time() {
+    let up = Upstream::<Bolt>::greeting("it");
+    let mut config = config::<Bolt>(&[up.address]);
+    config["clusters"][0]["idle_timeout"] = json!("100ms");
+    let rialto = Rialto::start(&config);
+    let mut caller = Caller::<Bolt>::connect(rialto.entry());
+    assert_eq!(caller.value(&name()), "it");
+    up.wait_closed(0);
+    assert_eq!(caller.value(&name()), "it");
+    assert_eq!(up.connections(), 2);
+}
+
+/// Past the limit of calls on a connection another one is opened, up to the limit of connections.
+#[test]
+fn more_connections_are_opened_as_calls_pile_up() {
+    let answered = AtomicUsize::new(0);
+    let up = Upstream::<Dubbo>::start(move |_, _| _ = answered.fetch_add(1, Ordering::Relaxed));
+    let mut config = config::<Dubbo>(&[up.address]);
+    config["clusters"][0]["limits"] = json!({"connections_per_endpoint": 2, "in_flight_per_connection": 3});
+    let rialto = Rialto::start(&config);
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    for i in 1..=6 {
+        caller.send(&name().within(60_000));
+        up.wait_seen(i);
+    }
+    assert_eq!(up.connections(), 2);
+    let error = caller.error(&name());
+    assert_eq!(error.kind, ErrorKind::Overload, "{error}");
+}

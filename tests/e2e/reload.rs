@@ -1,0 +1,175 @@
+//! Changed configurations.
+use super::support::{
+    Answer, Bolt, Caller, Dubbo, GREETER, Reply, Request, Rialto, Upstream, config, endpoints, eventually,
+    greet, idle_config, json,
+};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+
+fn name() -> Request {
+    Request::new(GREETER, "1.0", "name")
+}
+
+/// The file is all that changes. The call in flight keeps the old way, the next one takes the new one, and no
+/// connection notices.
+#[test]
+fn a_changed_file_is_taken_over_while_a_call_is_in_flight() {
+    let (keep, kept) = channel();
+    let keep = Mutex::new(keep);
+    let old = Upstream::<Dubbo>::start(move |arrived, out| match arrived.request().method.as_str() {
+        "name" => out.reply(&Reply::value("old")),
+        _ => keep.lock().unwrap().send(out.clone()).unwrap(),
+    });
+    let new = Upstream::<Dubbo>::greeting("new");
+    let mut config = config::<Dubbo>(&[old.address]);
+    let rialto = Rialto::start(&config);
+    let mut caller = Caller::<Bolt>::connect(rialto.entry());
+    assert_eq!(caller.value(&name()), "old");
+    let flying = caller.send(&greet("Ada"));
+    let answer = kept.recv().unwrap();
+    config["clusters"][0]["endpoints"] = endpoints(&[new.address]);
+    rialto.write(&config.to_string());
+    eventually("the reload", || (rialto.reloads("accepted") == 1).then_some(()));
+    eventually("the new host", || (caller.value(&name()) == "new").then_some(()));
+    answer.reply(&Reply::value("done"));
+    assert_eq!(caller.answer_to(flying).answer, Ok(Answer::Value("done".into())));
+    let shown = rialto.admin.json("/listeners");
+    assert_eq!(shown[0]["connections_total"], 1, "{shown}");
+    old.wait_closed(0);
+    assert_eq!(
+        rialto.metric("rialto_config_reloads_total", &["result=\"accepted\""]),
+        1.0
+    );
+}
+
+#[test]
+fn a_hangup_signal_reloads_at_once() {
+    let ups = ["old", "new"].map(Upstream::<Bolt>::greeting);
+    let mut config = config::<Bolt>(&[ups[0].address]);
+    let rialto = Rialto::start(&config);
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    assert_eq!(caller.value(&name()), "old");
+    config["clusters"][0]["endpoints"] = endpoints(&[ups[1].address]);
+    rialto.reload(&config);
+    eventually("the new host", || (caller.value(&name()) == "new").then_some(()));
+    let dump = rialto.admin.json("/config_dump");
+    assert_eq!(
+        dump["config"]["clusters"][0]["endpoints"][0]["address"],
+        ups[1].address.to_string()
+    );
+}
+
+#[test]
+fn a_broken_file_is_refused_and_everything_stays() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let config = config::<Dubbo>(&[up.address]);
+    let rialto = Rialto::start(&config);
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    assert_eq!(caller.value(&name()), "it");
+    let mut wrong = config.clone();
+    wrong["routes"][0]["to"][0]["cluster"] = json!("nowhere");
+    wrong["routes"][0]["timeout"] = json!("soon");
+    rialto.write(&wrong.to_string());
+    rialto.signal("HUP");
+    eventually("the refusal", || (rialto.reloads("refused") >= 1).then_some(()));
+    let reload = &rialto.admin.json("/config_dump")["reload"];
+    let why = reload["last_error"].as_str().unwrap();
+    assert!(why.contains("timeout") && why.contains("soon"), "{why}");
+    assert_eq!(rialto.metric("rialto_config_last_reload_successful", &[]), 0.0);
+    rialto
+        .stderr
+        .wait("the reason", |l| l.contains("was refused, the former one stays"));
+    assert_eq!(caller.value(&name()), "it");
+    assert_eq!(
+        rialto.admin.json("/config_dump")["config"]["routes"][0]["to"][0]["cluster"],
+        "up"
+    );
+
+    rialto.reload(&config);
+    assert_eq!(rialto.metric("rialto_config_last_reload_successful", &[]), 1.0);
+    assert_eq!(caller.value(&name()), "it");
+    assert_eq!(rialto.admin.json("/listeners")[0]["connections_total"], 1);
+}
+
+#[test]
+fn a_configuration_that_asks_for_a_taken_port_is_refused_whole() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let config = config::<Dubbo>(&[up.address]);
+    let rialto = Rialto::start(&config);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut changed = config.clone();
+    changed["routes"][0]["name"] = json!("renamed");
+    changed["listeners"][0]["routes"] = json!(["renamed"]);
+    let address = taken.local_addr().unwrap().to_string();
+    changed["listeners"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "second", "address": address, "routes": ["renamed"]}));
+    rialto.write(&changed.to_string());
+    rialto.signal("HUP");
+    eventually("the refusal", || (rialto.reloads("refused") >= 1).then_some(()));
+    let dump = rialto.admin.json("/config_dump");
+    assert!(
+        dump["reload"]["last_error"]
+            .as_str()
+            .unwrap()
+            .contains("listener second: cannot listen on"),
+        "{dump}"
+    );
+    assert_eq!(dump["config"]["routes"][0]["name"], "all");
+    assert_eq!(Caller::<Dubbo>::connect(rialto.entry()).value(&name()), "it");
+}
+
+#[test]
+fn listeners_come_and_go_and_their_connections_stay() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let mut config = config::<Dubbo>(&[up.address]);
+    let rialto = Rialto::start(&config);
+    config["listeners"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "second", "address": "127.0.0.1:0", "routes": ["all"]}));
+    rialto.reload(&config);
+    let at = rialto.listener("second");
+    let mut caller = Caller::<Bolt>::connect(at);
+    assert_eq!(caller.value(&name()), "it");
+    let mut first = Caller::<Bolt>::connect(rialto.entry());
+    assert_eq!(first.value(&name()), "it");
+
+    config["listeners"].as_array_mut().unwrap().pop();
+    rialto.reload(&config);
+    eventually("that nobody listens", || TcpStream::connect(at).err());
+    // its routes are gone with it, and the caller is told so over a connection that stands
+    let error = caller.error(&name());
+    assert!(error.text.contains("this listener was removed"), "{error}");
+    assert_eq!(first.value(&name()), "it");
+}
+
+#[test]
+fn settings_that_need_a_new_start_are_named() {
+    let mut config = idle_config();
+    let rialto = Rialto::start(&config);
+    config["runtime"]["workers"] = json!(2);
+    rialto.reload(&config);
+    rialto
+        .stderr
+        .wait("the note", |l| l.contains("runtime.workers was changed"));
+    assert_eq!(rialto.metric("rialto_workers", &[]), 1.0);
+}
+
+#[test]
+fn a_file_of_endpoints_is_followed() {
+    let ups = ["old", "new"].map(Upstream::<Dubbo>::greeting);
+    let folder = super::support::process::Folder::new();
+    let path = folder.path("hosts.json");
+    let write = |up: usize| std::fs::write(&path, endpoints(&[ups[up].address]).to_string()).unwrap();
+    write(0);
+    let mut config = config::<Dubbo>(&[]);
+    config["clusters"][0]["endpoints_file"] = json!("hosts.json");
+    let rialto = Rialto::start_in(folder, &config);
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    assert_eq!(caller.value(&name()), "old");
+    write(1);
+    eventually("the new host", || (caller.value(&name()) == "new").then_some(()));
+}

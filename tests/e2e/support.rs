@@ -1,0 +1,43 @@
+//! What the tests are made of.
+pub(crate) mod caller;
+pub(crate) mod config;
+pub(crate) mod frames;
+pub(crate) mod http;
+pub(crate) mod lines;
+pub(crate) mod process;
+pub(crate) mod upstream;
+
+pub(crate) use caller::Caller;
+pub(crate) use config::{config, endpoints, idle_config, nobody};
+pub(crate) use process::Rialto;
+pub(crate) use rialto::demo::wire::{Answer, Reply, Request};
+pub(crate) use rialto_core::ErrorKind;
+pub(crate) use rialto_protocols::bolt::Bolt;
+pub(crate) use rialto_protocols::dubbo::Dubbo;
+pub(crate) use serde_json::{Value as Json, json};
+pub(crate) use upstream::Upstream;
+
+use std::time::{Duration, Instant};
+
+/// Nothing that a test waits for takes longer, however busy the machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) const GREETER: &str = "com.acme.Greeter";
+pub(crate) const STRING: &str = "java.lang.String";
+
+/// `greet("Ada")`, or with another argument.
+pub(crate) fn greet(name: &str) -> Request {
+    Request::new(GREETER, "1.0", "greet").arg(STRING, name)
+}
+
+/// Asks again and again until the answer satisfies: for what only polling can tell (pages, `/proc`).
+pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = ask() {
+            return found;
+        }
+        assert!(Instant::now() < until, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

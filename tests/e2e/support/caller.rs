@@ -1,0 +1,105 @@
+//! A caller of either protocol.
+use super::{Answer, Json, PATIENCE, Reply, Request};
+use rialto::demo::wire::Wire;
+use rialto_core::framed::Codec;
+use rialto_core::session::{Event, Role};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+pub(crate) struct Caller<C, S = TcpStream> {
+    wire: Wire<C, S>,
+    next: u32,
+}
+
+impl<C: Codec> Caller<C> {
+    pub(crate) fn connect(to: SocketAddr) -> Self {
+        let stream = TcpStream::connect(to).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Caller::over(stream)
+    }
+}
+
+impl<C: Codec, S: Read + Write> Caller<C, S> {
+    pub(crate) fn over(stream: S) -> Self {
+        Caller {
+            wire: Wire::new(stream, Role::Client),
+            next: 1,
+        }
+    }
+
+    /// Makes a call and waits for its answer.
+    pub(crate) fn call(&mut self, request: &Request) -> Reply {
+        let id = self.send(request);
+        self.answer_to(id)
+    }
+
+    /// Makes a call that must succeed with a value.
+    pub(crate) fn value(&mut self, request: &Request) -> Json {
+        match self.call(request).answer {
+            Ok(Answer::Value(value)) => value,
+            other => panic!("not a value: {other:?}"),
+        }
+    }
+
+    /// Makes a call that must fail.
+    pub(crate) fn error(&mut self, request: &Request) -> rialto_core::CallError {
+        match self.call(request).answer {
+            Err(e) => e,
+            other => panic!("not an error: {other:?}"),
+        }
+    }
+
+    /// Sends a request and tells its id.
+    pub(crate) fn send(&mut self, request: &Request) -> u32 {
+        let id = self.next;
+        self.next += 1;
+        self.wire.send(id.into(), request).unwrap();
+        id
+    }
+
+    /// The request as [`Caller::send`] would send it.
+    pub(crate) fn frame(&mut self, request: &Request) -> (u32, Vec<u8>) {
+        let id = self.next;
+        self.next += 1;
+        let mut bytes = vec![];
+        request.encode(self.wire.codec(), id.into(), &mut bytes).unwrap();
+        (id, bytes)
+    }
+
+    /// Waits for the next answer, whichever it is.
+    pub(crate) fn receive(&mut self) -> (u32, Reply) {
+        let (key, reply) = self.wire.receive().unwrap();
+        (key.bits(), reply)
+    }
+
+    /// Waits for the answer to a call; no other may come before it.
+    pub(crate) fn answer_to(&mut self, id: u32) -> Reply {
+        let (got, reply) = self.receive();
+        assert_eq!(got, id, "the answer to another call");
+        reply
+    }
+
+    /// Waits until the peer wants no new calls.
+    pub(crate) fn wait_for_drain(&mut self) {
+        self.wire
+            .next(|event| matches!(event, Event::Drain).then_some(()))
+            .unwrap();
+    }
+
+    /// Waits for the end of the connection; nothing but what a session deals with by itself may come before.
+    pub(crate) fn wait_for_close(&mut self) -> io::ErrorKind {
+        match self.wire.receive() {
+            Ok((key, reply)) => panic!("instead of the end came an answer to {}: {reply:?}", key.bits()),
+            Err(e) => e.kind(),
+        }
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        self.wire.stream().write_all(bytes).unwrap();
+    }
+
+    pub(crate) fn stream(&mut self) -> &mut S {
+        self.wire.stream()
+    }
+}

@@ -1,0 +1,38 @@
+//! Configurations. They are JSON, so that tests can change a value in the middle of one.
+use super::{Dubbo, Json, json};
+use rialto_core::framed::Codec;
+use rialto_core::session::Protocols;
+use rialto_protocols::All;
+use std::net::{SocketAddr, TcpListener};
+
+/// A protocol's name in configurations.
+pub(crate) fn protocol<C: Codec>() -> &'static str {
+    All::dialect(C::PROTO).unwrap().name()
+}
+
+/// An address where nobody listens.
+pub(crate) fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Where no call is made, a cluster needs an endpoint all the same.
+pub(crate) fn idle_config() -> Json {
+    config::<Dubbo>(&[nobody()])
+}
+
+/// Endpoints at these addresses.
+pub(crate) fn endpoints(all: &[SocketAddr]) -> Json {
+    all.iter().map(|a| json!({"address": a.to_string()})).collect()
+}
+
+/// One listener `in` for any protocol, one route `all` for every call, one cluster `up` of the codec's protocol. One
+/// worker, so that counts are exact.
+pub(crate) fn config<C: Codec>(all: &[SocketAddr]) -> Json {
+    json!({
+        "admin": {"address": "127.0.0.1:0"},
+        "runtime": {"workers": 1},
+        "listeners": [{"name": "in", "address": "127.0.0.1:0", "routes": ["all"]}],
+        "routes": [{"name": "all", "to": [{"cluster": "up"}]}],
+        "clusters": [{"name": "up", "protocol": protocol::<C>(), "endpoints": endpoints(all)}],
+    })
+}

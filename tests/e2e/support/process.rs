@@ -1,0 +1,228 @@
+//! A running `rialto`.
+use super::http::Http;
+use super::lines::Lines;
+use super::{Json, PATIENCE, eventually, json};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_rialto");
+
+pub(crate) struct Rialto {
+    child: Child,
+    pub(crate) stderr: Lines,
+    pub(crate) stdout: Lines,
+    pub(crate) admin: Http,
+    pub(crate) folder: Folder,
+}
+
+/// A folder of the test's own, removed with it.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Folder {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("rialto-e2e-{}-{n}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A command that knows nothing of the environment the tests run in.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(BINARY);
+    command
+        .env_remove("RIALTO_CONFIG")
+        .env_remove("RUST_BACKTRACE")
+        .stdin(Stdio::null());
+    command
+}
+
+impl Rialto {
+    /// Starts it and waits until calls are welcome.
+    pub(crate) fn start(config: &Json) -> Rialto {
+        Rialto::start_in(Folder::new(), config)
+    }
+
+    /// As [`Rialto::start`], with files that the configuration names.
+    pub(crate) fn start_in(folder: Folder, config: &Json) -> Rialto {
+        let path = folder.path("rialto.json");
+        replace(&path, &config.to_string());
+        let mut child = command()
+            .args(["run", "-c"])
+            .arg(&path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = Lines::follow(child.stderr.take().unwrap());
+        let stdout = Lines::follow(child.stdout.take().unwrap());
+        let line = stderr.wait("the admin address", |l| l.contains("admin on "));
+        let at = line.split("admin on ").nth(1).unwrap();
+        let at = at.split('"').next().unwrap().parse().unwrap();
+        stderr.wait("readiness", |l| l.contains("is ready"));
+        Rialto {
+            child,
+            stderr,
+            stdout,
+            admin: Http(at),
+            folder,
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where a listener listens really, as `/listeners` tells.
+    pub(crate) fn listener(&self, name: &str) -> SocketAddr {
+        let all = self.admin.json("/listeners");
+        let found = all.as_array().unwrap().iter().find(|l| l["name"] == name);
+        found.unwrap_or_else(|| panic!("no {name} in {all}"))["address"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+
+    /// The listener of [`super::config()`].
+    pub(crate) fn entry(&self) -> SocketAddr {
+        self.listener("in")
+    }
+
+    /// Puts another configuration in the place of the one in use.
+    pub(crate) fn write(&self, config: &str) {
+        replace(&self.folder.path("rialto.json"), config);
+    }
+
+    /// Puts another configuration in place and waits until it is in use.
+    pub(crate) fn reload(&self, config: &Json) {
+        let before = self.reloads("accepted");
+        self.write(&config.to_string());
+        self.signal("HUP");
+        eventually("a reload", || (self.reloads("accepted") > before).then_some(()));
+    }
+
+    /// How many changed configurations were `accepted` or `refused`.
+    pub(crate) fn reloads(&self, what: &str) -> u64 {
+        self.admin.json("/config_dump")["reload"][what].as_u64().unwrap()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args(["-s", name, &self.pid().to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(
+                Instant::now() < until,
+                "the process does not end:\n{}",
+                self.stderr.all().join("\n")
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// A number of `/metrics`: the sum of all samples of the name whose labels have all these parts.
+    pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let text = self.admin.get("/metrics").1;
+        let of = |line: &str| {
+            let rest = line.strip_prefix(name)?;
+            let (labels_here, value) = match rest.strip_prefix('{') {
+                Some(rest) => rest.split_once("} ")?,
+                None => ("", rest.strip_prefix(' ')?),
+            };
+            labels
+                .iter()
+                .all(|l| labels_here.contains(l))
+                .then(|| value.parse::<f64>().unwrap())
+        };
+        text.lines().filter_map(of).sum()
+    }
+
+    /// A value of `/proc/<pid>/status` in kilobytes.
+    pub(crate) fn memory_kb(&self, key: &str) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = text.lines().find(|l| l.starts_with(key)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// The endpoint at this place of a cluster, as `/clusters` shows it.
+    pub(crate) fn endpoint(&self, cluster: &str, place: usize) -> Json {
+        let all = self.admin.json("/clusters");
+        let found = all
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|c| c["name"] == cluster)
+            .unwrap();
+        found["endpoints"][place].clone()
+    }
+
+    /// Waits until as many calls are in flight.
+    pub(crate) fn wait_in_flight(&self, calls: u64) {
+        eventually("calls in flight", || {
+            let all = self.admin.json("/listeners");
+            let sum: u64 = all
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|l| l["in_flight"].as_u64().unwrap())
+                .sum();
+            (sum == calls).then_some(())
+        });
+    }
+}
+
+impl Drop for Rialto {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- rialto said:\n{}", self.stderr.all().join("\n"));
+        }
+    }
+}
+
+/// Whole or not at all: the watcher may look at any time.
+fn replace(path: &Path, text: &str) {
+    let new = path.with_extension("new");
+    std::fs::write(&new, text).unwrap();
+    std::fs::rename(new, path).unwrap();
+}
+
+/// What a command printed and its code.
+pub(crate) fn output(args: &[&str]) -> (i32, String, String) {
+    let out = command().args(args).output().unwrap();
+    let text = |b: &[u8]| String::from_utf8(b.to_vec()).unwrap();
+    (out.status.code().unwrap(), text(&out.stdout), text(&out.stderr))
+}
+
+/// The JSON of a file that is being written, once it can be read.
+pub(crate) fn json_lines(text: &str) -> Vec<Json> {
+    text.lines()
+        .map(|l| serde_json::from_str(l).unwrap_or_else(|e| json!({"unreadable": e.to_string()})))
+        .collect()
+}

@@ -1,0 +1,273 @@
+//! A provider that does what its script says, with requests, connections and bytes.
+use super::{PATIENCE, Reply, Request};
+use rialto::demo::wire::Wire;
+use rialto_core::buf::OutBuf;
+use rialto_core::framed::{Codec, Framed};
+use rialto_core::session::{Event, ReplyTo, Role, Settings};
+use rialto_core::{CallError, ErrorKind};
+use std::io::{self, Read, Write};
+use std::marker::PhantomData;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrived {
+    pub(crate) request: Result<Request, CallError>,
+    pub(crate) bytes: Vec<u8>,
+    /// Which connection, counted from 0.
+    pub(crate) connection: usize,
+}
+
+/// The way back of one request. May be kept, sent to another thread and used late, twice or never.
+pub(crate) struct Outgoing<C> {
+    pub(crate) to: ReplyTo,
+    stream: Arc<Mutex<TcpStream>>,
+    codec: PhantomData<fn() -> C>,
+}
+
+pub(crate) struct Upstream<C> {
+    pub(crate) address: SocketAddr,
+    state: Arc<State>,
+    codec: PhantomData<fn() -> C>,
+}
+
+#[derive(Default)]
+struct State {
+    seen: Mutex<Seen>,
+    bell: Condvar,
+}
+
+#[derive(Default)]
+struct Seen {
+    requests: Vec<Arrived>,
+    /// `None`: it has ended.
+    connections: Vec<Option<TcpStream>>,
+    stopped: bool,
+}
+
+impl Arrived {
+    pub(crate) fn request(&self) -> &Request {
+        self.request.as_ref().unwrap()
+    }
+}
+
+impl<C: Codec> Outgoing<C> {
+    pub(crate) fn reply(&self, reply: &Reply) {
+        let bytes = self.encoded(reply);
+        self.raw(&bytes);
+    }
+
+    pub(crate) fn encoded(&self, reply: &Reply) -> Vec<u8> {
+        let (mut session, mut out) = (
+            Framed::<C>::new(Role::Server, &Settings::default()),
+            OutBuf::default(),
+        );
+        reply.encode(&mut session, self.to, &mut out);
+        out.unsent().to_vec()
+    }
+
+    /// Sends bytes; the peer may have closed.
+    pub(crate) fn raw(&self, bytes: &[u8]) {
+        let _ = self.stream.lock().unwrap().write_all(bytes);
+    }
+
+    pub(crate) fn close(&self) {
+        let _ = self.stream.lock().unwrap().shutdown(Shutdown::Both);
+    }
+}
+
+impl<C> Clone for Outgoing<C> {
+    fn clone(&self) -> Self {
+        Outgoing {
+            to: self.to,
+            stream: Arc::clone(&self.stream),
+            codec: PhantomData,
+        }
+    }
+}
+
+impl<C: Codec + 'static> Upstream<C> {
+    /// Runs the script for each request, in the thread that reads its connection.
+    pub(crate) fn start(script: impl Fn(&Arrived, &Outgoing<C>) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (state, script) = (Arc::new(State::default()), Arc::new(script));
+        let shared = Arc::clone(&state);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let mut seen = shared.seen.lock().unwrap();
+                if seen.stopped {
+                    return;
+                }
+                let connection = seen.connections.len();
+                seen.connections.push(stream.try_clone().ok());
+                drop(seen);
+                shared.bell.notify_all();
+                let (state, script) = (Arc::clone(&shared), Arc::clone(&script));
+                std::thread::spawn(move || {
+                    // it ends when the peer closes, or sends what no peer sends
+                    let _ = serve::<C>(stream, connection, &state, &*script);
+                    state.seen.lock().unwrap().connections[connection] = None;
+                    state.bell.notify_all();
+                });
+            }
+        });
+        Upstream {
+            address,
+            state,
+            codec: PhantomData,
+        }
+    }
+
+    /// One that greets, and tells its own name.
+    pub(crate) fn greeting(name: &'static str) -> Self {
+        Upstream::start(move |arrived, out| out.reply(&greeting(name, arrived.request())))
+    }
+
+    /// One that never answers.
+    pub(crate) fn silent() -> Self {
+        Upstream::start(|_, _| {})
+    }
+
+    /// The requests so far.
+    pub(crate) fn seen(&self) -> Vec<Arrived> {
+        self.state.seen.lock().unwrap().requests.clone()
+    }
+
+    /// Waits until there were as many requests.
+    pub(crate) fn wait_seen(&self, count: usize) -> Vec<Arrived> {
+        self.wait("requests", |seen| {
+            (seen.requests.len() >= count).then(|| seen.requests.clone())
+        })
+    }
+
+    /// Connections so far, ended ones included.
+    pub(crate) fn connections(&self) -> usize {
+        self.state.seen.lock().unwrap().connections.len()
+    }
+
+    /// Waits until a connection has ended.
+    pub(crate) fn wait_closed(&self, connection: usize) {
+        self.wait("the end of a connection", |seen| {
+            seen.connections.get(connection)?.is_none().then_some(())
+        });
+    }
+
+    /// Sends bytes over all connections that stand.
+    pub(crate) fn broadcast(&self, bytes: &[u8]) {
+        for stream in self.state.seen.lock().unwrap().connections.iter_mut().flatten() {
+            let _ = stream.write_all(bytes);
+        }
+    }
+
+    fn wait<T>(&self, what: &str, found: impl Fn(&Seen) -> Option<T>) -> T {
+        let until = Instant::now() + PATIENCE;
+        let mut seen = self.state.seen.lock().unwrap();
+        loop {
+            if let Some(found) = found(&seen) {
+                return found;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(
+                !left.is_zero(),
+                "in vain for {what}; {} requests came",
+                seen.requests.len()
+            );
+            seen = self.state.bell.wait_timeout(seen, left).unwrap().0;
+        }
+    }
+}
+
+impl<C> Drop for Upstream<C> {
+    /// Nobody listens any more; connections end.
+    fn drop(&mut self) {
+        let mut seen = self.state.seen.lock().unwrap();
+        seen.stopped = true;
+        for stream in seen.connections.iter().flatten() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        drop(seen);
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+/// What a greeter of this name answers.
+pub(crate) fn greeting(name: &str, request: &Request) -> Reply {
+    let first = request.args.first().and_then(|a| a.as_str()).unwrap_or("nobody");
+    match request.method.as_str() {
+        "greet" => Reply::value(format!("Hello, {first}")),
+        "name" => Reply::value(name),
+        "throw" => Reply::thrown("com.acme.GreetingException", "no greeting today"),
+        "attachment" => match request.attachment(first) {
+            Some(value) => Reply::value(value),
+            None => super::Answer::Null.into(),
+        },
+        other => Reply::failed(ErrorKind::NoService, format!("no method {other}")),
+    }
+}
+
+fn serve<C: Codec>(
+    stream: TcpStream,
+    connection: usize,
+    state: &State,
+    script: &dyn Fn(&Arrived, &Outgoing<C>),
+) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let writer = Arc::new(Mutex::new(stream.try_clone()?));
+    let mut wire = Wire::<C, _>::new(Ends(stream, Arc::clone(&writer)), Role::Server);
+    loop {
+        let (to, request, bytes) = wire.next(|event| match event {
+            Event::Request { id, msg } => {
+                let (to, request) = Request::decode(id, &msg);
+                Some((to, request, msg.bytes.to_vec()))
+            }
+            _ => None,
+        })?;
+        let arrived = Arrived {
+            request,
+            bytes,
+            connection,
+        };
+        state.seen.lock().unwrap().requests.push(arrived.clone());
+        state.bell.notify_all();
+        script(
+            &arrived,
+            &Outgoing {
+                to,
+                stream: Arc::clone(&writer),
+                codec: PhantomData,
+            },
+        );
+    }
+}
+
+/// The reading end, and the writing end that it shares with the answers.
+struct Ends(TcpStream, Arc<Mutex<TcpStream>>);
+
+impl Read for Ends {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        self.0.read(to)
+    }
+}
+
+impl Write for Ends {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.1.lock().unwrap().write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Answers everything that comes over a connection until it ends; tells which methods were called.
+pub(crate) fn answer_all<C: Codec>(stream: TcpStream, name: &str) -> Vec<String> {
+    let state = State::default();
+    let script = |arrived: &Arrived, out: &Outgoing<C>| out.reply(&greeting(name, arrived.request()));
+    let _ = serve::<C>(stream, 0, &state, &script);
+    let seen = state.seen.into_inner().unwrap();
+    seen.requests.iter().map(|a| a.request().method.clone()).collect()
+}
