@@ -76,7 +76,7 @@ fn put(
         header::put(out, keys::RESPONSE_ERROR, "true");
     }
     for (key, value) in attachments {
-        header::put(out, &response_key(key), value);
+        header::put_in(out, keys::RESPONSE_BAGGAGE, key, value.as_bytes());
     }
     open.end_header(out, from)
         .map_err(|e| bad(&e.of("response attachments")))?;
@@ -88,10 +88,6 @@ fn put(
     })
     .map_err(|e| bad(&e))?;
     open.close(out, from).map_err(|e| bad(&e.of("result")))
-}
-
-fn response_key(key: &str) -> String {
-    format!("{}{key}", keys::RESPONSE_BAGGAGE)
 }
 
 fn put_content(w: &mut Writer<'_>, said: &Said<'_>, attachments: &Attachments<'_>) -> Result<(), ValueError> {
@@ -121,7 +117,7 @@ fn put_content(w: &mut Writer<'_>, said: &Said<'_>, attachments: &Attachments<'_
             w.write_str("true");
         }
         for (key, value) in attachments {
-            w.write_str(&response_key(key));
+            w.write_str(&format!("{}.{key}", keys::RESPONSE_BAGGAGE));
             w.write_str(value);
         }
         w.end()?;

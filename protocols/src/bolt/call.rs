@@ -42,7 +42,9 @@ pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Call<'a>, CallError> {
         return Err(refused(status::foreign(parts.codec)));
     }
     let mut facts = Facts::default();
-    facts.take_header(parts.header)?;
+    facts
+        .take_header(parts.header)
+        .map_err(|e| facts.unreadable(&e))?;
     let library = Hint::from_bits(msg.meta.hint).library();
     let at = sofa::read(parts.content, |reader| {
         sofa::fields(reader, |field, reader| facts.take_field(field, reader))?;
@@ -57,7 +59,7 @@ pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Call<'a>, CallError> {
 }
 
 impl<'a> Facts<'a> {
-    fn take_header(&mut self, block: &'a [u8]) -> Result<(), CallError> {
+    fn take_header(&mut self, block: &'a [u8]) -> Result<(), ValueError> {
         let mut pairs = header::pairs(block);
         let mut target: &[u8] = &[];
         for (key, value) in pairs.by_ref() {
@@ -73,9 +75,7 @@ impl<'a> Facts<'a> {
             }
         }
         if !pairs.is_whole() {
-            return Err(refused(
-                "the header block of the Bolt request is malformed".to_owned(),
-            ));
+            return Err(ValueError::malformed("its header block is malformed"));
         }
         if self.services[0].is_empty() {
             self.services[0] = target;
@@ -113,61 +113,60 @@ impl<'a> Facts<'a> {
 
     /// Properties repeat what S7 and newer put into the header, which wins unless it is empty there.
     fn take_props(&mut self, reader: &mut Reader<'a, '_>) -> Result<(), ValueError> {
-        let mut take = |key: Cow<'a, str>, reader: &mut Reader<'a, '_>| {
-            if let Some(value) = sofa::scalar(reader)? {
-                self.put(key, value, false)
-                    .map_err(|e| ValueError::too_large(e.text))?;
-            }
+        sofa::entries(reader, |key, reader| {
+            match &*key {
+                keys::TRACE => sofa::entries(reader, |fact, reader| {
+                    // Most facts are empty, or came with the header.
+                    if let Some(value) = sofa::scalar(reader)?.filter(|value| !value.is_empty()) {
+                        self.put(format!("{}.{fact}", keys::TRACE).into(), value, false)?;
+                    }
+                    Ok(Visit::Taken)
+                })?,
+                keys::BAGGAGE => sofa::entries(reader, |key, reader| {
+                    if let Some(value) = sofa::scalar(reader)? {
+                        self.put_user(key, value, false)?;
+                    }
+                    Ok(Visit::Taken)
+                })?,
+                _ => {
+                    if let Some(value) = sofa::scalar(reader)? {
+                        self.put(key, value, false)?;
+                    }
+                    true
+                }
+            };
             Ok(Visit::Taken)
-        };
-        sofa::entries(reader, |key, reader| match &*key {
-            keys::TRACE => {
-                sofa::entries(reader, |fact, reader| {
-                    take(format!("{}.{fact}", keys::TRACE).into(), reader)
-                })?;
-                Ok(Visit::Taken)
-            }
-            keys::BAGGAGE => {
-                sofa::entries(reader, &mut take)?;
-                Ok(Visit::Taken)
-            }
-            _ => take(key, reader),
         })?;
         Ok(())
     }
 
     /// Sorts a property: into a field of the call, its trace, or the user's attachments. The header's replace
     /// one another; the content's only fill what is empty.
-    fn put(&mut self, key: Cow<'a, str>, value: Cow<'a, str>, replaces: bool) -> Result<(), CallError> {
-        let fill = |place: &mut Cow<'a, str>, value| {
-            if replaces || place.is_empty() {
-                *place = value;
-            }
-        };
+    fn put(&mut self, key: Cow<'a, str>, value: Cow<'a, str>, replaces: bool) -> Result<(), ValueError> {
         if key == keys::APP {
-            fill(&mut self.call.caller, value);
+            fill(&mut self.call.caller, value, replaces);
             return Ok(());
         }
-        if keys::is_own(&key) {
+        if keys::is_own(&key) || (value.is_empty() && keys::trace_key(&key).is_some()) {
             return Ok(());
         }
-        if let Some(place) = trace_place(&mut self.call.trace, keys::user_key(&key)) {
-            fill(place, value);
+        self.put_user(user_key(key), value, replaces)
+    }
+
+    /// Sorts what the user attached, under the user's name of it.
+    fn put_user(&mut self, key: Cow<'a, str>, value: Cow<'a, str>, replaces: bool) -> Result<(), ValueError> {
+        if let Some(place) = trace_place(&mut self.call.trace, &key) {
+            fill(place, value, replaces);
             return Ok(());
         }
-        if value.is_empty() && keys::trace_key(&key).is_some() {
-            return Ok(());
-        }
-        let key = user_key(key);
         let attachments = &mut self.call.attachments;
         if let Some((_, place)) = attachments.iter_mut().find(|(k, _)| *k == key) {
-            fill(place, value);
+            fill(place, value, replaces);
         } else if attachments.len() < ATTACHMENTS_MAX {
             attachments.push((key, value));
         } else {
-            return Err(refused(format!(
-                "a call with more than {ATTACHMENTS_MAX} attachments is not bridged"
-            )));
+            let text = format!("a call with more than {ATTACHMENTS_MAX} attachments is not bridged");
+            return Err(ValueError::too_large(text));
         }
         Ok(())
     }
@@ -221,6 +220,12 @@ impl<'a> Facts<'a> {
         refused(format!(
             "the SOFARPC request for `{service}#{method}` cannot be read: {e}"
         ))
+    }
+}
+
+fn fill<'a>(place: &mut Cow<'a, str>, value: Cow<'a, str>, replaces: bool) {
+    if replaces || place.is_empty() {
+        *place = value;
     }
 }
 

@@ -119,7 +119,11 @@ fn nameless(parts: &Parts<'_>) -> CallError {
 }
 
 /// The shorter of the frame's timeout and what is left until the deadline; 0 for neither.
+#[inline]
 pub(crate) fn timeout(frame: u32, deadline: &[u8]) -> u32 {
+    if deadline.is_empty() {
+        return frame;
+    }
     let left = std::str::from_utf8(deadline)
         .ok()
         .and_then(|d| d.trim().parse::<i64>().ok());

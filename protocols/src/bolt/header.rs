@@ -3,6 +3,9 @@
 /// The most bytes of a class name or a header block: Java keeps their lengths as `short`.
 pub(crate) const MAX: usize = i16::MAX as usize;
 
+/// A key and its value.
+type Pair<'a> = (&'a [u8], &'a [u8]);
+
 /// The pairs of a block. Pairs with a null are stepped over, as stock readers do.
 pub(crate) struct Pairs<'a> {
     rest: &'a [u8],
@@ -23,7 +26,7 @@ impl<'a> Pairs<'a> {
 
     /// The pair at the start, and what follows it.
     #[inline(always)]
-    fn split(block: &'a [u8]) -> Option<((&'a [u8], &'a [u8]), &'a [u8])> {
+    fn split(block: &'a [u8]) -> Option<(Pair<'a>, &'a [u8])> {
         let (len, rest) = block.split_first_chunk()?;
         let (key, rest) = rest.split_at_checked(u32::from_be_bytes(*len) as usize)?;
         let (len, rest) = rest.split_first_chunk()?;
@@ -52,7 +55,7 @@ impl<'a> Pairs<'a> {
 }
 
 impl<'a> Iterator for Pairs<'a> {
-    type Item = (&'a [u8], &'a [u8]);
+    type Item = Pair<'a>;
 
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {

@@ -36,8 +36,8 @@ pub(crate) const SAMPLED: &str = "samp";
 pub(crate) const PENETRATE: [&str; 2] = ["sysPenAttrs", "sofaPenAttrs"];
 /// User attachments of a request, likewise.
 pub(crate) const BAGGAGE: &str = "rpc_req_baggage";
-/// Begins the keys of the user attachments of an answer, flat in header and body.
-pub(crate) const RESPONSE_BAGGAGE: &str = "rpc_resp_baggage.";
+/// User attachments of an answer: flat keys with a dot behind it, in header and body.
+pub(crate) const RESPONSE_BAGGAGE: &str = "rpc_resp_baggage";
 
 pub(crate) const TRACEPARENT: &str = "traceparent";
 pub(crate) const TRACESTATE: &str = "tracestate";
@@ -69,6 +69,11 @@ pub(crate) fn user_key(key: &str) -> &str {
     key.strip_prefix(BAGGAGE)
         .and_then(|rest| rest.strip_prefix('.'))
         .unwrap_or(key)
+}
+
+/// The user's name of a response attachment, if that is what it is.
+pub(crate) fn response_key(key: &str) -> Option<&str> {
+    key.strip_prefix(RESPONSE_BAGGAGE)?.strip_prefix('.')
 }
 
 /// The name of a trace fact.

@@ -167,7 +167,7 @@ fn take_property<'a>(
     if keys::is_own(&key) || keys::trace_key(&key).is_some() || attachments.len() == ATTACHMENTS_MAX {
         return;
     }
-    let key = match key.strip_prefix(keys::RESPONSE_BAGGAGE) {
+    let key = match keys::response_key(&key) {
         Some(user) => Cow::Owned(user.to_owned()),
         None => key,
     };

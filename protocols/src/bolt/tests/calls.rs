@@ -179,6 +179,41 @@ fn the_head_of_a_consumer_without_headers_is_in_its_content() {
     );
 }
 
+/// Baggage may bear names that mean something to SOFARPC elsewhere.
+#[test]
+fn baggage_is_nothing_but_baggage() {
+    let mut call = Call {
+        service: "a.B".into(),
+        method: "m".into(),
+        caller: "me".into(),
+        ..Call::default()
+    };
+    for key in [
+        "app",
+        "service",
+        "type",
+        "sofa_head_method_name",
+        "rpc_trace_context",
+    ] {
+        call.attachments.push((key.into(), "x".into()));
+    }
+    let bytes = encoded(&call, DRAFT);
+    for bytes in [
+        &bytes,
+        &rebuilt(&Parts::of(&bytes), b"", Parts::of(&bytes).content),
+    ] {
+        let again = self::call(bytes);
+        assert_eq!(
+            (&*again.service, &*again.method, &*again.caller),
+            ("a.B", "m", "me")
+        );
+        assert_eq!(
+            format!("{:?}", again.attachments),
+            format!("{:?}", call.attachments)
+        );
+    }
+}
+
 #[test]
 fn one_way_calls_carry_no_timeout() {
     let case = case("sofa-5.13.2", "oneway");

@@ -130,5 +130,5 @@ fn a_malformed_header_block_is_refused() {
     let bytes = rebuilt(&parts, &parts.header[..parts.header.len() - 1], parts.content);
     let error = dialect().head(&message(&bytes), WANTS).unwrap_err();
     assert!(error.text.contains("header block"), "{error}");
-    assert_eq!(refusal(&bytes), error);
+    assert!(refusal(&bytes).text.contains("header block"));
 }
