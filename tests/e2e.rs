@@ -14,5 +14,6 @@ mod e2e {
     mod providers;
     mod reload;
     mod routing;
+    mod rules;
     mod timeouts;
 }

@@ -217,3 +217,47 @@ fn a_silent_connection_is_closed_in_time_and_one_with_a_call_is_not() {
     assert_eq!(mute.read(&mut [0; 8]).unwrap(), 0);
     assert!(busy.answer_to(call).answer.unwrap_err().text.contains("in time"));
 }
+
+/// The end of the stream comes with the last bytes, so there is nothing to wake up for after them.
+#[test]
+fn a_request_and_the_end_of_its_caller_may_come_together() {
+    let up = Upstream::<Dubbo>::silent();
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let count = 50;
+    for _ in 0..count {
+        let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+        caller.send(&greet("Ada").within(600_000));
+    }
+    eventually("the end of all connections", || {
+        let shown = rialto.admin.json("/listeners");
+        (shown[0]["connections_total"] == count && shown[0]["connections"] == 0).then_some(())
+    });
+    rialto.wait_in_flight(0);
+}
+
+#[test]
+fn several_workers_serve_as_one_does() {
+    let up = Upstream::<Bolt>::greeting("it");
+    let mut config = config::<Bolt>(&[up.address]);
+    config["runtime"]["workers"] = super::support::json!(4);
+    let rialto = Rialto::start(&config);
+    let mut callers: Vec<_> = (0..12)
+        .map(|_| Caller::<Dubbo>::connect(rialto.entry()))
+        .collect();
+    for round in 0..10 {
+        for (c, caller) in callers.iter_mut().enumerate() {
+            let name = format!("{c}.{round}");
+            assert_eq!(caller.value(&greet(&name)), format!("Hello, {name}"));
+        }
+    }
+    assert_eq!(
+        up.connections(),
+        4,
+        "each worker has its own, so callers were spread evenly"
+    );
+    assert_eq!(
+        rialto.metric("rialto_calls_total", &["outcome=\"ok\""]),
+        120.0,
+        "pages sum up the workers"
+    );
+}

@@ -1,0 +1,225 @@
+//! Rules for calls that change the protocol, and calls that only some protocols have.
+use super::support::{
+    Answer, Bolt, Caller, Dubbo, ErrorKind, GREETER, Json, Reply, Request, Rialto, STRING, Upstream, config,
+    frames, greet, json,
+};
+use rialto_core::framed::Codec;
+
+/// What arrives of a call under these rules.
+fn arriving<From: Codec, To: Codec + 'static>(rules: &Json, call: &Request) -> Request {
+    let up = Upstream::<To>::greeting("it");
+    let mut config = config::<To>(&[up.address]);
+    config["routes"][0]["bridge"] = rules.clone();
+    let rialto = Rialto::start(&config);
+    Caller::<From>::connect(rialto.entry()).call(call);
+    up.wait_seen(1)[0].request().clone()
+}
+
+#[test]
+fn versions_are_mapped() {
+    let rules = json!({"versions": [{"from": "1.0.0", "to": "1.0"}, {"from": "", "to": "1.0"}]});
+    for (said, heard) in [("1.0.0", "1.0"), ("", "1.0"), ("2.0", "2.0")] {
+        let call = Request {
+            version: said.into(),
+            ..greet("Ada")
+        };
+        assert_eq!(arriving::<Dubbo, Bolt>(&rules, &call).version, heard, "{said:?}");
+        let same = Request {
+            version: "1.0.0".into(),
+            ..greet("Ada")
+        };
+        assert_eq!(
+            arriving::<Dubbo, Dubbo>(&rules, &same).version,
+            "1.0.0",
+            "within a protocol nothing changes"
+        );
+    }
+}
+
+#[test]
+fn a_unique_id_stands_for_a_group_or_a_version_or_nothing() {
+    let grouped = Request {
+        version: "1.0".into(),
+        group: "gray".into(),
+        ..greet("Ada")
+    };
+    for (rule, version, group) in [
+        ("group", "1.0", "gray"),
+        ("version", "gray", ""),
+        ("ignore", "1.0", ""),
+    ] {
+        let got = arriving::<Bolt, Dubbo>(&json!({"unique_id": rule}), &grouped);
+        assert_eq!((&*got.version, &*got.group), (version, group), "{rule} from Bolt");
+    }
+    let versioned = Request {
+        version: "gray".into(),
+        ..greet("Ada")
+    };
+    let got = arriving::<Dubbo, Bolt>(&json!({"unique_id": "version"}), &versioned);
+    assert_eq!(got.group, "gray", "and back: the version becomes the unique id");
+}
+
+#[test]
+fn attachments_cross_as_allowed() {
+    let call = greet("Ada")
+        .attach("x-a", "1")
+        .attach("x-secret", "2")
+        .attach("other", "3");
+    let rules = json!({"attachments": {"allow": [{"prefix": "x-"}], "deny": ["x-secret"]}});
+    for got in [
+        arriving::<Dubbo, Bolt>(&rules, &call),
+        arriving::<Bolt, Dubbo>(&rules, &call),
+    ] {
+        assert_eq!(
+            ["x-a", "x-secret", "other"].map(|k| got.attachment(k)),
+            [Some("1"), None, None]
+        );
+    }
+}
+
+#[test]
+fn response_attachments_come_back() {
+    fn check<From: Codec, To: Codec + 'static>() {
+        let up = Upstream::<To>::start(|_, out| {
+            let attachments = vec![("served-by".into(), "it".into())];
+            out.reply(&Reply {
+                attachments,
+                ..Reply::value("x")
+            });
+        });
+        let rialto = Rialto::start(&config::<To>(&[up.address]));
+        let reply = Caller::<From>::connect(rialto.entry()).call(&greet("Ada"));
+        assert!(
+            reply.attachments.contains(&("served-by".into(), "it".into())),
+            "{reply:?}"
+        );
+    }
+    check::<Dubbo, Bolt>();
+    check::<Bolt, Dubbo>();
+    check::<Dubbo, Dubbo>();
+    check::<Bolt, Bolt>();
+}
+
+#[test]
+fn exceptions_that_a_caller_cannot_know_keep_their_text() {
+    fn check<From: Codec, To: Codec + 'static>() {
+        let up =
+            Upstream::<To>::start(|arrived, out| out.reply(&Reply::thrown(&arrived.request().method, "why")));
+        let mut config = config::<To>(&[up.address]);
+        config["routes"][0]["bridge"] = json!({"exceptions": {"forward": [{"prefix": "java.sql."}]}});
+        let rialto = Rialto::start(&config);
+        let mut caller = Caller::<From>::connect(rialto.entry());
+        let mut thrown = |class: &str| match caller.call(&Request::new(GREETER, "1.0", class)).answer {
+            Ok(Answer::Thrown { class, message }) => (class, message),
+            other => panic!("not an exception: {other:?}"),
+        };
+        for class in [
+            "com.acme.Own",
+            "java.lang.IllegalStateException",
+            "java.sql.SQLException",
+        ] {
+            assert_eq!(thrown(class), (class.to_owned(), "why".to_owned()));
+        }
+        let (class, message) = thrown("java.io.IOException");
+        assert_eq!(
+            (&*class, &*message),
+            ("java.lang.RuntimeException", "java.io.IOException: why")
+        );
+    }
+    check::<Dubbo, Bolt>();
+    check::<Bolt, Dubbo>();
+}
+
+/// Only Dubbo has it, so where the provider is Bolt the proxy itself answers.
+#[test]
+fn an_echo_is_answered_where_the_provider_has_none() {
+    let up = Upstream::<Bolt>::greeting("it");
+    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let echo = Request::new(GREETER, "1.0", "$echo").arg("java.lang.Object", "OK");
+    assert_eq!(caller.value(&echo), "OK");
+    assert_eq!(up.seen().len(), 0);
+}
+
+#[test]
+fn a_generic_call_becomes_a_plain_one() {
+    let up = Upstream::<Bolt>::greeting("it");
+    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let call = Request::new(GREETER, "1.0", "$invoke")
+        .arg(STRING, "greet")
+        .arg("[Ljava.lang.String;", json!([STRING]))
+        .arg("[Ljava.lang.Object;", json!(["Ada"]));
+    assert_eq!(caller.value(&call), "Hello, Ada");
+    let seen = up.wait_seen(1);
+    assert_eq!(
+        (&*seen[0].request().method, &seen[0].request().types[..]),
+        ("greet", &[STRING.to_owned()][..])
+    );
+}
+
+/// What only Java can read is passed on within its protocol, and refused where it would have to be understood.
+#[test]
+fn a_dubbo_serialization_unknown_here_passes_but_is_not_translated() {
+    let body: Vec<u8> = (0..=255).collect();
+    let answer = body.clone();
+    let up = Upstream::<Dubbo>::start(move |arrived, out| {
+        out.raw(&frames::dubbo(
+            0x03,
+            20,
+            frames::dubbo_id(&arrived.bytes),
+            &answer,
+        ));
+    });
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let sent = frames::dubbo(0xc3, 0, 7, &body);
+    caller.write(&sent);
+    let mut got = vec![0; 16 + body.len()];
+    std::io::Read::read_exact(caller.stream(), &mut got).unwrap();
+    assert_eq!(got, frames::dubbo(0x03, 20, 7, &body));
+    assert_eq!(up.wait_seen(1)[0].bytes[16..], body);
+
+    let up = Upstream::<Bolt>::greeting("it");
+    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    caller.write(&sent);
+    let (id, reply) = caller.receive();
+    let error = reply.answer.unwrap_err();
+    assert_eq!((id, error.kind), (7, ErrorKind::BadRequest), "{error}");
+    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+}
+
+/// An answer that the bridge cannot read is an error of the call, in the caller's own words.
+#[test]
+fn an_answer_that_cannot_be_read_fails_its_call_only() {
+    fn check<From: Codec, To: Codec + 'static>(broken: fn(&[u8]) -> Vec<u8>) {
+        let up = Upstream::<To>::start(move |arrived, out| match arrived.request().method.as_str() {
+            "name" => out.reply(&Reply::value("it")),
+            _ => out.raw(&broken(&arrived.bytes)),
+        });
+        let rialto = Rialto::start(&config::<To>(&[up.address]));
+        let mut caller = Caller::<From>::connect(rialto.entry());
+        let error = caller.error(&greet("Ada"));
+        assert!(!error.text.is_empty());
+        assert_eq!(caller.value(&Request::new(GREETER, "1.0", "name")), "it");
+        assert_eq!(up.connections(), 1);
+        assert_eq!(
+            rialto.metric("rialto_calls_total", &["outcome=\"bad_answer\""]),
+            1.0
+        );
+    }
+    check::<Bolt, Dubbo>(|request| {
+        frames::dubbo(
+            0x02,
+            20,
+            frames::dubbo_id(request),
+            b"\x91\x58\x49\x7f\xff\xff\xff",
+        )
+    });
+    check::<Bolt, Dubbo>(|request| frames::dubbo(0x02, 20, frames::dubbo_id(request), b""));
+    check::<Dubbo, Bolt>(|request| {
+        let class = "com.alipay.sofa.rpc.core.response.SofaResponse";
+        frames::bolt_answer(frames::bolt_id(request), 1, 0, class, b"\x4f\xff\xff")
+    });
+}
