@@ -247,6 +247,6 @@ fn refused(text: &str) -> CallError {
 fn unreadable(e: &ValueError) -> CallError {
     CallError::new(
         ErrorKind::BadRequest,
-        format!("the content of the SOFARPC request cannot be changed: {e}"),
+        format!("the content of the SOFARPC request cannot be rewritten: {e}"),
     )
 }
