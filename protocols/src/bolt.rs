@@ -1,7 +1,7 @@
 //! SOFA Bolt, v1 and v2, and what SOFARPC says in it: frames, heartbeats, failures, and the meaning of calls
 //! and answers.
 //!
-//! A call that stays in Bolt is looked at, given another id and passed on: [`head`] finds where it goes in the
+//! A call that stays in Bolt is looked at, given another id and passed on: `head` finds where it goes in the
 //! header block, and nothing is allocated. Contents are only read for callers that put nothing into the header,
 //! for calls that change the protocol, and where one side speaks the draft of Hessian and the other the final
 //! grammar. Contents in other serializations can be passed on, not understood. The life of a connection and of
