@@ -96,11 +96,13 @@ fn check(file: &File, format: Format) -> ExitCode {
         Err(report) => (report, ExitCode::from(EXIT_CONFIG)),
     };
     match format {
-        Format::Json => _ = print(&format!("{:#}\n", report.to_json())),
-        Format::Text if report.is_empty() => {
-            _ = print(&format!("{}: the configuration is fine\n", file.config.display()));
+        Format::Json => {
+            print(&format!("{:#}\n", report.to_json()));
         }
-        Format::Text => _ = print_error(&report.to_string()),
+        Format::Text if report.is_empty() => {
+            print(&format!("{}: the configuration is fine\n", file.config.display()));
+        }
+        Format::Text => print_error(&report.to_string()),
     }
     code
 }

@@ -103,7 +103,7 @@ impl Control {
         };
         let mut compiler = Compiler::default();
         let compiled = Arc::new(compile(&mut compiler, &config, &sources, workers));
-        let names = Arc::new(Names::new(Arc::clone(&compiled.snapshot)));
+        let names = Arc::new(Names::new(&compiled.snapshot));
 
         let signals = Arc::new(access_log::Signals::default());
         let (log, batches) = sync_channel(access_log::QUEUE);

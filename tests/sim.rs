@@ -1,6 +1,7 @@
 //! A seeded simulation of a whole worker between callers and hosts of both protocols, over in-memory links that
 //! split, delay, stall and break. Every call must end exactly once, with its own answer or a readable error;
 //! nothing may be executed twice; nothing may be left behind. The same seed gives the same run.
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test crate: nothing uses it, and it may stop at a surprise")]
 mod support {
     pub mod fleet;
     pub mod net;
@@ -80,6 +81,18 @@ fn everything_at_once() {
     };
     let totals = run(all, SEEDS * 2);
     assert!(totals.good > 5000 && totals.failed > 100, "{totals:?}");
+}
+
+#[test]
+fn a_process_goes_on_after_its_milliseconds_outgrew_32_bits() {
+    let faults = Faults { slow: 0.1, refuse_dial: 0.1, ..Faults::NONE };
+    for seed in 0..10 {
+        let mut fleet = Fleet::after(seed, faults, (u64::from(u32::MAX) - 200) * 1000);
+        fleet.run(400);
+        let end = fleet.finish();
+        assert_eq!((end.unanswered, end.wrong, end.held), (0, 0, 0), "seed {seed}: {end:?}");
+        assert!(end.good > 100, "seed {seed}: {end:?}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod matcher;
 #[cfg(test)]
 mod tests;
 
-pub use compile::{Compiled, Compiler, FilterFactories, Resolver, VARIANT_FINAL};
+pub use compile::{Compiled, Compiler, FilterFactories, Resolver, VARIANT_DRAFT, VARIANT_FINAL};
 pub use hosts::{Balance, Host, HostSet};
 pub use matcher::RouteMatch;
 

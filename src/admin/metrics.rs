@@ -126,7 +126,7 @@ impl Scrape {
                 Some((labels, traffic, calls))
             })
             .collect();
-        traffic(to, "listener", rows.iter().map(|(l, t, _)| (l, t)))?;
+        traffic(to, "listener", &rows.iter().map(|(l, t, _)| (l, t)))?;
         let help = "Calls for which a caller of the listener waits";
         let calls = rows.iter().map(|(l, _, n)| (l, i64::from(*n)));
         gauges(to, "listener_calls_in_flight", help, calls)
@@ -145,7 +145,7 @@ impl Scrape {
             });
             rows.push((labels, traffic, calls));
         }
-        traffic(to, "endpoint", rows.iter().map(|(l, t, _)| (l, t)))?;
+        traffic(to, "endpoint", &rows.iter().map(|(l, t, _)| (l, t)))?;
         let help = "Calls given to the endpoint and not over";
         gauges(to, "endpoint_calls_in_flight", help, rows.iter().map(|(l, _, n)| (l, *n)))
     }
@@ -215,7 +215,7 @@ fn gauges<'a>(
 fn traffic<'a>(
     to: &mut DescriptorEncoder<'_>,
     of: &str,
-    rows: impl Iterator<Item = (&'a Labels, &'a Traffic)> + Clone,
+    rows: &(impl Iterator<Item = (&'a Labels, &'a Traffic)> + Clone),
 ) -> fmt::Result {
     let open = rows.clone().map(|(l, t)| (l, (t.opened - t.closed) as i64));
     gauges(to, &format!("{of}_connections"), "Connections now", open)?;

@@ -22,9 +22,9 @@ pub struct NamesView<'a>(&'a Tables);
 impl Names {
     /// The names of a snapshot.
     #[must_use]
-    pub fn new(snapshot: Arc<Snapshot>) -> Self {
+    pub fn new(snapshot: &Snapshot) -> Self {
         let names = Names(RwLock::default());
-        names.learn(&snapshot);
+        names.learn(snapshot);
         names
     }
 

@@ -123,7 +123,9 @@ fn find() -> anyhow::Result<PathBuf> {
 }
 
 fn java() -> PathBuf {
-    std::env::var_os("JAVA_HOME").map_or("java".into(), |home| Path::new(&home).join("bin").join("java"))
+    std::env::var_os("JAVA_HOME")
+        .filter(|home| !home.is_empty())
+        .map_or("java".into(), |home| Path::new(&home).join("bin").join("java"))
 }
 
 fn check_tools() -> anyhow::Result<()> {

@@ -22,11 +22,15 @@ public interface Greeter {
     int add(int a, int b);
     String nothing();
     java.util.List<String> list(int count);
+    Receipt place(Order order) throws EmptyOrderException;
     String slow(int millis);
     String tenant();
     void note(String text);
     int notes();
 }
+public class Order implements java.io.Serializable { String item; int count; double price; }
+public class Receipt implements java.io.Serializable { String item; double total; }
+public class EmptyOrderException extends Exception { ... }
 ";
 
 /// Nobody waits longer for `slow`.

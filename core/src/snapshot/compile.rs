@@ -46,8 +46,11 @@ pub struct Resolver<'a> {
     pub workers: usize,
 }
 
-/// The variant of a Bolt upstream whose Hessian is the final grammar; 0 is the draft, and Dubbo has one only.
+/// Variants of Bolt upstreams, as their sessions are told: which Hessian grammar they read. 0 says nothing:
+/// bridged calls are written in the draft, and Bolt calls keep their caller's grammar.
 pub const VARIANT_FINAL: u32 = 1;
+/// The draft, whatever the caller writes.
+pub const VARIANT_DRAFT: u32 = 2;
 
 /// The most bytes an answer may have. Not an operator's business so far: it only bounds memory.
 const MAX_ANSWER: usize = 64 << 20;
@@ -130,8 +133,9 @@ impl Compiler {
             });
         }
         let variant = match c.dialect {
+            None => 0,
             Some(config::HessianDialect::Final) => VARIANT_FINAL,
-            _ => 0,
+            Some(config::HessianDialect::Draft) => VARIANT_DRAFT,
         };
         let compiled = Cluster {
             name: Arc::clone(&self.clusters[id.index()]),
