@@ -191,10 +191,7 @@ impl Emitter<'_> {
                 Some((big, 0)) => self.big_integer(&big),
                 _ => Err(bad()),
             },
-            Kind::Class => {
-                let name = crate::names::from_wire(&s).into_owned();
-                self.text_object(kind, &name)
-            }
+            Kind::Class => self.text_object(kind, &crate::names::java_name(&s)),
             Kind::ZoneId | Kind::Locale | Kind::Currency => self.object(kind, &[Token::Text(v)]),
             Kind::AtomicInteger | Kind::AtomicLong | Kind::AtomicBoolean => Err(bad()),
             _ => self.token(Token::Text(v)),

@@ -122,6 +122,9 @@ const ELEMENTS: [(&str, &str); 11] = [
     ("java.lang.StackTraceElement", "StackTraceElement"),
 ];
 
+/// A view that fastjson2 writes as `Set` and reads back as a `java.util.HashSet`.
+const KEY_SET: &str = "java.util.HashMap$KeySet";
+
 /// The token stream's name of a class that a document names.
 pub(crate) fn from_wire(name: &str) -> Cow<'_, str> {
     match split_array(name) {
@@ -149,6 +152,24 @@ pub(crate) fn from_wire(name: &str) -> Cow<'_, str> {
             Cow::Owned(format!("{brackets}{name}"))
         }
     }
+}
+
+/// What `java.lang.Class.getName()` says of a class that a document names, which is what objects of
+/// `java.lang.Class` hold in all serializations.
+pub(crate) fn java_name(name: &str) -> Cow<'_, str> {
+    let name = from_wire(name);
+    let (brackets, element) = split_array(&name);
+    if brackets.is_empty() {
+        return name;
+    }
+    let letter = |(token, wire): &&(&str, &str)| *token == element && wire.len() == 1 && *token != "object";
+    let element = match (ELEMENTS.iter().find(letter), element) {
+        (Some((_, letter)), _) => (*letter).to_owned(),
+        (None, "object") => "Ljava.lang.Object;".to_owned(),
+        (None, "string") => "Ljava.lang.String;".to_owned(),
+        (None, class) => format!("L{class};"),
+    };
+    Cow::Owned(format!("{brackets}{element}"))
 }
 
 /// The name that fastjson2 reads for a class of a token stream.
@@ -208,6 +229,9 @@ fn full_class(short: &str) -> Cow<'_, str> {
 }
 
 fn short_class(full: &str) -> &str {
+    if full == KEY_SET {
+        return "Set";
+    }
     let known = PACKAGES
         .iter()
         .find_map(|(package, classes)| full.strip_prefix(package).filter(|class| classes.contains(class)));
@@ -246,6 +270,28 @@ mod tests {
         }
         assert_eq!(from_wire("[Ljava.lang.Object;"), "[object");
         assert_eq!(to_wire("[date"), "[Date");
+    }
+
+    #[test]
+    fn key_sets_are_written_as_the_sets_they_come_back_as() {
+        assert_eq!(to_wire(KEY_SET), "Set");
+        assert_eq!(from_wire("Set"), "java.util.HashSet");
+    }
+
+    #[test]
+    fn class_objects_hold_the_names_of_java() {
+        for (wire, java) in [
+            ("[I", "[I"),
+            ("[[O", "[[Ljava.lang.Object;"),
+            ("[String", "[Ljava.lang.String;"),
+            ("[Ljava.lang.String;", "[Ljava.lang.String;"),
+            ("[com.acme.Order[][]", "[[[Lcom.acme.Order;"),
+            ("String", "java.lang.String"),
+            ("com.acme.Order", "com.acme.Order"),
+            ("int", "int"),
+        ] {
+            assert_eq!(java_name(wire), java, "{wire}");
+        }
     }
 
     #[test]
