@@ -1,5 +1,11 @@
 //! End to end: the real binary as a process of its own, between callers and providers that live in the test and
 //! can misbehave. Each test has its own process and its own ports, so they run side by side.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "helpers of tests fail as tests do, by panicking"
+)]
+
 mod e2e {
     mod support;
 

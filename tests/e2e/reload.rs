@@ -95,10 +95,9 @@ fn a_broken_file_is_refused_and_everything_stays() {
 #[test]
 fn a_configuration_that_asks_for_a_taken_port_is_refused_whole() {
     let up = Upstream::<Dubbo>::greeting("it");
-    let config = config::<Dubbo>(&[up.address]);
-    let rialto = Rialto::start(&config);
+    let mut changed = config::<Dubbo>(&[up.address]);
+    let rialto = Rialto::start(&changed);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut changed = config.clone();
     changed["routes"][0]["name"] = json!("renamed");
     changed["listeners"][0]["routes"] = json!(["renamed"]);
     let address = taken.local_addr().unwrap().to_string();

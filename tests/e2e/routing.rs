@@ -36,7 +36,7 @@ fn goes_to_a(condition: &Json) -> (Rialto, [Upstream<Dubbo>; 2]) {
 }
 
 #[track_caller]
-fn check(condition: &Json, matching: &[Request], others: &[Request]) {
+fn check(condition: &Json, matching: &[&Request], others: &[&Request]) {
     let (rialto, _ups) = goes_to_a(condition);
     let mut dubbo = Caller::<Dubbo>::connect(rialto.entry());
     let mut bolt = Caller::<Bolt>::connect(rialto.entry());
@@ -54,21 +54,17 @@ fn by_service() {
         service: "com.acme.Other".into(),
         ..name()
     };
-    check(&json!({"service": GREETER}), &[name()], &[other.clone()]);
+    check(&json!({"service": GREETER}), &[&name()], &[&other]);
     check(
         &json!({"service": {"prefix": "com.acme.G"}}),
-        &[name()],
-        &[other.clone()],
+        &[&name()],
+        &[&other],
     );
-    check(
-        &json!({"service": {"suffix": "Other"}}),
-        &[other.clone()],
-        &[name()],
-    );
+    check(&json!({"service": {"suffix": "Other"}}), &[&other], &[&name()]);
     check(
         &json!({"service": {"regex": "com\\.acme\\.(Gr.*|X)"}}),
-        &[name()],
-        &[other],
+        &[&name()],
+        &[&other],
     );
 }
 
@@ -78,7 +74,7 @@ fn by_version() {
         version: "2.0".into(),
         ..name()
     };
-    check(&json!({"version": "2.0"}), &[two], &[name()]);
+    check(&json!({"version": "2.0"}), &[&two], &[&name()]);
 }
 
 #[test]
@@ -87,8 +83,8 @@ fn by_group_or_unique_id() {
         group: "gray".into(),
         ..name()
     };
-    check(&json!({"group": "gray"}), &[gray.clone()], &[name()]);
-    check(&json!({"group": ""}), &[name()], &[gray]);
+    check(&json!({"group": "gray"}), &[&gray], &[&name()]);
+    check(&json!({"group": ""}), &[&name()], &[&gray]);
 }
 
 #[test]
@@ -108,18 +104,18 @@ fn by_attachment() {
     let (gold, tin) = (name().attach("tenant", "gold"), name().attach("tenant", "tin"));
     check(
         &json!({"attachments": {"tenant": "gold"}}),
-        &[gold.clone()],
-        &[tin.clone(), name()],
+        &[&gold],
+        &[&tin, &name()],
     );
     check(
         &json!({"attachments": {"tenant": {"present": true}}}),
-        &[gold.clone(), tin],
-        &[name()],
+        &[&gold, &tin],
+        &[&name()],
     );
     check(
         &json!({"attachments": {"tenant": {"absent": true}}}),
-        &[name()],
-        &[gold],
+        &[&name()],
+        &[&gold],
     );
 }
 
@@ -131,10 +127,10 @@ fn by_calling_application() {
     };
     check(
         &json!({"caller": "shop"}),
-        &[shop],
+        &[&shop],
         &[
-            name(),
-            Request {
+            &name(),
+            &Request {
                 caller: "other".into(),
                 ..name()
             },
@@ -152,7 +148,7 @@ fn by_the_caller_s_protocol_and_listener() {
 #[test]
 fn every_condition_must_hold_and_the_first_route_wins() {
     let both = json!({"service": GREETER, "attachments": {"tenant": "gold"}});
-    check(&both, &[name().attach("tenant", "gold")], &[name()]);
+    check(&both, &[&name().attach("tenant", "gold")], &[&name()]);
     let (rialto, _ups) = fork(&json!([
         {"name": "first", "match": {"service": GREETER}, "to": [{"cluster": "a"}]},
         {"name": "second", "match": {"service": GREETER}, "to": [{"cluster": "b"}]},
