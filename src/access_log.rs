@@ -72,11 +72,11 @@ impl Writer {
     /// Writes until the last worker has ended.
     pub fn run(mut self, batches: &Receiver<Batch>) {
         loop {
-            match batches.recv_timeout(Duration::from_secs(1)) {
-                Ok(batch) => self.write(batch),
-                Err(RecvTimeoutError::Timeout) => {}
+            let batch = match batches.recv_timeout(Duration::from_secs(1)) {
+                Ok(batch) => Some(batch),
+                Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
-            }
+            };
             if self.signals.reopen.swap(false, Ordering::AcqRel)
                 && let Output::File(path, file) = &mut self.output
             {
@@ -84,6 +84,9 @@ impl Writer {
                     Ok(new) => *file = new,
                     Err(e) => tracing::error!("the access log {} cannot be opened again: {e}", path.display()),
                 }
+            }
+            if let Some(batch) = batch {
+                self.write(batch);
             }
         }
     }
