@@ -9,10 +9,10 @@ use pick::Picker;
 use std::io;
 
 /// A host whose dial failed is left alone for this long, doubled with each further failure up to the maximum.
-const BACKOFF_MS: u32 = 250;
-const BACKOFF_MAX_MS: u32 = 30_000;
+const BACKOFF_MS: u64 = 250;
+const BACKOFF_MAX_MS: u64 = 30_000;
 /// A host whose connection broke is not the first choice for this long.
-const BROKEN_MS: u32 = 1000;
+const BROKEN_MS: u64 = 1000;
 
 /// One host as this worker knows it.
 #[derive(Default)]
@@ -23,7 +23,7 @@ pub struct EndpointState {
     /// Calls given to it and not over.
     pub in_flight: u32,
     /// It is not the first choice before this time.
-    shunned_until_ms: u32,
+    shunned_until_ms: u64,
     failures: u8,
     /// It said that it is going away.
     pub read_only: bool,
@@ -181,7 +181,7 @@ impl Endpoints {
         let wait = BACKOFF_MS
             .saturating_mul(1 << u32::from(e.failures - 1).min(10))
             .min(BACKOFF_MAX_MS);
-        e.shunned_until_ms = w.now_ms.saturating_add(wait);
+        e.shunned_until_ms = w.now_ms + wait;
         w.connect_fault(id, error);
     }
 
@@ -211,7 +211,7 @@ impl Endpoints {
                 e.read_only = false; // whoever answers the next dial may be a new process
             }
             if w.get(conn).is_some_and(|c| !c.retired) {
-                e.shunned_until_ms = w.now_ms.saturating_add(BROKEN_MS);
+                e.shunned_until_ms = w.now_ms + BROKEN_MS;
             }
         }
         if e.dialing != Some(conn) {
@@ -233,7 +233,7 @@ impl EndpointState {
 
     /// Whether it is the choice of last resort at this time.
     #[must_use]
-    pub fn is_shunned(&self, now_ms: u32) -> bool {
+    pub fn is_shunned(&self, now_ms: u64) -> bool {
         self.read_only || self.shunned_until_ms > now_ms
     }
 }

@@ -27,8 +27,8 @@ pub(crate) struct Exchange {
     pub(crate) series: SeriesId,
     /// The worker's clock when it came, in microseconds.
     pub(crate) started_us: u64,
-    /// The worker's clock when it fails, in milliseconds.
-    pub(crate) deadline_ms: u32,
+    /// The worker's clock when it fails, in milliseconds; `u64::MAX` for never.
+    pub(crate) deadline_ms: u64,
     /// Length of the request.
     pub(crate) bytes_in: u32,
     /// The snapshot it began with.

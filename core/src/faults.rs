@@ -29,7 +29,7 @@ pub struct Faults {
 struct Kind {
     total: u64,
     silent: u64,
-    next_log_ms: u32,
+    next_log_ms: u64,
 }
 
 impl FaultKind {
@@ -59,7 +59,7 @@ impl FaultKind {
 
 impl Faults {
     /// Counts a fault, and logs it unless one of its kind was logged within the last second.
-    pub fn report(&mut self, kind: FaultKind, now_ms: u32, text: fmt::Arguments<'_>) {
+    pub fn report(&mut self, kind: FaultKind, now_ms: u64, text: fmt::Arguments<'_>) {
         let k = &mut self.kinds[kind as usize];
         k.total += 1;
         if now_ms < k.next_log_ms {

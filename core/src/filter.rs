@@ -13,7 +13,7 @@ pub struct RequestCx<'a> {
     pub head: &'a Head<'a>,
     /// Changes so far; more may be added.
     pub edits: &'a mut Edits,
-    /// The worker's clock in milliseconds.
+    /// The worker's clock in milliseconds; it begins anew after 49 days.
     pub now_ms: u32,
 }
 

@@ -3,13 +3,13 @@
 use crate::slots::CallKey;
 
 /// Milliseconds a slot spans.
-pub const TICK_MS: u32 = 16;
-const SLOTS: u32 = 1024;
+pub const TICK_MS: u64 = 16;
+const SLOTS: u64 = 1024;
 
 /// The deadlines of one worker's calls.
 pub struct Wheel {
     slots: Vec<Vec<CallKey>>,
-    swept: u32,
+    swept: u64,
 }
 
 impl Default for Wheel {
@@ -25,13 +25,13 @@ impl Wheel {
     /// Wakes `key` once `at_ms` has passed, or earlier if that lies beyond the wheel's 16 seconds: whoever is
     /// woken looks at the call's own deadline and pushes again.
     #[inline]
-    pub fn push(&mut self, at_ms: u32, key: CallKey) {
+    pub fn push(&mut self, at_ms: u64, key: CallKey) {
         let tick = (at_ms / TICK_MS + 1).clamp(self.swept + 1, self.swept + SLOTS - 1);
         self.slots[(tick % SLOTS) as usize].push(key);
     }
 
     /// Moves every entry whose slot has passed into `due`.
-    pub fn sweep(&mut self, now_ms: u32, due: &mut Vec<CallKey>) {
+    pub fn sweep(&mut self, now_ms: u64, due: &mut Vec<CallKey>) {
         let now = now_ms / TICK_MS;
         if now - self.swept.min(now) >= SLOTS {
             self.swept = now - SLOTS; // the process slept: each slot once is enough

@@ -46,13 +46,13 @@ pub struct Wires<E: Env> {
     /// Closed, but the calls on them do not know yet.
     pub(crate) graves: Vec<ConnKey>,
     /// Dials under way and when they are given up.
-    dialing: Vec<(ConnKey, u32)>,
+    dialing: Vec<(ConnKey, u64)>,
     run: Option<Run>,
     deferred: Option<Deferred>,
     hole: Option<Hole>,
     overfull: Option<ConnKey>,
-    /// The worker's clock.
-    pub(crate) now_ms: u32,
+    /// The worker's clock. 64 bits: in 32 it would begin anew after 49 days.
+    pub(crate) now_ms: u64,
     /// What peers did wrong.
     pub faults: Faults,
     /// Callers' connections, by listener.
@@ -160,7 +160,7 @@ impl<E: Env> Wires<E> {
         conn.connecting = true;
         let key = self.conns.insert(conn);
         self.dialing
-            .push((key, self.now_ms.saturating_add(cluster.connect_ms)));
+            .push((key, self.now_ms + u64::from(cluster.connect_ms)));
         Ok(key)
     }
 

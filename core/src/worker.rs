@@ -16,14 +16,14 @@ use std::rc::Rc;
 /// Reads of one connection per turn, so that a fast one cannot starve the others.
 const READS_PER_TURN: usize = 4;
 /// How often connections are looked at for age and silence.
-const SWEEP_MS: u32 = 500;
+const SWEEP_MS: u64 = 500;
 
 /// One data thread's whole state.
 pub struct Worker<E: Env> {
     wires: Wires<E>,
     calls: Calls,
     read_buf: ReadBuf,
-    next_sweep_ms: u32,
+    next_sweep_ms: u64,
 }
 
 /// What the reactor says of a connection.
@@ -169,7 +169,7 @@ impl<E: Env> Worker<E> {
     /// One turn. True when there is more to do at once.
     #[inline(never)]
     pub fn turn(&mut self, ready: &[Ready], now: Now) -> bool {
-        let now_ms = (now.us / 1000) as u32;
+        let now_ms = now.us / 1000;
         self.wires.now_ms = now_ms;
         self.calls.now_us = now.us;
         for key in std::mem::take(&mut self.wires.again) {

@@ -144,9 +144,15 @@ fn compile() -> Compiled {
 
 impl Fleet {
     pub fn new(seed: u64, faults: Faults) -> Self {
+        Fleet::after(seed, faults, 0)
+    }
+
+    /// A fleet whose worker has run for so long already.
+    pub fn after(seed: u64, faults: Faults, now_us: u64) -> Self {
         let net = Net::new(seed);
         net.borrow_mut().refuse_dial = faults.refuse_dial;
-        let worker = Worker::new(SimReactor(Rc::clone(&net)), &compile(), seed);
+        let mut worker = Worker::new(SimReactor(Rc::clone(&net)), &compile(), seed);
+        worker.turn(&[], Now { us: now_us });
         let rng = fastrand::Rng::with_seed(seed ^ 0x5eed);
         let mut fleet = Fleet {
             net,
@@ -157,7 +163,7 @@ impl Fleet {
             executed: HashMap::new(),
             faults,
             rng,
-            now_us: 0,
+            now_us,
         };
         (0..6).for_each(|i| fleet.call_in(if i % 2 == 0 { Proto::Bolt } else { Proto::Dubbo }));
         fleet

@@ -46,10 +46,10 @@ impl Calls {
             Lease::None | Lease::Full => return,
         };
         let left = ex.deadline_ms.saturating_sub(w.now_ms);
-        let timeout_ms = if ex.deadline_ms == u32::MAX {
+        let timeout_ms = if ex.deadline_ms == u64::MAX {
             0
         } else {
-            left.max(1)
+            left.clamp(1, u64::from(u32::MAX)) as u32
         };
         let dispatch = Dispatch {
             edits: &edits,

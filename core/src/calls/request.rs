@@ -91,7 +91,7 @@ impl Calls {
                     msg,
                     head: &head,
                     edits: &mut edits,
-                    now_ms: w.now_ms,
+                    now_ms: w.now_ms as u32,
                 };
                 for filter in chain.iter() {
                     if let Verdict::Reject(e) = filter.on_request(&mut cx) {
@@ -172,7 +172,10 @@ impl Calls {
         } else {
             u32::MAX
         };
-        let deadline_ms = w.now_ms.saturating_add(told.min(policy.timeout_ms));
+        let deadline_ms = match told.min(policy.timeout_ms) {
+            u32::MAX => u64::MAX,
+            ms => w.now_ms + u64::from(ms),
+        };
         let key = self.table.insert(Exchange {
             down,
             up: Up {

@@ -22,7 +22,7 @@ const WAKE: Token = Token(usize::MAX);
 const MAILBOX: usize = 1024;
 /// A worker without calls looks after its connections this often.
 const IDLE_WAIT: Duration = Duration::from_millis(500);
-const TICK: Duration = Duration::from_millis(TICK_MS as u64);
+const TICK: Duration = Duration::from_millis(TICK_MS);
 
 /// What control and the acceptor tell a worker.
 pub enum Mail {

@@ -35,11 +35,11 @@ pub struct Conn<E: Env> {
     pub(super) role: Role,
     /// Exchanges that name this connection.
     pub calls: u32,
-    pub(super) opened_ms: u32,
+    pub(super) opened_ms: u64,
     /// When something last came in ...
-    pub(super) heard_ms: u32,
+    pub(super) heard_ms: u64,
     /// ... and when it was last given a call.
-    pub(super) called_ms: u32,
+    pub(super) called_ms: u64,
     pub(super) detecting: bool,
     pub(super) connecting: bool,
     pub(super) dirty: bool,
@@ -63,7 +63,7 @@ impl<E: Env> Conn<E> {
         transport: TransportOf<E>,
         owner: Owner,
         role: Role,
-        now_ms: u32,
+        now_ms: u64,
     ) -> Self {
         Conn {
             session,

@@ -59,13 +59,13 @@ impl<E: Env> Wires<E> {
             conn.out.trim();
             conn.tail.shrink_to_fit();
         }
-        let past = |limit: u32, ms: u32| limit > 0 && ms >= limit;
+        let past = |limit: u32, ms: u64| limit > 0 && ms >= u64::from(limit);
         match conn.owner {
             Owner::Listener(id) => {
                 let Some(l) = s.listener(id) else {
                     return Fate::Keep;
                 };
-                if conn.detecting && age >= l.detect_ms {
+                if conn.detecting && age >= u64::from(l.detect_ms) {
                     return Fate::Close("it did not show its protocol in time");
                 }
                 if past(l.idle_ms, silent) && conn.calls == 0 {
@@ -86,7 +86,7 @@ impl<E: Env> Wires<E> {
                     if conn.unanswered >= UNANSWERED_MAX {
                         return Fate::Close("it does not answer heartbeats");
                     }
-                    if silent >= c.heartbeat_ms.saturating_mul(u32::from(conn.unanswered) + 1) {
+                    if silent >= u64::from(c.heartbeat_ms) * (u64::from(conn.unanswered) + 1) {
                         return Fate::Heartbeat;
                     }
                 }
