@@ -6,6 +6,10 @@ mod support {
     pub mod fleet;
     pub mod net;
     pub mod peer;
+    pub mod stage;
+}
+mod sim {
+    mod scripted;
 }
 
 use support::fleet::{Faults, Fleet};

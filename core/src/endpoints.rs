@@ -13,6 +13,8 @@ const BACKOFF_MS: u64 = 250;
 const BACKOFF_MAX_MS: u64 = 30_000;
 /// A host whose connection broke is not the first choice for this long.
 const BROKEN_MS: u64 = 1000;
+/// So often the policy is asked for a host before any that can be used is taken.
+const PICKS: usize = 4;
 
 /// One host as this worker knows it.
 #[derive(Default)]
@@ -37,7 +39,9 @@ pub struct Endpoints {
     list: Vec<EndpointState>,
     /// Calls in flight by cluster.
     in_flight: Vec<u32>,
+    /// By place in the host sets of the snapshot of this version.
     pickers: Vec<Picker>,
+    version: u64,
     rng: fastrand::Rng,
 }
 
@@ -75,6 +79,7 @@ impl Endpoints {
             .iter()
             .map(|set| Picker::new(set, &mut self.rng))
             .collect();
+        self.version = s.version;
     }
 
     /// A random number.
@@ -123,23 +128,45 @@ impl Endpoints {
         not: Option<EndpointId>,
     ) -> Lease {
         let hosts = &s.host_sets[set];
+        let n = hosts.hosts.len();
         let mut worst = Lease::None;
-        // first those that nothing speaks against, then any
-        for strict in [true, false] {
-            for _ in 0..hosts.hosts.len() {
-                let id = self.pickers[set].pick(hosts, &self.list, &mut self.rng);
-                let shunned = self.list[id.index()].is_shunned(w.now_ms);
-                if strict && (shunned || (not == Some(id) && hosts.hosts.len() > 1)) {
-                    continue;
+        // whom the policy picks; then whoever can be used, for chance may miss him, and the least loaded of two
+        // is the one that is down; then anybody
+        let (mut start, mut strict) = (0, true);
+        for i in 0..PICKS.min(n) + 2 * n {
+            let id = match i.checked_sub(PICKS.min(n)) {
+                None => self.pick(s, set),
+                Some(i) => {
+                    if i == 0 {
+                        start = self.rng.usize(..n);
+                    }
+                    strict = i < n;
+                    hosts.hosts[(start + i) % n].endpoint
                 }
-                match self.connection(w, s, id) {
-                    Lease::None => {}
-                    Lease::Full => worst = Lease::Full,
-                    lease => return lease,
-                }
+            };
+            if strict && (self.list[id.index()].is_avoided(w.now_ms) || (not == Some(id) && n > 1)) {
+                continue;
+            }
+            match self.connection(w, s, id) {
+                Lease::None => {}
+                Lease::Full => worst = Lease::Full,
+                lease => return lease,
             }
         }
         worst
+    }
+
+    /// Whom the set's policy picks. A call of an older snapshot has sets of its own, for which nothing was
+    /// remembered.
+    #[inline]
+    fn pick(&mut self, s: &Snapshot, set: usize) -> EndpointId {
+        let mut anew = Picker::None;
+        let picker = if s.version == self.version {
+            &mut self.pickers[set]
+        } else {
+            &mut anew
+        };
+        picker.pick(&s.host_sets[set], &self.list, &mut self.rng)
     }
 
     /// A connection to the host: the least loaded one, a new one past the limit of calls on it.
@@ -235,5 +262,11 @@ impl EndpointState {
     #[must_use]
     pub fn is_shunned(&self, now_ms: u64) -> bool {
         self.read_only || self.shunned_until_ms > now_ms
+    }
+
+    /// Whether calls go elsewhere if they can: it is shunned, or it failed and one call is finding out whether it
+    /// is back, which may take as long as connecting may.
+    fn is_avoided(&self, now_ms: u64) -> bool {
+        self.is_shunned(now_ms) || (self.failures > 0 && self.dialing.is_some())
     }
 }

@@ -120,8 +120,9 @@ clusters:
   - { name: dubbo, protocol: dubbo, balance: least_request, endpoints: [ {address: 127.0.0.1:21}, {address: 127.0.0.1:22} ] }
 ";
 
-fn compile() -> Compiled {
-    let config = rialto::config::load_str("sim.yaml", CONFIG).expect("a good configuration").config;
+/// The snapshot of a configuration.
+pub fn compile(compiler: &mut Compiler, config: &str) -> Compiled {
+    let config = rialto::config::load_str("sim.yaml", config).expect("a good configuration").config;
     let endpoints = |c: &rialto_core::config::Cluster| {
         let instance = |e: &rialto_core::config::Endpoint| Instance {
             address: Address::Tcp(e.address.to_string().parse().expect("numeric")),
@@ -131,7 +132,7 @@ fn compile() -> Compiled {
         };
         c.endpoints.iter().map(instance).collect()
     };
-    Compiler::default().compile(
+    compiler.compile(
         &config,
         &Resolver {
             protocol: &|p| if p == Protocol::Bolt { BOLT } else { DUBBO },
@@ -151,7 +152,7 @@ impl Fleet {
     pub fn after(seed: u64, faults: Faults, now_us: u64) -> Self {
         let net = Net::new(seed);
         net.borrow_mut().refuse_dial = faults.refuse_dial;
-        let mut worker = Worker::new(SimReactor(Rc::clone(&net)), &compile(), seed);
+        let mut worker = Worker::new(SimReactor(Rc::clone(&net)), &compile(&mut Compiler::default(), CONFIG), seed);
         worker.turn(&[], Now { us: now_us });
         let rng = fastrand::Rng::with_seed(seed ^ 0x5eed);
         let mut fleet = Fleet {

@@ -28,6 +28,8 @@ pub struct Net {
     pub links: Vec<Link>,
     pub rng: fastrand::Rng,
     pub refuse_dial: f64,
+    /// Addresses that never answer a dial.
+    pub silent: Vec<String>,
     pub bytes: u64,
     fresh_dials: Vec<usize>,
 }
@@ -44,7 +46,7 @@ pub struct SimReactor(pub Shared);
 impl Net {
     pub fn new(seed: u64) -> Shared {
         let rng = fastrand::Rng::with_seed(seed);
-        Rc::new(RefCell::new(Net { links: vec![], rng, refuse_dial: 0.0, bytes: 0, fresh_dials: vec![] }))
+        Rc::new(RefCell::new(Net { links: vec![], rng, refuse_dial: 0.0, silent: vec![], bytes: 0, fresh_dials: vec![] }))
     }
 
     pub fn connect(net: &Shared) -> (usize, End) {
@@ -163,13 +165,14 @@ impl Reactor for SimReactor {
         let mut net = self.0.borrow_mut();
         let (odds, at_once) = (net.rng.f64(), net.rng.bool());
         let refused = odds < net.refuse_dial;
+        let silent = net.silent.contains(&to.to_string());
         if refused && at_once {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         let l = &mut net.links[link];
-        (l.key, l.connecting, l.dialed) = (Some(key), true, Some(to.clone()));
+        (l.key, l.connecting, l.dialed) = (Some(key), !silent, Some(to.clone()));
         l.closed[1] = refused;
-        if !refused {
+        if !refused && !silent {
             net.fresh_dials.push(link);
         }
         Ok(end)

@@ -103,6 +103,13 @@ impl Peer {
         out
     }
 
+    /// Asks for a sign of life.
+    pub fn heartbeat(&mut self) -> Vec<u8> {
+        let mut out = vec![];
+        each!(&mut self.codec, f => f.codec_mut().heartbeat(&mut out));
+        out
+    }
+
     /// Takes bytes; returns what they complete, and what must be sent back at once.
     pub fn take(&mut self, bytes: &[u8]) -> (Vec<Found>, Vec<u8>) {
         self.input.extend_from_slice(bytes);

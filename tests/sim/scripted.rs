@@ -1,0 +1,59 @@
+//! Single stories about a worker, told step by step: what a random run meets too seldom, or cannot see.
+use crate::support::peer::Proto;
+use crate::support::stage::Stage;
+
+const LISTENER: &str = "listeners: [ { name: in, address: 127.0.0.1:1, routes: [r], limits: { idle_timeout: off } } ]\n";
+
+/// One route to one cluster with these settings; hosts 11, 12, ...
+fn config(settings: &str, ports: &[u16]) -> String {
+    let hosts: Vec<String> = ports.iter().map(|p| format!("{{ address: 127.0.0.1:{p} }}")).collect();
+    format!(
+        "{LISTENER}routes: [ {{ name: r, to: [ {{ cluster: c }} ], retry: {{ attempts: 3 }} }} ]\n\
+         clusters: [ {{ name: c, protocol: bolt, connect_timeout: 1s, endpoints: [ {} ]{settings} }} ]\n",
+        hosts.join(", ")
+    )
+}
+
+#[test]
+fn a_call_that_waits_for_a_dial_outlives_a_change_of_the_configuration() {
+    let two = format!(
+        "{LISTENER}routes:\n  - {{ name: other, to: [ {{ cluster: c }} ] }}\n  - {{ name: r, to: [ {{ cluster: c }} ] }}\n\
+         clusters: [ {{ name: c, protocol: bolt, connect_timeout: 1s, endpoints: [ {{ address: 127.0.0.1:11 }} ] }} ]\n"
+    );
+    let mut stage = Stage::new(&two);
+    stage.net.borrow_mut().silent = vec!["127.0.0.1:11".into()];
+    let caller = stage.caller();
+    stage.call_within(caller, 1, "a.Service", b"hello", 60_000, false);
+    stage.pass(100);
+    // its set of hosts was the second one; now there is one only
+    stage.configure(&config("", &[12]));
+    stage.net.borrow_mut().silent.clear();
+    stage.pass(1500);
+    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("one dial") };
+    assert_eq!(stage.serve(host), 1);
+    assert_eq!(stage.answers(caller), [(1, Ok(5))]);
+}
+
+#[test]
+fn a_host_that_is_down_gets_one_call_at_a_time_whatever_the_policy() {
+    for balance in ["round_robin", "random", "least_request"] {
+        let mut stage = Stage::new(&config(&format!(", balance: {balance}"), &[11, 12]));
+        stage.net.borrow_mut().silent = vec!["127.0.0.1:12".into()];
+        let callers: Vec<usize> = (0..20).map(|_| stage.caller()).collect();
+        // long enough that the dial of the silent host has failed
+        for id in 0..20 {
+            stage.call_within(callers[0], id, "a.Service", b"hello", 60_000, false);
+            stage.pass(100);
+        }
+        let [(host, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("one host answers") };
+        stage.serve(host);
+        stage.answers(callers[0]);
+        // one read each, so that the policy is asked for each
+        for (i, caller) in callers.iter().enumerate() {
+            stage.call_within(*caller, 100 + i as u32, "a.Service", b"hello", 60_000, false);
+            stage.pass(0);
+        }
+        let served = stage.serve(host);
+        assert!(served >= 19, "{balance}: {served} of 20 calls reached the host that is up");
+    }
+}

@@ -1,0 +1,129 @@
+//! A worker between peers that do what a test says, one step after the other.
+use super::fleet::{SimEnv, compile};
+use super::net::{End, Net, Shared, SimReactor};
+use super::peer::{Found, Peer, Proto};
+use rialto_core::session::{ReplyTo, Role};
+use rialto_core::snapshot::{Compiler, ListenerId};
+use rialto_core::worker::{Now, Worker};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// The worker, its clock, and all peers by their link.
+pub struct Stage {
+    pub net: Shared,
+    pub worker: Worker<SimEnv>,
+    compiler: Compiler,
+    peers: HashMap<usize, Peer>,
+    now_ms: u64,
+}
+
+impl Stage {
+    pub fn new(config: &str) -> Self {
+        let net = Net::new(1);
+        let mut compiler = Compiler::default();
+        let worker = Worker::new(SimReactor(Rc::clone(&net)), &compile(&mut compiler, config), 1);
+        Stage { net, worker, compiler, peers: HashMap::new(), now_ms: 0 }
+    }
+
+    /// Takes over a changed configuration.
+    pub fn configure(&mut self, config: &str) {
+        self.worker.configure(&compile(&mut self.compiler, config));
+    }
+
+    /// A caller that speaks Bolt.
+    pub fn caller(&mut self) -> usize {
+        let (link, end): (usize, End) = Net::connect(&self.net);
+        self.worker.accept(end, ListenerId(0), None);
+        self.peers.insert(link, Peer::new(Proto::Bolt, Role::Client));
+        link
+    }
+
+    pub fn call(&mut self, caller: usize, id: u32, service: &str, text: &[u8]) {
+        self.call_within(caller, id, service, text, 1000, false);
+    }
+
+    pub fn call_within(&mut self, caller: usize, id: u32, service: &str, text: &[u8], ms: u32, one_way: bool) {
+        let bytes = self.peer(caller).request(id, service, text, ms, one_way);
+        self.net.borrow_mut().peer_write(caller, &bytes);
+    }
+
+    /// A peer says something of its own protocol.
+    pub fn say(&mut self, link: usize, words: impl FnOnce(&mut Peer) -> Vec<u8>) {
+        let bytes = words(self.peer(link));
+        self.net.borrow_mut().peer_write(link, &bytes);
+    }
+
+    /// Takes turns for so long, one each 10 ms.
+    pub fn pass(&mut self, ms: u64) {
+        let until = self.now_ms + ms;
+        loop {
+            let ready = self.net.borrow_mut().ready();
+            let now = Now { us: self.now_ms * 1000 };
+            let mut busy = self.worker.turn(&ready, now);
+            while busy {
+                busy = self.worker.turn(&[], now);
+            }
+            if self.now_ms >= until {
+                return;
+            }
+            self.now_ms = until.min(self.now_ms + 10);
+        }
+    }
+
+    /// Links that were dialed since, and where to; they are hosts that speak the protocol from now on.
+    pub fn dialed(&mut self, proto: Proto) -> Vec<(usize, String)> {
+        let links = self.net.borrow_mut().take_dials();
+        for link in &links {
+            self.peers.insert(*link, Peer::new(proto, Role::Server));
+        }
+        let name = |link: usize| self.net.borrow().links[link].dialed.as_ref().map(ToString::to_string);
+        links.iter().map(|l| (*l, name(*l).unwrap_or_default())).collect()
+    }
+
+    /// What a peer got until now, while turns go on.
+    pub fn received(&mut self, link: usize) -> Vec<Found> {
+        let mut found = vec![];
+        for _ in 0..200 {
+            let bytes = self.net.borrow_mut().peer_read(link, usize::MAX);
+            let (more, back) = self.peer(link).take(&bytes);
+            self.net.borrow_mut().peer_write(link, &back);
+            found.extend(more);
+            self.pass(0);
+        }
+        found
+    }
+
+    /// Answers every call that a host got with its own text; tells how many.
+    pub fn serve(&mut self, host: usize) -> usize {
+        let calls = self.received(host);
+        let count = calls.len();
+        for call in calls {
+            let Found::Call { to, text, .. } = call else { panic!("an answer to a host") };
+            self.answer(host, to, &text);
+        }
+        self.pass(0);
+        count
+    }
+
+    pub fn answer(&mut self, host: usize, to: ReplyTo, text: &[u8]) {
+        self.say(host, |peer| peer.outcome(to, text));
+    }
+
+    /// The answers that a caller got: good ones by their length, or why there is none.
+    pub fn answers(&mut self, caller: usize) -> Vec<(u32, Result<usize, String>)> {
+        let answer = |found| match found {
+            Found::Answer { id, result } => (id, result.map(|t| t.len()).map_err(|e| e.text.into_owned())),
+            Found::Call { .. } => panic!("a call to a caller"),
+        };
+        self.received(caller).into_iter().map(answer).collect()
+    }
+
+    /// Whether the worker closed the link.
+    pub fn is_closed(&self, link: usize) -> bool {
+        self.net.borrow().is_over(link)
+    }
+
+    fn peer(&mut self, link: usize) -> &mut Peer {
+        self.peers.get_mut(&link).expect("a peer")
+    }
+}
