@@ -1,7 +1,7 @@
 //! Rules for calls that change the protocol on their way. They act on the neutral call, so they hold for
 //! every pair of protocols; a call that keeps its protocol is never touched by them.
 use crate::call::{Attachments, Call, Exception, Outcome, Reply};
-use crate::config::{AttachmentBridge, TextMatch};
+use crate::config::{AttachmentBridge, ExceptionBridge, TextMatch};
 use std::borrow::Cow;
 
 /// The rules for one target of a route.
@@ -13,8 +13,8 @@ pub struct Bridge {
     pub group: GroupRule,
     /// Which attachments pass, in both directions.
     pub attachments: AttachmentBridge,
-    /// Exception classes that pass as themselves although [`passes`] would not let them.
-    pub forward: Vec<TextMatch>,
+    /// Exceptions that pass as themselves, or do not, whatever [`passes`] says of them.
+    pub exceptions: ExceptionBridge,
 }
 
 /// What a group turns into on the other side.
@@ -97,12 +97,16 @@ impl Bridge {
     /// Applies the rules to an outcome on its way to the caller.
     pub fn homeward(&self, outcome: &mut Outcome<'_>) {
         if let Reply::Exception(thrown) = &mut outcome.reply
-            && !passes(&thrown.class)
-            && !self.forward.iter().any(|f| f.matches(&thrown.class))
+            && !self.keeps(&thrown.class)
         {
             thrown.substitute();
         }
         self.sift(&mut outcome.attachments);
+    }
+
+    fn keeps(&self, class: &str) -> bool {
+        let named = |rules: &[TextMatch]| rules.iter().any(|rule| rule.matches(class));
+        (passes(class) || named(&self.exceptions.forward)) && !named(&self.exceptions.substitute)
     }
 
     fn sift(&self, attachments: &mut Attachments<'_>) {

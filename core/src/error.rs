@@ -16,7 +16,7 @@ pub enum ErrorKind {
     Timeout,
     /// A limit of the proxy or the provider's pool is exhausted.
     Overload,
-    /// The call broke a rule (rate limit and authorization included).
+    /// The caller may not make this call.
     Denied,
     /// The request cannot be read, or the provider could not read it.
     BadRequest,

@@ -136,8 +136,10 @@ pub struct Route {
 /// Bounds of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Of its time in milliseconds.
+    /// Of its time in milliseconds, if its caller tells none.
     pub timeout_ms: u32,
+    /// Of its time in milliseconds, whatever its caller tells.
+    pub longest_ms: u32,
     /// How often it is given to an endpoint before it fails, as long as no byte of it was written.
     pub attempts: u8,
 }

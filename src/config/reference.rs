@@ -12,7 +12,7 @@ const EXAMPLE: &str = include_str!("../../docs/examples/rialto.yaml");
 const INTRODUCTION: &str = "\
 # Configuration
 
-This page is generated from the configuration types: `rialto config reference` prints it, `rialto config schema`
+This page is generated from the configuration types: `rialto reference` prints it, `rialto schema`
 prints the JSON Schema behind it, which editors use to complete and check a file.
 
 A configuration is one YAML or JSON file. Unknown keys are errors. `${NAME}` and `${NAME:-default}` are replaced by

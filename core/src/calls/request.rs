@@ -167,12 +167,11 @@ impl Calls {
             method: head.method,
         });
         let policy = route.policy_of(head.method);
-        let told = if head.timeout_ms > 0 {
-            head.timeout_ms
-        } else {
-            u32::MAX
+        let limit = match head.timeout_ms {
+            0 => policy.timeout_ms,
+            told => told.min(policy.longest_ms),
         };
-        let deadline_ms = match told.min(policy.timeout_ms) {
+        let deadline_ms = match limit {
             u32::MAX => u64::MAX,
             ms => w.now_ms + u64::from(ms),
         };

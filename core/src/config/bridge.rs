@@ -43,13 +43,18 @@ pub struct VersionRule {
     pub to: String,
 }
 
-/// Which exceptions keep their class. All others reach the caller as `java.lang.RuntimeException` whose message
-/// begins with the original class, because a class that the caller does not have would break its decoder.
+/// Which exceptions keep their class. Those that do not reach the caller as `java.lang.RuntimeException`, whose
+/// message begins with the original class, because a class that the caller does not have would break its decoder.
+///
+/// Unless said otherwise here, an application's own exceptions and the unchecked ones of `java.lang` keep theirs;
+/// those of the frameworks and the rest of the JDK do not.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExceptionBridge {
-    /// Classes that both sides have, besides the unchecked ones of `java.lang`.
+    /// Classes that keep theirs although they are of the JDK or of a framework.
     pub forward: Vec<TextMatch>,
+    /// Classes that do not keep theirs: the caller does not have them.
+    pub substitute: Vec<TextMatch>,
 }
 
 /// Which attachments cross the bridge. Those by which a protocol addresses and times a call are always translated.

@@ -48,7 +48,7 @@ pub enum ListenerProtocol {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ListenerLimits {
-    /// Most connections. Unset means only `runtime.max_connections` counts.
+    /// Most connections of one worker. Unset means only `runtime.max_connections` counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections: Option<NonZeroU32>,
     /// Most calls in flight over one connection. Further ones are answered as overload.

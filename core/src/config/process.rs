@@ -19,7 +19,7 @@ use super::{Address, Secret};
 pub struct Admin {
     /// Whether it is served at all.
     pub enabled: bool,
-    /// Where it listens. Whoever reaches it can drain this process, so keep it local or set a `token`.
+    /// Where it listens. Whoever reaches it sees addresses and names of services, so keep it local or set a `token`.
     pub address: Address,
     /// If set, a caller must send it as `authorization: Bearer …`. Probes and metrics stay open.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,7 +36,7 @@ pub struct Runtime {
     pub pin: bool,
     /// How long calls in flight may go on after the process was told to stop.
     pub drain_timeout: Period,
-    /// Most connections from callers, over all listeners. Further ones are closed at once.
+    /// Most connections from callers to one worker, over all listeners. Further ones are closed at once.
     pub max_connections: NonZeroU32,
     /// Longest time of a call whose route sets no `timeout` and whose caller sent no deadline.
     pub call_timeout: Timeout,

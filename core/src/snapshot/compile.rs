@@ -213,12 +213,13 @@ fn route_of(
         .call_timeout
         .duration()
         .map(|d| d.as_millis() as u64);
-    let policy = |timeout: Option<config::Period>, retry: config::Retry| Policy {
-        timeout_ms: timeout
-            .map(config::Period::millis)
-            .or(default_timeout)
-            .map_or(u32::MAX, ms),
-        attempts: retry.attempts.get(),
+    let policy = |timeout: Option<config::Period>, retry: config::Retry| {
+        let own = timeout.map(config::Period::millis);
+        Policy {
+            timeout_ms: own.or(default_timeout).map_or(u32::MAX, ms),
+            longest_ms: own.map_or(u32::MAX, ms),
+            attempts: retry.attempts.get(),
+        }
     };
     let m = &r.matches;
     Route {
@@ -282,7 +283,7 @@ fn bridge_of(b: &config::Bridge, to: Protocol) -> Bridge {
             .collect(),
         group,
         attachments: b.attachments.clone(),
-        forward: b.exceptions.forward.clone(),
+        exceptions: b.exceptions.clone(),
     }
 }
 

@@ -142,6 +142,6 @@ fn the_reference_page_in_the_repository_is_up_to_date() {
     let stored = include_str!("../../../docs/configuration.md");
     assert!(
         stored == reference_markdown(),
-        "run: rialto config reference > docs/configuration.md"
+        "run: rialto reference > docs/configuration.md"
     );
 }
