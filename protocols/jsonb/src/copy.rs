@@ -129,6 +129,9 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
 
     /// Goes on in the innermost container.
     fn step(&mut self) -> Result<(), ValueError> {
+        if let Some(end) = self.index.shadows.get(&(self.input.pos() as u32)) {
+            self.input.jump(*end as usize);
+        }
         match self.open.last_mut() {
             Some(Frame::Array { left: 0, .. }) => self.close(),
             Some(Frame::Array { left, element, .. }) => {

@@ -50,6 +50,9 @@ pub(crate) struct Index {
     /// Scalars in the order they stand, if they were asked for.
     scalars: Option<Vec<Node>>,
     by_shape: HashMap<Shape, u32>,
+    /// Fields to step over, from where they start to where they end: fastjson2 writes a field that refers to
+    /// another value a second time, as null, and its readers fill references in last.
+    pub(crate) shadows: HashMap<u32, u32>,
     /// Where the value ends.
     pub(crate) end: usize,
 }
@@ -73,6 +76,8 @@ enum Open {
         symbols_only: bool,
         entries: u32,
         value_next: Option<Step>,
+        /// The field before, if its value is a reference.
+        referring: Option<Str>,
     },
 }
 
@@ -204,6 +209,7 @@ impl Pass<'_> {
                 symbols_only,
                 entries,
                 value_next,
+                referring,
             }) => match value_next.take() {
                 Some(step) => step,
                 None if input.peek()? == code::OBJECT_END => {
@@ -218,6 +224,13 @@ impl Pass<'_> {
                     let start = input.pos();
                     match self.symbols.key(input)? {
                         Key::Symbol(name) => {
+                            let code = input.peek()?;
+                            if code == code::NULL && referring.take() == Some(name) {
+                                input.byte("null")?;
+                                self.index.shadows.insert(start as u32, input.pos() as u32);
+                                return Ok(());
+                            }
+                            *referring = (code == code::REFERENCE).then_some(name);
                             *value_next = Some(Step::Named(name));
                             self.names.push(name);
                             return Ok(());
@@ -279,6 +292,7 @@ impl Pass<'_> {
                     symbols_only: true,
                     entries: 0,
                     value_next: None,
+                    referring: None,
                 });
             }
             b if code::is_array(b) => {

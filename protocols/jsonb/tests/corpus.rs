@@ -65,6 +65,34 @@ fn every_captured_frame_is_read_to_the_last_byte() {
     assert!(n > 1000, "{n} documents");
 }
 
+/// fastjson2 2.0.56 wrote this for a node whose two fields hold the same other node: the second field stands there
+/// twice, as a reference and as null, and both are one when it is read.
+#[test]
+fn a_field_that_refers_is_not_undone_by_the_null_behind_it() {
+    let document = b"\x92\x5acom.acme.zoo.Node\x00\xa6\x7f\x4elabel\x01\x4aa\x7f\x4dleft\x02\xa6\x7f\x01\x4ac\x7f\x02\xaf\
+        \x7f\x4eright\x03\xaf\xa5\x7f\x03\x93\x4f$.left\x7f\x03\xaf\xa5";
+    let name = |text: &'static str| Token::Text(Text::from_checked(text.as_bytes(), text.len() as u32));
+    let class = Class::new("com.acme.zoo.Node", ["label", "left", "right"]);
+    let mut want = Recorder::default();
+    for token in [
+        Token::Object(&class),
+        name("a"),
+        Token::Map { class: None },
+        name("label"),
+        name("c"),
+        name("left"),
+        Token::Null,
+        name("right"),
+        Token::Null,
+        Token::End,
+        Token::Ref(1),
+        Token::End,
+    ] {
+        want.token(token).unwrap();
+    }
+    assert_eq!(read(document).unwrap().tokens, want.tokens);
+}
+
 #[test]
 fn a_document_cut_anywhere_is_refused() {
     for (name, bytes) in fastjson2().filter(|(_, bytes)| bytes.len() < 1000) {
