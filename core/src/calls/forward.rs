@@ -23,7 +23,7 @@ impl Calls {
         key: CallKey,
         msg: &Message<'_>,
         from: From,
-        edits: Edits,
+        edits: &Edits,
         not: Option<EndpointId>,
     ) {
         let Some(ex) = self.table.get_mut(key) else { return };
@@ -40,7 +40,7 @@ impl Calls {
         let (endpoint, conn) = match lease {
             Lease::Ready(endpoint, conn) => (endpoint, conn),
             Lease::Dialing(endpoint) => {
-                ex.held = Some(msg.hold(edits));
+                ex.held = Some(msg.hold(edits.clone()));
                 return self.endpoints.wait(endpoint, key);
             }
             Lease::None | Lease::Full => return,
@@ -52,7 +52,7 @@ impl Calls {
             left.clamp(1, u64::from(u32::MAX)) as u32
         };
         let dispatch = Dispatch {
-            edits: &edits,
+            edits,
             bridge: &target.bridge,
             timeout_ms,
         };
@@ -135,7 +135,7 @@ impl Calls {
         let Some(ex) = self.table.get_mut(key) else { return };
         let Some(mut held) = ex.held.take() else { return };
         let edits = std::mem::take(&mut held.edits);
-        self.forward(w, None, key, &held.view(), From::Memory, edits, not);
+        self.forward(w, None, key, &held.view(), From::Memory, &edits, not);
     }
 
     /// Sends a request over the connection that it waited for. That host was chosen, and the attempt counted, when
@@ -156,7 +156,7 @@ impl Calls {
             leased: Some(Leased { set, endpoint, conn }),
         };
         let edits = std::mem::take(&mut held.edits);
-        self.forward(w, Some(&mut batch), key, &held.view(), From::Memory, edits, None);
+        self.forward(w, Some(&mut batch), key, &held.view(), From::Memory, &edits, None);
     }
 
     /// The host that a waiting call was meant for cannot be reached.

@@ -7,7 +7,7 @@ use crate::error::{CallError, ErrorKind};
 use crate::exchange::{Down, Exchange, State, TargetId, Up};
 use crate::faults::FaultKind;
 use crate::filter::{RequestCx, Verdict};
-use crate::message::{Edits, Head, Message};
+use crate::message::{Head, Message};
 use crate::metrics::{Ended, Lookup, SeriesId};
 use crate::session::{Answer, ReplyTo};
 use crate::slots::{CallKey, ConnKey};
@@ -81,10 +81,7 @@ impl Calls {
         }
         let rewrite = &epoch.snapshot.routes[route.index()].rewrite;
         match epoch.chain(at, route) {
-            None if rewrite.is_empty() => {
-                self.forward(w, Some(batch), key, msg, From::Input, Edits::default(), None);
-            }
-            None => self.forward(w, Some(batch), key, msg, From::Input, rewrite.clone(), None),
+            None => self.forward(w, Some(batch), key, msg, From::Input, rewrite, None),
             Some(chain) => {
                 let mut edits = rewrite.clone();
                 let mut cx = RequestCx {
@@ -98,7 +95,7 @@ impl Calls {
                         return self.fail(w, key, &e);
                     }
                 }
-                self.forward(w, Some(batch), key, msg, From::Input, edits, None);
+                self.forward(w, Some(batch), key, msg, From::Input, &edits, None);
             }
         }
     }
