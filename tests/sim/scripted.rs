@@ -57,3 +57,29 @@ fn a_host_that_is_down_gets_one_call_at_a_time_whatever_the_policy() {
         assert!(served >= 19, "{balance}: {served} of 20 calls reached the host that is up");
     }
 }
+
+#[test]
+fn answers_that_never_come_hold_nothing_for_ever() {
+    let mut stage = Stage::new(&config("", &[11]));
+    let caller = stage.caller();
+    stage.call(caller, 0, "a.Service", b"hello");
+    stage.pass(50);
+    let [(lossy, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("one dial") };
+    // a host that drops requests without a word
+    for id in 1..20 {
+        stage.call(caller, id, "a.Service", b"hello");
+        stage.pass(1100);
+        stage.received(lossy);
+    }
+    assert!(stage.worker.held_calls() >= 15, "late answers may still come");
+    stage.pass(60_000);
+    assert_eq!((stage.worker.held_calls(), stage.worker.in_flight()), (0, 0));
+    stage.received(lossy);
+    assert!(stage.is_closed(lossy));
+    stage.answers(caller);
+    stage.call(caller, 100, "a.Service", b"hello");
+    stage.pass(50);
+    let [(fresh, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("another connection") };
+    assert_eq!(stage.serve(fresh), 1);
+    assert_eq!(stage.answers(caller), [(100, Ok(5))]);
+}

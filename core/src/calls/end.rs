@@ -12,6 +12,10 @@ use crate::slots::{CallKey, ConnKey};
 use crate::snapshot::EndpointId;
 use crate::wires::{From, Owner, Wires};
 
+/// An answer that is so late was lost: providers drop requests whose time is over without a word. Its connection is
+/// replaced, because only its end makes sure that the call's id is free again.
+const QUARANTINE_MS: u64 = 30_000;
+
 /// What is left to do when the caller's side of an exchange ends.
 #[derive(Clone, Copy)]
 struct Parting {
@@ -132,7 +136,10 @@ impl Calls {
         // the wire id is still out there: nobody else may get it
         ex.state = State::Quarantined;
         ex.held = None;
+        ex.deadline_ms = w.now_ms + QUARANTINE_MS;
+        self.wheel.push(ex.deadline_ms, key);
         self.quarantined += 1;
+        w.quarantine(ex.up.conn);
         let parting = Parting::of(ex);
         self.leave_caller(w, parting, Ended::Failed(kind));
     }
@@ -141,6 +148,7 @@ impl Calls {
     pub(super) fn unquarantine<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey) {
         if let Some(ex) = self.table.remove(key) {
             self.quarantined -= 1;
+            w.unquarantine(ex.up.conn);
             self.leave_upstream(w, &ex);
         }
     }
@@ -152,8 +160,8 @@ impl Calls {
         for key in due.drain(..) {
             let Some(ex) = self.table.get(key) else { continue };
             match ex.state {
-                State::Quarantined => {}
                 _ if ex.deadline_ms > w.now_ms => self.wheel.push(ex.deadline_ms, key),
+                State::Quarantined => w.retire(ex.up.conn),
                 State::Waiting => {
                     self.fail(
                         w,

@@ -137,8 +137,24 @@ impl<E: Env> Wires<E> {
     pub fn release(&mut self, key: ConnKey) {
         let Some(c) = self.conns.get_mut(key) else { return };
         c.calls -= 1;
-        if c.calls == 0 && c.retired && !c.dead {
+        if c.retired && c.calls == c.quarantined && !c.dead {
             self.again.push(key); // looked at when no event is under way
+        }
+    }
+
+    /// Nobody waits any more for the answer to a call on this connection.
+    pub fn quarantine(&mut self, key: ConnKey) {
+        let Some(c) = self.conns.get_mut(key) else { return };
+        c.quarantined += 1;
+        if c.retired && c.calls == c.quarantined && !c.dead {
+            self.again.push(key);
+        }
+    }
+
+    /// Such an answer came, or never will.
+    pub fn unquarantine(&mut self, key: ConnKey) {
+        if let Some(c) = self.conns.get_mut(key) {
+            c.quarantined -= 1;
         }
     }
 

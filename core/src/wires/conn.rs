@@ -35,6 +35,8 @@ pub struct Conn<E: Env> {
     pub(super) role: Role,
     /// Exchanges that name this connection.
     pub calls: u32,
+    /// Those of them for whose answer nobody waits any more.
+    pub(super) quarantined: u32,
     pub(super) opened_ms: u64,
     /// When something last came in ...
     pub(super) heard_ms: u64,
@@ -76,6 +78,7 @@ impl<E: Env> Conn<E> {
             peer: None,
             role,
             calls: 0,
+            quarantined: 0,
             opened_ms: now_ms,
             heard_ms: now_ms,
             called_ms: now_ms,
@@ -98,6 +101,11 @@ impl<E: Env> Conn<E> {
     #[must_use]
     pub fn takes_calls(&self) -> bool {
         !self.dead && !self.draining && !self.retired && !self.connecting
+    }
+
+    /// Whether nobody needs it now: no caller waits for an answer, and nothing is to be sent.
+    pub(super) fn is_idle(&self) -> bool {
+        self.calls == self.quarantined && self.out.is_empty()
     }
 
     /// Bytes on their way to this peer.

@@ -8,6 +8,8 @@ use crate::snapshot::Snapshot;
 
 /// A peer that leaves this many heartbeats unanswered is taken for dead.
 const UNANSWERED_MAX: u8 = 3;
+/// A retired connection whose last call is over waits this long for its peer to take what is left to be sent.
+const LINGER_MS: u64 = 10_000;
 
 enum Fate {
     Keep,
@@ -74,12 +76,14 @@ impl<E: Env> Wires<E> {
                 Fate::Keep
             }
             Owner::Endpoint(id) => {
-                let cluster = s.endpoint(id).and_then(|e| s.cluster(e.cluster));
-                let Some(c) = cluster else { return Fate::Retire }; // no longer configured
-                if conn.calls == 0 && (past(c.idle_ms, unused) || conn.retired) {
+                let over = conn.calls == conn.quarantined && unused >= LINGER_MS;
+                if conn.retired && (over || conn.is_idle()) {
                     return Fate::Close("");
                 }
-                if past(c.max_age_ms, age) && !conn.retired {
+                let cluster = s.endpoint(id).and_then(|e| s.cluster(e.cluster));
+                let Some(c) = cluster else { return Fate::Retire }; // no longer configured
+                let unused = past(c.idle_ms, unused) && conn.is_idle();
+                if (unused || past(c.max_age_ms, age)) && !conn.retired {
                     return Fate::Retire;
                 }
                 if past(c.heartbeat_ms, silent) {
@@ -110,14 +114,12 @@ impl<E: Env> Wires<E> {
             return;
         };
         conn.retired = true;
-        if conn.calls == 0 {
-            self.close(key);
-        }
+        self.close_if_done(key);
     }
 
     /// Closes a connection that was only waiting for its last call.
     pub fn close_if_done(&mut self, key: ConnKey) {
-        if self.conns.get(key).is_some_and(|c| c.retired && c.calls == 0) {
+        if self.conns.get(key).is_some_and(|c| c.retired && c.is_idle()) {
             self.close(key);
         }
     }
