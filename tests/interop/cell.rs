@@ -39,10 +39,8 @@ pub(crate) enum Argument {
     /// It arrived whole.
     #[default]
     Equal,
-    /// Another value arrived.
-    Different,
-    /// The call never came to the service.
-    Nothing,
+    /// Another value arrived, or none.
+    Lost,
 }
 
 impl Cell {
@@ -51,8 +49,8 @@ impl Cell {
         let text = self.argument.as_deref()?;
         match text.split(':').next().unwrap_or_default() {
             "equal" => Some(Argument::Equal),
-            "different" => Some(Argument::Different),
-            "nothing" => Some(Argument::Nothing),
+            // the provider tells one from the other only if nobody called the method before
+            "different" | "nothing" => Some(Argument::Lost),
             _ => None,
         }
     }

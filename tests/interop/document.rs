@@ -2,9 +2,9 @@
 use super::cell::Outcome;
 use super::expected::Expected;
 use super::groups;
-use super::judge::{Judged, Run, Verdict};
+use super::judge::{Run, Verdict};
 use super::options::{Options, say};
-use super::plan::Duty;
+use super::plan::{Duty, Side, Variant};
 use super::reload::Reloads;
 use super::summary::Counts;
 use std::collections::{BTreeMap, BTreeSet};
@@ -137,14 +137,19 @@ impl Document<'_> {
             out,
             "| cases | from | to | what comes | reason |\n|---|---|---|---|---|"
         )?;
+        let consumers = self.of(Duty::Works).map(|r| &r.pair.consumer).collect();
+        let providers = self.of(Duty::Works).map(|r| &r.pair.provider).collect();
         for (place, rule) in self.expected.rules.iter().enumerate() {
             let (mut cases, mut from, mut to) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
             for run in self.of(Duty::Works) {
-                let here = |c: &&Judged| c.verdict == Verdict::NotPossible(place);
-                for judged in run.cells.iter().filter(here) {
+                for judged in run
+                    .cells
+                    .iter()
+                    .filter(|c| c.verdict == Verdict::NotPossible(place))
+                {
                     cases.insert(format!("`{}`", judged.cell.case));
-                    from.insert(run.pair.consumer.name());
-                    to.insert(run.pair.provider.name());
+                    from.insert(&run.pair.consumer);
+                    to.insert(&run.pair.provider);
                 }
             }
             let came = match rule.outcome {
@@ -152,9 +157,14 @@ impl Document<'_> {
                 Outcome::Different => "something else",
                 Outcome::Ok => "as it should",
             };
+            let cases = cases.into_iter().collect::<Vec<_>>().join(", ");
+            let (from, to) = (sides(&from, &consumers), sides(&to, &providers));
             let says = rule.says.replace('|', "\\|");
-            let row = [joined(&cases), joined(&from), joined(&to)].join(" | ");
-            writeln!(out, "| {row} | {came}: `{says}` | {} |", rule.reason)?;
+            writeln!(
+                out,
+                "| {cases} | {from} | {to} | {came}: `{says}` | {} |",
+                rule.reason
+            )?;
         }
         writeln!(out)
     }
@@ -219,6 +229,17 @@ impl Document<'_> {
     }
 }
 
-fn joined(all: &BTreeSet<String>) -> String {
-    all.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+/// Names of peers; all of a framework that there are in one word.
+fn sides(these: &BTreeSet<&Side>, all: &BTreeSet<&Side>) -> String {
+    let plain = |s: &&&Side| !matches!(s.variant, Variant::Group | Variant::Version);
+    let mut texts = vec![];
+    for (sofa, word) in [(false, "any Dubbo"), (true, "SOFARPC")] {
+        let of = |set: &BTreeSet<&Side>| set.iter().filter(|s| s.is_sofa() == sofa).filter(plain).count();
+        if of(these) > 0 && of(these) == of(all) {
+            texts.push(word.to_owned());
+        } else {
+            texts.extend(these.iter().filter(|s| s.is_sofa() == sofa).map(|s| s.name()));
+        }
+    }
+    texts.join(", ")
 }

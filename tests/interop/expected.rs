@@ -42,6 +42,8 @@ pub(crate) struct Rule {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Telling {
+    consumers: String,
+    providers: String,
     cases: String,
     says: String,
 }
@@ -56,20 +58,22 @@ impl Expected {
 
     /// The place of the rule for a cell.
     pub(crate) fn rule(&self, pair: &Pair, case: &str) -> Option<usize> {
-        self.rules.iter().position(|r| {
-            any(&r.consumers, &pair.consumer.name())
-                && any(&r.providers, &pair.provider.name())
-                && any(&r.cases, case)
-        })
+        let fits = |r: &Rule| is_about([&r.consumers, &r.providers, &r.cases], pair, case);
+        self.rules.iter().position(fits)
     }
 
     /// The texts that must occur in what came of a case.
-    pub(crate) fn texts(&self, case: &str) -> impl Iterator<Item = &str> {
-        self.telling
-            .iter()
-            .filter(move |t| any(&t.cases, case))
-            .map(|t| t.says.as_str())
+    pub(crate) fn texts(&self, pair: &Pair, case: &str) -> impl Iterator<Item = &str> {
+        let fits = move |t: &&Telling| is_about([&t.consumers, &t.providers, &t.cases], pair, case);
+        self.telling.iter().filter(fits).map(|t| t.says.as_str())
     }
+}
+
+/// Whether patterns of consumers, providers and cases fit.
+fn is_about(patterns: [&String; 3], pair: &Pair, case: &str) -> bool {
+    let names = [&pair.consumer.name(), &pair.provider.name(), case];
+    let any = |(patterns, name): (&String, &str)| patterns.split_whitespace().any(|p| matches(p, name));
+    patterns.into_iter().zip(names).all(any)
 }
 
 impl Rule {
@@ -98,8 +102,4 @@ impl Rule {
         }
         Ok(())
     }
-}
-
-fn any(patterns: &str, name: &str) -> bool {
-    patterns.split_whitespace().any(|p| matches(p, name))
 }

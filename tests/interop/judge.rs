@@ -92,6 +92,23 @@ impl Run {
     }
 }
 
+/// Complaints about rules of which no cell was seen.
+pub(crate) fn idle_rules(runs: &[Run], expected: &Expected) -> Vec<String> {
+    let used = |place| {
+        runs.iter()
+            .any(|r| r.count(None, |v| *v == Verdict::NotPossible(place)) > 0)
+    };
+    let idle = (0..expected.rules.len()).filter(|place| !used(*place));
+    let text = |place: usize| {
+        let rule = &expected.rules[place];
+        format!(
+            "expected.json: no cell is expected to fail by the rule for {} because {}",
+            rule.cases, rule.reason
+        )
+    };
+    idle.map(text).collect()
+}
+
 fn as_direct(direct: Outcome, cell: &Cell) -> Verdict {
     match (direct, cell.outcome) {
         (Outcome::Ok, Outcome::Ok) => Verdict::Good,
@@ -110,7 +127,7 @@ fn works(pair: &Pair, cell: &Cell, expected: &Expected) -> Verdict {
     if cell.outcome != Outcome::Ok {
         return Verdict::Failed("it should work".into());
     }
-    match expected.texts(&cell.case).find(|t| !cell.says(t)) {
+    match expected.texts(pair, &cell.case).find(|t| !cell.says(t)) {
         Some(text) => Verdict::Failed(format!("the error should tell {text:?}")),
         None => Verdict::Good,
     }

@@ -7,11 +7,11 @@ Runs stock Dubbo and SOFARPC consumers against stock providers through one Rialt
 
     cargo test --profile quick --test interop -- [FILTER...] [OPTIONS]
 
-FILTER           only pairs whose name contains it, such as `sofa-5.13.2 -> dubbo` or `+fastjson2`
+FILTER           only pairs whose name contains it, such as `sofa-5.13.2 -> dubbo` or `+fastjson2`; `reload` means
+                 the reloads under load
 --cases LIST     only these cases, separated by commas; `int_*` stands for all that begin so
 --update-docs    write what was seen to docs/interop.md (all pairs and cases only); also by RIALTO_UPDATE_DOCS=1
 --check          fail if docs/interop.md does not say what was seen (all pairs and cases only)
---no-reload      leave out the reloads under load
 --list           print the names of the pairs and do nothing else
 
 RIALTO_BIN       a rialto to use instead of the one built with the test
@@ -31,8 +31,6 @@ pub(crate) struct Options {
     pub(crate) update_docs: bool,
     /// Compare the document.
     pub(crate) check: bool,
-    /// Do not reload under load.
-    pub(crate) no_reload: bool,
     /// Only print names.
     pub(crate) list: bool,
 }
@@ -51,7 +49,6 @@ impl Options {
                 "--cases" => options.cases = Some(args.next().context("--cases wants a list of cases")?),
                 "--update-docs" => options.update_docs = true,
                 "--check" => options.check = true,
-                "--no-reload" => options.no_reload = true,
                 "--list" => options.list = true,
                 "--help" | "-h" => bail!("{HELP}"),
                 option if option.starts_with('-') => bail!("there is no option {option}\n\n{HELP}"),
@@ -59,16 +56,14 @@ impl Options {
             }
         }
         if (options.update_docs || options.check) && !options.is_whole() {
-            bail!(
-                "--update-docs and --check tell of all pairs and cases: leave out filters, --cases and --no-reload"
-            );
+            bail!("--update-docs and --check tell of all pairs and cases: leave out filters and --cases");
         }
         Ok(options)
     }
 
     /// Whether nothing is left out.
     pub(crate) fn is_whole(&self) -> bool {
-        self.filters.is_empty() && self.cases.is_none() && !self.no_reload
+        self.filters.is_empty() && self.cases.is_none()
     }
 
     /// Whether a pair is wanted.

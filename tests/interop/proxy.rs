@@ -223,7 +223,11 @@ impl Proxy {
             if wanted(&page) {
                 return Ok(());
             }
-            ensure!(Instant::now() < end, "{otherwise}: {}", Value::from(page));
+            ensure!(
+                Instant::now() < end,
+                "{otherwise}: {path} says {}",
+                Value::from(page)
+            );
             std::thread::sleep(BETWEEN_LOOKS);
         }
     }

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How long the consumers call.
-const LOAD: Duration = Duration::from_secs(8);
+const LOAD: Duration = Duration::from_secs(16);
 /// How long they may take to begin and end besides.
 const SLACK: Duration = Duration::from_secs(60);
 /// Changes while they do, besides a wrong one.
@@ -42,6 +42,7 @@ impl Reloads {
         pairs: [&Pair; 2],
         dir: &Path,
     ) -> anyhow::Result<Reloads> {
+        let called = pairs.map(|p| &p.provider);
         let mut running = vec![];
         for pair in pairs {
             let log = dir.join(format!("load-{}.log", pair.consumer.peer));
@@ -52,21 +53,23 @@ impl Reloads {
             ));
         }
         proxy
-            .await_calls(pairs.map(|p| &p.provider), SLACK)
+            .await_calls(called, SLACK)
             .context("the loads did not begin")?;
         for change in 0..CHANGES {
             proxy.reload(|config| edit(config, change))?;
+            proxy
+                .await_calls(called, SLACK)
+                .with_context(|| format!("after change {change}"))?;
         }
         proxy.reload_wrong()?;
-        proxy
-            .await_calls(pairs.map(|p| &p.provider), SLACK)
-            .context("no calls came after the reloads")?;
+        proxy.await_calls(called, SLACK).context("after a wrong change")?;
         let mut loads = vec![];
         for (pair, load) in running {
             let (lines, code) = load.rest(within(LOAD + SLACK))?;
             let line = lines
                 .last()
                 .with_context(|| format!("the load of {} ended with {code:?}", pair.name()))?;
+            say(&format!("{} under {CHANGES} reloads: {line}", pair.name()));
             loads.push((
                 pair.name(),
                 serde_json::from_str(line).with_context(|| line.clone())?,
@@ -81,7 +84,11 @@ impl Reloads {
     /// What is wrong.
     pub(crate) fn failures(&self) -> Vec<String> {
         let wrong = |(name, load): &(String, Load)| {
-            let Load { calls, failed, errors } = load;
+            let Load {
+                calls,
+                failed,
+                errors,
+            } = load;
             (*failed > 0 || *calls == 0)
                 .then(|| format!("{name} under reload: {failed} of {calls} calls failed: {errors:?}"))
         };

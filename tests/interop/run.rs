@@ -3,7 +3,7 @@ use super::baseline::Baseline;
 use super::cell::Cell;
 use super::document::Document;
 use super::expected::Expected;
-use super::judge::Run;
+use super::judge::{self, Run};
 use super::options::{Options, say};
 use super::peers::{Peers, Provider};
 use super::plan::{Pair, Side, pairs};
@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// What filters call the reloads under load.
+const RELOAD: &str = "reload";
 /// Consumers at once. Each is a JVM that warms up, and answers are awaited against the clock.
 const AT_ONCE: usize = 2;
 /// For answers that come after their consumers' timeouts.
@@ -32,8 +34,13 @@ struct Stage<'a> {
 
 /// Runs what was asked for; returns whether all is as it should be.
 pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
-    let wanted: Vec<Pair> = pairs().into_iter().filter(|p| options.wants(&p.name())).collect();
-    ensure!(!wanted.is_empty(), "no pair is called so; --list tells the names");
+    let all = pairs();
+    let wanted: Vec<Pair> = all.iter().filter(|p| options.wants(&p.name())).cloned().collect();
+    let loaded = options.wants(RELOAD).then(|| reload::loaded(&all)).transpose()?;
+    ensure!(
+        !wanted.is_empty() || loaded.is_some(),
+        "no pair is called so; --list tells the names"
+    );
     if options.list {
         wanted.iter().for_each(|p| say(&p.name()));
         return Ok(true);
@@ -42,7 +49,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
     let (known, expected) = (Baseline::read()?, Expected::read()?);
     let peers = Peers::prepare()?;
     let dir = fresh_directory()?;
-    let providers = start_providers(&peers, &wanted, &dir)?;
+    let providers = start_providers(&peers, wanted.iter().chain(loaded.into_iter().flatten()), &dir)?;
     let ports: Vec<_> = providers
         .iter()
         .map(|(side, p)| (side.clone(), p.ready.port))
@@ -56,13 +63,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
     };
     let seen = stage.run_all(&wanted)?;
     let mut wrong = vec![];
-    let reloads = if options.no_reload || !options.filters.is_empty() {
-        None
-    } else {
-        let reloads = Reloads::run(&peers, &mut proxy, reload::loaded(&wanted)?, &dir)?;
-        wrong.extend(reloads.failures());
-        Some(reloads)
-    };
+    let reloads = loaded
+        .map(|loaded| Reloads::run(&peers, &mut proxy, loaded, &dir))
+        .transpose()?;
+    wrong.extend(reloads.iter().flat_map(Reloads::failures));
     wrong.extend(proxy.await_quiet(LATE).err().map(|e| format!("{e:#}")));
     wrong.extend(
         proxy
@@ -75,6 +79,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
         Run::judge(&pair, cells, options.cases.is_none(), &known, &expected)
     };
     let runs = seen.into_iter().map(judge).collect::<anyhow::Result<Vec<_>>>()?;
+    if options.is_whole() {
+        wrong.extend(judge::idle_rules(&runs, &expected));
+    }
     let failed = summary::print(&runs, &expected, &wrong);
     say(&format!(
         "{} s; what was said is in {}",
@@ -82,7 +89,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
         dir.display()
     ));
     let mut good = failed == 0;
-    if options.update_docs || options.check {
+    if !good && options.update_docs {
+        say("docs/interop.md is left as it is: it tells of runs without failures only");
+    } else if options.update_docs || options.check {
         let versions = versions(&providers);
         let java = peers.java_version()?;
         let document = Document {
@@ -108,9 +117,13 @@ fn fresh_directory() -> anyhow::Result<PathBuf> {
 }
 
 /// Starts all providers of the pairs, each once and all at the same time.
-fn start_providers(peers: &Peers, pairs: &[Pair], dir: &Path) -> anyhow::Result<BTreeMap<Side, Provider>> {
+fn start_providers<'p>(
+    peers: &Peers,
+    pairs: impl Iterator<Item = &'p Pair>,
+    dir: &Path,
+) -> anyhow::Result<BTreeMap<Side, Provider>> {
     let mut starting = BTreeMap::new();
-    for side in pairs.iter().map(|p| &p.provider) {
+    for side in pairs.map(|p| &p.provider) {
         if !starting.contains_key(side) {
             let log = dir.join(format!("provider-{}.log", side.name()));
             starting.insert(side.clone(), peers.provide(side.peer, side.options(), &log)?);
