@@ -8,6 +8,10 @@ use std::process::ExitCode;
 /// How long each target is fuzzed here.
 const FUZZ_SECONDS: &str = "5";
 
+/// The most user instructions that a relayed call may take, with 8 connections of 32 calls in flight each. The goal
+/// is 2500 (docs/performance.md); this holds what was reached.
+const INSTRUCTIONS: &str = "3600";
+
 type Step = fn() -> Result<()>;
 
 /// Steps that do not depend on each other, cheap ones first.
@@ -22,6 +26,7 @@ const STEPS: &[(&str, Step)] = &[
     ("fuzz-replay", fuzz::replay),
     (FUZZ, short_fuzz),
     ("bench-smoke", bench_smoke),
+    ("instructions", instructions),
     (PEERS, interop::build_peers),
     (INTEROP, interop_test),
 ];
@@ -152,17 +157,18 @@ fn short_fuzz() -> Result<()> {
 }
 
 fn bench_smoke() -> Result<()> {
-    let fixed = [
-        "run",
-        "--profile",
-        "quick",
-        "-p",
-        "rialto-benches",
-        "--bin",
-        "compare",
-        "--",
-    ];
-    cargo(fixed).args(["--smoke"]).run()
+    compare("quick", &["--smoke"])
+}
+
+/// Repeatable to half a percent on any machine, unlike times.
+fn instructions() -> Result<()> {
+    let variants = "rialto-bolt,rialto-dubbo";
+    compare("release", &["--callgrind", "--variants", variants, "--max-8x32", INSTRUCTIONS])
+}
+
+fn compare(profile: &str, arguments: &[&str]) -> Result<()> {
+    let program = ["-p", "rialto-benches", "--bin", "compare", "--"];
+    cargo(["run", "--profile", profile]).args(program).args(arguments).run()
 }
 
 #[cfg(test)]
