@@ -109,7 +109,7 @@ fn edit(config: &mut Value, change: usize) {
         }
         1 => each(&mut config["routes"], |route| route["timeout"] = json!("20s")),
         2 => each(&mut config["clusters"], |cluster| {
-            cluster["balance"] = json!("least_request")
+            cluster["balance"] = json!("least_request");
         }),
         _ => {
             for list in ["routes", "listeners"] {
