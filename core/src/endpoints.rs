@@ -50,8 +50,8 @@ pub struct Endpoints {
 pub enum Lease {
     /// This connection takes the call.
     Ready(EndpointId, ConnKey),
-    /// The host is being dialed; the call has to wait.
-    Dialing(EndpointId),
+    /// The host is being dialed; the call has to wait for this connection.
+    Dialing(EndpointId, ConnKey),
     /// Nothing can be used.
     None,
     /// A limit is reached.
@@ -185,20 +185,23 @@ impl Endpoints {
         {
             return Lease::Ready(id, conn);
         }
-        if e.dialing.is_none() {
-            let live = e.conns.iter().filter_map(usable).count() as u32;
-            if live >= cluster.max_connections {
-                return Lease::Full;
+        if let Some(conn) = e.dialing {
+            return Lease::Dialing(id, conn);
+        }
+        let live = e.conns.iter().filter_map(usable).count() as u32;
+        if live >= cluster.max_connections {
+            return Lease::Full;
+        }
+        match w.dial(&conf.address, cluster, Owner::Endpoint(id)) {
+            Ok(conn) => {
+                e.dialing = Some(conn);
+                Lease::Dialing(id, conn)
             }
-            match w.dial(&conf.address, cluster, Owner::Endpoint(id)) {
-                Ok(conn) => e.dialing = Some(conn),
-                Err(error) => {
-                    self.dial_failed(id, w, &error);
-                    return Lease::None;
-                }
+            Err(error) => {
+                self.dial_failed(id, w, &error);
+                Lease::None
             }
         }
-        Lease::Dialing(id)
     }
 
     fn dial_failed<E: Env>(&mut self, id: EndpointId, w: &mut Wires<E>, error: &io::Error) {

@@ -42,7 +42,7 @@ pub struct Wires<E: Env> {
     reactor: E::Reactor,
     dirty: Vec<ConnKey>,
     /// Read again next turn: capped for fairness, or just resumed.
-    pub(crate) again: Vec<ConnKey>,
+    again: Vec<ConnKey>,
     /// Closed, but the calls on them do not know yet.
     pub(crate) graves: Vec<ConnKey>,
     /// Dials under way and when they are given up.
@@ -162,6 +162,30 @@ impl<E: Env> Wires<E> {
         self.dialing
             .push((key, self.now_ms + u64::from(cluster.connect_ms)));
         Ok(key)
+    }
+
+    /// Has the connection read next turn.
+    pub(crate) fn read_again(&mut self, key: ConnKey) {
+        if let Some(conn) = self.conns.get_mut(key)
+            && !std::mem::replace(&mut conn.queued, true)
+        {
+            self.again.push(key);
+        }
+    }
+
+    /// Whether any is to be read next turn.
+    pub(crate) fn has_more(&self) -> bool {
+        !self.again.is_empty()
+    }
+
+    /// Those to be read in this turn without being reported.
+    pub(crate) fn take_again(&mut self) -> Vec<ConnKey> {
+        for key in &self.again {
+            if let Some(conn) = self.conns.get_mut(*key) {
+                conn.queued = false;
+            }
+        }
+        std::mem::take(&mut self.again)
     }
 
     /// The connection, also if it is dead and its calls do not know yet.

@@ -172,7 +172,7 @@ impl<E: Env> Worker<E> {
         let now_ms = now.us / 1000;
         self.wires.now_ms = now_ms;
         self.calls.now_us = now.us;
-        for key in std::mem::take(&mut self.wires.again) {
+        for key in self.wires.take_again() {
             self.wires.close_if_done(key);
             self.read(key);
         }
@@ -199,7 +199,7 @@ impl<E: Env> Worker<E> {
             self.calls.bury(&mut self.wires);
         }
         self.calls.finish_one_ways(&mut self.wires);
-        !self.wires.again.is_empty()
+        self.wires.has_more()
     }
 
     fn read(&mut self, key: ConnKey) {
@@ -220,7 +220,7 @@ impl<E: Env> Worker<E> {
                 break;
             }
             if i + 1 == READS_PER_TURN {
-                self.wires.again.push(key);
+                self.wires.read_again(key);
                 break;
             }
         }

@@ -83,3 +83,76 @@ fn answers_that_never_come_hold_nothing_for_ever() {
     assert_eq!(stage.serve(fresh), 1);
     assert_eq!(stage.answers(caller), [(100, Ok(5))]);
 }
+
+const TWO_CLUSTERS: &str = "
+routes:
+  - { name: r, match: { service: to.One }, to: [ { cluster: one } ] }
+  - { name: s, match: { service: to.Two }, to: [ { cluster: two } ] }
+clusters:
+  - { name: one, protocol: bolt, endpoints: [ { address: 127.0.0.1:11 } ] }
+  - { name: two, protocol: bolt, endpoints: [ { address: 127.0.0.1:12 } ] }
+";
+
+#[test]
+fn a_caller_waits_for_each_host_that_does_not_read() {
+    let mut stage = Stage::new(&format!("{}{TWO_CLUSTERS}", LISTENER.replace("[r]", "[r, s]")));
+    let caller = stage.caller();
+    let big = vec![b'x'; 100_000];
+    let send = |stage: &mut Stage, ids: std::ops::Range<u32>, service| {
+        ids.for_each(|id| stage.call_within(caller, id, service, &big, 60_000, false));
+        stage.pass(1500);
+    };
+    send(&mut stage, 0..1, "to.One");
+    send(&mut stage, 1..2, "to.Two");
+    let [(one, _), (two, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("two dials") };
+    // it fills the first and then, read once more when that one is served, the second
+    send(&mut stage, 2..20, "to.Two");
+    send(&mut stage, 20..40, "to.One");
+    for round in 1..8 {
+        stage.serve(one);
+        send(&mut stage, round * 100..round * 100 + 20, "to.One");
+        send(&mut stage, round * 100 + 20..round * 100 + 40, "to.Two");
+    }
+    let most = stage.worker.wires().iter().map(|(_, c)| c.pending()).max();
+    assert!(most < Some(2 << 20), "{most:?} bytes wait for a host that does not read");
+    for _ in 0..60 {
+        stage.serve(one);
+        stage.serve(two);
+        stage.answers(caller);
+    }
+    assert_eq!(stage.worker.in_flight(), 0, "the caller was read again");
+}
+
+#[test]
+fn requests_that_wait_for_a_dial_hold_their_caller_back() {
+    let mut stage = Stage::new(&config("", &[11]));
+    stage.net.borrow_mut().silent = vec!["127.0.0.1:11".into()];
+    let caller = stage.caller();
+    for id in 0..100 {
+        stage.call_within(caller, id, "a.Service", &[b'x'; 100_000], 60_000, false);
+    }
+    stage.pass(900);
+    assert!(stage.worker.in_flight() < 15, "{} calls are held", stage.worker.in_flight());
+    stage.net.borrow_mut().silent.clear();
+    stage.pass(3000);
+    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("one dial") };
+    let mut good = 0;
+    for _ in 0..60 {
+        stage.serve(host);
+        good += stage.answers(caller).iter().filter(|(_, answer)| answer.is_ok()).count();
+        stage.pass(1000);
+    }
+    assert_eq!(good, 100);
+}
+
+#[test]
+fn a_caller_that_only_asks_for_signs_of_life_and_reads_none_is_cut() {
+    let mut stage = Stage::new(&config("", &[11]));
+    let caller = stage.caller();
+    stage.net.borrow_mut().links[caller].stalled = true;
+    for _ in 0..200 {
+        stage.say(caller, |peer| peer.heartbeat().repeat(5000));
+        stage.pass(1000);
+    }
+    assert_eq!(stage.worker.callers(), 0);
+}

@@ -39,8 +39,12 @@ impl Calls {
         ex.attempts = ex.attempts.saturating_add(1);
         let (endpoint, conn) = match lease {
             Lease::Ready(endpoint, conn) => (endpoint, conn),
-            Lease::Dialing(endpoint) => {
+            Lease::Dialing(endpoint, conn) => {
+                if let Err(e) = w.hold_back(conn, msg.bytes.len()) {
+                    return self.fail(w, key, &e);
+                }
                 ex.held = Some(msg.hold(edits.clone()));
+                w.throttle(ex.down.conn, conn);
                 return self.endpoints.wait(endpoint, key);
             }
             Lease::None | Lease::Full => return,

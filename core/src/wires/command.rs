@@ -138,7 +138,7 @@ impl<E: Env> Wires<E> {
         let Some(c) = self.conns.get_mut(key) else { return };
         c.calls -= 1;
         if c.retired && c.calls == c.quarantined && !c.dead {
-            self.again.push(key); // looked at when no event is under way
+            self.read_again(key); // looked at when no event is under way
         }
     }
 
@@ -147,7 +147,7 @@ impl<E: Env> Wires<E> {
         let Some(c) = self.conns.get_mut(key) else { return };
         c.quarantined += 1;
         if c.retired && c.calls == c.quarantined && !c.dead {
-            self.again.push(key);
+            self.read_again(key);
         }
     }
 
@@ -164,28 +164,52 @@ impl<E: Env> Wires<E> {
         self.conns.get(key)?.out.unsent_at(mark)
     }
 
+    /// A request waits for the connection to stand; its bytes count as if they were in the out-buffer.
+    ///
+    /// # Errors
+    /// Too much waits there already.
+    pub fn hold_back(&mut self, key: ConnKey, bytes: usize) -> Result<(), CallError> {
+        if let Some(c) = self.conns.get_mut(key) {
+            if c.pending() > CUT {
+                return Err(CallError::new(
+                    ErrorKind::Overload,
+                    "too much waits for a connection to the provider",
+                ));
+            }
+            c.held += bytes;
+        }
+        Ok(())
+    }
+
     /// Stops reading `reader` while `full` holds too much. Callers are throttled, shared upstream connections
     /// never: pausing one would stall everybody behind it.
     #[inline]
     pub fn throttle(&mut self, reader: ConnKey, full: ConnKey) {
         let Some(c) = self.conns.get_mut(full) else { return };
-        if c.pending() < HIGH || c.waiters.last() == Some(&reader) {
+        if c.pending() < HIGH {
             return;
         }
-        c.waiters.push(reader);
+        if c.waiters.last() != Some(&reader) {
+            c.waiters.push(reader);
+        }
+        // also if it waits here already: another connection that it waited for may have let it go
         if let Some(r) = self.conns.get_mut(reader) {
             r.paused = true;
         }
     }
 
-    /// Cuts a caller that does not read its answers.
+    /// Cuts a peer that does not read its answers. An upstream has requests to read as well, which may take up to
+    /// the limit by themselves.
     #[inline]
     pub fn cut_if_stuck(&mut self, key: ConnKey) {
         let Some(conn) = self.conns.get(key) else { return };
         if conn.pending() <= CUT || conn.dead {
             return;
         }
-        let text = format_args!("{} closed: it does not read its answers", conn.who());
+        if conn.role == crate::session::Role::Client && conn.pending() <= 2 * CUT {
+            return;
+        }
+        let text = format_args!("{} closed: it does not read what it is sent", conn.who());
         self.faults.report(FaultKind::Limit, self.now_ms, text);
         self.kill(key);
     }

@@ -26,6 +26,8 @@ pub struct Conn<E: Env> {
     /// How long that message is in all; 0 if unknown.
     pub(super) need: usize,
     pub(super) out: OutBuf,
+    /// Bytes of requests that wait until it stands.
+    pub(super) held: usize,
     /// Callers that are not read until this connection has drained.
     pub(super) waiters: Vec<ConnKey>,
     /// Why it is there.
@@ -49,6 +51,8 @@ pub struct Conn<E: Env> {
     pub(super) dead: bool,
     pub(super) unread: bool,
     pub(super) paused: bool,
+    /// It is read next turn.
+    pub(super) queued: bool,
     /// The peer closed; what it sent before may still have to be read.
     pub(super) hung_up: bool,
     /// The peer wants no new calls here.
@@ -73,6 +77,7 @@ impl<E: Env> Conn<E> {
             tail: vec![],
             need: 0,
             out: OutBuf::default(),
+            held: 0,
             waiters: vec![],
             owner,
             peer: None,
@@ -89,6 +94,7 @@ impl<E: Env> Conn<E> {
             dead: false,
             unread: false,
             paused: false,
+            queued: false,
             hung_up: false,
             draining: false,
             retired: false,
@@ -112,7 +118,7 @@ impl<E: Env> Conn<E> {
     #[inline]
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.out.len()
+        self.out.len() + self.held
     }
 
     /// Names the peer in a log line.

@@ -28,7 +28,7 @@ impl<E: Env> Wires<E> {
         let Some(conn) = self.conns.get_mut(key) else {
             return (Filled::Nothing, false);
         };
-        if conn.dead || conn.connecting {
+        if conn.dead || conn.connecting || conn.queued {
             return (Filled::Nothing, false);
         }
         if conn.paused {
@@ -105,6 +105,7 @@ impl<E: Env> Wires<E> {
         let step = conn.session.next(input, &mut conn.out);
         if conn.out.position() != before {
             self.appended(key);
+            self.cut_if_stuck(key);
         }
         step
     }

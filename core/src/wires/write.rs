@@ -65,6 +65,7 @@ impl<E: Env> Wires<E> {
                 return false;
             }
             conn.heard_ms = self.now_ms;
+            conn.held = 0; // the calls that waited are sent now
             if let Owner::Endpoint(id) = conn.owner {
                 self.endpoints[id.index()].opened += 1;
             }
@@ -93,6 +94,7 @@ impl<E: Env> Wires<E> {
                 break false;
             }
             match conn.transport.write(conn.out.unsent()) {
+                Ok(0) => break true,
                 Ok(n) => {
                     conn.out.advance(n);
                     sent += n;
@@ -124,7 +126,7 @@ impl<E: Env> Wires<E> {
             if let Some(r) = self.conns.get_mut(waiter) {
                 r.paused = false;
                 if std::mem::take(&mut r.unread) {
-                    self.again.push(waiter);
+                    self.read_again(waiter);
                 }
             }
         }
