@@ -156,9 +156,7 @@ fn check(
     let mut findings = Vec::new();
     for problem in problems {
         let (path, span) = place(&problem.path, &places);
-        let known = reported
-            .iter()
-            .any(|finding| finding.span.as_ref() == Some(&span) && !span.is_empty());
+        let known = reported.iter().any(|finding| finding.is_error_at(&span));
         let follows = (problem.relational && collected.incomplete)
             || collected.lost.iter().any(|lost| lost.is_within(&path));
         if !known && !follows {

@@ -75,11 +75,7 @@ impl<T> Collected<T> {
             return self.lost.contains(&path.key(key));
         }
         // The same words again: an alias repeats them, or a variable in them could not be replaced.
-        if self
-            .findings
-            .iter()
-            .any(|finding| finding.span.as_ref() == Some(span) && !span.is_empty())
-        {
+        if self.findings.iter().any(|finding| finding.is_error_at(span)) {
             return true;
         }
         let hollow = root.get(steps).is_some_and(Node::is_hollow);

@@ -45,6 +45,11 @@ impl Finding {
         }
     }
 
+    /// Whether this is a mistake in these very words. A warning about them is none: it must not hide one.
+    pub(super) fn is_error_at(&self, span: &Span) -> bool {
+        self.severity == Severity::Error && self.span.as_ref() == Some(span) && !span.is_empty()
+    }
+
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

@@ -296,6 +296,15 @@ fn quotes_that_keep_a_variable_are_pointed_out() {
 }
 
 #[test]
+fn a_warning_does_not_hide_a_mistake_in_the_same_words() {
+    let text = format!("{SOUND}runtime: {{ workers: '${{WORKERS}}' }}\n");
+    let report = broken(&text);
+    let found = report.findings().iter().map(|f| f.severity.to_string());
+    assert_eq!(found.collect::<Vec<_>>(), ["warning", "error"], "{report}");
+    assert!(broken("|\n${").has_errors(), "refused without an error");
+}
+
+#[test]
 fn a_message_does_not_steer_the_terminal() {
     let report = broken("listeners: [{ name: \"\\e[31mred\\n\", address: '127.0.0.1:1' }]\n").to_string();
     assert!(!report.contains('\u{1b}'), "{report:?}");
