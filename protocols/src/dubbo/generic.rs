@@ -235,7 +235,7 @@ impl Classes {
             {
                 if *value
                     && is_class_key(&tokens[at - 1])
-                    && matches!(token, OwnedToken::Text(_))
+                    && matches!(token, OwnedToken::Text(name) if !name.is_empty())
                     && matches!(of[*map], Found::Nothing)
                 {
                     of[*map] = Found::Map(at as u32);

@@ -117,6 +117,23 @@ fn maps_become_maps_of_their_class_at_any_depth() {
 }
 
 #[test]
+fn an_empty_class_is_an_entry_like_others() {
+    let bytes = invoke(Some(&["java.lang.Object"]), |w| {
+        w.begin_list(Some("[object"), Some(1)).unwrap();
+        w.begin_map(None).unwrap();
+        w.write_str("class");
+        w.write_str("");
+        w.end().unwrap();
+        w.end().unwrap();
+    });
+    let map = OwnedToken::Map { class: None };
+    assert_eq!(
+        emitted(&bytes).unwrap(),
+        [map, text("class"), text(""), OwnedToken::End]
+    );
+}
+
+#[test]
 fn strings_for_classes_of_an_application_are_enum_constants() {
     let bytes = invoke(
         Some(&["a.Color", "java.lang.String", "java.util.List", "java.util.List"]),
