@@ -161,7 +161,7 @@ struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    /// Takes a fact. Names that are no plain UTF-8 in the message match no name in a configuration either.
+    /// Takes a fact.
     #[inline]
     fn take(&mut self, key: &[u8], text: &'a [u8], head: &mut Head<'a>) {
         match key {
@@ -235,18 +235,33 @@ fn walk<'a>(
     let is_flat = matches!(body, Body::Hessian(_))
         && body::flat_attachments(&bytes[at..], |key, value| told.take(key, value, head));
     if !is_flat {
+        let mut hidden = None;
         body.attachments(|key, value| match value {
             Scalar::Text(Cow::Borrowed(text)) => told.take(key.as_bytes(), text.as_bytes(), head),
             value if key == keys::TIMEOUT => told.timeout = value.millis(),
             value if key == keys::COUNTDOWN => told.countdown = Some(value.millis().max(1)),
+            // null says nothing
+            Scalar::Other => {}
+            _ if keys::is_address(key) => hidden = Some(key.to_owned()),
             _ => {}
         })?;
+        if let Some(key) = hidden {
+            return Err(hidden_address(&key));
+        }
     }
     told.tell(head);
     if let Some(method) = named {
         head.method = method;
     }
     Ok(())
+}
+
+/// Providers go by these attachments. One that cannot be shown to routes and filters must not get past them.
+#[cold]
+fn hidden_address(key: &str) -> ValueError {
+    ValueError::unsupported(format!(
+        "the attachment `{key}` is no string, or in chunks or in characters beyond the usual"
+    ))
 }
 
 /// An attachment by name. Of several with one name the last counts, as in Java.

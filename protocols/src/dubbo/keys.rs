@@ -59,6 +59,11 @@ pub(crate) fn is_own(key: &str) -> bool {
     ) || key.starts_with(CALLBACK)
 }
 
+/// Whether an attachment says which service is called, over what stands in front of the arguments.
+pub(crate) fn is_address(key: &str) -> bool {
+    matches!(key, PATH | VERSION | GROUP)
+}
+
 /// Whether a service version means "none".
 pub(crate) fn is_no_version(version: &[u8]) -> bool {
     matches!(version, b"" | b"0.0.0" | b"*")

@@ -125,6 +125,33 @@ fn text_and_tls_on_the_port_end_the_connection() {
     assert!(codec(Role::Server).decode(&case.requests[0]).is_err());
 }
 
+/// A provider goes by the attachment, so a route must not go by what stands in front.
+#[test]
+fn an_address_that_a_head_cannot_show_is_refused() {
+    let lead = b"\x052.0.2\x03a.B\x050.0.0\x01m\0";
+    for value in [&b"R\0\x01x\x02.Y"[..], b"\x97", b"T"] {
+        for key in ["path", "group", "version", "other"] {
+            let mut bytes = vec![];
+            let open = frame::Open::request(&mut bytes, 1, HESSIAN2, false);
+            bytes.extend_from_slice(lead);
+            bytes.extend_from_slice(&[b'H', key.len() as u8]);
+            bytes.extend_from_slice(key.as_bytes());
+            bytes.extend_from_slice(value);
+            bytes.push(b'Z');
+            open.close(&mut bytes);
+            let head = dialect().head(&message(&bytes), ALL);
+            match head {
+                Err(e) => assert!(key != "other" && e.text.contains(key), "{key}: {e}"),
+                Ok(head) => assert_eq!((key, head.service), ("other", &b"a.B"[..])),
+            }
+            assert!(
+                dialect().call(&message(&bytes)).is_ok(),
+                "{key} is readable otherwise"
+            );
+        }
+    }
+}
+
 #[test]
 fn nesting_is_bounded() {
     for (id, open) in [(HESSIAN2, b'H'), (FASTJSON2, 0xa6)] {
