@@ -27,7 +27,6 @@ mod hint;
 mod keys;
 mod outcome;
 mod reframe;
-mod scratch;
 mod sofa;
 mod status;
 mod unique_name;

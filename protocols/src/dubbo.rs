@@ -24,7 +24,6 @@ mod hint;
 mod keys;
 mod outcome;
 mod reframe;
-mod scratch;
 mod status;
 mod types;
 mod values;

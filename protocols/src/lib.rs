@@ -6,7 +6,9 @@ pub mod bolt;
 mod detect;
 pub mod dubbo;
 mod ids;
+mod scratch;
 mod set;
+mod text;
 
 pub use detect::detect;
 pub use ids::{BOLT, DUBBO};

@@ -2,7 +2,8 @@
 use super::frame::Open;
 use super::hint::Hint;
 use super::status::{self, Saying};
-use super::{HESSIAN, header, keys, scratch};
+use super::{HESSIAN, header, keys};
+use crate::scratch;
 use rialto_core::call::{Attachments, Exception, Outcome, Reply};
 use rialto_core::session::ReplyTo;
 use rialto_core::{CallError, ErrorKind};

@@ -1,7 +1,8 @@
 //! Requests, as stock consumers of the newest SOFARPC send them (wire section 1.5).
 use super::frame::{Open, TooLong};
 use super::hint::Framing;
-use super::{HESSIAN, header, keys, scratch, unique_name};
+use super::{HESSIAN, header, keys, unique_name};
+use crate::scratch;
 use rialto_core::call::Call;
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::{Library, Writer};

@@ -1,6 +1,7 @@
 //! The objects in a Hessian content: a request or an answer, walked by field name, in any order and with any
 //! fields missing (wire section 1.6).
-use super::{keys, scratch};
+use super::keys;
+use crate::scratch;
 use rialto_hessian::{Chars, Kind, Library, Reader};
 use rialto_values::ValueError;
 use std::borrow::Cow;

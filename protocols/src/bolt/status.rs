@@ -1,6 +1,6 @@
 //! Failures: what a provider's mean, and how ours are said (wire sections 1.2, 1.7, 7.4).
+use crate::text::first_line;
 use rialto_core::{CallError, ErrorKind};
-use std::borrow::Cow;
 
 pub(crate) const SUCCESS: u16 = 0;
 pub(crate) const SERVER_EXCEPTION: u16 = 2;
@@ -85,6 +85,9 @@ pub(crate) fn of_answer(status: u16, text: &str) -> CallError {
 /// What the text of a SOFARPC error means.
 pub(crate) fn of_text(text: Option<&str>) -> CallError {
     let line = first_line(text.unwrap_or("it reported an error without a text"));
+    if line.starts_with("no route on listener ") {
+        return CallError::new(ErrorKind::NoRoute, line.into_owned()); // another proxy like this one
+    }
     if NAMES_NOTHING.iter().any(|pattern| line.contains(pattern)) {
         let text = format!(
             "the provider knows no such service, version, unique id, method or parameter types: {line}"
@@ -140,20 +143,6 @@ pub(crate) fn foreign(codec: u8) -> String {
         _ => return format!("serialization {codec} is unknown and cannot be bridged; use hessian2"),
     };
     format!("serialization {name} ({codec}) cannot be bridged; use hessian2")
-}
-
-/// The first line, and not more of it than a person reads.
-fn first_line(text: &str) -> Cow<'_, str> {
-    const LONG: usize = 400;
-    let line = text
-        .lines()
-        .map(str::trim)
-        .find(|l| !l.is_empty())
-        .unwrap_or_default();
-    match line.char_indices().nth(LONG) {
-        Some((at, _)) => Cow::Owned(format!("{} ...", &line[..at])),
-        None => Cow::Borrowed(line),
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! Arguments and results in a received content, read when they are written somewhere else.
-use super::scratch;
+use crate::scratch;
 use rialto_core::call::{ValueSource, Values};
 use rialto_hessian::{Library, Reader};
 use rialto_values::{Sink, ValueError};

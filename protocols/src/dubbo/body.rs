@@ -2,7 +2,7 @@
 //! after the other, each with its length in front (wire sections 2.3, 2.5).
 use super::frame::HEADER;
 use super::hint::Hint;
-use super::scratch;
+use crate::scratch;
 use super::{FASTJSON2, HESSIAN2};
 use rialto_core::message::Message;
 use rialto_hessian::{Chars, Kind, Library, Reader};

@@ -1,5 +1,6 @@
 //! Failures on the wire: which status or exception an error of ours becomes, and what a provider's status
 //! means (wire sections 2.4, 7.4). The reasons for the choices are in `LIFECYCLE.md`.
+use crate::text::first_line;
 use rialto_core::{CallError, ErrorKind};
 use std::borrow::Cow;
 
@@ -108,20 +109,6 @@ fn names_nothing(text: &str) -> bool {
         || text.contains("Service not found:")
         || text.contains("Not found exported service:")
         || text.contains("NoSuchMethodException")
-}
-
-/// The first line, and not more of it than a person reads: stock texts carry whole stacks and key lists.
-fn first_line(text: &str) -> Cow<'_, str> {
-    const LONG: usize = 400;
-    let line = text
-        .lines()
-        .map(str::trim)
-        .find(|l| !l.is_empty())
-        .unwrap_or_default();
-    match line.char_indices().nth(LONG) {
-        Some((at, _)) => Cow::Owned(format!("{} ...", &line[..at])),
-        None => Cow::Borrowed(line),
-    }
 }
 
 fn name(status: u8) -> &'static str {

@@ -1,7 +1,8 @@
 //! Arguments and results in a received body, read when they are written somewhere else.
 use super::body::{self, Serialization};
 use super::head::Lead;
-use super::{generic, scratch, types};
+use super::{generic, types};
+use crate::scratch;
 use rialto_core::call::{ValueSource, Values};
 use rialto_hessian::{Library, Reader};
 use rialto_jsonb as jsonb;

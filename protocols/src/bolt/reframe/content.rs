@@ -5,7 +5,8 @@
 //! changes, all values are copied one by one and renumbered.
 use super::{Change, Fate};
 use crate::bolt::sofa::{self, Visit};
-use crate::bolt::{keys, scratch};
+use crate::bolt::keys;
+use crate::scratch;
 use rialto_hessian::{Copier, Kind, Library, Reader, Writer};
 use rialto_values::{Class, ErrorKind, ValueError};
 

@@ -2,7 +2,8 @@
 use super::Change;
 use crate::dubbo::body::Body;
 use crate::dubbo::encode::put_text;
-use crate::dubbo::{keys, scratch};
+use crate::dubbo::keys;
+use crate::scratch;
 use rialto_hessian::{Kind, Library, Reader, Writer};
 use rialto_jsonb as jsonb;
 use rialto_values::{Limits, OwnedToken, Recorder, Sink, Token, ValueError};
