@@ -96,31 +96,32 @@ clusters:
 #[test]
 fn a_caller_waits_for_each_host_that_does_not_read() {
     let mut stage = Stage::new(&format!("{}{TWO_CLUSTERS}", LISTENER.replace("[r]", "[r, s]")));
-    let caller = stage.caller();
-    let big = vec![b'x'; 100_000];
-    let send = |stage: &mut Stage, ids: std::ops::Range<u32>, service| {
-        ids.for_each(|id| stage.call_within(caller, id, service, &big, 60_000, false));
-        stage.pass(1500);
+    let send = |stage: &mut Stage, from, ids: std::ops::Range<u32>, service, size| {
+        let text = vec![b'x'; size];
+        ids.for_each(|id| stage.call_within(from, id, service, &text, 60_000, false));
+        stage.pass(1000);
     };
-    send(&mut stage, 0..1, "to.One");
-    send(&mut stage, 1..2, "to.Two");
+    let callers = [(); 3].map(|()| stage.caller());
+    let [caller, fills_one, fills_two] = callers;
+    send(&mut stage, fills_one, 0..20, "to.One", 100_000);
+    send(&mut stage, fills_two, 0..20, "to.Two", 100_000);
     let [(one, _), (two, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("two dials") };
-    // it fills the first and then, read once more when that one is served, the second
-    send(&mut stage, 2..20, "to.Two");
-    send(&mut stage, 20..40, "to.One");
-    for round in 1..8 {
-        stage.serve(one);
-        send(&mut stage, round * 100..round * 100 + 20, "to.One");
-        send(&mut stage, round * 100 + 20..round * 100 + 40, "to.Two");
+    // both are full; one read brings a call for each, so the caller waits for two
+    for (id, service) in [(0, "to.Two"), (1, "to.One")] {
+        stage.call_within(caller, id, service, b"small", 60_000, false);
     }
+    stage.pass(20);
+    send(&mut stage, caller, 2..100, "to.Two", 100_000);
+    stage.serve(one);
+    stage.pass(1000);
     let most = stage.worker.wires().iter().map(|(_, c)| c.pending()).max();
     assert!(most < Some(2 << 20), "{most:?} bytes wait for a host that does not read");
     for _ in 0..60 {
         stage.serve(one);
         stage.serve(two);
-        stage.answers(caller);
+        callers.iter().for_each(|c| drop(stage.answers(*c)));
     }
-    assert_eq!(stage.worker.in_flight(), 0, "the caller was read again");
+    assert_eq!(stage.worker.in_flight(), 0, "the callers were read again");
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub struct Net {
     pub refuse_dial: f64,
     /// Addresses that never answer a dial.
     pub silent: Vec<String>,
+    /// Reads of the worker give less than this.
+    pub cut: usize,
     pub bytes: u64,
     fresh_dials: Vec<usize>,
 }
@@ -46,7 +48,7 @@ pub struct SimReactor(pub Shared);
 impl Net {
     pub fn new(seed: u64) -> Shared {
         let rng = fastrand::Rng::with_seed(seed);
-        Rc::new(RefCell::new(Net { links: vec![], rng, refuse_dial: 0.0, silent: vec![], bytes: 0, fresh_dials: vec![] }))
+        Rc::new(RefCell::new(Net { links: vec![], rng, refuse_dial: 0.0, silent: vec![], cut: 3000, bytes: 0, fresh_dials: vec![] }))
     }
 
     pub fn connect(net: &Shared) -> (usize, End) {
@@ -119,7 +121,8 @@ impl Net {
 impl Transport for End {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let mut net = self.net.borrow_mut();
-        let cut = net.rng.usize(1..3000);
+        let most = net.cut;
+        let cut = net.rng.usize(1..most);
         let l = &mut net.links[self.link];
         if l.pipes[0].is_empty() {
             return if l.closed[1] { Ok(0) } else { Err(io::ErrorKind::WouldBlock.into()) };

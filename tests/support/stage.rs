@@ -20,6 +20,7 @@ pub struct Stage {
 impl Stage {
     pub fn new(config: &str) -> Self {
         let net = Net::new(1);
+        net.borrow_mut().cut = 100_000;
         let mut compiler = Compiler::default();
         let worker = Worker::new(SimReactor(Rc::clone(&net)), &compile(&mut compiler, config), 1);
         Stage { net, worker, compiler, peers: HashMap::new(), now_ms: 0 }
