@@ -157,3 +157,22 @@ fn a_caller_that_only_asks_for_signs_of_life_and_reads_none_is_cut() {
     }
     assert_eq!(stage.worker.callers(), 0);
 }
+
+#[test]
+fn connections_are_not_used_for_another_protocol() {
+    let mut stage = Stage::new(&config("", &[11]));
+    let caller = stage.caller();
+    stage.call(caller, 1, "a.Service", b"hello");
+    stage.pass(50);
+    let [(bolt, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("one dial") };
+    stage.serve(bolt);
+    // the host at the same address is another program now
+    stage.configure(&config("", &[11]).replace("protocol: bolt", "protocol: dubbo"));
+    stage.call(caller, 2, "a.Service", b"hello");
+    stage.pass(50);
+    let [(dubbo, _)] = stage.dialed(Proto::Dubbo)[..] else { panic!("another dial") };
+    stage.serve(dubbo);
+    assert_eq!(stage.answers(caller), [(1, Ok(5)), (2, Ok(5))]);
+    stage.pass(1000);
+    assert!(stage.is_closed(bolt));
+}

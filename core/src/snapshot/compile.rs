@@ -28,7 +28,8 @@ pub struct Compiler {
     listeners: Vec<Arc<str>>,
     routes: Vec<Arc<str>>,
     clusters: Vec<Arc<str>>,
-    endpoints: HashMap<(ClusterId, Address), EndpointId>,
+    /// With what they speak: a connection is not used for anything else.
+    endpoints: HashMap<(ClusterId, ProtoId, u32, Address), EndpointId>,
 }
 
 /// Makes a filter's factory of its configuration.
@@ -109,12 +110,18 @@ impl Compiler {
         world: &Resolver<'_>,
     ) -> Vec<Host> {
         let id = ClusterId(intern(&mut self.clusters, &c.name) as u16);
+        let protocol = (world.protocol)(c.protocol);
+        let variant = match c.dialect {
+            None => 0,
+            Some(config::HessianDialect::Final) => VARIANT_FINAL,
+            Some(config::HessianDialect::Draft) => VARIANT_DRAFT,
+        };
         let mut hosts = Vec::with_capacity(found.len());
         for instance in found {
             let next = EndpointId(self.endpoints.len() as u32);
             let endpoint = *self
                 .endpoints
-                .entry((id, instance.address.clone()))
+                .entry((id, protocol, variant, instance.address.clone()))
                 .or_insert(next);
             let name = Arc::clone(&instance.name);
             let address = instance.address.clone();
@@ -132,14 +139,9 @@ impl Compiler {
                 weight: instance.weight,
             });
         }
-        let variant = match c.dialect {
-            None => 0,
-            Some(config::HessianDialect::Final) => VARIANT_FINAL,
-            Some(config::HessianDialect::Draft) => VARIANT_DRAFT,
-        };
         let compiled = Cluster {
             name: Arc::clone(&self.clusters[id.index()]),
-            protocol: (world.protocol)(c.protocol),
+            protocol,
             settings: Settings {
                 max_message: MAX_ANSWER,
                 variant,
