@@ -46,6 +46,14 @@ pub(crate) fn request(
     if call.service.is_empty() || call.method.is_empty() {
         return Err(refused(&"it names no service or no method"));
     }
+    // It would reach another service than the one that was routed.
+    if call.service.contains(':') || call.version.contains(':') {
+        let why = format!(
+            "a colon in its service or its version `{}` would end them there",
+            call.version
+        );
+        return Err(refused(&why));
+    }
     let facts = Facts::of(call);
     let open = Open::request(
         out,

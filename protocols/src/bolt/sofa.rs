@@ -127,6 +127,8 @@ impl<'a> Names<'a> {
         if !wants_app && let Some(names) = Names::stock(content) {
             return Ok(names);
         }
+        // Of a field that comes twice the last counts, for readers of the whole content too; stock classes have none.
+        let is_stock = STOCK.iter().any(|front| content.starts_with(front));
         read(content, |reader| {
             let mut names = Names::default();
             fields(reader, |field, reader| {
@@ -134,12 +136,12 @@ impl<'a> Names<'a> {
                     keys::METHOD_NAME => names.method = name(reader)?,
                     keys::UNIQUE_NAME => names.service = name(reader)?,
                     keys::REQUEST_PROPS if wants_app => {
-                        names.app = caller(reader)?;
-                        return Ok(Visit::Enough);
+                        names.app = caller(reader, is_stock)?;
+                        return Ok(if is_stock { Visit::Enough } else { Visit::Taken });
                     }
                     _ => return Ok(Visit::Passed),
                 }
-                let enough = !wants_app && !names.method.is_empty() && !names.service.is_empty();
+                let enough = is_stock && !wants_app && !names.method.is_empty() && !names.service.is_empty();
                 Ok(if enough { Visit::Enough } else { Visit::Taken })
             })?;
             Ok(names)
@@ -185,15 +187,15 @@ fn plain_string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     string.is_ascii().then_some(string)
 }
 
-/// The calling application in a request's properties.
-fn caller<'a>(reader: &mut Reader<'a, '_>) -> Result<&'a [u8], ValueError> {
+/// The calling application in a request's properties, which are left there if nothing behind them matters.
+fn caller<'a>(reader: &mut Reader<'a, '_>, is_last: bool) -> Result<&'a [u8], ValueError> {
     let mut app: &[u8] = &[];
     entries(reader, |key, reader| {
-        if key != keys::APP || reader.kind()? != Kind::Text {
+        if key != keys::APP || !app.is_empty() || reader.kind()? != Kind::Text {
             return Ok(Visit::Passed);
         }
         app = name(reader)?;
-        Ok(Visit::Enough)
+        Ok(if is_last { Visit::Enough } else { Visit::Taken })
     })?;
     Ok(app)
 }

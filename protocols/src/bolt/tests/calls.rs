@@ -454,3 +454,20 @@ fn a_header_that_bolt_has_no_room_for_is_refused() {
         "{error}"
     );
 }
+
+#[test]
+fn a_name_that_would_become_another_in_bolt_is_refused() {
+    let names = [("a.B:1.0", ""), ("a.B", "1.0:gold")];
+    for (service, version) in names {
+        let call = Call {
+            service: service.into(),
+            version: version.into(),
+            method: "m".into(),
+            ..Call::default()
+        };
+        let error = codec(Role::Client, UNTOLD)
+            .request(&mut vec![], 1, &call)
+            .unwrap_err();
+        assert!(error.text.contains("a colon in"), "{error}");
+    }
+}

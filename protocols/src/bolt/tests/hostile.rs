@@ -1,7 +1,8 @@
 //! Damaged contents and headers: whatever is read is an answer or a refusal, never a panic, and never asks for
 //! memory that the bytes do not hold.
 use super::*;
-use rialto_values::{Sink, Token, ValueError};
+use rialto_hessian::{WriteTables, Writer};
+use rialto_values::{Class, Sink, Token, ValueError};
 
 struct Sinkhole;
 
@@ -131,4 +132,38 @@ fn a_malformed_header_block_is_refused() {
     let error = dialect().head(&message(&bytes), WANTS).unwrap_err();
     assert!(error.text.contains("header block"), "{error}");
     assert!(refusal(&bytes).text.contains("header block"));
+}
+
+/// Fields in another order, or twice, say the same to a route and to a bridge: of two the last counts.
+#[test]
+fn a_head_and_a_call_name_the_same_method() {
+    let case = case("sofa-5.4.8", "string-first");
+    let parts = Parts::of(case.request());
+    let (mut content, mut tables) = (vec![], WriteTables::default());
+    let mut w = Writer::new(&mut content, Library::Sofa3, &mut tables);
+    let fields = [
+        keys::METHOD_NAME,
+        keys::REQUEST_PROPS,
+        keys::METHOD_NAME,
+        keys::METHOD_ARG_SIGS,
+    ];
+    w.begin_object(&Class::new(keys::REQUEST, fields)).unwrap();
+    w.write_str("first");
+    w.begin_map(None).unwrap();
+    for text in [keys::APP, "shop", "k", "v"] {
+        w.write_str(text);
+    }
+    w.end().unwrap();
+    w.write_str("last");
+    w.begin_list(Some("[string"), Some(0)).unwrap();
+    w.end().unwrap();
+    w.end().unwrap();
+    w.finish().unwrap();
+    let bytes = rebuilt(&parts, parts.header, &content);
+    for wants in [WANTS, Wants::default()] {
+        let head = dialect().head(&message(&bytes), wants).unwrap();
+        assert_eq!(head.method, b"last");
+    }
+    assert_eq!(head(&bytes).caller, b"shop");
+    assert_eq!(call(&bytes).method, "last");
 }
