@@ -6,7 +6,6 @@ use crate::slots::{CallKey, ConnKey};
 use crate::snapshot::{ClusterId, EndpointId, Snapshot};
 use crate::wires::{Owner, Wires};
 use pick::Picker;
-use std::io;
 
 /// A host whose dial failed is left alone for this long, doubled with each further failure up to the maximum.
 const BACKOFF_MS: u64 = 250;
@@ -198,21 +197,21 @@ impl Endpoints {
                 Lease::Dialing(id, conn)
             }
             Err(error) => {
-                self.dial_failed(id, w, &error);
+                w.connect_fault(id, &error);
+                self.dial_failed(id, w.now_ms);
                 Lease::None
             }
         }
     }
 
-    fn dial_failed<E: Env>(&mut self, id: EndpointId, w: &mut Wires<E>, error: &io::Error) {
+    fn dial_failed(&mut self, id: EndpointId, now_ms: u64) {
         let e = &mut self.list[id.index()];
         e.failures = e.failures.saturating_add(1);
         e.dial_failures += 1;
         let wait = BACKOFF_MS
             .saturating_mul(1 << u32::from(e.failures - 1).min(10))
             .min(BACKOFF_MAX_MS);
-        e.shunned_until_ms = w.now_ms + wait;
-        w.connect_fault(id, error);
+        e.shunned_until_ms = now_ms + wait;
     }
 
     /// A dial succeeded: the calls that waited for it.
@@ -249,7 +248,7 @@ impl Endpoints {
         }
         e.dialing = None;
         let waiting = std::mem::take(&mut e.waiting);
-        self.dial_failed(id, w, &io::Error::from(io::ErrorKind::ConnectionRefused));
+        self.dial_failed(id, w.now_ms);
         waiting
     }
 }

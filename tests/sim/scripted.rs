@@ -176,3 +176,19 @@ fn connections_are_not_used_for_another_protocol() {
     stage.pass(1000);
     assert!(stage.is_closed(bolt));
 }
+
+#[test]
+fn callers_of_a_removed_listener_get_their_last_answer_and_go() {
+    let mut stage = Stage::new(&config("", &[11]));
+    let (idle, busy) = (stage.caller(), stage.caller());
+    stage.call_within(busy, 1, "a.Service", b"hello", 60_000, false);
+    stage.pass(50);
+    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("one dial") };
+    stage.configure(&config("", &[11]).replace("name: in,", "name: another,"));
+    stage.pass(1000);
+    assert!(stage.is_closed(idle) && !stage.is_closed(busy));
+    stage.serve(host);
+    assert_eq!(stage.answers(busy), [(1, Ok(5))]);
+    stage.pass(1000);
+    assert!(stage.is_closed(busy));
+}

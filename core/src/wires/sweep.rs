@@ -5,6 +5,7 @@ use crate::faults::FaultKind;
 use crate::session::Session;
 use crate::slots::ConnKey;
 use crate::snapshot::Snapshot;
+use std::io;
 
 /// A peer that leaves this many heartbeats unanswered is taken for dead.
 const UNANSWERED_MAX: u8 = 3;
@@ -23,6 +24,9 @@ impl<E: Env> Wires<E> {
     pub fn sweep_dials(&mut self) {
         while let Some(at) = self.dialing.iter().position(|(_, until)| *until <= self.now_ms) {
             let (key, _) = self.dialing.swap_remove(at);
+            if let Some(Owner::Endpoint(id)) = self.get(key).map(|c| c.owner) {
+                self.connect_fault(id, &io::ErrorKind::TimedOut.into());
+            }
             self.kill(key);
         }
     }
@@ -65,7 +69,8 @@ impl<E: Env> Wires<E> {
         match conn.owner {
             Owner::Listener(id) => {
                 let Some(l) = s.listener(id) else {
-                    return Fate::Keep;
+                    // removed: its caller is told by the end of the connection, after its last answer
+                    return if conn.is_idle() { Fate::Close("") } else { Fate::Keep };
                 };
                 if conn.detecting && age >= u64::from(l.detect_ms) {
                     return Fate::Close("it did not show its protocol in time");
