@@ -1,5 +1,5 @@
 //! Says in the log what peers did wrong, once per second and kind at most.
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// What is complained about; each has its own allowance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,7 +68,9 @@ impl Faults {
         }
         k.next_log_ms = now_ms + 1000;
         let silent = std::mem::take(&mut k.silent);
-        tracing::warn!(target: "rialto::faults", kind = kind.name(), unlogged = silent, "{text}");
+        let mut line = Line(String::new());
+        let _ = line.write_fmt(text); // ends early at the longest line
+        tracing::warn!(target: "rialto::faults", kind = kind.name(), unlogged = silent, "{}", line.0);
     }
 
     /// How many there were of each kind, in the order of [`FaultKind::ALL`].
@@ -78,9 +80,38 @@ impl Faults {
     }
 }
 
+/// What peers sent may be in it: no line breaks, no escape sequences, no megabytes.
+struct Line(String);
+
+const LINE_MAX: usize = 1000;
+
+impl Write for Line {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        for c in s.chars() {
+            if self.0.len() >= LINE_MAX {
+                return Err(fmt::Error);
+            }
+            match c.is_control() {
+                true => self.0.extend(c.escape_default()),
+                false => self.0.push(c),
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn peers_cannot_forge_or_flood_the_log() {
+        let mut line = Line(String::new());
+        let _ = line.write_fmt(format_args!("no service {}", "x\n2026-01-01 all is well\x1b[2J"));
+        assert_eq!(line.0, "no service x\\n2026-01-01 all is well\\u{1b}[2J");
+        let _ = line.write_fmt(format_args!("{}", "y".repeat(1 << 20)));
+        assert_eq!(line.0.len(), LINE_MAX);
+    }
 
     #[test]
     fn every_fault_counts_though_few_are_logged() {

@@ -279,10 +279,13 @@ impl Calls {
     }
 }
 
+/// A name is told back to its caller up to this length.
+const NAME_SHOWN: usize = 256;
+
 #[cold]
 fn no_route(listener: &Listener, head: &Head<'_>) -> CallError {
-    let text = |b| String::from_utf8_lossy(b);
-    let mut name = text(head.service).into_owned();
+    let text = |b: &[u8]| String::from_utf8_lossy(&b[..b.len().min(NAME_SHOWN)]).into_owned();
+    let mut name = text(head.service);
     for (label, part) in [("version", head.version), ("group", head.group)] {
         if !part.is_empty() {
             name.push_str(&format!(", {label} {}", text(part)));
