@@ -170,7 +170,7 @@ impl<C: Codec> Framed<C> {
                 }
             }
             (Kind::Answer, Role::Client) => Event::Answer {
-                call: CallKey::from_bits(frame.id as u32),
+                call: call_key(frame.id),
                 answer: Answer::Error(CallError::new(ErrorKind::BadAnswer, text)),
             },
             _ => Event::Unexpected("an oversized frame of no use was skipped"),
@@ -190,6 +190,12 @@ impl<C: Codec> Framed<C> {
         }
         "a frame against the direction of the connection"
     }
+}
+
+/// An id beyond 32 bits is none of ours; the reserved one names nothing.
+#[inline]
+fn call_key(id: u64) -> CallKey {
+    CallKey::from_bits(u32::try_from(id).unwrap_or(crate::slots::RESERVED_ID))
 }
 
 /// Runs `encode`; what it left behind is cut off again if it failed.
@@ -241,8 +247,7 @@ impl<C: Codec> Session for Framed<C> {
         let event = match (frame.kind, self.role) {
             (Kind::Request, Role::Server) => Event::Request { id: frame.id, msg },
             (Kind::Answer, Role::Client) => Event::Answer {
-                // an id beyond 32 bits is none of ours; the reserved one names nothing
-                call: CallKey::from_bits(u32::try_from(frame.id).unwrap_or(crate::slots::RESERVED_ID)),
+                call: call_key(frame.id),
                 answer: Answer::Message(msg),
             },
             (Kind::Heartbeat, _) => {
