@@ -11,11 +11,13 @@ use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const WAKE: Token = Token(usize::MAX);
 /// After the process ran out of descriptors, accepting is tried again this often.
 const STARVED: Duration = Duration::from_millis(100);
+/// ... and this often it is said in the log.
+const COMPLAINT: Duration = Duration::from_secs(1);
 /// Dead TCP peers are found out after about 2 minutes even if nothing is ever sent to them.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
@@ -45,6 +47,8 @@ struct Loop {
     posts: Vec<Arc<Post>>,
     /// Listeners that may have connections waiting although epoll will not say so again.
     starved: Vec<ListenerId>,
+    /// When it was last said that there are such.
+    complained: Option<Instant>,
 }
 
 impl Acceptor {
@@ -58,6 +62,7 @@ impl Acceptor {
             listening: HashMap::new(),
             posts,
             starved: vec![],
+            complained: None,
         };
         let thread = std::thread::Builder::new()
             .name("acceptor".into())
@@ -166,8 +171,13 @@ impl Loop {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
                 Err(e) if is_of_the_connection(&e) => {}
                 Err(e) => {
-                    tracing::warn!("connections cannot be accepted for now: {e}");
-                    self.starved.push(id);
+                    if !self.starved.contains(&id) {
+                        self.starved.push(id);
+                    }
+                    if self.complained.is_none_or(|at| at.elapsed() >= COMPLAINT) {
+                        self.complained = Some(Instant::now());
+                        tracing::warn!("connections cannot be accepted for now: {e}");
+                    }
                     return;
                 }
             }
