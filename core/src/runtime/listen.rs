@@ -3,6 +3,7 @@ use crate::transport::Address;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -58,7 +59,8 @@ fn bind_unix(path: &Path) -> io::Result<Bound> {
     let address = SockAddr::unix(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     if let Err(e) = socket.bind(&address) {
-        if e.kind() != io::ErrorKind::AddrInUse || is_live(&address)? {
+        let is_socket = || std::fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_socket());
+        if e.kind() != io::ErrorKind::AddrInUse || !is_socket() || !is_abandoned(&address)? {
             return Err(e);
         }
         std::fs::remove_file(path)?;
@@ -69,9 +71,11 @@ fn bind_unix(path: &Path) -> io::Result<Bound> {
     Ok(Bound::Unix(socket.into()))
 }
 
-fn is_live(address: &SockAddr) -> io::Result<bool> {
+/// Whether nobody listens. One that is only too busy to take the probe is alive.
+fn is_abandoned(address: &SockAddr) -> io::Result<bool> {
     let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    Ok(probe.connect_timeout(address, Duration::from_secs(1)).is_ok())
+    let refused = probe.connect_timeout(address, Duration::from_secs(1));
+    Ok(refused.is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused))
 }
 
 #[cfg(test)]
@@ -86,6 +90,15 @@ mod tests {
         assert!(bind(&address).is_err(), "somebody listens");
         drop(first);
         assert!(bind(&address).is_ok(), "nobody does any more");
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_no_socket_is_left_alone() {
+        let path = std::env::temp_dir().join(format!("rialto-no-socket-{}", std::process::id()));
+        std::fs::write(&path, "precious").unwrap();
+        assert!(bind(&Address::Unix(path.as_path().into())).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
         std::fs::remove_file(path).unwrap();
     }
 }
