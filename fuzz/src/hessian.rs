@@ -1,6 +1,8 @@
 //! Hessian streams. The first byte of the input chooses the libraries, the rest is the stream.
 use rialto_hessian::{Copier, Library, ReadTables, Reader, WriteTables, Writer, throwable};
-use rialto_values::{ErrorKind, Limits, OwnedToken, Recorder, ValueError, handle};
+use rialto_values::{ErrorKind, Limits, OwnedToken, Recorder, ValueError};
+
+use crate::values::comparable;
 
 const LIBRARIES: [Library; 3] = [Library::Lite, Library::Sofa3, Library::Sofa4];
 const LIMITS: Limits = Limits {
@@ -96,26 +98,4 @@ fn write(tokens: &[OwnedToken], library: Library) -> Result<Vec<u8>, ValueError>
     .replay(&mut writer)?;
     writer.finish()?;
     Ok(out)
-}
-
-/// Tokens as text, less what a writer or reader may put right: counts, the type that the draft gives a map whose
-/// first key is `true`, the halves of a UUID, constants with a body.
-fn comparable(tokens: Vec<OwnedToken>) -> String {
-    let uuids = tokens
-        .iter()
-        .any(|t| matches!(t, OwnedToken::Object(class) if class.name() == handle::UUID));
-    let right = tokens.into_iter().filter_map(|token| match token {
-        OwnedToken::List { class, .. } => Some(OwnedToken::List { class, len: None }),
-        OwnedToken::Map { class: Some(class) } if &*class == "java.util.HashMap" => {
-            Some(OwnedToken::Map { class: None })
-        }
-        OwnedToken::Object(class) if class.name() == handle::UUID => None,
-        OwnedToken::Object(class) if class.fields().iter().map(|f| &**f).eq(["name"]) => {
-            let constant = |c: char| c.is_ascii_digit() || c == '$';
-            Some(OwnedToken::Text(class.name().trim_end_matches(constant).into()))
-        }
-        OwnedToken::Int(_) | OwnedToken::Long(_) if uuids => None,
-        other => Some(other),
-    });
-    format!("{:?}", right.collect::<Vec<_>>())
 }

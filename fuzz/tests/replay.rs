@@ -1,4 +1,5 @@
 //! Every file of the corpora passes its target.
+use rialto_fuzz::{bridge, config, detect, hessian, jsonb, reframe, session};
 use std::path::Path;
 
 fn replay(target: &str, run: fn(&[u8])) {
@@ -14,11 +15,51 @@ fn replay(target: &str, run: fn(&[u8])) {
 }
 
 #[test]
+fn bolt_session() {
+    replay("bolt_session", session::bolt);
+}
+
+#[test]
+fn dubbo_session() {
+    replay("dubbo_session", session::dubbo);
+}
+
+#[test]
+fn bridge() {
+    replay("bridge", bridge::cross);
+}
+
+#[test]
+fn config() {
+    replay("config", config::load);
+}
+
+#[test]
+fn detect() {
+    replay("detect", detect::tell);
+}
+
+#[test]
 fn hessian_read() {
-    replay("hessian_read", rialto_fuzz::hessian::read);
+    replay("hessian_read", hessian::read);
 }
 
 #[test]
 fn hessian_splice() {
-    replay("hessian_splice", rialto_fuzz::hessian::splice);
+    replay("hessian_splice", hessian::splice);
+}
+
+#[test]
+fn jsonb_read() {
+    replay("jsonb_read", jsonb::read);
+}
+
+#[test]
+fn jsonb_roundtrip() {
+    replay("jsonb_roundtrip", jsonb::roundtrip);
+}
+
+#[test]
+fn reframe() {
+    replay("reframe", reframe::edit);
 }

@@ -1,0 +1,174 @@
+//! Messages that change their protocol. The first byte of the input chooses what a Bolt upstream reads, the second
+//! the caller that an answer is for; the rest is a frame of either protocol.
+use crate::frame::{ID, codec, decode, mend, protocol, written};
+use crate::stock::caller;
+use crate::values::{comparable, tokens};
+use rialto_core::bridge::Bridge;
+use rialto_core::call::{Call, Outcome, Reply, Values};
+use rialto_core::framed::{Codec, Kind};
+use rialto_core::message::Message;
+use rialto_core::session::{ReplyTo, Role};
+use rialto_core::{CallError, ErrorKind};
+use rialto_protocols::bolt::Bolt;
+use rialto_protocols::dubbo::Dubbo;
+use rialto_protocols::{BOLT, DUBBO};
+use rialto_values::OwnedToken;
+use std::collections::BTreeMap;
+
+/// A call says the same in the other protocol, and so does an answer; what cannot be said is refused in words.
+pub fn cross(data: &[u8]) {
+    let Some((&[variant, caller], frame)) = data.split_first_chunk() else {
+        return;
+    };
+    let mut frame = frame.to_vec();
+    mend(&mut frame);
+    let found = if protocol(&frame) == BOLT {
+        decode::<Bolt>(&frame)
+    } else {
+        decode::<Dubbo>(&frame)
+    };
+    let Some(found) = found else { return };
+    match found.kind {
+        Kind::Request => {
+            ask::<Bolt>(&found.msg, u32::from(variant) % 3);
+            ask::<Dubbo>(&found.msg, 0);
+        }
+        Kind::Answer => {
+            answer::<Bolt>(&found.msg, caller);
+            answer::<Dubbo>(&found.msg, caller);
+        }
+        _ => {}
+    }
+}
+
+fn ask<C: Codec>(msg: &Message<'_>, variant: u32) {
+    let mut call = match msg.meta.dialect.call(msg) {
+        Ok(call) => call,
+        Err(e) => return refused(&e),
+    };
+    Bridge::default().outward(&mut call);
+    let mut out = vec![];
+    match codec::<C>(Role::Client, variant).request(&mut out, ID, &call) {
+        Ok(()) => {
+            let msg = written::<C>(&out, Kind::Request, ID);
+            let again = msg.meta.dialect.call(&msg);
+            let again = again.unwrap_or_else(|e| panic!("what was written cannot be read: {e}\n{call:?}"));
+            same_call(&call, &again);
+        }
+        Err(e) => refused(&e),
+    }
+}
+
+/// A refusal says whose fault it is, and why.
+fn refused(e: &CallError) {
+    assert!(e.text.len() > 10, "{e:?}");
+}
+
+fn same_call(call: &Call<'_>, again: &Call<'_>) {
+    let facts = |call: &Call<'_>| {
+        let version = match &*call.version {
+            "" | "0.0.0" | "*" | "1.0" => "",
+            version => version,
+        };
+        [
+            &*call.service,
+            version,
+            &*call.group,
+            &*call.method,
+            &*call.caller,
+        ]
+        .map(str::to_owned)
+    };
+    assert_eq!(facts(call), facts(again));
+    assert_eq!((&call.types[..], call.one_way), (&again.types[..], again.one_way));
+    if !call.one_way {
+        let most = i32::MAX as u32;
+        assert_eq!(call.timeout_ms.min(most), again.timeout_ms.min(most));
+    }
+    for (name, of) in [
+        ("traceparent", call.trace.traceparent == again.trace.traceparent),
+        ("tracestate", call.trace.tracestate == again.trace.tracestate),
+        (
+            "trace id",
+            call.trace.sofa_trace_id.is_empty() || call.trace.sofa_trace_id == again.trace.sofa_trace_id,
+        ),
+    ] {
+        assert!(of, "the {name} changed: {:?} {:?}", call.trace, again.trace);
+    }
+    assert_eq!(users(&call.attachments), users(&again.attachments));
+    same_values(&call.args, &again.args);
+}
+
+/// The attachments that are no protocol's own affair.
+fn users<'c, T: AsRef<str>>(pairs: &'c [(T, T)]) -> BTreeMap<&'c str, &'c str> {
+    pairs
+        .iter()
+        .map(|(k, v)| (k.as_ref(), v.as_ref()))
+        .filter(|(k, _)| k.starts_with("x-"))
+        .collect()
+}
+
+fn same_values(values: &Values<'_>, again: &Values<'_>) {
+    let Some(tokens_of) = tokens(values) else { return };
+    let tokens_of = tokens_of.unwrap_or_else(|e| panic!("written, but not read: {e}"));
+    match tokens(again) {
+        None => {}
+        Some(Ok(again)) => {
+            let (values, again) = (comparable(tokens_of), comparable(again));
+            assert!(values == again, "\n{values}\n{again}");
+        }
+        // A class that means something else, and nothing, in the other library.
+        Some(Err(e)) => {
+            assert_eq!(
+                e.kind,
+                rialto_values::ErrorKind::Unsupported,
+                "{e}\n{tokens_of:?}"
+            );
+        }
+    }
+}
+
+fn answer<C: Codec>(msg: &Message<'_>, choice: u8) {
+    let mut outcome = match msg.meta.dialect.outcome(msg) {
+        Ok(outcome) => outcome,
+        Err(e) => return refused(&e),
+    };
+    Bridge::default().homeward(&mut outcome);
+    let caller = caller(C::PROTO, choice);
+    let to = ReplyTo {
+        id: ID,
+        hint: caller.hint,
+    };
+    let mut out = vec![];
+    match codec::<C>(Role::Server, 0).outcome(&mut out, to, &outcome) {
+        Ok(()) => {
+            let msg = written::<C>(&out, Kind::Answer, ID);
+            let again = msg.meta.dialect.outcome(&msg);
+            // JSONB leaves some of it to the reader's classes, and generic callers have none.
+            let is_told = !caller.is_generic && (C::PROTO != DUBBO || caller.hint & 0x1f == 2);
+            if is_told {
+                same_outcome(&outcome, again);
+            }
+        }
+        Err(e) => {
+            assert_eq!(e.kind, ErrorKind::BadAnswer, "{e:?}");
+            refused(&e);
+        }
+    }
+}
+
+fn same_outcome(outcome: &Outcome<'_>, again: Result<Outcome<'_>, CallError>) {
+    let again = again.unwrap_or_else(|e| panic!("what was written cannot be read: {e}\n{outcome:?}"));
+    match (&outcome.reply, &again.reply) {
+        (Reply::Null, Reply::Null) => {}
+        (Reply::Value(values), Reply::Value(again)) => same_values(values, again),
+        // A null with a definition in front of it.
+        (Reply::Value(values), Reply::Null) => {
+            assert_eq!(tokens(values), Some(Ok(vec![OwnedToken::Null])));
+        }
+        (Reply::Exception(thrown), Reply::Exception(again)) => {
+            assert_eq!((&thrown.class, &thrown.message), (&again.class, &again.message));
+        }
+        (reply, again) => panic!("{reply:?} became {again:?}"),
+    }
+}

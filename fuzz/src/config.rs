@@ -1,0 +1,53 @@
+//! Configurations: any text is accepted or explained.
+use rialto::config::{Report, dump, load_str};
+use serde_json::Value;
+
+const NAME: &str = "rialto.yaml";
+
+/// Any text is read or refused with places; what was read is the same when it is written down and read again.
+pub fn load(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    match load_str(NAME, text) {
+        Err(report) => {
+            assert!(report.has_errors(), "refused without an error");
+            check(&report, text);
+        }
+        Ok(loaded) => {
+            assert!(!loaded.warnings.has_errors(), "accepted with errors");
+            check(&loaded.warnings, text);
+            let written = dump(&loaded.config);
+            // JSON has no words for variables; `$` and what follows would be read as one.
+            let again = written.to_string().replace("${", "$${");
+            let again = load_str(NAME, &again).unwrap_or_else(|e| panic!("its own dump is refused:\n{e}"));
+            assert_eq!(dump(&again.config), written);
+        }
+    }
+}
+
+/// Every finding is for people and for programs, and lies within the text.
+fn check(report: &Report, text: &str) {
+    let shown = report.to_string();
+    assert!(
+        !shown.chars().any(|c| c.is_control() && c != '\n'),
+        "a report steers the terminal: {shown:?}"
+    );
+    let lines = text.strip_prefix('\u{feff}').unwrap_or(text).split('\n').count() as u64;
+    let Value::Array(findings) = report.to_json() else {
+        panic!("not a list")
+    };
+    assert_eq!(findings.len(), report.findings().len());
+    for (json, finding) in findings.iter().zip(report.findings()) {
+        assert!(!finding.message.is_empty() && json["message"] == *finding.message && json["file"] == NAME);
+        let number = |key: &str| json[key].as_u64().unwrap_or_else(|| panic!("no {key}: {json}"));
+        let (start, end) = (
+            (number("line"), number("column")),
+            (number("end_line"), number("end_column")),
+        );
+        assert!(
+            start.0 >= 1 && start.1 >= 1 && start <= end && end.0 <= lines,
+            "{json} of {lines} lines"
+        );
+    }
+}

@@ -1,0 +1,324 @@
+//! Sessions: any bytes in pieces of any sizes. The first byte of the input chooses role, variant and limit, the
+//! next three the sizes of the pieces, one the caller that answers are for; the rest is what the peer sends.
+use crate::frame::{decode, written};
+use crate::stock::{Caller, caller};
+use crate::values::tokens;
+use rialto_core::bridge::Bridge;
+use rialto_core::buf::OutBuf;
+use rialto_core::call::Values;
+use rialto_core::framed::{Codec, Framed, Kind};
+use rialto_core::message::{Edits, Head, Message, Wants};
+use rialto_core::session::{Answer, Dispatch, Event, ReplyTo, Role, Session, Settings};
+use rialto_core::slots::CallKey;
+use rialto_core::{CallError, ErrorKind};
+use rialto_protocols::bolt::Bolt;
+use rialto_protocols::dubbo::Dubbo;
+use std::fmt::Debug;
+
+const ALL: Wants = Wants { attachments: true };
+const KEYS: [&str; 6] = [
+    "k1",
+    "plain",
+    "group",
+    "timeout",
+    "service",
+    "rpc_trace_context.sofaTraceId",
+];
+/// Small enough that inputs go beyond it.
+const SMALL: usize = 300;
+/// What a frame may take besides its content.
+const AROUND: usize = 70_000;
+
+/// Bolt, see [`run`].
+pub fn bolt(data: &[u8]) {
+    run::<Bolt>(data);
+}
+
+/// Dubbo2, see [`run`].
+pub fn dubbo(data: &[u8]) {
+    run::<Dubbo>(data);
+}
+
+struct Choice {
+    role: Role,
+    settings: Settings,
+    caller: Caller,
+}
+
+/// What the peer sends is the same sequence of events however it is cut, and every message of it can be understood
+/// and sent on or is refused.
+fn run<C: Codec>(data: &[u8]) {
+    let Some((&[choice, a, b, c, caller_choice], stream)) = data.split_first_chunk() else {
+        return;
+    };
+    let choice = Choice {
+        role: if choice & 1 == 0 {
+            Role::Server
+        } else {
+            Role::Client
+        },
+        settings: Settings {
+            max_message: if choice & 2 == 0 { 8 << 20 } else { SMALL },
+            variant: u32::from(choice >> 2) % 3,
+        },
+        caller: caller(C::PROTO, caller_choice),
+    };
+    let pieces = [a, b, c].map(|n| usize::from(n) + 1);
+    let whole = listen::<C>(stream, &[stream.len().max(1)], &choice);
+    let dribbled = listen::<C>(stream, &pieces, &choice);
+    assert_eq!(whole, dribbled, "cut into pieces of {pieces:?} bytes");
+}
+
+/// What a session made of its input.
+#[derive(PartialEq, Debug)]
+struct Heard {
+    /// The events with the places where they began.
+    events: Vec<(usize, String)>,
+    /// How far it came, unless it ended with a fault.
+    at: Option<usize>,
+    /// What the peer is told at once.
+    out: Vec<u8>,
+}
+
+/// Gives a session its input in pieces, as a worker does.
+fn listen<C: Codec>(stream: &[u8], pieces: &[usize], choice: &Choice) -> Heard {
+    let mut session = Framed::<C>::new(choice.role, &choice.settings);
+    let (mut out, mut events) = (OutBuf::default(), vec![]);
+    let (mut tail, mut need, mut at) = (vec![], 0, 0);
+    let (mut rest, mut pieces) = (stream, pieces.iter().cycle());
+    while !rest.is_empty() {
+        let size = pieces.next().map_or(rest.len(), |n| rest.len().min(*n));
+        let (piece, after) = rest.split_at(size);
+        rest = after;
+        tail.extend_from_slice(piece);
+        if tail.len() < need {
+            continue;
+        }
+        let Ok((used, more)) = pull(&mut session, &tail, &mut out, choice, |used, event| {
+            events.push((at + used, event));
+        }) else {
+            return Heard {
+                events,
+                at: None,
+                out: out.unsent().to_vec(),
+            };
+        };
+        assert!(
+            more <= choice.settings.max_message + AROUND,
+            "asks for {more} bytes"
+        );
+        tail.drain(..used);
+        (at, need) = (at + used, more);
+    }
+    Heard {
+        events,
+        at: Some(at),
+        out: out.unsent().to_vec(),
+    }
+}
+
+/// Pulls events until there are no more. Returns how many bytes they took and how many the next one needs.
+fn pull<C: Codec>(
+    session: &mut Framed<C>,
+    input: &[u8],
+    out: &mut OutBuf,
+    choice: &Choice,
+    mut seen: impl FnMut(usize, String),
+) -> Result<(usize, usize), ()> {
+    let (mut used, mut idle) = (0, 0);
+    loop {
+        let rest = &input[used..];
+        let step = match session.next(rest, out) {
+            Ok(step) => step,
+            Err(fault) => {
+                seen(used, format!("{fault:?}"));
+                return Err(());
+            }
+        };
+        assert!(
+            step.used <= rest.len(),
+            "took {} of {} bytes",
+            step.used,
+            rest.len()
+        );
+        idle = if step.used == 0 { idle + 1 } else { 0 };
+        assert!(idle < 3, "no progress");
+        match step.event {
+            Event::More(need) => {
+                assert!(
+                    step.used == 0 && (need == 0 || need > rest.len()),
+                    "{need} of {}",
+                    rest.len()
+                );
+                return Ok((used, need));
+            }
+            Event::Handled => {}
+            event => seen(used, told::<C>(event, choice)),
+        }
+        used += step.used;
+    }
+}
+
+/// An event in words, and everything that a worker might do about it.
+fn told<C: Codec>(event: Event<'_>, choice: &Choice) -> String {
+    match event {
+        Event::Request { id, msg } => {
+            format!("request {id} {:?} {}", facts(&msg), asked::<C>(id, &msg, choice))
+        }
+        Event::Answer { call, answer } => match answer {
+            Answer::Message(msg) => {
+                format!(
+                    "answer {} {:?} {}",
+                    call.bits(),
+                    facts(&msg),
+                    answered::<C>(&msg, choice)
+                )
+            }
+            Answer::Outcome(outcome) => format!("answer {} {outcome:?}", call.bits()),
+            Answer::Error(e) => format!("answer {} {e:?}", call.bits()),
+        },
+        Event::Refused { reply, error } => {
+            if let Some(to) = reply {
+                refuse::<C>(to, &error);
+            }
+            format!("refused {reply:?} {error:?}")
+        }
+        Event::Drain => "drain".to_owned(),
+        Event::Undrain => "undrain".to_owned(),
+        Event::Unexpected(text) => text.to_owned(),
+        Event::More(_) | Event::Handled | Event::Detected(_) => unreachable!("handled by the caller"),
+    }
+}
+
+fn facts(msg: &Message<'_>) -> impl Debug + PartialEq {
+    let m = &msg.meta;
+    (
+        m.proto,
+        m.hint,
+        m.timeout_ms,
+        m.status,
+        m.one_way,
+        msg.bytes.len(),
+    )
+}
+
+/// A request: its head, its attachments, its meaning, and the ways on.
+fn asked<C: Codec>(id: u64, msg: &Message<'_>, choice: &Choice) -> String {
+    let dialect = msg.meta.dialect;
+    let again = dialect.view(msg.bytes).expect("a request is seen again");
+    assert_eq!(facts(&again), facts(msg));
+    let head = msg.head(ALL);
+    let attachments = head
+        .iter()
+        .flat_map(|head| KEYS.map(|key| dialect.attachment(msg, head, key)));
+    let attachments: Vec<_> = attachments.collect();
+    let brief = msg.head(Wants::default());
+    assert!(
+        head.is_err() || brief.is_ok(),
+        "more can be read than less: {brief:?}"
+    );
+    forward::<C>(msg, choice);
+    let hint = head.as_ref().map_or(msg.meta.hint, |head| head.hint);
+    refuse::<C>(
+        ReplyTo { id, hint },
+        &CallError::new(ErrorKind::NoRoute, "no route"),
+    );
+    refuse::<C>(
+        ReplyTo { id, hint },
+        &CallError::new(ErrorKind::Timeout, "too late"),
+    );
+    let call = dialect.call(msg);
+    if let (Ok(head), Ok(call)) = (&head, &call) {
+        let texts = [&call.service, &call.version, &call.group, &call.method];
+        assert_eq!(
+            names(head),
+            texts.map(|t| t.to_string()),
+            "routed as one call, bridged as another"
+        );
+    }
+    let args = call.as_ref().ok().map(|call| shown(&call.args));
+    format!("{head:?} {brief:?} {attachments:x?} {call:?} {args:?}")
+}
+
+fn names(head: &Head<'_>) -> [String; 4] {
+    [head.service, head.version, head.group, head.method].map(|n| String::from_utf8_lossy(n).into_owned())
+}
+
+fn shown(values: &Values<'_>) -> String {
+    format!("{:?}", tokens(values))
+}
+
+/// Sends a request on, as it is or not at all.
+fn forward<C: Codec>(msg: &Message<'_>, choice: &Choice) {
+    let mut upstream = Framed::<C>::new(Role::Client, &choice.settings);
+    let mut out = OutBuf::default();
+    let (bridge, edits) = (Bridge::default(), Edits::default());
+    let dispatch = Dispatch {
+        edits: &edits,
+        bridge: &bridge,
+        timeout_ms: msg.meta.timeout_ms,
+    };
+    let key = CallKey::from_bits(77);
+    match upstream.request(&mut out, key, msg, &dispatch) {
+        Ok(()) => {
+            let sent = written::<C>(out.unsent(), Kind::Request, 77);
+            let is_read = sent.meta.dialect.call(&sent).is_ok();
+            assert!(
+                !is_read || upstream.takes(&sent, None),
+                "it does not take what it wrote"
+            );
+        }
+        Err(e) => {
+            assert!(
+                out.is_empty() && !e.text.is_empty(),
+                "half a request is left: {e}"
+            );
+        }
+    }
+}
+
+/// Tells a caller of an error.
+fn refuse<C: Codec>(to: ReplyTo, error: &CallError) {
+    let mut out = OutBuf::default();
+    let mut caller = Framed::<C>::new(Role::Server, &Settings::default());
+    let said = caller.answer(&mut out, to, &Answer::Error(error.clone()), &Bridge::default());
+    assert_eq!(said.as_ref(), Err(error));
+    let sent = written::<C>(out.unsent(), Kind::Answer, to.id);
+    assert!(caller.takes(&sent, Some(to)) || sent.meta.status != rialto_core::message::Status::Ok);
+    let read = sent.meta.dialect.outcome(&sent);
+    assert!(read.is_err(), "an error became {read:?}");
+}
+
+/// An answer: its meaning, and the way back to a caller of the same protocol.
+fn answered<C: Codec>(msg: &Message<'_>, choice: &Choice) -> String {
+    let dialect = msg.meta.dialect;
+    let threw = dialect.threw(msg);
+    let outcome = dialect.outcome(msg);
+    let to = ReplyTo {
+        id: 9,
+        hint: choice.caller.hint,
+    };
+    let mut out = OutBuf::default();
+    let mut caller = Framed::<C>::new(Role::Server, &choice.settings);
+    let takes = caller.takes(msg, Some(to));
+    let said = caller.answer(&mut out, to, &Answer::Message(*msg), &Bridge::default());
+    assert!(
+        !takes || said.is_ok(),
+        "what could be passed on is refused: {said:?}"
+    );
+    written::<C>(out.unsent(), Kind::Answer, to.id);
+    if takes {
+        let mut same = msg.bytes.to_vec();
+        C::set_id(&mut same, to.id);
+        assert!(
+            decode::<C>(&same).is_some() && out.unsent() == same,
+            "what could be passed on was changed"
+        );
+    }
+    let value = match outcome.as_ref().map(|o| &o.reply) {
+        Ok(rialto_core::call::Reply::Value(values)) => shown(values),
+        Ok(rialto_core::call::Reply::Exception(thrown)) => format!("{:?}", thrown.object.as_ref().map(shown)),
+        _ => String::new(),
+    };
+    format!("{threw} {outcome:?} {said:?} {value}")
+}

@@ -1,0 +1,52 @@
+//! Arguments and results as tokens.
+use rialto_core::call::Values;
+use rialto_values::{OwnedToken, Recorder, Sink, Token, ValueError, handle};
+
+/// More tokens of one message are not looked at.
+const MOST: usize = 100_000;
+
+/// Keeps tokens, but not without end.
+#[derive(Default)]
+struct Kept {
+    recorder: Recorder,
+    is_full: bool,
+}
+
+impl Sink for Kept {
+    fn token(&mut self, token: Token<'_>) -> Result<(), ValueError> {
+        if self.recorder.tokens.len() == MOST {
+            self.is_full = true;
+            return Err(ValueError::too_large("more tokens than are looked at"));
+        }
+        self.recorder.token(token)
+    }
+}
+
+/// The tokens of values; `None` if they are too many to be looked at.
+pub(crate) fn tokens(values: &Values<'_>) -> Option<Result<Vec<OwnedToken>, ValueError>> {
+    let mut kept = Kept::default();
+    let done = values.emit(&mut kept);
+    (!kept.is_full).then(|| done.map(|()| kept.recorder.tokens))
+}
+
+/// Tokens as text, less what a writer or reader of Hessian may put right: counts, the type that the draft gives a
+/// map whose first key is `true`, the halves of a UUID, constants with a body.
+pub(crate) fn comparable(tokens: Vec<OwnedToken>) -> String {
+    let uuids = tokens
+        .iter()
+        .any(|t| matches!(t, OwnedToken::Object(class) if class.name() == handle::UUID));
+    let right = tokens.into_iter().filter_map(|token| match token {
+        OwnedToken::List { class, .. } => Some(OwnedToken::List { class, len: None }),
+        OwnedToken::Map { class: Some(class) } if &*class == "java.util.HashMap" => {
+            Some(OwnedToken::Map { class: None })
+        }
+        OwnedToken::Object(class) if class.name() == handle::UUID => None,
+        OwnedToken::Object(class) if class.fields().iter().map(|f| &**f).eq(["name"]) => {
+            let constant = |c: char| c.is_ascii_digit() || c == '$';
+            Some(OwnedToken::Text(class.name().trim_end_matches(constant).into()))
+        }
+        OwnedToken::Int(_) | OwnedToken::Long(_) if uuids => None,
+        other => Some(other),
+    });
+    format!("{:?}", right.collect::<Vec<_>>())
+}
