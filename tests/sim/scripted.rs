@@ -1,6 +1,7 @@
 //! Single stories about a worker, told step by step: what a random run meets too seldom, or cannot see.
-use crate::support::peer::Proto;
+use crate::support::peer::{Found, Proto};
 use crate::support::stage::Stage;
+use rialto_core::session::ReplyTo;
 
 const LISTENER: &str = "listeners: [ { name: in, address: 127.0.0.1:1, routes: [r], limits: { idle_timeout: off } } ]\n";
 
@@ -191,4 +192,107 @@ fn callers_of_a_removed_listener_get_their_last_answer_and_go() {
     assert_eq!(stage.answers(busy), [(1, Ok(5))]);
     stage.pass(1000);
     assert!(stage.is_closed(busy));
+}
+
+/// The only call that a host got.
+fn only_call(stage: &mut Stage, host: usize) -> (ReplyTo, Vec<u8>) {
+    match stage.received_in(5, host).pop() {
+        Some(Found::Call { to, text, .. }) => (to, text),
+        _ => panic!("a call"),
+    }
+}
+
+#[test]
+fn a_host_cannot_answer_for_another() {
+    let mut stage = Stage::new(&format!("{}{TWO_CLUSTERS}", LISTENER.replace("[r]", "[r, s]")));
+    let caller = stage.caller();
+    stage.call(caller, 1, "to.One", b"first");
+    stage.call(caller, 2, "to.Two", b"second");
+    stage.pass(50);
+    let [(one, _), (two, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("two dials") };
+    let (to_one, _) = only_call(&mut stage, one);
+    stage.answer(two, to_one, b"a lie");
+    stage.pass(50);
+    assert_eq!(stage.answers(caller), []);
+    stage.answer(one, to_one, b"first");
+    stage.pass(50);
+    assert_eq!(stage.answers(caller), [(1, Ok(5))]);
+}
+
+#[test]
+fn the_id_of_a_call_that_timed_out_is_not_given_to_another() {
+    let mut stage = Stage::new(&config("", &[11]));
+    let caller = stage.caller();
+    stage.call(caller, 0, "a.Service", b"late");
+    stage.pass(50);
+    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("one dial") };
+    let (late, _) = only_call(&mut stage, host);
+    stage.pass(2000);
+    assert!(matches!(stage.answers(caller)[..], [(0, Err(_))]));
+    // as many calls as ids have generations: the slot of the late one would have come round
+    for id in 1..5000 {
+        stage.call(caller, id, "a.Service", b"x");
+        stage.pass(0);
+        let (to, text) = only_call(&mut stage, host);
+        assert_ne!(to.id, late.id, "call {id}");
+        stage.answer(host, to, &text);
+        stage.pass(0);
+        stage.received_in(2, caller);
+    }
+    stage.answer(host, late, b"late");
+    stage.pass(50);
+    assert_eq!(stage.answers(caller), []);
+    assert_eq!(stage.worker.held_calls(), 0);
+}
+
+#[test]
+fn edited_and_unedited_calls_of_one_read_arrive_whole_and_in_order() {
+    let rewriting = "routes:
+  - { name: r, match: { service: as.It.Is }, to: [ { cluster: c } ] }
+  - { name: s, match: { service: to.Edit }, to: [ { cluster: c } ], rewrite: { method: other } }
+clusters: [ { name: c, protocol: bolt, endpoints: [ { address: 127.0.0.1:11 } ] } ]
+";
+    let mut stage = Stage::new(&format!("{}{rewriting}", LISTENER.replace("[r]", "[r, s]")));
+    let caller = stage.caller();
+    stage.call(caller, 0, "as.It.Is", b"0");
+    stage.pass(50);
+    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("one dial") };
+    stage.serve(host);
+    for id in 1..60 {
+        // runs of unedited calls, each cut by an edited one
+        let service = if id % 4 == 0 { "to.Edit" } else { "as.It.Is" };
+        stage.call(caller, id, service, id.to_string().as_bytes());
+    }
+    stage.pass(50);
+    let texts: Vec<String> = (stage.received(host).into_iter())
+        .map(|found| match found {
+            Found::Call { text, .. } => String::from_utf8(text).expect("digits"),
+            Found::Answer { .. } => panic!("an answer to a host"),
+        })
+        .collect();
+    assert_eq!(texts, (1..60).map(|id| id.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_a_host_may_have_got_is_not_sent_again_and_the_rest_is() {
+    let mut stage = Stage::new(&config("", &[11]));
+    let caller = stage.caller();
+    stage.call_within(caller, 0, "a.Service", b"0", 60_000, false);
+    stage.pass(50);
+    let [(first, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("one dial") };
+    stage.serve(first);
+    // the link takes some of these; what it takes may be executed
+    for id in 1..200 {
+        stage.call_within(caller, id, "a.Service", format!("{id}:{}", "x".repeat(500)).as_bytes(), 60_000, false);
+    }
+    stage.pass(50);
+    let got = stage.received_in(1, first).len();
+    stage.net.borrow_mut().peer_close(first);
+    stage.pass(50);
+    let others = stage.dialed(Proto::Bolt);
+    let again: usize = others.iter().map(|(host, _)| stage.serve(*host)).sum();
+    let answers = stage.answers(caller);
+    let failed = answers.iter().filter(|(_, answer)| answer.is_err()).count();
+    assert!(got > 0 && again > 0, "{got} {again}");
+    assert!(got <= failed && failed + again == 199, "{got} read, {failed} failed, {again} sent again");
 }

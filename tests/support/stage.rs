@@ -83,8 +83,13 @@ impl Stage {
 
     /// What a peer got until now, while turns go on.
     pub fn received(&mut self, link: usize) -> Vec<Found> {
+        self.received_in(200, link)
+    }
+
+    /// The same in so many turns.
+    pub fn received_in(&mut self, turns: usize, link: usize) -> Vec<Found> {
         let mut found = vec![];
-        for _ in 0..200 {
+        for _ in 0..turns {
             let bytes = self.net.borrow_mut().peer_read(link, usize::MAX);
             let (more, back) = self.peer(link).take(&bytes);
             self.net.borrow_mut().peer_write(link, &back);
