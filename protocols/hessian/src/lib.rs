@@ -10,6 +10,7 @@
 //!   [`Token`](rialto_values::Token)s, with references renumbered.
 //! - [`Writer`] is a [`Sink`](rialto_values::Sink) for such tokens and offers direct methods for the fixed
 //!   parts of a message.
+//! - [`Plain`] walks the values that need no tables, which is all that most calls hold.
 //! - [`throwable`] makes exceptions safe to hand to a peer of another world.
 //!
 //! Everything is bounded by [`Limits`](rialto_values::Limits); nothing recurses, panics or believes a count.
@@ -34,6 +35,7 @@ mod cursor;
 mod dialect;
 mod lead;
 mod names;
+mod plain;
 mod reader;
 mod tables;
 pub mod throwable;
@@ -42,6 +44,7 @@ mod writer;
 pub use chars::Chars;
 pub use copier::Copier;
 pub use dialect::{Dialect, Library};
+pub use plain::Plain;
 pub use reader::{Kind, List, Mark, Reader};
 pub use tables::ReadTables;
 pub use writer::{WriteTables, Writer};

@@ -206,8 +206,14 @@ impl Writer<'_> {
     /// Counts a value of the innermost container.
     #[inline]
     fn element(&mut self) {
+        self.elements(1);
+    }
+
+    /// Counts so many values of the innermost container.
+    #[inline]
+    fn elements(&mut self, values: u32) {
         if let Some(Open { count, .. }) = self.tables.open.last_mut() {
-            *count += 1;
+            *count += values;
         }
     }
 }

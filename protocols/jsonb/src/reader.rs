@@ -31,7 +31,7 @@ pub struct Name<'a> {
     name: Str,
 }
 
-impl Name<'_> {
+impl<'a> Name<'a> {
     /// Whether the key is this string.
     #[must_use]
     pub fn is(&self, key: &str) -> bool {
@@ -42,7 +42,7 @@ impl Name<'_> {
     ///
     /// # Errors
     /// Bytes that are not text.
-    pub fn to_str(&self) -> Result<Cow<'_, str>, ValueError> {
+    pub fn to_str(&self) -> Result<Cow<'a, str>, ValueError> {
         self.name.to_str(self.doc)
     }
 }

@@ -2,8 +2,8 @@
 //! after the other, each with its length in front (wire sections 2.3, 2.5).
 use super::frame::HEADER;
 use super::hint::Hint;
-use crate::scratch;
 use super::{FASTJSON2, HESSIAN2};
+use crate::scratch;
 use rialto_core::message::Message;
 use rialto_hessian::{Chars, Kind, Library, Reader};
 use rialto_jsonb as jsonb;
@@ -179,7 +179,10 @@ impl<'a> Body<'a, '_> {
     ///
     /// # Errors
     /// Neither map nor null, or something in it is not well-formed.
-    pub(crate) fn attachments(&mut self, mut each: impl FnMut(&str, Scalar<'a>)) -> Result<(), ValueError> {
+    pub(crate) fn attachments(
+        &mut self,
+        mut each: impl FnMut(Cow<'a, str>, Scalar<'a>),
+    ) -> Result<(), ValueError> {
         match self {
             Body::Hessian(reader) => {
                 if reader.take_null()? {
@@ -190,7 +193,7 @@ impl<'a> Body<'a, '_> {
                     match reader.text_or_skip()? {
                         Some(key) => {
                             let value = scalar(reader)?;
-                            each(&key.text().to_str(), value);
+                            each(text(key), value);
                         }
                         None => reader.skip_value()?,
                     }
@@ -205,7 +208,7 @@ impl<'a> Body<'a, '_> {
                 }
                 while let Some(key) = reader.next_key()? {
                     let value = jsonb_scalar(doc, &mut reader)?;
-                    each(&key.to_str()?, value);
+                    each(key.to_str()?, value);
                 }
                 Ok(())
             }
@@ -213,62 +216,9 @@ impl<'a> Body<'a, '_> {
     }
 }
 
-/// The string of ASCII characters at the start of a Hessian stream, the form of nearly all names, and how many
-/// bytes it takes there. `None` for whatever else is there: then it takes a reader to tell.
-#[inline]
-pub(crate) fn short_text(stream: &[u8]) -> Option<(&[u8], usize)> {
-    let (head, len) = match *stream {
-        [len @ 0..=0x1f, ..] => (1, usize::from(len)),
-        [high @ 0x30..=0x33, low, ..] => (2, usize::from(high - 0x30) << 8 | usize::from(low)),
-        [b'S', high, low, ..] => (3, usize::from(high) << 8 | usize::from(low)),
-        _ => return None,
-    };
-    let text = stream.get(head..head + len)?;
-    text.is_ascii().then_some((text, head + len))
-}
-
-/// How long the value at the start of a Hessian stream is, if it is a scalar that takes no place in a stream's
-/// tables and shows its length in its first bytes.
-#[inline]
-pub(crate) fn plain_len(stream: &[u8]) -> Option<usize> {
-    let len = match *stream.first()? {
-        b'N' | b'T' | b'F' | 0x80..=0xbf | 0xd8..=0xef | 0x5b | 0x5c => 1,
-        0xc0..=0xcf | 0xf0..=0xff | 0x5d => 2,
-        0xd0..=0xd7 | 0x38..=0x3f | 0x5e => 3,
-        b'I' | b'Y' | 0x5f | 0x4b => 5,
-        b'L' | b'D' | 0x4a => 9,
-        _ => return short_text(stream).map(|(_, len)| len),
-    };
-    (len <= stream.len()).then_some(len)
-}
-
-/// Walks a Hessian attachment map that holds nothing but strings of ASCII characters, as nearly all do. Returns
-/// whether this is one; if not, `each` may have seen some entries, and [`Body::attachments`] shows them all.
-#[inline]
-pub(crate) fn flat_attachments<'a>(map: &'a [u8], mut each: impl FnMut(&'a [u8], &'a [u8])) -> bool {
-    let Some((b'H', mut rest)) = map.split_first() else {
-        return false;
-    };
-    while rest.first() != Some(&b'Z') {
-        let Some((key, len)) = short_text(rest) else {
-            return false;
-        };
-        rest = &rest[len..];
-        let Some((value, len)) = short_text(rest) else {
-            return false;
-        };
-        rest = &rest[len..];
-        each(key, value);
-    }
-    true
-}
-
 fn scalar<'a>(reader: &mut Reader<'a, '_>) -> Result<Scalar<'a>, ValueError> {
     Ok(match reader.kind()? {
-        Kind::Text => Scalar::Text(match reader.read_text()? {
-            Chars::Borrowed(text) => text.to_str(),
-            joined @ Chars::Joined(..) => Cow::Owned(joined.text().to_str().into_owned()),
-        }),
+        Kind::Text => Scalar::Text(text(reader.read_text()?)),
         Kind::Bool => Scalar::Bool(reader.read_bool()?),
         Kind::Int => Scalar::Int(reader.read_int()?),
         Kind::Long => Scalar::Long(reader.read_long()?),
@@ -278,6 +228,14 @@ fn scalar<'a>(reader: &mut Reader<'a, '_>) -> Result<Scalar<'a>, ValueError> {
             Scalar::Other
         }
     })
+}
+
+/// A string as UTF-8, borrowed from the stream where it can be.
+fn text(chars: Chars<'_>) -> Cow<'_, str> {
+    match chars {
+        Chars::Borrowed(text) => text.to_str(),
+        joined @ Chars::Joined(..) => Cow::Owned(joined.text().to_str().into_owned()),
+    }
 }
 
 /// A string of up to 47 ASCII characters, the form of nearly all names.
@@ -340,9 +298,16 @@ impl<'a> Scalar<'a> {
 #[inline]
 pub(crate) fn digits(text: &[u8]) -> u32 {
     let text = text.trim_ascii();
-    if text.is_empty() || text.len() > 10 || !text.iter().all(u8::is_ascii_digit) {
+    if text.is_empty() || text.len() > 10 {
         return 0;
     }
-    let value = text.iter().fold(0u64, |v, d| v * 10 + u64::from(d - b'0'));
+    let mut value = 0u64;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return 0;
+        }
+        value = value * 10 + u64::from(digit);
+    }
     u32::try_from(value).unwrap_or(0)
 }

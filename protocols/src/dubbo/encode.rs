@@ -40,10 +40,7 @@ pub(crate) fn request(out: &mut Vec<u8>, id: u64, call: &Call<'_>) -> Result<(),
         );
         return Err(CallError::new(ErrorKind::BadRequest, text));
     }
-    let mut descriptor = String::new();
-    call.types
-        .iter()
-        .for_each(|name| types::put_descriptor(name, &mut descriptor));
+    let descriptor = types::descriptors(&call.types);
     let open = Open::request(out, id, HESSIAN2, call.one_way);
     let written = scratch::with_write_tables(|tables| {
         let mut w = Writer::new(out, Library::Lite, tables);

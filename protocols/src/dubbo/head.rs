@@ -5,11 +5,12 @@ use super::hint::{Generic, Hint};
 use super::{keys, types};
 use rialto_core::message::{Head, Message, Wants};
 use rialto_core::{CallError, ErrorKind};
+use rialto_hessian::{Library, Plain};
 use rialto_values::ValueError;
 use std::borrow::Cow;
 
 /// The five strings that begin every request (wire section 2.5). Null is empty.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Lead<'a> {
     /// The caller's protocol version.
     pub(crate) dubbo: &'a [u8],
@@ -37,29 +38,43 @@ impl<'a> Lead<'a> {
     /// What is missing or no string.
     #[inline]
     pub(crate) fn read(bytes: &'a [u8], serialization: Serialization) -> Result<Self, ValueError> {
-        let (mut at, mut ends) = (0, [0; 5]);
-        let mut names = [&[][..]; 5];
-        for (i, name) in names.iter_mut().enumerate() {
-            let rest = &bytes[at..];
-            // A string takes no place in a stream's tables, so each can be read as if the stream began there.
-            let (text, len) =
-                match body::short_text(rest).filter(|_| serialization == Serialization::Hessian2) {
-                    Some(found) => found,
-                    None => body::read(rest, serialization, |body| {
-                        let text = body.name(NAMES[i])?.unwrap_or_default();
-                        Ok::<_, ValueError>((text, body.position()))
-                    })?,
-                };
-            at += len;
-            (*name, ends[i]) = (text, at);
+        if serialization == Serialization::Hessian2
+            && let Some(lead) = Lead::plain(&mut Plain::new(bytes, 0, Library::Lite))
+        {
+            return Ok(lead);
         }
+        Lead::walk(bytes, serialization)
+    }
+
+    /// Reads the start of any body.
+    pub(super) fn walk(bytes: &'a [u8], serialization: Serialization) -> Result<Self, ValueError> {
+        body::read(bytes, serialization, |body| {
+            let (mut names, mut ends) = ([&[][..]; 5], [0; 5]);
+            for (i, what) in NAMES.into_iter().enumerate() {
+                names[i] = body.name(what)?.unwrap_or_default();
+                ends[i] = body.position();
+            }
+            Lead::of(names, ends)
+                .ok_or_else(|| ValueError::malformed("the service path or the method name is empty"))
+        })
+    }
+
+    /// Takes the start of a body in Hessian, if it is plain strings as stock peers write it.
+    #[inline]
+    pub(super) fn plain(walk: &mut Plain<'a>) -> Option<Self> {
+        let (mut names, mut ends) = ([&[][..]; 5], [0; 5]);
+        for (name, end) in names.iter_mut().zip(&mut ends) {
+            *name = walk.text()?;
+            *end = walk.position();
+        }
+        Lead::of(names, ends)
+    }
+
+    /// A lead needs a path and a method.
+    #[inline]
+    fn of(names: [&'a [u8]; 5], ends: [usize; 5]) -> Option<Self> {
         let [dubbo, path, version, method, descriptor] = names;
-        if path.is_empty() || method.is_empty() {
-            return Err(ValueError::malformed(
-                "the service path or the method name is empty",
-            ));
-        }
-        Ok(Lead {
+        (!path.is_empty() && !method.is_empty()).then_some(Lead {
             dubbo,
             path,
             version,
@@ -123,7 +138,13 @@ pub(crate) fn read<'a>(msg: &Message<'a>, wants: Wants) -> Result<Head<'a>, Call
 #[inline]
 fn fill<'a>(msg: &Message<'a>, serialization: Serialization, wants: Wants) -> Result<Head<'a>, ValueError> {
     let bytes = body::of(msg);
-    let lead = Lead::read(bytes, serialization)?;
+    let mut rest = Plain::new(bytes, 0, Library::Lite);
+    let plain = match serialization {
+        Serialization::Hessian2 => Lead::plain(&mut rest),
+        Serialization::Fastjson2 => None,
+    };
+    let is_plain = plain.is_some();
+    let lead = plain.map_or_else(|| Lead::walk(bytes, serialization), Ok)?;
     let generic = lead.is_generic();
     let hint = Hint::from_bits(msg.meta.hint).with_version(lead.dubbo);
     let mut head = Head {
@@ -137,14 +158,14 @@ fn fill<'a>(msg: &Message<'a>, serialization: Serialization, wants: Wants) -> Re
         ..Head::default()
     };
     // The attachments decide on the form in which a generic call is answered.
-    let plain = wants.attachments
-        && !generic
-        && serialization == Serialization::Hessian2
-        && walk_plain(&lead, bytes, &mut head);
-    if (wants.attachments || generic) && !plain {
-        body::read(&bytes[lead.end()..], serialization, |body| {
-            walk(body, &lead, bytes, &mut head)
-        })?;
+    if wants.attachments || generic {
+        let told = (is_plain && !generic).then(|| walk_plain(&lead, rest)).flatten();
+        match told {
+            Some(told) => told.tell(&mut head),
+            None => body::read(&bytes[lead.end()..], serialization, |body| {
+                walk(body, &lead, bytes, &mut head)
+            })?,
+        }
     }
     if keys::is_no_version(head.version) {
         head.version = b"";
@@ -152,68 +173,75 @@ fn fill<'a>(msg: &Message<'a>, serialization: Serialization, wants: Wants) -> Re
     Ok(head)
 }
 
-/// What the attachments tell besides the fields of a head that they fill directly.
+/// What the attachments tell.
 #[derive(Default)]
-struct Told<'a> {
+pub(super) struct Told<'a> {
+    path: &'a [u8],
+    version: Option<&'a [u8]>,
+    group: &'a [u8],
     timeout: u32,
     countdown: Option<u32>,
     caller: Option<&'a [u8]>,
+    /// The calling application under its older name.
+    old_caller: &'a [u8],
+    /// The form of a generic call.
+    generic: Option<&'a [u8]>,
+    /// Where the attachments begin in the message.
+    at: usize,
 }
 
 impl<'a> Told<'a> {
     /// Takes a fact.
     #[inline]
-    fn take(&mut self, key: &[u8], text: &'a [u8], head: &mut Head<'a>) {
-        match key {
-            b"path" if !text.is_empty() => head.service = text,
-            b"version" => head.version = text,
-            b"group" => head.group = text,
-            b"timeout" => self.timeout = body::digits(text),
-            b"_TO" => self.countdown = Some(body::digits(text).max(1)),
-            b"remote.application" => self.caller = Some(text),
-            b"application" if head.caller.is_empty() => head.caller = text,
-            b"generic" if keys::is_generic(head.method) => {
-                let generic = Generic::of_attachment(text);
-                head.hint = Hint::from_bits(head.hint).with_generic(generic).bits();
-            }
+    fn take(&mut self, key: &[u8], text: &'a [u8]) {
+        // By length first: most keys are told apart by it.
+        match key.len() {
+            3 if key == b"_TO" => self.countdown = Some(body::digits(text).max(1)),
+            4 if key == b"path" && !text.is_empty() => self.path = text,
+            5 if key == b"group" => self.group = text,
+            7 if key == b"version" => self.version = Some(text),
+            7 if key == b"timeout" => self.timeout = body::digits(text),
+            7 if key == b"generic" => self.generic = Some(text),
+            11 if key == b"application" && self.old_caller.is_empty() => self.old_caller = text,
+            18 if key == b"remote.application" => self.caller = Some(text),
             _ => {}
         }
     }
 
+    /// Fills in what overrides the strings in front of the arguments, and what they do not say.
     #[inline]
-    fn tell(self, head: &mut Head<'a>) {
+    pub(super) fn tell(&self, head: &mut Head<'a>) {
+        if !self.path.is_empty() {
+            head.service = self.path;
+        }
+        head.version = self.version.unwrap_or(head.version);
+        head.group = self.group;
         head.timeout_ms = self.countdown.unwrap_or(self.timeout);
-        head.caller = self.caller.unwrap_or(head.caller);
-    }
-}
-
-/// Arguments that are plain scalars and attachments that are plain strings need no reader and no tables: most
-/// calls of most fleets. False if this is not such a call; the head is untouched then.
-#[inline]
-fn walk_plain<'a>(lead: &Lead<'a>, bytes: &'a [u8], head: &mut Head<'a>) -> bool {
-    let Ok(arguments) = lead.arguments() else {
-        return false;
-    };
-    let mut at = lead.end();
-    for _ in 0..arguments {
-        match body::plain_len(&bytes[at..]) {
-            Some(len) => at += len,
-            None => return false,
+        head.caller = self.caller.unwrap_or(self.old_caller);
+        head.attachments = self.at as u32;
+        if let Some(generic) = self.generic.filter(|_| keys::is_generic(head.method)) {
+            let generic = Generic::of_attachment(generic);
+            head.hint = Hint::from_bits(head.hint).with_generic(generic).bits();
         }
     }
-    let mut filled = *head;
-    filled.attachments = (HEADER + at) as u32;
-    let mut told = Told::default();
-    if !body::flat_attachments(&bytes[at..], |key, value| told.take(key, value, &mut filled)) {
-        return false;
-    }
-    told.tell(&mut filled);
-    *head = filled;
-    true
 }
 
-/// Steps over the arguments and takes the facts of the attachments, which override those in front.
-fn walk<'a>(
+/// Arguments that are plain values and attachments that are plain strings need no reader and no tables: most
+/// calls of most fleets. `None` if this is not such a call.
+#[inline]
+pub(super) fn walk_plain<'a>(lead: &Lead<'a>, mut rest: Plain<'a>) -> Option<Told<'a>> {
+    for _ in 0..lead.arguments().ok()? {
+        rest.value()?;
+    }
+    let mut told = Told {
+        at: HEADER + rest.position(),
+        ..Told::default()
+    };
+    rest.map(|key, value| told.take(key, value)).then_some(told)
+}
+
+/// Steps over the arguments and takes the facts of the attachments.
+pub(super) fn walk<'a>(
     body: &mut Body<'a, '_>,
     lead: &Lead<'a>,
     bytes: &'a [u8],
@@ -230,19 +258,21 @@ fn walk<'a>(
         body.skip()?;
     }
     let at = lead.end() + body.position();
-    head.attachments = (HEADER + at) as u32;
-    let mut told = Told::default();
+    let mut told = Told {
+        at: HEADER + at,
+        ..Told::default()
+    };
     let is_flat = matches!(body, Body::Hessian(_))
-        && body::flat_attachments(&bytes[at..], |key, value| told.take(key, value, head));
+        && Plain::new(bytes, at, Library::Lite).map(|key, value| told.take(key, value));
     if !is_flat {
         let mut hidden = None;
         body.attachments(|key, value| match value {
-            Scalar::Text(Cow::Borrowed(text)) => told.take(key.as_bytes(), text.as_bytes(), head),
+            Scalar::Text(Cow::Borrowed(text)) => told.take(key.as_bytes(), text.as_bytes()),
             value if key == keys::TIMEOUT => told.timeout = value.millis(),
             value if key == keys::COUNTDOWN => told.countdown = Some(value.millis().max(1)),
             // null says nothing
             Scalar::Other => {}
-            _ if keys::is_address(key) => hidden = Some(key.to_owned()),
+            _ if keys::is_address(&key) => hidden = Some(key),
             _ => {}
         })?;
         if let Some(key) = hidden {
@@ -268,17 +298,12 @@ fn hidden_address(key: &str) -> ValueError {
 pub(crate) fn attachment<'a>(msg: &Message<'a>, head: &Head<'a>, key: &str) -> Option<Cow<'a, [u8]>> {
     let serialization = Serialization::of_message(msg)?;
     let mut found = None;
-    let map = msg
-        .bytes
-        .get(head.attachments as usize..)
-        .filter(|_| head.attachments > 0);
     let is_flat = serialization == Serialization::Hessian2
-        && map.is_some_and(|map| {
-            body::flat_attachments(map, |k, value| {
-                if k == key.as_bytes() {
-                    found = Some(Cow::Borrowed(value));
-                }
-            })
+        && head.attachments > 0
+        && Plain::new(msg.bytes, head.attachments as usize, Library::Lite).map(|k, value| {
+            if k == key.as_bytes() {
+                found = Some(Cow::Borrowed(value));
+            }
         });
     if !is_flat {
         // Values that are more than strings may refer to the arguments, so those are stepped over once more.

@@ -4,6 +4,7 @@ use super::{call, frame, keys, status, values};
 use rialto_core::call::{Attachments, Exception, Outcome, Reply, Values};
 use rialto_core::message::Message;
 use rialto_core::{CallError, ErrorKind};
+use rialto_hessian::{Library, Plain};
 use rialto_values::{Sink, Token, ValueError};
 use std::borrow::Cow;
 
@@ -24,6 +25,14 @@ pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Outcome<'a>, CallError> {
         });
     };
     let bytes = body::of(msg);
+    match plain(bytes, serialization) {
+        Some(outcome) => Ok(outcome),
+        None => walk(bytes, serialization),
+    }
+}
+
+/// Reads any body.
+pub(super) fn walk(bytes: &[u8], serialization: Serialization) -> Result<Outcome<'_>, CallError> {
     body::read(bytes, serialization, |body| {
         match take(body, bytes, serialization) {
             Ok((reply, attachments)) => Ok(Outcome {
@@ -36,6 +45,33 @@ pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Outcome<'a>, CallError> {
             )),
         }
     })
+}
+
+/// A result that is a plain value, with attachments that are plain strings, needs no reader and no tables. `None`
+/// if this is no such answer.
+pub(super) fn plain(bytes: &[u8], serialization: Serialization) -> Option<Outcome<'_>> {
+    if serialization != Serialization::Hessian2 {
+        return None;
+    }
+    let mut rest = Plain::new(bytes, 0, Library::Lite);
+    let Token::Int(kind @ (1 | 2 | 4 | 5)) = rest.value()? else {
+        return None;
+    };
+    let at = rest.position();
+    let reply = match kind {
+        1 | 4 if rest.value()? != Token::Null => Reply::Value(values::result(bytes, serialization, at)),
+        _ => Reply::Null,
+    };
+    let mut attachments = Attachments::new();
+    let is_plain = kind < 3
+        || rest.map(|key, value| {
+            if key != keys::DUBBO.as_bytes()
+                && let (Ok(key), Ok(value)) = (std::str::from_utf8(key), std::str::from_utf8(value))
+            {
+                attachments.push((key.into(), value.into()));
+            }
+        });
+    is_plain.then_some(Outcome { reply, attachments })
 }
 
 /// The text of a failure; whatever else stands there is none.

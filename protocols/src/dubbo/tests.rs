@@ -11,6 +11,7 @@ mod edits;
 mod errors;
 mod generic_calls;
 mod hostile;
+mod plain;
 mod requests;
 mod session;
 

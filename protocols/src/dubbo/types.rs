@@ -14,6 +14,18 @@ const PRIMITIVES: [(&str, u8); 9] = [
     ("void", b'V'),
 ];
 
+/// The classes of most parameters, as descriptors and as names.
+const COMMON: [(&str, &str); 8] = [
+    ("Ljava/lang/String;", "java.lang.String"),
+    ("Ljava/lang/Integer;", "java.lang.Integer"),
+    ("Ljava/lang/Long;", "java.lang.Long"),
+    ("Ljava/lang/Boolean;", "java.lang.Boolean"),
+    ("Ljava/lang/Object;", "java.lang.Object"),
+    ("Ljava/util/List;", "java.util.List"),
+    ("Ljava/util/Map;", "java.util.Map"),
+    ("Ljava/util/Set;", "java.util.Set"),
+];
+
 /// More parameters than this are no Java method.
 const MAX: usize = 255;
 
@@ -51,6 +63,9 @@ impl<'a> Iterator for Descriptors<'a> {
 
 /// How many parameters the descriptor lists; `None` if it is malformed.
 pub(crate) fn count(descriptor: &[u8]) -> Option<usize> {
+    if COMMON.iter().any(|(d, _)| d.as_bytes() == descriptor) {
+        return Some(1);
+    }
     let mut all = Descriptors::new(descriptor);
     let count = all.by_ref().count();
     (all.is_whole() && count <= MAX).then_some(count)
@@ -63,6 +78,9 @@ pub(crate) fn name_of(descriptor: &str) -> Cow<'static, str> {
     {
         return Cow::Borrowed(name);
     }
+    if let Some((_, name)) = COMMON.iter().find(|(d, _)| *d == descriptor) {
+        return Cow::Borrowed(name);
+    }
     let class = descriptor
         .strip_prefix('L')
         .and_then(|d| d.strip_suffix(';'))
@@ -70,16 +88,43 @@ pub(crate) fn name_of(descriptor: &str) -> Cow<'static, str> {
     Cow::Owned(class.replace('/', "."))
 }
 
+/// The descriptors of types by name, one after the other.
+pub(crate) fn descriptors(names: &[Cow<'_, str>]) -> Cow<'static, str> {
+    if let [name] = names
+        && let Some(descriptor) = common_descriptor(name)
+    {
+        return Cow::Borrowed(descriptor);
+    }
+    let mut all = String::with_capacity(64);
+    names.iter().for_each(|name| put_descriptor(name, &mut all));
+    Cow::Owned(all)
+}
+
+fn common_descriptor(name: &str) -> Option<&'static str> {
+    COMMON.iter().find(|(_, n)| *n == name).map(|(d, _)| *d)
+}
+
 /// Appends the descriptor of a type's name.
-pub(crate) fn put_descriptor(name: &str, out: &mut String) {
-    if name.starts_with('[') {
-        out.extend(name.chars().map(|c| if c == '.' { '/' } else { c }));
+fn put_descriptor(name: &str, out: &mut String) {
+    if let Some(descriptor) = common_descriptor(name) {
+        out.push_str(descriptor);
+    } else if name.starts_with('[') {
+        put_slashed(name, out);
     } else if let Some((_, letter)) = PRIMITIVES.iter().find(|(n, _)| *n == name) {
         out.push(char::from(*letter));
     } else {
         out.push('L');
-        out.extend(name.chars().map(|c| if c == '.' { '/' } else { c }));
+        put_slashed(name, out);
         out.push(';');
+    }
+}
+
+fn put_slashed(name: &str, out: &mut String) {
+    for (i, part) in name.split('.').enumerate() {
+        if i > 0 {
+            out.push('/');
+        }
+        out.push_str(part);
     }
 }
 
@@ -135,9 +180,22 @@ mod tests {
                 .collect();
             assert_eq!(found, names, "{descriptor}");
             assert_eq!(count(descriptor.as_bytes()), Some(names.len()));
-            let mut back = String::new();
-            names.iter().for_each(|n| put_descriptor(n, &mut back));
-            assert_eq!(back, descriptor);
+            let names: Vec<_> = names.iter().map(|n| Cow::Borrowed(*n)).collect();
+            assert_eq!(descriptors(&names), descriptor);
+        }
+    }
+
+    #[test]
+    fn common_classes_are_spelled_as_others_are() {
+        for (descriptor, name) in COMMON {
+            let class = descriptor
+                .strip_prefix('L')
+                .and_then(|d| d.strip_suffix(';'))
+                .unwrap();
+            assert_eq!(class.replace('/', "."), name);
+            let twice = [Cow::Borrowed(name), Cow::Borrowed(name)];
+            assert_eq!(descriptors(&twice[..1]), descriptor);
+            assert_eq!(descriptors(&twice), descriptor.repeat(2));
         }
     }
 

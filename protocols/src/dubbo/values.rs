@@ -4,7 +4,7 @@ use super::head::Lead;
 use super::{generic, types};
 use crate::scratch;
 use rialto_core::call::{ValueSource, Values};
-use rialto_hessian::{Library, Reader};
+use rialto_hessian::{Library, Plain, Reader};
 use rialto_jsonb as jsonb;
 use rialto_values::{Limits, Sink, ValueError};
 
@@ -67,9 +67,17 @@ impl ValueSource for Hessian {
                 generic::emit(body, sink)
             });
         }
+        let mut plain = Plain::new(values.stream, 0, Library::Lite);
+        let done = plain.copy(values.count, sink)?;
+        if done == values.count {
+            return Ok(());
+        }
+        let rest = &values.stream[plain.position()..];
         scratch::with_read_tables(|tables| {
-            let mut reader = Reader::new(values.stream, Library::Lite, tables);
-            scratch::with_copier(|copier| (0..values.count).try_for_each(|_| copier.copy(&mut reader, sink)))
+            let mut reader = Reader::new(rest, Library::Lite, tables);
+            scratch::with_copier(|copier| {
+                (done..values.count).try_for_each(|_| copier.copy(&mut reader, sink))
+            })
         })
     }
 }

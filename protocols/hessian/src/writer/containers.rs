@@ -125,6 +125,26 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Begins an object at the start of a stream with the bytes of its definition and its head, ready-made in the
+    /// library's dialect, of a class with so many fields. Other objects of that class get a definition of their
+    /// own.
+    ///
+    /// # Errors
+    /// `Malformed` anywhere else.
+    pub fn begin_ready_made(&mut self, front: &[u8], fields: u32) -> Result<(), ValueError> {
+        if self.next > 0 {
+            return Err(ValueError::malformed(
+                "a ready-made object that does not begin its stream",
+            ));
+        }
+        self.tables.pass_class();
+        self.open();
+        self.out.extend_from_slice(front);
+        let kind = Kind::Object { fields };
+        self.tables.open.push(Open { kind, count: 0 });
+        Ok(())
+    }
+
     /// Ends the innermost container.
     ///
     /// # Errors

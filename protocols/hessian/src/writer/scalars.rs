@@ -139,6 +139,14 @@ impl Writer<'_> {
         }
     }
 
+    /// So many values, ready-made: strings of up to 31 characters and other scalars that look the same in both
+    /// dialects.
+    #[inline]
+    pub fn write_ready_made(&mut self, values: &[u8], count: u32) {
+        self.elements(count);
+        self.out.extend_from_slice(values);
+    }
+
     /// Bytes.
     pub fn write_binary(&mut self, mut bytes: &[u8]) {
         self.element();

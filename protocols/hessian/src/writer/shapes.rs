@@ -34,6 +34,11 @@ impl WriteTables {
         self.classes.index(class)
     }
 
+    /// A definition was written that is not to be remembered; no other was before.
+    pub(super) fn pass_class(&mut self) {
+        self.classes.passed += 1;
+    }
+
     /// The index of that type, and whether it is new.
     pub(super) fn type_name(&mut self, name: &str) -> (u32, bool) {
         self.types.index(name)
@@ -82,6 +87,8 @@ struct Classes {
     entries: Vec<Class>,
     index: HashMap<Class, u32>,
     last: u32,
+    /// Definitions in front of all of these, which nothing refers to.
+    passed: u32,
 }
 
 impl Classes {
@@ -89,10 +96,17 @@ impl Classes {
         tables::empty(&mut self.entries);
         empty_index(&mut self.index);
         self.last = 0;
+        self.passed = 0;
     }
 
     #[inline]
     fn index(&mut self, class: &Class) -> (u32, bool) {
+        let (index, is_new) = self.place(class);
+        (index + self.passed, is_new)
+    }
+
+    #[inline]
+    fn place(&mut self, class: &Class) -> (u32, bool) {
         if self.entries.get(self.last as usize) == Some(class) {
             return (self.last, false);
         }

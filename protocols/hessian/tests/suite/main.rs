@@ -8,6 +8,8 @@ mod grammar;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod plain;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod splice;

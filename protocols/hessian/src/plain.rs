@@ -1,0 +1,184 @@
+//! Values that need no tables: strings of ASCII and scalars, which is nearly all that calls are made of.
+//!
+//! They take no place in a stream's tables and show their length in their first bytes. So a codec can step over
+//! them, read them and copy them without a [`Reader`](crate::Reader), wherever in a stream they stand.
+use rialto_values::{Sink, Text, Token, ValueError};
+
+use crate::cursor::Cursor;
+use crate::lead::Lead;
+use crate::{Dialect, Library};
+
+/// Walks plain values. In front of anything else, well-formed or not, it stays where it is: then it takes a
+/// [`Reader`](crate::Reader) to tell what is there.
+#[derive(Clone, Debug)]
+pub struct Plain<'a> {
+    cursor: Cursor<'a>,
+    dialect: Dialect,
+    /// From the cursor up to here all bytes are known to be ASCII.
+    ascii: usize,
+}
+
+/// How far behind a string its look for other characters goes: attachments are looked through in one go.
+const AHEAD: usize = 256;
+
+impl<'a> Plain<'a> {
+    /// A walk from this offset of a stream.
+    #[must_use]
+    #[inline]
+    pub fn new(stream: &'a [u8], at: usize, library: Library) -> Self {
+        let mut cursor = Cursor::new(stream);
+        cursor.seek(at);
+        Plain {
+            cursor,
+            dialect: library.dialect(),
+            ascii: 0,
+        }
+    }
+
+    /// The offset of the next value in the stream.
+    #[must_use]
+    #[inline]
+    pub fn position(&self) -> usize {
+        self.cursor.at()
+    }
+
+    /// Takes these bytes if they are next.
+    #[inline]
+    pub fn take(&mut self, bytes: &[u8]) -> bool {
+        let is_next = self.cursor.rest().starts_with(bytes);
+        if is_next {
+            self.cursor.advance(bytes.len());
+        }
+        is_next
+    }
+
+    /// A string of one chunk of ASCII.
+    #[inline]
+    pub fn text(&mut self) -> Option<&'a [u8]> {
+        let (head, len) = match self.cursor.peek()? {
+            len @ 0..=0x1f => (1, usize::from(len)),
+            lead => self.long_text(lead)?,
+        };
+        let (rest, from) = (self.cursor.rest(), self.cursor.at() + head);
+        let text = rest.get(head..head + len)?;
+        if from + len > self.ascii {
+            self.ascii = from + ascii_front(&rest[head..], len);
+            if from + len > self.ascii {
+                return None;
+            }
+        }
+        self.cursor.advance(head + len);
+        Some(text)
+    }
+
+    /// Length of a string's head and number of its characters, if that is what this byte leads.
+    #[inline]
+    fn long_text(&self, lead: u8) -> Option<(usize, usize)> {
+        match (lead, self.cursor.rest()) {
+            (b'S', [_, high, low, ..]) => Some((3, usize::from(*high) << 8 | usize::from(*low))),
+            (0x30..=0x33, [_, low, ..]) if self.dialect == Dialect::Final => {
+                Some((2, usize::from(lead - 0x30) << 8 | usize::from(*low)))
+            }
+            _ => None,
+        }
+    }
+
+    /// A string of one chunk of ASCII, or null, which is empty.
+    #[inline]
+    pub fn text_or_null(&mut self) -> Option<&'a [u8]> {
+        if self.take(b"N") { Some(&[]) } else { self.text() }
+    }
+
+    /// A value as the token that a [`Copier`](crate::Copier) makes of it.
+    #[inline]
+    pub fn value(&mut self) -> Option<Token<'a>> {
+        if let Some(bytes) = self.text() {
+            return Some(Token::Text(Text::from_checked(bytes, bytes.len() as u32)));
+        }
+        let mut cursor = self.cursor;
+        let token = match cursor.lead(self.dialect) {
+            Ok(Lead::Null) => Token::Null,
+            Ok(Lead::Bool(value)) => Token::Bool(value),
+            Ok(Lead::Int(value)) => Token::Int(value),
+            Ok(Lead::Long(value)) => Token::Long(value),
+            Ok(Lead::Double(value)) => Token::Double(value),
+            Ok(Lead::Date(value)) => Token::Date(value),
+            _ => return None,
+        };
+        self.cursor = cursor;
+        Some(token)
+    }
+
+    /// Emits up to `count` values, and says how many it was.
+    ///
+    /// # Errors
+    /// The sink's.
+    pub fn copy(&mut self, count: u32, sink: &mut dyn Sink) -> Result<u32, ValueError> {
+        for done in 0..count {
+            match self.value() {
+                Some(token) => sink.token(token)?,
+                None => return Ok(done),
+            }
+        }
+        Ok(count)
+    }
+
+    /// Whether an untyped map begins here; then it is entered.
+    #[inline]
+    pub fn begin_map(&mut self) -> bool {
+        self.take(if self.dialect == Dialect::Final {
+            b"H"
+        } else {
+            b"M"
+        })
+    }
+
+    /// Whether the map that was entered ends here; then it is left.
+    #[inline]
+    pub fn end_map(&mut self) -> bool {
+        self.take(if self.dialect == Dialect::Final {
+            b"Z"
+        } else {
+            b"z"
+        })
+    }
+
+    /// Walks an untyped map that holds nothing but strings of ASCII. Returns whether this is one; if not, `each`
+    /// may have seen some of its entries.
+    #[inline]
+    pub fn map(&mut self, mut each: impl FnMut(&'a [u8], &'a [u8])) -> bool {
+        if !self.begin_map() {
+            return false;
+        }
+        while !self.end_map() {
+            let (Some(key), Some(value)) = (self.text(), self.text()) else {
+                return false;
+            };
+            each(key, value);
+        }
+        true
+    }
+}
+
+/// How many bytes at the front are known to be ASCII: all of the first `len` and some more, or fewer.
+#[inline(never)]
+fn ascii_front(bytes: &[u8], len: usize) -> usize {
+    const CHUNK: usize = 32;
+    let window = &bytes[..bytes.len().min(len + AHEAD)];
+    let (chunks, tail) = window.as_chunks::<CHUNK>();
+    let whole = chunks.iter().take_while(|chunk| chunk.is_ascii()).count() * CHUNK;
+    if whole >= len {
+        return whole
+            + if whole + tail.len() == window.len() && tail.is_ascii() {
+                tail.len()
+            } else {
+                0
+            };
+    }
+    let last = &bytes[whole..len.min(whole + CHUNK)];
+    if whole + last.len() == len && last.is_ascii() {
+        len
+    } else {
+        whole
+    }
+}

@@ -1,0 +1,135 @@
+//! Values that are read without a reader are those that a reader reads.
+use crate::support::corpus;
+use rialto_hessian::{Copier, Library, Plain, ReadTables, Reader, WriteTables, Writer};
+use rialto_values::{OwnedToken, Recorder};
+
+const LIBRARIES: [Library; 3] = [Library::Lite, Library::Sofa3, Library::Sofa4];
+
+/// The value at the start of a stream and its length, as the general way finds them.
+fn read(stream: &[u8], library: Library, tables: &mut ReadTables) -> (Vec<OwnedToken>, usize) {
+    let (mut reader, mut seen) = (Reader::new(stream, library, tables), Recorder::default());
+    Copier::default().copy(&mut reader, &mut seen).unwrap();
+    (seen.tokens, reader.position())
+}
+
+/// At every byte of every message, in both grammars.
+#[test]
+fn both_ways_read_the_same_values() {
+    let (mut tables, mut found, mut maps) = (ReadTables::default(), 0, 0);
+    for message in corpus() {
+        for at in 0..message.bytes.len() {
+            for library in [Library::Lite, Library::Sofa3] {
+                let mut plain = Plain::new(&message.bytes, at, library);
+                if let Some(token) = plain.value() {
+                    let (tokens, len) = read(&message.bytes[at..], library, &mut tables);
+                    // As text: no NaN equals another.
+                    assert_eq!(
+                        (format!("{tokens:?}"), at + len),
+                        (format!("{:?}", [OwnedToken::from(token)]), plain.position()),
+                        "{message} at {at}, {library:?}"
+                    );
+                    found += 1;
+                }
+                let (mut plain, mut seen) = (Plain::new(&message.bytes, at, library), vec![]);
+                let text = |bytes: &[u8]| OwnedToken::Text(bytes.to_vec());
+                if plain.map(|key, value| seen.extend([text(key), text(value)])) {
+                    let (tokens, len) = read(&message.bytes[at..], library, &mut tables);
+                    seen.insert(0, OwnedToken::Map { class: None });
+                    seen.push(OwnedToken::End);
+                    assert_eq!((tokens, at + len), (seen, plain.position()), "{message} at {at}");
+                    maps += 1;
+                }
+            }
+        }
+    }
+    assert!(found > 100_000 && maps > 100, "{found} values, {maps} maps");
+}
+
+#[test]
+fn scalars_and_strings_of_all_lengths_are_plain() {
+    for library in LIBRARIES {
+        for len in (0..1100).chain([0x7fff, 0x8000]) {
+            let (text, mut stream, mut tables) = ("x".repeat(len), vec![], WriteTables::default());
+            let mut writer = Writer::new(&mut stream, library, &mut tables);
+            writer.write_int(len as i32 * 997);
+            writer.write_str(&text);
+            writer.write_long(len as i64 * 99_991);
+            writer.write_str("end");
+            let mut copied = Recorder::default();
+            let mut plain = Plain::new(&stream, 0, library);
+            assert_eq!(plain.copy(9, &mut copied), Ok(4), "{len} {library:?}");
+            assert_eq!(copied.tokens[1], OwnedToken::Text(text.into_bytes()));
+            assert_eq!(plain.position(), stream.len());
+        }
+    }
+}
+
+#[test]
+fn strings_of_other_characters_are_left_to_a_reader() {
+    for at in 0..300 {
+        let mut text = "x".repeat(at);
+        text.push('ü');
+        let (mut stream, mut tables) = (vec![], WriteTables::default());
+        let mut writer = Writer::new(&mut stream, Library::Lite, &mut tables);
+        writer.write_str("plain");
+        writer.write_str(&text);
+        let mut plain = Plain::new(&stream, 0, Library::Lite);
+        assert_eq!(plain.text(), Some(&b"plain"[..]), "{at}");
+        let before = plain.position();
+        assert!(plain.text().is_none() && plain.value().is_none(), "{at}");
+        assert_eq!(plain.position(), before);
+    }
+}
+
+#[test]
+fn cut_values_are_not_plain() {
+    for whole in [
+        &b"\x05hello"[..],
+        b"S\0\x20xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        b"I\0\0\0\x01",
+        b"\xc9\x01",
+    ] {
+        for n in 0..whole.len() {
+            assert!(
+                Plain::new(&whole[..n], 0, Library::Lite).value().is_none(),
+                "{whole:x?} cut at {n}"
+            );
+        }
+        assert!(Plain::new(whole, 0, Library::Lite).value().is_some());
+    }
+    assert!(!Plain::new(b"H\x01a\x01b", 0, Library::Lite).map(|_, _| {}));
+}
+
+#[test]
+fn a_ready_made_front_counts_as_what_it_is() {
+    let class = rialto_values::Class::new("a.Front", ["x", "y"]);
+    let own = rialto_values::Class::new("a.Own", ["z"]);
+    for (library, front) in [
+        (Library::Lite, &b"C\x07a.Front\x92\x01x\x01y\x60"[..]),
+        (Library::Sofa3, b"O\x97a.Front\x92\x01x\x01yo\x90"),
+    ] {
+        let written = [true, false].map(|ready| {
+            let (mut stream, mut tables) = (vec![], WriteTables::default());
+            let mut w = Writer::new(&mut stream, library, &mut tables);
+            if ready {
+                w.begin_ready_made(front, 2).unwrap();
+                w.write_ready_made(b"\x01a", 1);
+            } else {
+                w.begin_object(&class).unwrap();
+                w.write_str("a");
+            }
+            for _ in 0..2 {
+                w.begin_object(&own).unwrap();
+                w.write_ref(0);
+                w.end().unwrap();
+                if w.next_index() == 2 {
+                    w.end().unwrap();
+                }
+            }
+            assert!(w.begin_ready_made(front, 2).is_err(), "only at the start");
+            w.finish().unwrap();
+            stream
+        });
+        assert_eq!(written[0], written[1], "{library:?}");
+    }
+}

@@ -1,0 +1,65 @@
+//! The short ways through plain messages lead where the long ways lead.
+use super::*;
+use body::Serialization::Hessian2;
+use call::Facts;
+use head::Lead;
+use rialto_hessian::{Library, Plain};
+
+const FILES: [&str; 3] = [V33, V32, V27];
+
+#[test]
+fn requests() {
+    let mut plain = 0;
+    for (name, _, request) in FILES.into_iter().flat_map(calls) {
+        let msg = message(&request);
+        let bytes = body::of(&msg);
+        let Ok(lead) = Lead::walk(bytes, Hessian2) else {
+            assert!(
+                Lead::plain(&mut Plain::new(bytes, 0, Library::Lite)).is_none(),
+                "{name}"
+            );
+            continue;
+        };
+        let mut rest = Plain::new(bytes, 0, Library::Lite);
+        assert_eq!(Lead::plain(&mut rest), Some(lead), "{name}");
+        if let Ok(Some(facts)) = Facts::plain(&lead, bytes, Hessian2) {
+            let walked = body::read(&bytes[lead.end()..], Hessian2, |body| {
+                Facts::walk(body, &lead, bytes, Hessian2)
+            });
+            assert_eq!(format!("{facts:?}"), format!("{:?}", walked.unwrap()), "{name}");
+        }
+        let (mut short, mut long) = (Head::default(), Head::default());
+        if let Some(told) = head::walk_plain(&lead, rest) {
+            told.tell(&mut short);
+            body::read(&bytes[lead.end()..], Hessian2, |body| {
+                head::walk(body, &lead, bytes, &mut long)
+            })
+            .unwrap();
+            assert_eq!(format!("{short:?}"), format!("{long:?}"), "{name}");
+            plain += 1;
+        }
+    }
+    assert!(plain > 100, "{plain} plain requests");
+}
+
+#[test]
+fn answers() {
+    let mut plain = 0;
+    for case in FILES.into_iter().flat_map(cases) {
+        for answer in &case.answers {
+            let msg = message(answer);
+            if Hint::from_bits(msg.meta.hint).serialization() != HESSIAN2
+                || frame::status_byte(answer) != frame::OK
+            {
+                continue;
+            }
+            let bytes = body::of(&msg);
+            if let Some(outcome) = outcome::plain(bytes, Hessian2) {
+                let walked = outcome::walk(bytes, Hessian2).unwrap();
+                assert_eq!(format!("{outcome:?}"), format!("{walked:?}"), "{}", case.name);
+                plain += 1;
+            }
+        }
+    }
+    assert!(plain > 100, "{plain} plain answers");
+}
