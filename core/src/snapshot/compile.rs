@@ -10,7 +10,7 @@ use crate::filter::FilterFactory;
 use crate::message::{Edits, ProtoId, Wants};
 use crate::session::Settings;
 use crate::transport::Address;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// A snapshot and the filters that go with it.
@@ -56,10 +56,38 @@ pub const VARIANT_DRAFT: u32 = 2;
 /// The most bytes an answer may have. Not an operator's business so far: it only bounds memory.
 const MAX_ANSWER: usize = 64 << 20;
 
+/// Names of a kind; one id stays free because counters take it for none.
+const NAMES_MAX: usize = u16::MAX as usize;
+
 impl Compiler {
     /// The id that a listener of this name has in all snapshots.
     pub fn listener_id(&mut self, name: &str) -> ListenerId {
         ListenerId(intern(&mut self.listeners, name) as u16)
+    }
+
+    /// Whether a configuration can be compiled: ids are 16 bits, and names keep theirs after they are gone.
+    ///
+    /// # Errors
+    /// Which names have become too many.
+    pub fn has_room_for(&self, config: &Config) -> Result<(), String> {
+        let routes: Vec<_> = config.routes.iter().map(|r| r.name.as_str()).collect();
+        let clusters: Vec<_> = config.clusters.iter().map(|c| c.name.as_str()).collect();
+        let listeners: Vec<_> = config.listeners.iter().map(|l| l.name.as_str()).collect();
+        for (what, known, names) in [
+            ("routes", &self.routes, routes),
+            ("clusters", &self.clusters, clusters),
+            ("listeners", &self.listeners, listeners),
+        ] {
+            let known: HashSet<&str> = known.iter().map(|n| &**n).collect();
+            let all = known.len() + names.iter().filter(|n| !known.contains(*n)).count();
+            if all > NAMES_MAX {
+                return Err(format!(
+                    "since its start this process has seen {all} names of {what}, and can tell {NAMES_MAX} apart: \
+                     restart it, or use the same names again"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Compiles a validated configuration.

@@ -158,3 +158,15 @@ fn targets_are_taken_by_weight() {
     let second = (0..10_000).filter(|_| route.target(rng.u32(..)) == 1).count();
     assert!((400..600).contains(&second), "{second}");
 }
+
+#[test]
+fn more_names_than_ids_are_refused() {
+    let mut compiler = Compiler::default();
+    let gone = route("gone", "{}");
+    compile(&mut compiler, &config(vec![gone]));
+    let mut routes: Vec<_> = (0..u16::MAX).map(|i| config::Route { name: format!("r{i}"), ..route("r", "{}") }).collect();
+    let why = compiler.has_room_for(&config(routes.clone())).unwrap_err();
+    assert!(why.contains("65536 names of routes"), "{why}");
+    routes.pop();
+    compiler.has_room_for(&config(routes)).unwrap();
+}
