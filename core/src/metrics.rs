@@ -188,7 +188,9 @@ impl Shard {
 
     #[cold]
     fn intern(&mut self, hash: u64, of: &Lookup<'_>) -> SeriesId {
-        if self.series.len() >= self.limit || of.service.len() > NAME_MAX || of.method.len() > NAME_MAX {
+        // names that lead nowhere cost nothing to invent: they must not use up the room of those that do
+        let limit = if of.route.is_some() { self.limit } else { self.limit / 4 };
+        if self.series.len() >= limit || of.service.len() > NAME_MAX || of.method.len() > NAME_MAX {
             return self.other(of);
         }
         let text = |b: &[u8]| Arc::from(String::from_utf8_lossy(b));
@@ -340,6 +342,17 @@ mod tests {
         let c = shard.series(&lookup(b"c", b"x"));
         assert_eq!(shard.series(&lookup(b"d", b"y")), c);
         assert_eq!((shard.all().len(), &*shard.all()[2].key.service), (3, OTHER));
+    }
+
+    #[test]
+    fn names_that_lead_nowhere_leave_room_for_those_that_do() {
+        let mut shard = Shard::new(8);
+        for i in 0..100u8 {
+            let nowhere = Lookup { route: None, ..lookup(b"x", std::slice::from_ref(&i)) };
+            shard.series(&nowhere);
+        }
+        let real = shard.series(&lookup(b"a.Service", b"pay"));
+        assert_eq!(&*shard.all()[real.0 as usize].key.service, "a.Service");
     }
 
     #[test]
