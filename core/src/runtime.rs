@@ -109,7 +109,7 @@ impl Runtime {
         self.workers.iter().map(|w| w.post.log_dropped()).sum()
     }
 
-    /// Calls for which a caller waits.
+    /// Calls for which a caller waits, and callers that have not taken all of their answers.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.workers.iter().map(|w| w.post.in_flight()).sum()

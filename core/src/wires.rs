@@ -61,6 +61,8 @@ pub struct Wires<E: Env> {
     pub endpoints: Vec<Traffic>,
     /// Callers connected now.
     callers: usize,
+    /// Callers whose answers cannot be written now.
+    clogged: usize,
     /// Bytes of half-received messages.
     partial: usize,
     partial_max: usize,
@@ -85,6 +87,7 @@ impl<E: Env> Wires<E> {
             listeners: vec![],
             endpoints: vec![],
             callers: 0,
+            clogged: 0,
             partial: 0,
             partial_max: usize::MAX,
         }
@@ -219,6 +222,12 @@ impl<E: Env> Wires<E> {
         self.callers
     }
 
+    /// Callers whose answers cannot be written now.
+    #[must_use]
+    pub fn clogged(&self) -> usize {
+        self.clogged
+    }
+
     /// What the connection speaks.
     #[must_use]
     pub fn proto(&self, key: ConnKey) -> Option<ProtoId> {
@@ -262,6 +271,7 @@ impl<E: Env> Wires<E> {
             Owner::Listener(id) => {
                 self.listeners[id.index()].closed += 1;
                 self.callers -= 1;
+                self.clogged -= usize::from(conn.blocked);
             }
             Owner::Endpoint(id) if conn.connecting => self.endpoints[id.index()].failed += 1,
             Owner::Endpoint(id) => self.endpoints[id.index()].closed += 1,

@@ -144,6 +144,12 @@ impl<E: Env> Worker<E> {
         self.calls.in_flight()
     }
 
+    /// Calls for which a caller waits, and callers that have not taken all of their answers.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        self.calls.in_flight() + self.wires.clogged()
+    }
+
     /// Calls with a slot of the table, those in quarantine included.
     #[must_use]
     pub fn held_calls(&self) -> usize {

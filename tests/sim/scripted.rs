@@ -3,11 +3,15 @@ use crate::support::peer::{Found, Proto};
 use crate::support::stage::Stage;
 use rialto_core::session::ReplyTo;
 
-const LISTENER: &str = "listeners: [ { name: in, address: 127.0.0.1:1, routes: [r], limits: { idle_timeout: off } } ]\n";
+const LISTENER: &str =
+    "listeners: [ { name: in, address: 127.0.0.1:1, routes: [r], limits: { idle_timeout: off } } ]\n";
 
 /// One route to one cluster with these settings; hosts 11, 12, ...
 fn config(settings: &str, ports: &[u16]) -> String {
-    let hosts: Vec<String> = ports.iter().map(|p| format!("{{ address: 127.0.0.1:{p} }}")).collect();
+    let hosts: Vec<String> = ports
+        .iter()
+        .map(|p| format!("{{ address: 127.0.0.1:{p} }}"))
+        .collect();
     format!(
         "{LISTENER}routes: [ {{ name: r, to: [ {{ cluster: c }} ], retry: {{ attempts: 3 }} }} ]\n\
          clusters: [ {{ name: c, protocol: bolt, connect_timeout: 1s, endpoints: [ {} ]{settings} }} ]\n",
@@ -30,7 +34,9 @@ fn a_call_that_waits_for_a_dial_outlives_a_change_of_the_configuration() {
     stage.configure(&config("", &[12]));
     stage.net.borrow_mut().silent.clear();
     stage.pass(1500);
-    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("one dial") };
+    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else {
+        panic!("one dial")
+    };
     assert_eq!(stage.serve(host), 1);
     assert_eq!(stage.answers(caller), [(1, Ok(5))]);
 }
@@ -46,7 +52,9 @@ fn a_host_that_is_down_gets_one_call_at_a_time_whatever_the_policy() {
             stage.call_within(callers[0], id, "a.Service", b"hello", 60_000, false);
             stage.pass(100);
         }
-        let [(host, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("one host answers") };
+        let [(host, _)] = stage.dialed(Proto::Bolt)[..] else {
+            panic!("one host answers")
+        };
         stage.serve(host);
         stage.answers(callers[0]);
         // one read each, so that the policy is asked for each
@@ -55,7 +63,10 @@ fn a_host_that_is_down_gets_one_call_at_a_time_whatever_the_policy() {
             stage.pass(0);
         }
         let served = stage.serve(host);
-        assert!(served >= 19, "{balance}: {served} of 20 calls reached the host that is up");
+        assert!(
+            served >= 19,
+            "{balance}: {served} of 20 calls reached the host that is up"
+        );
     }
 }
 
@@ -65,7 +76,9 @@ fn answers_that_never_come_hold_nothing_for_ever() {
     let caller = stage.caller();
     stage.call(caller, 0, "a.Service", b"hello");
     stage.pass(50);
-    let [(lossy, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("one dial") };
+    let [(lossy, _)] = stage.dialed(Proto::Bolt)[..] else {
+        panic!("one dial")
+    };
     // a host that drops requests without a word
     for id in 1..20 {
         stage.call(caller, id, "a.Service", b"hello");
@@ -80,7 +93,9 @@ fn answers_that_never_come_hold_nothing_for_ever() {
     stage.answers(caller);
     stage.call(caller, 100, "a.Service", b"hello");
     stage.pass(50);
-    let [(fresh, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("another connection") };
+    let [(fresh, _)] = stage.dialed(Proto::Bolt)[..] else {
+        panic!("another connection")
+    };
     assert_eq!(stage.serve(fresh), 1);
     assert_eq!(stage.answers(caller), [(100, Ok(5))]);
 }
@@ -106,7 +121,9 @@ fn a_caller_waits_for_each_host_that_does_not_read() {
     let [caller, fills_one, fills_two] = callers;
     send(&mut stage, fills_one, 0..20, "to.One", 100_000);
     send(&mut stage, fills_two, 0..20, "to.Two", 100_000);
-    let [(one, _), (two, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("two dials") };
+    let [(one, _), (two, _)] = stage.dialed(Proto::Bolt)[..] else {
+        panic!("two dials")
+    };
     // both are full; one read brings a call for each, so the caller waits for two
     for (id, service) in [(0, "to.Two"), (1, "to.One")] {
         stage.call_within(caller, id, service, b"small", 60_000, false);
@@ -116,7 +133,10 @@ fn a_caller_waits_for_each_host_that_does_not_read() {
     stage.serve(one);
     stage.pass(1000);
     let most = stage.worker.wires().iter().map(|(_, c)| c.pending()).max();
-    assert!(most < Some(2 << 20), "{most:?} bytes wait for a host that does not read");
+    assert!(
+        most < Some(2 << 20),
+        "{most:?} bytes wait for a host that does not read"
+    );
     for _ in 0..60 {
         stage.serve(one);
         stage.serve(two);
@@ -134,14 +154,24 @@ fn requests_that_wait_for_a_dial_hold_their_caller_back() {
         stage.call_within(caller, id, "a.Service", &[b'x'; 100_000], 60_000, false);
     }
     stage.pass(900);
-    assert!(stage.worker.in_flight() < 15, "{} calls are held", stage.worker.in_flight());
+    assert!(
+        stage.worker.in_flight() < 15,
+        "{} calls are held",
+        stage.worker.in_flight()
+    );
     stage.net.borrow_mut().silent.clear();
     stage.pass(3000);
-    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("one dial") };
+    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else {
+        panic!("one dial")
+    };
     let mut good = 0;
     for _ in 0..60 {
         stage.serve(host);
-        good += stage.answers(caller).iter().filter(|(_, answer)| answer.is_ok()).count();
+        good += stage
+            .answers(caller)
+            .iter()
+            .filter(|(_, answer)| answer.is_ok())
+            .count();
         stage.pass(1000);
     }
     assert_eq!(good, 100);
@@ -165,13 +195,17 @@ fn connections_are_not_used_for_another_protocol() {
     let caller = stage.caller();
     stage.call(caller, 1, "a.Service", b"hello");
     stage.pass(50);
-    let [(bolt, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("one dial") };
+    let [(bolt, _)] = stage.dialed(Proto::Bolt)[..] else {
+        panic!("one dial")
+    };
     stage.serve(bolt);
     // the host at the same address is another program now
     stage.configure(&config("", &[11]).replace("protocol: bolt", "protocol: dubbo"));
     stage.call(caller, 2, "a.Service", b"hello");
     stage.pass(50);
-    let [(dubbo, _)] = stage.dialed(Proto::Dubbo)[..] else { panic!("another dial") };
+    let [(dubbo, _)] = stage.dialed(Proto::Dubbo)[..] else {
+        panic!("another dial")
+    };
     stage.serve(dubbo);
     assert_eq!(stage.answers(caller), [(1, Ok(5)), (2, Ok(5))]);
     stage.pass(1000);
@@ -184,7 +218,9 @@ fn callers_of_a_removed_listener_get_their_last_answer_and_go() {
     let (idle, busy) = (stage.caller(), stage.caller());
     stage.call_within(busy, 1, "a.Service", b"hello", 60_000, false);
     stage.pass(50);
-    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("one dial") };
+    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else {
+        panic!("one dial")
+    };
     stage.configure(&config("", &[11]).replace("name: in,", "name: another,"));
     stage.pass(1000);
     assert!(stage.is_closed(idle) && !stage.is_closed(busy));
@@ -209,7 +245,9 @@ fn a_host_cannot_answer_for_another() {
     stage.call(caller, 1, "to.One", b"first");
     stage.call(caller, 2, "to.Two", b"second");
     stage.pass(50);
-    let [(one, _), (two, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("two dials") };
+    let [(one, _), (two, _)] = stage.dialed(Proto::Bolt)[..] else {
+        panic!("two dials")
+    };
     let (to_one, _) = only_call(&mut stage, one);
     stage.answer(two, to_one, b"a lie");
     stage.pass(50);
@@ -225,7 +263,9 @@ fn the_id_of_a_call_that_timed_out_is_not_given_to_another() {
     let caller = stage.caller();
     stage.call(caller, 0, "a.Service", b"late");
     stage.pass(50);
-    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("one dial") };
+    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else {
+        panic!("one dial")
+    };
     let (late, _) = only_call(&mut stage, host);
     stage.pass(2000);
     assert!(matches!(stage.answers(caller)[..], [(0, Err(_))]));
@@ -256,7 +296,9 @@ clusters: [ { name: c, protocol: bolt, endpoints: [ { address: 127.0.0.1:11 } ] 
     let caller = stage.caller();
     stage.call(caller, 0, "as.It.Is", b"0");
     stage.pass(50);
-    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("one dial") };
+    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else {
+        panic!("one dial")
+    };
     stage.serve(host);
     for id in 1..60 {
         // runs of unedited calls, each cut by an edited one
@@ -279,11 +321,20 @@ fn what_a_host_may_have_got_is_not_sent_again_and_the_rest_is() {
     let caller = stage.caller();
     stage.call_within(caller, 0, "a.Service", b"0", 60_000, false);
     stage.pass(50);
-    let [(first, _)] = stage.dialed(Proto::Bolt)[..] else { panic!("one dial") };
+    let [(first, _)] = stage.dialed(Proto::Bolt)[..] else {
+        panic!("one dial")
+    };
     stage.serve(first);
     // the link takes some of these; what it takes may be executed
     for id in 1..200 {
-        stage.call_within(caller, id, "a.Service", format!("{id}:{}", "x".repeat(500)).as_bytes(), 60_000, false);
+        stage.call_within(
+            caller,
+            id,
+            "a.Service",
+            format!("{id}:{}", "x".repeat(500)).as_bytes(),
+            60_000,
+            false,
+        );
     }
     stage.pass(50);
     let got = stage.received_in(1, first).len();
@@ -294,5 +345,36 @@ fn what_a_host_may_have_got_is_not_sent_again_and_the_rest_is() {
     let answers = stage.answers(caller);
     let failed = answers.iter().filter(|(_, answer)| answer.is_err()).count();
     assert!(got > 0 && again > 0, "{got} {again}");
-    assert!(got <= failed && failed + again == 199, "{got} read, {failed} failed, {again} sent again");
+    assert!(
+        got <= failed && failed + again == 199,
+        "{got} read, {failed} failed, {again} sent again"
+    );
+}
+
+#[test]
+fn an_answer_that_its_caller_has_not_taken_is_unfinished() {
+    let mut stage = Stage::new(&config("", &[11]));
+    let caller = stage.caller();
+    stage.call_within(caller, 1, "a.Service", &[b'x'; 300_000], 60_000, false);
+    stage.pass(50);
+    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else {
+        panic!("one dial")
+    };
+    stage.net.borrow_mut().links[caller].stalled = true;
+    assert_eq!(stage.serve(host), 1);
+    stage.pass(50);
+    assert_eq!((stage.worker.in_flight(), stage.worker.unfinished()), (0, 1));
+    stage.net.borrow_mut().links[caller].stalled = false;
+    assert_eq!(stage.answers(caller), [(1, Ok(300_000))]);
+    assert_eq!(stage.worker.unfinished(), 0);
+    // and so is one that its caller never takes, until it is gone
+    stage.call_within(caller, 2, "a.Service", &[b'x'; 300_000], 60_000, false);
+    stage.pass(50);
+    stage.net.borrow_mut().links[caller].stalled = true;
+    assert_eq!(stage.serve(host), 1);
+    stage.pass(50);
+    assert_eq!(stage.worker.unfinished(), 1);
+    stage.net.borrow_mut().peer_close(caller);
+    stage.pass(50);
+    assert_eq!((stage.worker.unfinished(), stage.worker.callers()), (0, 0));
 }

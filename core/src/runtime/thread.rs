@@ -231,7 +231,7 @@ impl<P: Protocols> Loop<P> {
             }
         };
         put(&self.post.connections, self.worker.callers(), Ordering::Relaxed);
-        put(&self.post.in_flight, self.worker.in_flight(), Ordering::Release);
+        put(&self.post.in_flight, self.worker.unfinished(), Ordering::Release);
     }
 
     fn ship_log(&mut self) {

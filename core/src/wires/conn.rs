@@ -114,6 +114,11 @@ impl<E: Env> Conn<E> {
         self.calls == self.quarantined && self.out.is_empty()
     }
 
+    /// Whether a listener accepted it.
+    pub(super) fn is_callers(&self) -> bool {
+        matches!(self.owner, Owner::Listener(_))
+    }
+
     /// Bytes on their way to this peer.
     #[inline]
     #[must_use]

@@ -73,6 +73,7 @@ impl<E: Env> Wires<E> {
             self.reactor.want_write(&mut conn.transport, key, false);
         }
         if std::mem::take(&mut conn.blocked) && !connected {
+            self.clogged -= usize::from(conn.is_callers());
             self.reactor.want_write(&mut conn.transport, key, false);
         }
         self.flush(key);
@@ -102,6 +103,7 @@ impl<E: Env> Wires<E> {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     conn.blocked = true;
+                    self.clogged += usize::from(conn.is_callers());
                     self.reactor.want_write(&mut conn.transport, key, true);
                     break false;
                 }
