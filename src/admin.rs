@@ -11,6 +11,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use rialto_core::config::{Address, Admin, SecretText};
+use rialto_core::runtime::{Bound, bind};
+use rialto_core::transport;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
@@ -23,9 +25,9 @@ pub async fn start(config: &Admin, shared: Arc<Shared>) -> anyhow::Result<String
     let app = router(shared, token);
     let what = || format!("admin: cannot listen on {}", config.address);
     if let Address::Unix(path) = &config.address {
-        // left over from a process that was killed; a live one holds no lock on it
-        let _ = std::fs::remove_file(path);
-        let listener = tokio::net::UnixListener::bind(path).with_context(what)?;
+        let bound = bind(&transport::Address::Unix(path.as_path().into())).with_context(what)?;
+        let Bound::Unix(bound) = bound else { unreachable!("a path was bound") };
+        let listener = tokio::net::UnixListener::from_std(bound).with_context(what)?;
         tracing::info!("admin on {}", config.address);
         tokio::spawn(async move { axum::serve(listener, app).await });
         return Ok(config.address.to_string());

@@ -102,6 +102,7 @@ impl Control {
             Workers::Count(n) => usize::from(n.get()),
         };
         let mut compiler = Compiler::default();
+        compiler.has_room_for(&config).map_err(anyhow::Error::msg)?;
         let compiled = Arc::new(compile(&mut compiler, &config, &sources, workers));
         let names = Arc::new(Names::new(&compiled.snapshot));
 
@@ -174,6 +175,9 @@ impl Control {
             Ok(loaded) => loaded,
             Err(report) => return self.refuse(&report.to_string()),
         };
+        if let Err(why) = self.compiler.has_room_for(&loaded.config) {
+            return self.refuse(&why);
+        }
         let plan = match self.listening.plan(&loaded.config.listeners, &mut self.compiler) {
             Ok(plan) => plan,
             Err(e) => return self.refuse(&format!("{e:#}")),
@@ -227,6 +231,8 @@ impl Control {
         let limit = self.config.runtime.drain_timeout.duration();
         tracing::info!("draining for {} s at most", limit.as_secs_f32());
         self.shared.set_ready(false);
+        // first: whoever takes the paths over while calls still drain must not lose his sockets to us
+        self.listening.close();
         self.runtime.say_goodbye();
         let end = End::new();
         let told = async {
@@ -245,7 +251,6 @@ impl Control {
                 tracing::warn!("{} calls were still in flight at the limit", self.runtime.in_flight());
             }
         }
-        self.listening.close();
     }
 }
 
