@@ -13,7 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 use rialto_core::faults::FaultKind;
 use rialto_core::metrics::{BUCKETS, Ended, Series, SeriesKey, Traffic, bucket_seconds};
 use rialto_core::worker::Report;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -134,7 +134,7 @@ impl Scrape {
 
     fn endpoints(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let snapshot = self.shared.snapshot();
-        let mut rows: Vec<(Labels, Traffic, i64)> = vec![];
+        let mut rows: BTreeMap<Labels, (Traffic, i64)> = BTreeMap::new();
         for (i, endpoint) in snapshot.endpoints.iter().enumerate() {
             let Some(endpoint) = endpoint else { continue };
             let cluster = snapshot.cluster(endpoint.cluster).map_or("", |c| &c.name).to_owned();
@@ -143,11 +143,13 @@ impl Scrape {
             let (traffic, calls) = of.fold((Traffic::default(), 0), |(sum, n), e| {
                 (add(sum, &e.traffic), n + i64::from(e.in_flight))
             });
-            rows.push((labels, traffic, calls));
+            // the addresses of one host name share its name
+            let (sum, n) = rows.entry(labels).or_default();
+            (*sum, *n) = (add(*sum, &traffic), *n + calls);
         }
-        traffic(to, "endpoint", &rows.iter().map(|(l, t, _)| (l, t)))?;
+        traffic(to, "endpoint", &rows.iter().map(|(l, (t, _))| (l, t)))?;
         let help = "Calls given to the endpoint and not over";
-        gauges(to, "endpoint_calls_in_flight", help, rows.iter().map(|(l, _, n)| (l, *n)))
+        gauges(to, "endpoint_calls_in_flight", help, rows.iter().map(|(l, (_, n))| (l, *n)))
     }
 
     fn process(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
