@@ -95,8 +95,8 @@ fn same_head<C: Codec>(
         ("method", head.method, new.method, &edits.method),
         ("caller", head.caller, new.caller, &None),
     ] {
-        // A method that cannot be read gets no other name, and what hides it may be what changes.
-        if what == "method" && old.is_empty() {
+        // What stands behind something that cannot be read may show when that changes.
+        if C::PROTO == BOLT && matches!(what, "method" | "caller") && old.is_empty() {
             continue;
         }
         let want = edit
