@@ -21,6 +21,7 @@ mod answer;
 mod call;
 mod encode;
 mod frame;
+mod front;
 mod head;
 mod header;
 mod hint;

@@ -13,6 +13,7 @@ use crate::{Dialect, Library};
 #[derive(Clone, Debug)]
 pub struct Plain<'a> {
     cursor: Cursor<'a>,
+    library: Library,
     dialect: Dialect,
     /// From the cursor up to here all bytes are known to be ASCII.
     ascii: usize,
@@ -30,6 +31,7 @@ impl<'a> Plain<'a> {
         cursor.seek(at);
         Plain {
             cursor,
+            library,
             dialect: library.dialect(),
             ascii: 0,
         }
@@ -42,6 +44,12 @@ impl<'a> Plain<'a> {
         self.cursor.at()
     }
 
+    /// The library whose values these are.
+    #[must_use]
+    pub fn library(&self) -> Library {
+        self.library
+    }
+
     /// Takes these bytes if they are next.
     #[inline]
     pub fn take(&mut self, bytes: &[u8]) -> bool {
@@ -50,6 +58,12 @@ impl<'a> Plain<'a> {
             self.cursor.advance(bytes.len());
         }
         is_next
+    }
+
+    /// Takes a byte, whatever it is.
+    #[inline]
+    pub fn byte(&mut self) -> Option<u8> {
+        self.cursor.u8().ok()
     }
 
     /// A string of one chunk of ASCII.
@@ -163,20 +177,15 @@ impl<'a> Plain<'a> {
 /// How many bytes at the front are known to be ASCII: all of the first `len` and some more, or fewer.
 #[inline(never)]
 fn ascii_front(bytes: &[u8], len: usize) -> usize {
-    const CHUNK: usize = 32;
+    const CHUNK: usize = 64;
     let window = &bytes[..bytes.len().min(len + AHEAD)];
-    let (chunks, tail) = window.as_chunks::<CHUNK>();
-    let whole = chunks.iter().take_while(|chunk| chunk.is_ascii()).count() * CHUNK;
-    if whole >= len {
-        return whole
-            + if whole + tail.len() == window.len() && tail.is_ascii() {
-                tail.len()
-            } else {
-                0
-            };
-    }
-    let last = &bytes[whole..len.min(whole + CHUNK)];
-    if whole + last.len() == len && last.is_ascii() {
+    // No way out in the middle of a chunk, so that many bytes are looked at in one step.
+    let is_ascii = |chunk: &[u8; CHUNK]| chunk.iter().fold(0, |all, byte| all | byte) < 0x80;
+    let (chunks, tail) = window.as_chunks();
+    let whole = chunks.iter().take_while(|chunk| is_ascii(chunk)).count() * CHUNK;
+    if whole + tail.len() == window.len() && tail.is_ascii() {
+        window.len()
+    } else if whole < len && bytes[whole..len].is_ascii() {
         len
     } else {
         whole

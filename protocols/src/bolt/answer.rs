@@ -2,7 +2,7 @@
 use super::frame::Open;
 use super::hint::Hint;
 use super::status::{self, Saying};
-use super::{HESSIAN, header, keys};
+use super::{HESSIAN, front, header, keys};
 use crate::scratch;
 use rialto_core::call::{Attachments, Exception, Outcome, Reply};
 use rialto_core::session::ReplyTo;
@@ -10,12 +10,9 @@ use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::throwable::{self, SafeThrowable};
 use rialto_hessian::{Library, Writer};
 use rialto_values::{Class, Sink, Token, ValueError};
-use std::sync::LazyLock;
 
 const JSON: u8 = 12;
 const PROTOBUF: u8 = 11;
-
-static RESPONSE: LazyLock<Class> = LazyLock::new(|| Class::new(keys::RESPONSE, keys::RESPONSE_FIELDS));
 
 /// What an answer says.
 enum Said<'o> {
@@ -92,7 +89,7 @@ fn put(
 }
 
 fn put_content(w: &mut Writer<'_>, said: &Said<'_>, attachments: &Attachments<'_>) -> Result<(), ValueError> {
-    w.begin_object(&RESPONSE)?;
+    front::RESPONSE.begin(w)?;
     match said {
         Said::Error(text) => {
             w.write_bool(true)?;

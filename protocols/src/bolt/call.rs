@@ -1,13 +1,12 @@
 //! The neutral meaning of a request.
 use super::frame::Parts;
-use super::hint::Hint;
 use super::sofa::{self, Visit};
-use super::{HESSIAN, head, header, keys, status, unique_name, values};
+use super::{HESSIAN, front, head, header, keys, status, unique_name, values};
 use rialto_core::call::{Call, Trace};
 use rialto_core::message::Message;
 use rialto_core::{CallError, ErrorKind};
-use rialto_hessian::{Kind, Reader};
-use rialto_values::ValueError;
+use rialto_hessian::{Dialect, Kind, Plain, Reader};
+use rialto_values::{Token, ValueError};
 use std::borrow::Cow;
 
 /// More attachments are not carried to another protocol; stock calls have a dozen.
@@ -16,8 +15,8 @@ const ATTACHMENTS_MAX: usize = 1024;
 const PARAMETERS_MAX: usize = 255;
 
 /// What stands in a request, before it becomes a call.
-#[derive(Default)]
-struct Facts<'a> {
+#[derive(Default, Debug)]
+pub(super) struct Facts<'a> {
     call: Call<'a>,
     /// In the header, and in the content.
     services: [&'a [u8]; 2],
@@ -41,24 +40,129 @@ pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Call<'a>, CallError> {
     if parts.codec != HESSIAN {
         return Err(refused(status::foreign(parts.codec)));
     }
-    let mut facts = Facts::default();
-    facts
-        .take_header(parts.header)
-        .map_err(|e| facts.unreadable(&e))?;
-    let library = Hint::from_bits(msg.meta.hint).library();
-    let at = sofa::read(parts.content, |reader| {
-        sofa::fields(reader, |field, reader| facts.take_field(field, reader))?;
-        Ok(reader.position())
-    });
-    let at = at.map_err(|e: ValueError| facts.unreadable(&e))?;
-    let count = facts.call.types.len() as u32;
-    facts.call.args = values::arguments(parts.content, library, at, count);
+    let mut facts = Facts::of_header(&parts)?;
+    match facts.take_stock(parts.content) {
+        Ok(true) => {}
+        // What was taken may be half of it.
+        Ok(false) => facts = Facts::walk(&parts)?,
+        Err(e) => return Err(facts.unreadable(&e)),
+    }
     facts.call.one_way = msg.meta.one_way;
     facts.call.timeout_ms = head::timeout(msg.meta.timeout_ms, facts.deadline);
     facts.finish()
 }
 
 impl<'a> Facts<'a> {
+    pub(super) fn of_header(parts: &Parts<'a>) -> Result<Self, CallError> {
+        let mut facts = Facts::default();
+        match facts.take_header(parts.header) {
+            Ok(()) => Ok(facts),
+            Err(e) => Err(facts.unreadable(&e)),
+        }
+    }
+
+    /// Reads any request.
+    pub(super) fn walk(parts: &Parts<'a>) -> Result<Self, CallError> {
+        let mut facts = Facts::of_header(parts)?;
+        let at = sofa::read(parts.content, |reader| {
+            sofa::fields(reader, |field, reader| facts.take_field(field, reader))?;
+            Ok((reader.position(), reader.library()))
+        });
+        let (at, library) = at.map_err(|e: ValueError| facts.unreadable(&e))?;
+        let count = facts.call.types.len() as u32;
+        facts.call.args = values::arguments(parts.content, library, at, count);
+        Ok(facts)
+    }
+
+    /// Takes the content as stock consumers write it, without a reader and its tables. False
+    /// for whatever is not exactly that; some of it may have been taken then.
+    ///
+    /// # Errors
+    /// What a walk would run into, too.
+    pub(super) fn take_stock(&mut self, content: &'a [u8]) -> Result<bool, ValueError> {
+        let Some(mut rest) = front::REQUEST.strip(content) else {
+            return Ok(false);
+        };
+        let (Some(_target_app), Some(method), Some(service)) =
+            (rest.text_or_null(), rest.text_or_null(), rest.text_or_null())
+        else {
+            return Ok(false);
+        };
+        (self.methods[1], self.services[1]) = (method, service);
+        if !self.take_stock_props(&mut rest)? || self.take_stock_types(&mut rest).is_none() {
+            return Ok(false);
+        }
+        let count = self.call.types.len() as u32;
+        self.call.args = values::arguments(content, rest.library(), rest.position(), count);
+        Ok(true)
+    }
+
+    fn take_stock_props(&mut self, rest: &mut Plain<'a>) -> Result<bool, ValueError> {
+        if !rest.begin_map() {
+            return Ok(false);
+        }
+        while !rest.end_map() {
+            let Some(key) = rest.text() else {
+                return Ok(false);
+            };
+            if key == keys::TRACE.as_bytes() || key == keys::BAGGAGE.as_bytes() {
+                if !self.take_stock_group(key == keys::TRACE.as_bytes(), rest)? {
+                    return Ok(false);
+                }
+                continue;
+            }
+            match rest.value() {
+                Some(Token::Text(value)) => self.put(String::from_utf8_lossy(key), value.to_str(), false)?,
+                Some(Token::Null) => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// A map inside the properties: trace facts, or baggage.
+    fn take_stock_group(&mut self, is_trace: bool, rest: &mut Plain<'a>) -> Result<bool, ValueError> {
+        let mut done = Ok(());
+        let is_plain = rest.map(|key, value| {
+            let (key, value) = (String::from_utf8_lossy(key), String::from_utf8_lossy(value));
+            if done.is_ok() {
+                done = if is_trace {
+                    self.put_trace(&key, value)
+                } else {
+                    self.put_user(key, value, false)
+                };
+            }
+        });
+        done.map(|()| is_plain)
+    }
+
+    /// An array of strings.
+    fn take_stock_types(&mut self, rest: &mut Plain<'a>) -> Option<()> {
+        let is_draft = rest.library().dialect() == Dialect::Draft;
+        let count = if is_draft {
+            rest.take(b"Vt\0\x07[stringn").then(|| rest.byte())?
+        } else {
+            let count = rest.byte()?.checked_sub(0x70).filter(|len| *len < 8);
+            rest.take(b"\x07[string").then_some(count)?
+        };
+        for _ in 0..count? {
+            self.call.types.push(String::from_utf8_lossy(rest.text()?));
+        }
+        if is_draft {
+            rest.take(b"z").then_some(())?;
+        }
+        self.has_types = true;
+        Some(())
+    }
+
+    /// Most facts are empty, or came with the header.
+    fn put_trace(&mut self, fact: &str, value: Cow<'a, str>) -> Result<(), ValueError> {
+        if value.is_empty() {
+            return Ok(());
+        }
+        self.put(format!("{}.{fact}", keys::TRACE).into(), value, false)
+    }
+
     fn take_header(&mut self, block: &'a [u8]) -> Result<(), ValueError> {
         let mut pairs = header::pairs(block);
         let mut target: &[u8] = &[];
@@ -116,9 +220,8 @@ impl<'a> Facts<'a> {
         sofa::entries(reader, |key, reader| {
             match &*key {
                 keys::TRACE => sofa::entries(reader, |fact, reader| {
-                    // Most facts are empty, or came with the header.
-                    if let Some(value) = sofa::scalar(reader)?.filter(|value| !value.is_empty()) {
-                        self.put(format!("{}.{fact}", keys::TRACE).into(), value, false)?;
+                    if let Some(value) = sofa::scalar(reader)? {
+                        self.put_trace(&fact, value)?;
                     }
                     Ok(Visit::Taken)
                 })?,

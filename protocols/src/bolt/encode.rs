@@ -1,20 +1,17 @@
 //! Requests, as stock consumers of the newest SOFARPC send them (wire section 1.5).
 use super::frame::{Open, TooLong};
 use super::hint::Framing;
-use super::{HESSIAN, header, keys, unique_name};
+use super::{HESSIAN, front, header, keys, unique_name};
 use crate::scratch;
 use rialto_core::call::Call;
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::{Library, Writer};
-use rialto_values::{Class, Sink, Token, ValueError};
+use rialto_values::{Sink, Token, ValueError};
 use smallvec::SmallVec;
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
 /// The type of the list of parameter types.
 const STRINGS: &str = "[string";
-
-static REQUEST: LazyLock<Class> = LazyLock::new(|| Class::new(keys::REQUEST, keys::REQUEST_FIELDS));
 
 /// A call as it is written: facts that stand in header and content.
 struct Facts<'c> {
@@ -143,7 +140,7 @@ impl<'c> Facts<'c> {
 
     /// The request object, and behind it the arguments.
     fn put_content(&self, w: &mut Writer<'_>, call: &Call<'_>) -> Result<(), ValueError> {
-        w.begin_object(&REQUEST)?;
+        front::REQUEST.begin(w)?;
         w.write_null();
         w.write_str(&call.method);
         w.write_str(&self.unique);

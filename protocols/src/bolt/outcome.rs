@@ -1,12 +1,12 @@
 //! The neutral meaning of an answer.
 use super::frame::Parts;
 use super::sofa::{self, Visit};
-use super::{HESSIAN, header, keys, status, values};
+use super::{HESSIAN, front, header, keys, status, values};
 use rialto_core::call::{Attachments, Exception, Outcome, Reply};
 use rialto_core::message::{Message, Status};
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::{Kind, Library, Mark, Reader, throwable};
-use rialto_values::ValueError;
+use rialto_values::{Token, ValueError};
 use std::borrow::Cow;
 
 const MESSAGE: &str = "detailMessage";
@@ -31,6 +31,32 @@ pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Outcome<'a>, CallError> {
             "the SOFARPC answer says success but has no content".to_owned()
         ));
     }
+    match plain(&parts) {
+        Some(outcome) => Ok(outcome),
+        None => walk(&parts),
+    }
+}
+
+/// A result that is a plain value, without any properties, needs no reader and no tables. `None` if this is no such
+/// answer.
+pub(super) fn plain<'a>(parts: &Parts<'a>) -> Option<Outcome<'a>> {
+    let mut rest = front::RESPONSE.strip(parts.content)?;
+    if !parts.header.is_empty() || !rest.take(b"FN") {
+        return None;
+    }
+    let at = rest.position();
+    let reply = match rest.value()? {
+        Token::Null => Reply::Null,
+        _ => Reply::Value(values::result(parts.content, rest.library(), at)),
+    };
+    rest.take(b"N").then(|| Outcome {
+        reply,
+        attachments: Attachments::new(),
+    })
+}
+
+/// Reads any answer.
+pub(super) fn walk<'a>(parts: &Parts<'a>) -> Result<Outcome<'a>, CallError> {
     let mut attachments = Attachments::new();
     let mut flagged = false;
     for (key, value) in header::pairs(parts.header) {

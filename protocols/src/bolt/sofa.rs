@@ -1,6 +1,6 @@
 //! The objects in a Hessian content: a request or an answer, walked by field name, in any order and with any
 //! fields missing (wire section 1.6).
-use super::keys;
+use super::{front, keys};
 use crate::scratch;
 use rialto_hessian::{Chars, Kind, Library, Reader};
 use rialto_values::ValueError;
@@ -128,7 +128,7 @@ impl<'a> Names<'a> {
             return Ok(names);
         }
         // Of a field that comes twice the last counts, for readers of the whole content too; stock classes have none.
-        let is_stock = STOCK.iter().any(|front| content.starts_with(front));
+        let is_stock = front::REQUEST.strip(content).is_some();
         read(content, |reader| {
             let mut names = Names::default();
             fields(reader, |field, reader| {
@@ -149,42 +149,20 @@ impl<'a> Names<'a> {
     }
 }
 
-/// How requests of stock consumers begin: the definition of their class, and its only instance.
-const STOCK: [&[u8]; 2] = [
-    b"O\xbccom.alipay.sofa.rpc.core.request.SofaRequest\x95\x0dtargetAppName\x0amethodName\
-      \x17targetServiceUniqueName\x0crequestProps\x0dmethodArgSigso\x90",
-    b"C0\x2ccom.alipay.sofa.rpc.core.request.SofaRequest\x95\x0dtargetAppName\x0amethodName\
-      \x17targetServiceUniqueName\x0crequestProps\x0dmethodArgSigs\x60",
-];
-
 impl<'a> Names<'a> {
     /// The names where a stock consumer puts them, without reading the definition anew for every call. `None`
     /// for whatever is not exactly that.
     fn stock(content: &'a [u8]) -> Option<Self> {
-        let mut rest = STOCK.iter().find_map(|front| content.strip_prefix(*front))?;
-        let _target_app = plain_string(&mut rest)?;
-        let method = plain_string(&mut rest)?;
-        let service = plain_string(&mut rest)?;
+        let mut rest = front::REQUEST.strip(content)?;
+        let _target_app = rest.text_or_null()?;
+        let method = rest.text_or_null()?;
+        let service = rest.text_or_null()?;
         Some(Names {
             service,
             method,
             app: &[],
         })
     }
-}
-
-/// A string of one chunk of ASCII, or null, which is empty.
-fn plain_string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (len, tail) = match **rest {
-        [b'N', ref tail @ ..] => (0, tail),
-        [len @ 0..=31, ref tail @ ..] => (len.into(), tail),
-        [b'S', high, low, ref tail @ ..] => (u16::from_be_bytes([high, low]).into(), tail),
-        [high @ 0x30..=0x33, low, ref tail @ ..] => (usize::from(high - 0x30) << 8 | usize::from(low), tail),
-        _ => return None,
-    };
-    let (string, tail) = tail.split_at_checked(len)?;
-    *rest = tail;
-    string.is_ascii().then_some(string)
 }
 
 /// The calling application in a request's properties, which are left there if nothing behind them matters.
@@ -248,14 +226,20 @@ pub(crate) fn property<'a>(content: &'a [u8], key: &str) -> Result<Option<Cow<'a
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rialto_hessian::{WriteTables, Writer};
+    use rialto_values::Class;
 
     /// Both ways to the names must agree wherever the short one finds any.
     #[test]
     fn the_short_way_reads_what_the_long_way_reads() {
-        for (front, long) in STOCK.iter().zip([&b"S\0\x21"[..], b"\x30\x21"]) {
+        let class = Class::new(keys::REQUEST, keys::REQUEST_FIELDS);
+        for (library, long) in [(Library::Sofa3, &b"S\0\x21"[..]), (Library::Sofa4, b"\x30\x21")] {
+            let (mut front, mut tables) = (vec![], WriteTables::default());
+            let mut writer = Writer::new(&mut front, library, &mut tables);
+            writer.begin_object(&class).unwrap();
             let name = b"com.acme.a.rather.LongService:1.0";
             assert_eq!(name.len(), 0x21);
-            let content = [front, &b"N\x03say"[..], long, name, b"NN"].concat();
+            let content = [&*front, &b"N\x03say"[..], long, name, b"NN"].concat();
             let (short, walked) = (
                 Names::stock(&content).unwrap(),
                 Names::read(&content, true).unwrap(),

@@ -12,6 +12,7 @@ mod corpus;
 mod edits;
 mod errors;
 mod hostile;
+mod plain;
 mod sessions;
 
 use corpus::{Case, case, load};

@@ -25,8 +25,15 @@ pub(crate) fn join(service: &str, version: &str, group: &str) -> String {
     } else {
         version
     };
-    let colon = if group.is_empty() { "" } else { ":" };
-    format!("{service}:{version}{colon}{group}")
+    let mut name = String::with_capacity(service.len() + version.len() + group.len() + 2);
+    for part in [service, ":", version] {
+        name.push_str(part);
+    }
+    if !group.is_empty() {
+        name.push(':');
+        name.push_str(group);
+    }
+    name
 }
 
 /// The unique name with some parts replaced; an empty part takes the old one away.

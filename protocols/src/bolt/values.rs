@@ -1,7 +1,7 @@
 //! Arguments and results in a received content, read when they are written somewhere else.
 use crate::scratch;
 use rialto_core::call::{ValueSource, Values};
-use rialto_hessian::{Library, Reader};
+use rialto_hessian::{Library, Plain, Reader};
 use rialto_values::{Sink, ValueError};
 
 /// Bit of a tag: the stream is in the final grammar.
@@ -33,22 +33,30 @@ fn values(stream: &[u8], library: Library, at: usize, count: u32, tag: u32) -> V
 }
 
 impl ValueSource for Content {
-    /// Request, arguments and answer share one stream's tables, so it is walked from its start.
+    /// Request, arguments and answer share one stream's tables, so it is walked from its start, unless the values
+    /// need none.
     fn emit(&self, values: &Values<'_>, sink: &mut dyn Sink) -> Result<(), ValueError> {
         let library = if values.tag & FINAL == 0 {
             Library::Sofa3
         } else {
             Library::Sofa4
         };
+        let mut plain = Plain::new(values.stream, values.at as usize, library);
+        let done = plain.copy(values.count, sink)?;
+        if done == values.count {
+            return Ok(());
+        }
         scratch::with_read_tables(|tables| {
             let mut reader = Reader::new(values.stream, library, tables);
             if values.tag & FIELD != 0 {
                 reader.begin_object()?;
             }
-            while reader.position() < values.at as usize {
+            while reader.position() < plain.position() {
                 reader.skip_value()?;
             }
-            scratch::with_copier(|copier| (0..values.count).try_for_each(|_| copier.copy(&mut reader, sink)))
+            scratch::with_copier(|copier| {
+                (done..values.count).try_for_each(|_| copier.copy(&mut reader, sink))
+            })
         })
     }
 }

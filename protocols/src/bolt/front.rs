@@ -1,0 +1,85 @@
+//! How contents of stock peers begin: the definition of a class, and the head of its only instance. Known by heart,
+//! they are neither read nor put together anew for every call.
+use super::keys;
+use rialto_hessian::{Dialect, Library, Plain, Writer};
+use rialto_values::ValueError;
+
+/// The beginning of a request or of an answer.
+pub(crate) struct Front {
+    draft: &'static [u8],
+    grammar: &'static [u8],
+    fields: usize,
+}
+
+pub(crate) const REQUEST: Front = Front {
+    draft: b"O\xbccom.alipay.sofa.rpc.core.request.SofaRequest\x95\x0dtargetAppName\x0amethodName\
+             \x17targetServiceUniqueName\x0crequestProps\x0dmethodArgSigso\x90",
+    grammar: b"C0\x2ccom.alipay.sofa.rpc.core.request.SofaRequest\x95\x0dtargetAppName\x0amethodName\
+               \x17targetServiceUniqueName\x0crequestProps\x0dmethodArgSigs\x60",
+    fields: keys::REQUEST_FIELDS.len(),
+};
+
+pub(crate) const RESPONSE: Front = Front {
+    draft: b"O\xbecom.alipay.sofa.rpc.core.response.SofaResponse\x94\x07isError\x08errorMsg\
+             \x0bappResponse\x0dresponsePropso\x90",
+    grammar: b"C0\x2ecom.alipay.sofa.rpc.core.response.SofaResponse\x94\x07isError\x08errorMsg\
+               \x0bappResponse\x0dresponseProps\x60",
+    fields: keys::RESPONSE_FIELDS.len(),
+};
+
+impl Front {
+    /// A walk behind this beginning, if the content has it.
+    #[inline]
+    pub(crate) fn strip<'a>(&self, content: &'a [u8]) -> Option<Plain<'a>> {
+        let library = Library::sniff_sofa(content)?;
+        let front = self.of(library);
+        content
+            .starts_with(front)
+            .then(|| Plain::new(content, front.len(), library))
+    }
+
+    /// Begins the object, whose fields follow.
+    ///
+    /// # Errors
+    /// If it does not begin the stream.
+    pub(crate) fn begin(&self, w: &mut Writer<'_>) -> Result<(), ValueError> {
+        w.begin_ready_made(self.of(w.library()), self.fields as u32)
+    }
+
+    #[inline]
+    fn of(&self, library: Library) -> &'static [u8] {
+        match library.dialect() {
+            Dialect::Draft => self.draft,
+            Dialect::Final => self.grammar,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rialto_hessian::WriteTables;
+    use rialto_values::Class;
+
+    #[test]
+    fn fronts_are_what_a_writer_writes() {
+        for (front, class) in [
+            (REQUEST, Class::new(keys::REQUEST, keys::REQUEST_FIELDS)),
+            (RESPONSE, Class::new(keys::RESPONSE, keys::RESPONSE_FIELDS)),
+        ] {
+            for library in [Library::Sofa3, Library::Sofa4] {
+                let (mut written, mut tables) = (vec![], WriteTables::default());
+                let mut w = Writer::new(&mut written, library, &mut tables);
+                w.begin_object(&class).unwrap();
+                assert_eq!(written, front.of(library), "{library:?}");
+                assert_eq!(
+                    front.strip(&written).map(|rest| rest.position()),
+                    Some(written.len())
+                );
+                assert_eq!(front.fields, class.fields().len());
+                written.pop();
+                assert!(front.strip(&written).is_none());
+            }
+        }
+    }
+}

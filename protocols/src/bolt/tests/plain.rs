@@ -1,0 +1,53 @@
+//! The short ways through stock contents lead where the long ways lead.
+use super::*;
+use call::Facts;
+
+#[test]
+fn requests() {
+    for (file, _) in PEERS {
+        let mut plain = 0;
+        for case in load(file) {
+            for request in &case.requests {
+                let parts = Parts::of(request);
+                if !parts.is_sofa_request() || parts.codec != HESSIAN {
+                    continue;
+                }
+                let mut facts = Facts::of_header(&parts).unwrap();
+                if facts.take_stock(parts.content).unwrap() {
+                    let walked = Facts::walk(&parts).unwrap();
+                    assert_eq!(
+                        format!("{facts:?}"),
+                        format!("{walked:?}"),
+                        "{file} {}",
+                        case.name
+                    );
+                    plain += 1;
+                }
+            }
+        }
+        assert!(plain > 10, "{plain} plain requests of {file}");
+    }
+}
+
+#[test]
+fn answers() {
+    let mut plain = 0;
+    for (file, _) in PEERS {
+        for case in load(file) {
+            for answer in &case.answers {
+                let parts = Parts::of(answer);
+                if let Some(outcome) = outcome::plain(&parts) {
+                    let walked = outcome::walk(&parts).unwrap();
+                    assert_eq!(
+                        format!("{outcome:?}"),
+                        format!("{walked:?}"),
+                        "{file} {}",
+                        case.name
+                    );
+                    plain += 1;
+                }
+            }
+        }
+    }
+    assert!(plain > 20, "{plain} plain answers");
+}
