@@ -1,6 +1,6 @@
 //! Dubbo2: the framing of stock Dubbo peers, its events and failures, and what their messages mean.
 //!
-//! A call that stays in Dubbo is looked at, given another id and passed on: [`head`] finds where it goes
+//! A call that stays in Dubbo is looked at, given another id and passed on: `head` finds where it goes
 //! without taking it apart, and nothing is allocated. Values are only read for calls that change the protocol,
 //! in the two serializations that need no Java: Hessian 2 (id 2) and fastjson2's JSONB (id 23). Messages in
 //! others can be passed on, not understood. The life of a connection and of a call, and all the choices made
