@@ -73,16 +73,27 @@ impl<'a> Plain<'a> {
             len @ 0..=0x1f => (1, usize::from(len)),
             lead => self.long_text(lead)?,
         };
-        let (rest, from) = (self.cursor.rest(), self.cursor.at() + head);
-        let text = rest.get(head..head + len)?;
-        if from + len > self.ascii {
-            self.ascii = from + ascii_front(&rest[head..], len);
-            if from + len > self.ascii {
-                return None;
-            }
+        let from = self.cursor.at() + head;
+        let text = self.cursor.rest().get(head..head + len)?;
+        if from + len > self.ascii && !self.look(from, len) {
+            return None;
         }
         self.cursor.advance(head + len);
         Some(text)
+    }
+
+    /// Whether these bytes are ASCII, and if so, how many more behind them.
+    #[inline(never)]
+    fn look(&mut self, from: usize, len: usize) -> bool {
+        let bytes = self.cursor.rest();
+        let (start, seen) = (self.cursor.at(), self.ascii.max(from));
+        let is_ascii = |to: usize| bytes.get(seen - start..to - start).is_some_and(is_all_ascii);
+        let far = (from + len + AHEAD).min(start + bytes.len());
+        self.ascii = match [far, from + len].into_iter().find(|to| is_ascii(*to)) {
+            Some(to) => to,
+            None => return false,
+        };
+        true
     }
 
     /// Length of a string's head and number of its characters, if that is what this byte leads.
@@ -174,20 +185,10 @@ impl<'a> Plain<'a> {
     }
 }
 
-/// How many bytes at the front are known to be ASCII: all of the first `len` and some more, or fewer.
-#[inline(never)]
-fn ascii_front(bytes: &[u8], len: usize) -> usize {
-    const CHUNK: usize = 64;
-    let window = &bytes[..bytes.len().min(len + AHEAD)];
-    // No way out in the middle of a chunk, so that many bytes are looked at in one step.
-    let is_ascii = |chunk: &[u8; CHUNK]| chunk.iter().fold(0, |all, byte| all | byte) < 0x80;
-    let (chunks, tail) = window.as_chunks();
-    let whole = chunks.iter().take_while(|chunk| is_ascii(chunk)).count() * CHUNK;
-    if whole + tail.len() == window.len() && tail.is_ascii() {
-        window.len()
-    } else if whole < len && bytes[whole..len].is_ascii() {
-        len
-    } else {
-        whole
-    }
+/// As [`slice::is_ascii`], but without a way out in the middle of a chunk: many bytes are looked at in one step.
+#[inline]
+fn is_all_ascii(bytes: &[u8]) -> bool {
+    let (chunks, tail) = bytes.as_chunks::<256>();
+    let is_ascii = |chunk: &[u8; 256]| chunk.iter().fold(0, |all, byte| all | byte) < 0x80;
+    chunks.iter().all(is_ascii) && tail.is_ascii()
 }

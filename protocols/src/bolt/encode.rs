@@ -13,11 +13,15 @@ use std::borrow::Cow;
 /// The type of the list of parameter types.
 const STRINGS: &str = "[string";
 
+/// Protocol and type of a call among its properties.
+const SYNC: &[u8] = b"\x08protocol\x04bolt\x04type\x04sync";
+const ONE_WAY: &[u8] = b"\x08protocol\x04bolt\x04type\x06oneway";
+
 /// A call as it is written: facts that stand in header and content.
 struct Facts<'c> {
     unique: String,
-    /// `app`, `protocol`, `type` ...
-    plain: SmallVec<[(&'c str, &'c str); 8]>,
+    /// Behind `app`, `protocol` and `type`, which every call has.
+    plain: SmallVec<[(&'c str, &'c str); 2]>,
     trace: SmallVec<[(&'c str, Cow<'c, str>); 8]>,
     baggage: SmallVec<[(&'c str, &'c str); 8]>,
 }
@@ -92,13 +96,6 @@ impl<'c> Facts<'c> {
             trace: trace(call),
             baggage: SmallVec::new(),
         };
-        if !call.caller.is_empty() {
-            facts.plain.push((keys::APP, &call.caller));
-        }
-        facts.plain.push((keys::PROTOCOL, "bolt"));
-        facts
-            .plain
-            .push((keys::TYPE, if call.one_way { "oneway" } else { "sync" }));
         for (key, value) in [
             (keys::TRACEPARENT, &call.trace.traceparent),
             (keys::TRACESTATE, &call.trace.tracestate),
@@ -127,6 +124,11 @@ impl<'c> Facts<'c> {
         header::put(out, keys::SERVICE, &self.unique);
         header::put(out, keys::TARGET_SERVICE, &self.unique);
         header::put(out, keys::METHOD, &call.method);
+        if !call.caller.is_empty() {
+            header::put(out, keys::APP, &call.caller);
+        }
+        header::put(out, keys::PROTOCOL, "bolt");
+        header::put(out, keys::TYPE, if call.one_way { "oneway" } else { "sync" });
         for (key, value) in &self.plain {
             header::put(out, key, value);
         }
@@ -144,7 +146,7 @@ impl<'c> Facts<'c> {
         w.write_null();
         w.write_str(&call.method);
         w.write_str(&self.unique);
-        self.put_props(w)?;
+        self.put_props(w, call)?;
         w.begin_list(Some(STRINGS), Some(call.types.len() as u32))?;
         for name in &call.types {
             w.write_str(name);
@@ -162,8 +164,13 @@ impl<'c> Facts<'c> {
     }
 
     /// Properties; S4 looks nowhere else.
-    fn put_props(&self, w: &mut Writer<'_>) -> Result<(), ValueError> {
+    fn put_props(&self, w: &mut Writer<'_>, call: &Call<'_>) -> Result<(), ValueError> {
         w.begin_map(None)?;
+        if !call.caller.is_empty() {
+            w.write_str(keys::APP);
+            w.write_str(&call.caller);
+        }
+        w.write_ready_made(if call.one_way { ONE_WAY } else { SYNC }, 4);
         for (key, value) in &self.plain {
             w.write_str(key);
             w.write_str(value);

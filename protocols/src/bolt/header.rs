@@ -79,22 +79,32 @@ pub(crate) fn get<'a>(block: &'a [u8], key: &str) -> Option<&'a [u8]> {
 }
 
 /// Appends a pair.
+#[inline]
 pub(crate) fn put(out: &mut Vec<u8>, key: &str, value: &str) {
-    put_in(out, "", key, value.as_bytes());
+    put_bytes(out, key, value.as_bytes());
 }
 
-/// Appends a pair whose key is made of two parts, with a dot between them unless the first is empty.
+/// Appends a pair whose value may be no text.
+#[inline]
+pub(crate) fn put_bytes(out: &mut Vec<u8>, key: &str, value: &[u8]) {
+    put_len(out, key.len());
+    out.extend_from_slice(key.as_bytes());
+    put_len(out, value.len());
+    out.extend_from_slice(value);
+}
+
+/// Appends a pair whose key is made of two parts, with a dot between them.
 pub(crate) fn put_in(out: &mut Vec<u8>, group: &str, key: &str, value: &[u8]) {
-    let dot = if group.is_empty() { "" } else { "." };
-    put_len(out, group.len() + dot.len() + key.len());
+    put_len(out, group.len() + 1 + key.len());
     out.extend_from_slice(group.as_bytes());
-    out.extend_from_slice(dot.as_bytes());
+    out.push(b'.');
     out.extend_from_slice(key.as_bytes());
     put_len(out, value.len());
     out.extend_from_slice(value);
 }
 
 /// Blocks are far shorter than 4 GiB: their whole length is checked when a frame is closed.
+#[inline]
 fn put_len(out: &mut Vec<u8>, len: usize) {
     out.extend_from_slice(&(len as u32).to_be_bytes());
 }

@@ -211,7 +211,7 @@ impl<'e> Change<'e> {
                 }
                 Fate::Stays => value,
             };
-            header::put_in(out, "", &name, value);
+            header::put_bytes(out, &name, value);
         }
         for (key, value) in baggage {
             header::put_in(out, keys::BAGGAGE, key, value.as_bytes());
@@ -221,9 +221,10 @@ impl<'e> Change<'e> {
 
 /// The unique name after the changes.
 fn new_name(parts: &Parts<'_>, edits: &Edits) -> String {
-    let old =
-        header::get(parts.header, keys::SERVICE).or_else(|| header::get(parts.header, keys::TARGET_SERVICE));
-    let old = match old.filter(|name| !name.is_empty()) {
+    let old = [keys::SERVICE, keys::TARGET_SERVICE]
+        .into_iter()
+        .find_map(|key| header::get(parts.header, key).filter(|name| !name.is_empty()));
+    let old = match old {
         Some(old) => Cow::Borrowed(old),
         None => super::sofa::Names::read(parts.content, false)
             .map(|names| Cow::Owned(names.service.to_vec()))

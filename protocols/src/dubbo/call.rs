@@ -62,12 +62,27 @@ impl<'a> Facts<'a> {
                 return Ok(None);
             }
         }
-        let is_plain = rest.map(|key, value| {
-            if let (Ok(key), Ok(value)) = (std::str::from_utf8(key), std::str::from_utf8(value)) {
-                facts.take(Cow::Borrowed(key), Scalar::Text(Cow::Borrowed(value)));
+        // The map is ASCII but for the lengths of long strings, so it is made text in one go where it has none.
+        let map = rest.position();
+        let text = std::str::from_utf8(&bytes[map..]).ok();
+        let string = |rest: &mut Plain<'a>| {
+            let string = rest.text()?;
+            let to = rest.position() - map;
+            match text {
+                Some(text) => text.get(to - string.len()..to),
+                None => std::str::from_utf8(string).ok(),
             }
-        });
-        Ok(is_plain.then_some(facts))
+        };
+        if !rest.begin_map() {
+            return Ok(None);
+        }
+        while !rest.end_map() {
+            let (Some(key), Some(value)) = (string(&mut rest), string(&mut rest)) else {
+                return Ok(None);
+            };
+            facts.take(Cow::Borrowed(key), Scalar::Text(Cow::Borrowed(value)));
+        }
+        Ok(Some(facts))
     }
 
     /// Any other call.
