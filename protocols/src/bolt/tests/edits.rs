@@ -189,6 +189,20 @@ fn an_empty_version_or_group_takes_it_away() {
 }
 
 #[test]
+fn an_empty_service_in_the_header_gives_way_to_the_target() {
+    let case = case("sofa-5.13.2", "string-first");
+    let mut block = vec![];
+    header::put(&mut block, keys::SERVICE, "");
+    header::put(&mut block, keys::TARGET_SERVICE, "lab.api.Zoo:1.0");
+    let bytes = rebuilt(&Parts::of(case.request()), &block, b"unreadable");
+    let edits = rewrite(|e| e.version = Some("2.0".into()));
+    let mut out = vec![];
+    header::put(&mut out, keys::SERVICE, "lab.api.Zoo:2.0");
+    header::put(&mut out, keys::TARGET_SERVICE, "lab.api.Zoo:2.0");
+    assert_eq!(Parts::of(&edited(&bytes, UNTOLD, &edits)).header, out);
+}
+
+#[test]
 fn requests_without_properties_get_them() {
     for name in ["drop-app-props", "props-null", "hdr-service-only"] {
         let case = case("provider", name);
