@@ -6,11 +6,23 @@ fn main() {
     println!("cargo:rerun-if-changed=.git/refs/heads");
     let ask = |program: &str, args: &[&str]| {
         let output = Command::new(program).args(args).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
-    let commit = ask("git", &["describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"]);
-    println!("cargo:rustc-env=RIALTO_COMMIT={}", commit.as_deref().unwrap_or("unknown commit"));
+    let commit = ask(
+        "git",
+        &["describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"],
+    );
+    println!(
+        "cargo:rustc-env=RIALTO_COMMIT={}",
+        commit.as_deref().unwrap_or("unknown commit")
+    );
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
     let rustc = ask(&rustc, &["--version"]);
-    println!("cargo:rustc-env=RIALTO_RUSTC={}", rustc.as_deref().unwrap_or("unknown compiler"));
+    println!(
+        "cargo:rustc-env=RIALTO_RUSTC={}",
+        rustc.as_deref().unwrap_or("unknown compiler")
+    );
 }

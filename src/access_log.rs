@@ -66,7 +66,14 @@ impl Writer {
             LogOutput::File(path) => Output::File(path.clone(), open(path)?),
         };
         let line = String::new();
-        Ok(Writer { format: config.format, output, names, series: HashMap::new(), signals, line })
+        Ok(Writer {
+            format: config.format,
+            output,
+            names,
+            series: HashMap::new(),
+            signals,
+            line,
+        })
     }
 
     /// Writes until the last worker has ended.
@@ -82,7 +89,9 @@ impl Writer {
             {
                 match open(path) {
                     Ok(new) => *file = new,
-                    Err(e) => tracing::error!("the access log {} cannot be opened again: {e}", path.display()),
+                    Err(e) => {
+                        tracing::error!("the access log {} cannot be opened again: {e}", path.display())
+                    }
                 }
             }
             if let Some(batch) = batch {
@@ -98,7 +107,9 @@ impl Writer {
         let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
         let mut lines = std::mem::take(&mut self.line);
         for record in &batch.records {
-            let Some(key) = self.series.get(&(batch.worker, record.series)) else { continue };
+            let Some(key) = self.series.get(&(batch.worker, record.series)) else {
+                continue;
+            };
             let line = self.names.with(|names| Line::new(&time, key, record, names));
             match self.format {
                 LogFormat::Text => line.text(&mut lines),
@@ -112,7 +123,10 @@ impl Writer {
             Output::Off => Ok(()),
         };
         if let Err(e) = written {
-            let before = self.signals.failed.fetch_add(batch.records.len() as u64, Ordering::Relaxed);
+            let before = self
+                .signals
+                .failed
+                .fetch_add(batch.records.len() as u64, Ordering::Relaxed);
             if before == 0 {
                 tracing::error!("the access log cannot be written: {e}");
             }
@@ -123,7 +137,9 @@ impl Writer {
 }
 
 fn open(path: &std::path::Path) -> io::Result<BufWriter<File>> {
-    Ok(BufWriter::new(OpenOptions::new().create(true).append(true).open(path)?))
+    Ok(BufWriter::new(
+        OpenOptions::new().create(true).append(true).open(path)?,
+    ))
 }
 
 /// The fields of a line, in their order.

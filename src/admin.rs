@@ -21,12 +21,18 @@ use std::sync::Arc;
 /// # Errors
 /// The address cannot be listened on, or the token cannot be read.
 pub async fn start(config: &Admin, shared: Arc<Shared>) -> anyhow::Result<String> {
-    let token = config.token.as_ref().map(|t| t.read().context("admin.token")).transpose()?;
+    let token = config
+        .token
+        .as_ref()
+        .map(|t| t.read().context("admin.token"))
+        .transpose()?;
     let app = router(shared, token);
     let what = || format!("admin: cannot listen on {}", config.address);
     if let Address::Unix(path) = &config.address {
         let bound = bind(&transport::Address::Unix(path.as_path().into())).with_context(what)?;
-        let Bound::Unix(bound) = bound else { unreachable!("a path was bound") };
+        let Bound::Unix(bound) = bound else {
+            unreachable!("a path was bound")
+        };
         let listener = tokio::net::UnixListener::from_std(bound).with_context(what)?;
         tracing::info!("admin on {}", config.address);
         tokio::spawn(async move { axum::serve(listener, app).await });
@@ -34,7 +40,12 @@ pub async fn start(config: &Admin, shared: Arc<Shared>) -> anyhow::Result<String
     }
     let address: SocketAddr = match &config.address {
         Address::Socket(a) => *a,
-        name => name.to_string().to_socket_addrs().with_context(what)?.next().with_context(what)?,
+        name => name
+            .to_string()
+            .to_socket_addrs()
+            .with_context(what)?
+            .next()
+            .with_context(what)?,
     };
     let listener = tokio::net::TcpListener::bind(address).await.with_context(what)?;
     let bound = listener.local_addr()?.to_string();
@@ -68,10 +79,17 @@ fn router(shared: Arc<Shared>, token: Option<SecretText>) -> Router {
 
 /// Compares in constant time, so that the answer's delay tells nothing of the token.
 async fn check_token(State(token): State<Arc<SecretText>>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION).map(|v| v.as_bytes()).unwrap_or_default();
+    let given = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .map(|v| v.as_bytes())
+        .unwrap_or_default();
     let wanted = format!("Bearer {}", token.expose());
     let differs = given.len() ^ wanted.len();
-    let differs = wanted.bytes().zip(given).fold(differs, |d, (a, b)| d | usize::from(a ^ b));
+    let differs = wanted
+        .bytes()
+        .zip(given)
+        .fold(differs, |d, (a, b)| d | usize::from(a ^ b));
     if differs != 0 {
         let hint = "this page needs the header `authorization: Bearer <admin.token>`\n";
         return (StatusCode::UNAUTHORIZED, hint).into_response();

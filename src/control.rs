@@ -65,7 +65,9 @@ fn run_until(
     started: impl FnOnce(&Shared),
 ) -> anyhow::Result<()> {
     let level = logging::start(&loaded.config.log)?;
-    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     tokio.block_on(async {
         let (updates, mut inbox) = mpsc::channel(1024);
         let mut control = Control::start(loaded, path, level, updates, &mut inbox).await?;
@@ -110,18 +112,30 @@ impl Control {
         let (log, batches) = sync_channel(access_log::QUEUE);
         let writer = Writer::open(&config.access_log, Arc::clone(&names), Arc::clone(&signals))
             .with_context(|| format!("access_log.path: {:?} cannot be opened", config.access_log.path))?;
-        std::thread::Builder::new().name("access-log".into()).spawn(move || writer.run(&batches))?;
+        std::thread::Builder::new()
+            .name("access-log".into())
+            .spawn(move || writer.run(&batches))?;
 
         let mut listening = Listening::default();
         let plan = listening.plan(&config.listeners, &mut compiler)?;
-        let layout = Layout { workers, pin: config.runtime.pin, log };
+        let layout = Layout {
+            workers,
+            pin: config.runtime.pin,
+            log,
+        };
         let runtime = Arc::new(Runtime::start::<All>(&layout, &compiled)?);
         drop(layout);
         if config.access_log.path != LogOutput::Off {
             runtime.set_log(Some(config.access_log.sample));
         }
-        let shared =
-            Arc::new(Shared::new(Arc::clone(&runtime), compiled, names, signals, level, &config));
+        let shared = Arc::new(Shared::new(
+            Arc::clone(&runtime),
+            compiled,
+            names,
+            signals,
+            level,
+            &config,
+        ));
         if config.admin.enabled {
             let bound = admin::start(&config.admin, Arc::clone(&shared)).await?;
             shared.set_admin(bound);
@@ -134,7 +148,16 @@ impl Control {
         }
         tracing::info!(workers, "rialto {} is ready", crate::version::SHORT);
         let path = path.map(Path::to_owned);
-        Ok(Control { path, stamp, config, compiler, sources, listening, runtime, shared })
+        Ok(Control {
+            path,
+            stamp,
+            config,
+            compiler,
+            sources,
+            listening,
+            runtime,
+            shared,
+        })
     }
 
     /// Follows files, discovery and signals until the process is to end.
@@ -210,7 +233,10 @@ impl Control {
             ("runtime.workers", new.runtime.workers != old.runtime.workers),
             ("runtime.pin", new.runtime.pin != old.runtime.pin),
             ("access_log.path", new.access_log.path != old.access_log.path),
-            ("access_log.format", new.access_log.format != old.access_log.format),
+            (
+                "access_log.format",
+                new.access_log.format != old.access_log.format,
+            ),
             ("log", new.log != old.log),
         ] {
             if changed {
@@ -260,7 +286,11 @@ async fn quiet(runtime: &Runtime) {
     let mut still = Duration::ZERO;
     while still < QUIET {
         tokio::time::sleep(step).await;
-        still = if runtime.in_flight() == 0 { still + step } else { Duration::ZERO };
+        still = if runtime.in_flight() == 0 {
+            still + step
+        } else {
+            Duration::ZERO
+        };
     }
 }
 
@@ -273,7 +303,10 @@ struct End {
 impl End {
     fn new() -> std::io::Result<End> {
         let terminate = signal(SignalKind::terminate())?;
-        Ok(End { terminate, interrupt: signal(SignalKind::interrupt())? })
+        Ok(End {
+            terminate,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     async fn told(&mut self) {

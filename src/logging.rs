@@ -16,12 +16,17 @@ pub struct Level(reload::Handle<LevelFilter, Registry>);
 /// Something else in this process logs already.
 pub fn start(log: &Log) -> anyhow::Result<Level> {
     let (level, handle) = reload::Layer::new(filter_of(log.level));
-    let to = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let to = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_target(false);
     let layer: Box<dyn Layer<_> + Send + Sync> = match log.format {
         LogFormat::Text => to.with_ansi(std::io::stderr().is_terminal()).boxed(),
         LogFormat::Json => to.json().flatten_event(true).boxed(),
     };
-    tracing_subscriber::registry().with(level).with(layer).try_init()?;
+    tracing_subscriber::registry()
+        .with(level)
+        .with(layer)
+        .try_init()?;
     Ok(Level(handle))
 }
 

@@ -17,13 +17,20 @@ pub const LONG: &str = concat!(
 #[must_use]
 pub fn features() -> Vec<&'static str> {
     let all = [("mimalloc", cfg!(feature = "mimalloc"))];
-    all.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect()
+    all.into_iter()
+        .filter(|(_, on)| *on)
+        .map(|(name, _)| name)
+        .collect()
 }
 
 /// The text of `--version`.
 #[must_use]
 pub fn long() -> String {
     let features = features();
-    let features = if features.is_empty() { "none".to_owned() } else { features.join(", ") };
+    let features = if features.is_empty() {
+        "none".to_owned()
+    } else {
+        features.join(", ")
+    };
     format!("{LONG}\nfeatures: {features}")
 }

@@ -1,18 +1,20 @@
 //! A seeded simulation of a whole worker between callers and hosts of both protocols, over in-memory links that
 //! split, delay, stall and break. Every call must end exactly once, with its own answer or a readable error;
 //! nothing may be executed twice; nothing may be left behind. The same seed gives the same run.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test crate: nothing uses it, and it may stop at a surprise")]
-mod support {
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test crate: nothing uses it, and it may stop at a surprise"
+)]
+mod sim {
     pub mod fleet;
     pub mod net;
     pub mod peer;
+    mod scripted;
     pub mod stage;
 }
-mod sim {
-    mod scripted;
-}
 
-use support::fleet::{Faults, Fleet};
+use sim::fleet::{Faults, Fleet};
 
 const SEEDS: u64 = 60;
 
@@ -25,8 +27,15 @@ fn run(faults: Faults, seeds: u64) -> Totals {
         assert_eq!(end.unanswered, 0, "seed {seed}: calls without an end");
         assert_eq!(end.wrong, 0, "seed {seed}: calls that got another's answer");
         assert_eq!(end.twice_answered, 0, "seed {seed}: calls that ended twice");
-        assert_eq!(end.twice_executed, 0, "seed {seed}: calls that were executed twice");
-        assert_eq!((end.held, end.in_flight), (0, 0), "seed {seed}: exchanges left behind");
+        assert_eq!(
+            end.twice_executed, 0,
+            "seed {seed}: calls that were executed twice"
+        );
+        assert_eq!(
+            (end.held, end.in_flight),
+            (0, 0),
+            "seed {seed}: exchanges left behind"
+        );
         totals.good += end.good;
         totals.failed += end.failed;
     }
@@ -48,25 +57,53 @@ fn without_faults_every_call_succeeds() {
 
 #[test]
 fn slow_hosts_time_calls_out_and_late_answers_reach_nobody() {
-    let totals = run(Faults { slow: 0.1, duplicate: 0.1, ..Faults::NONE }, SEEDS);
+    let totals = run(
+        Faults {
+            slow: 0.1,
+            duplicate: 0.1,
+            ..Faults::NONE
+        },
+        SEEDS,
+    );
     assert!(totals.failed > 100 && totals.good > 5000, "{totals:?}");
 }
 
 #[test]
 fn hosts_that_die_fail_only_their_own_calls() {
-    let totals = run(Faults { kill_host: 0.02, refuse_dial: 0.2, ..Faults::NONE }, SEEDS);
+    let totals = run(
+        Faults {
+            kill_host: 0.02,
+            refuse_dial: 0.2,
+            ..Faults::NONE
+        },
+        SEEDS,
+    );
     assert!(totals.failed > 10 && totals.good > 5000, "{totals:?}");
 }
 
 #[test]
 fn callers_that_die_leave_nothing_behind() {
-    let totals = run(Faults { kill_caller: 0.05, slow: 0.05, ..Faults::NONE }, SEEDS);
+    let totals = run(
+        Faults {
+            kill_caller: 0.05,
+            slow: 0.05,
+            ..Faults::NONE
+        },
+        SEEDS,
+    );
     assert!(totals.good > 5000, "{totals:?}");
 }
 
 #[test]
 fn hosts_that_lie_are_cut_off() {
-    let totals = run(Faults { garbage: 0.01, stray: 0.1, ..Faults::NONE }, SEEDS);
+    let totals = run(
+        Faults {
+            garbage: 0.01,
+            stray: 0.1,
+            ..Faults::NONE
+        },
+        SEEDS,
+    );
     assert!(totals.good > 5000, "{totals:?}");
 }
 
@@ -89,19 +126,32 @@ fn everything_at_once() {
 
 #[test]
 fn a_process_goes_on_after_its_milliseconds_outgrew_32_bits() {
-    let faults = Faults { slow: 0.1, refuse_dial: 0.1, ..Faults::NONE };
+    let faults = Faults {
+        slow: 0.1,
+        refuse_dial: 0.1,
+        ..Faults::NONE
+    };
     for seed in 0..10 {
         let mut fleet = Fleet::after(seed, faults, (u64::from(u32::MAX) - 200) * 1000);
         fleet.run(400);
         let end = fleet.finish();
-        assert_eq!((end.unanswered, end.wrong, end.held), (0, 0, 0), "seed {seed}: {end:?}");
+        assert_eq!(
+            (end.unanswered, end.wrong, end.held),
+            (0, 0, 0),
+            "seed {seed}: {end:?}"
+        );
         assert!(end.good > 100, "seed {seed}: {end:?}");
     }
 }
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
-    let all = Faults { slow: 0.1, kill_host: 0.02, stall: 0.05, ..Faults::NONE };
+    let all = Faults {
+        slow: 0.1,
+        kill_host: 0.02,
+        stall: 0.05,
+        ..Faults::NONE
+    };
     let trace = |seed| {
         let mut fleet = Fleet::new(seed, all);
         fleet.run(300);

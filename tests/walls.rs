@@ -1,6 +1,10 @@
 //! The walls of the house: what may know what. Read from the manifests and the sources, so that a door that nobody
 //! wanted is a failing test and not a habit.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test crate: nothing uses it, and it may stop at a surprise")]
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test crate: nothing uses it, and it may stop at a surprise"
+)]
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};

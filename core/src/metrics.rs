@@ -189,7 +189,11 @@ impl Shard {
     #[cold]
     fn intern(&mut self, hash: u64, of: &Lookup<'_>) -> SeriesId {
         // names that lead nowhere cost nothing to invent: they must not use up the room of those that do
-        let limit = if of.route.is_some() { self.limit } else { self.limit / 4 };
+        let limit = if of.route.is_some() {
+            self.limit
+        } else {
+            self.limit / 4
+        };
         if self.series.len() >= limit || of.service.len() > NAME_MAX || of.method.len() > NAME_MAX {
             return self.other(of);
         }
@@ -348,7 +352,10 @@ mod tests {
     fn names_that_lead_nowhere_leave_room_for_those_that_do() {
         let mut shard = Shard::new(8);
         for i in 0..100u8 {
-            let nowhere = Lookup { route: None, ..lookup(b"x", std::slice::from_ref(&i)) };
+            let nowhere = Lookup {
+                route: None,
+                ..lookup(b"x", std::slice::from_ref(&i))
+            };
             shard.series(&nowhere);
         }
         let real = shard.series(&lookup(b"a.Service", b"pay"));

@@ -296,18 +296,26 @@ impl Epoch {
         // a filter that stands in several chains is one filter, so it is made once
         let mut made: HashMap<*const (), Rc<dyn Filter>> = HashMap::new();
         for (at, i, factory) in places() {
-            let old = before.and_then(|e| e.chain(at.0, at.1)).and_then(|chain| chain.get(i));
+            let old = before
+                .and_then(|e| e.chain(at.0, at.1))
+                .and_then(|chain| chain.get(i));
             if let Some(old) = old {
-                made.entry(address(factory)).or_insert_with(|| factory.make(Some(&**old)));
+                made.entry(address(factory))
+                    .or_insert_with(|| factory.make(Some(&**old)));
             }
         }
         for (_, _, factory) in places() {
             made.entry(address(factory)).or_insert_with(|| factory.make(None));
         }
         let chain = |factories: &Vec<Arc<dyn FilterFactory>>| -> Chain {
-            factories.iter().filter_map(|f| made.get(&address(f)).map(Rc::clone)).collect()
+            factories
+                .iter()
+                .filter_map(|f| made.get(&address(f)).map(Rc::clone))
+                .collect()
         };
-        let chains: HashMap<_, Chain> = (compiled.chains.of.iter()).map(|(at, f)| (*at, chain(f))).collect();
+        let chains: HashMap<_, Chain> = (compiled.chains.of.iter())
+            .map(|(at, f)| (*at, chain(f)))
+            .collect();
         let filtered = !chains.is_empty();
         Epoch {
             snapshot: Arc::clone(&compiled.snapshot),

@@ -12,8 +12,17 @@ connection: close\r\ncontent-length: 54\r\n\r\nThis port serves Dubbo2 and Bolt,
 /// Stock Dubbo providers have a console on the same port, and people try it.
 const TELNET_REFUSAL: &[u8] = b"This port serves Dubbo2 and Bolt calls; there is no telnet console here.\r\n";
 
-const METHODS: [&[u8]; 9] =
-    [b"GET ", b"PUT ", b"POST ", b"HEAD ", b"TRACE ", b"PATCH ", b"DELETE ", b"OPTIONS ", b"CONNECT "];
+const METHODS: [&[u8]; 9] = [
+    b"GET ",
+    b"PUT ",
+    b"POST ",
+    b"HEAD ",
+    b"TRACE ",
+    b"PATCH ",
+    b"DELETE ",
+    b"OPTIONS ",
+    b"CONNECT ",
+];
 
 /// HTTP/2's preface begins with it.
 const PRI: &[u8] = b"PRI * HTTP/2.0";
@@ -68,8 +77,14 @@ mod tests {
     fn dribbled_bytes_decide_like_whole_ones() {
         for (bytes, proto) in CASES {
             let whole = detect(bytes);
-            assert_eq!(proto.map(Detected::Is).as_ref(), (proto.is_some()).then_some(&whole), "{bytes:x?}");
-            let early = (0..bytes.len()).map(|n| detect(&bytes[..n])).find(|d| *d != Detected::More);
+            assert_eq!(
+                proto.map(Detected::Is).as_ref(),
+                (proto.is_some()).then_some(&whole),
+                "{bytes:x?}"
+            );
+            let early = (0..bytes.len())
+                .map(|n| detect(&bytes[..n]))
+                .find(|d| *d != Detected::More);
             assert!(early.is_none_or(|e| e == whole), "{bytes:x?} misfired");
         }
     }

@@ -145,7 +145,10 @@ impl Session for Detecting {
         _: &Message<'_>,
         _: &Dispatch<'_>,
     ) -> Result<(), CallError> {
-        Err(CallError::new(rialto_core::ErrorKind::NoHost, "the connection has no protocol yet"))
+        Err(CallError::new(
+            rialto_core::ErrorKind::NoHost,
+            "the connection has no protocol yet",
+        ))
     }
 
     fn answer(&mut self, _: &mut OutBuf, _: ReplyTo, _: &Answer<'_>, _: &Bridge) -> Result<(), CallError> {

@@ -74,7 +74,10 @@ impl Scrape {
                 vec![
                     ("listener", names.listener(k.listener)),
                     ("route", k.route.map_or_else(String::new, |id| names.route(id))),
-                    ("cluster", k.cluster.map_or_else(String::new, |id| names.cluster(id))),
+                    (
+                        "cluster",
+                        k.cluster.map_or_else(String::new, |id| names.cluster(id)),
+                    ),
                     ("service", k.service.to_string()),
                     ("method", k.method.to_string()),
                     ("protocol", protocol_name(k.down).to_owned()),
@@ -102,10 +105,23 @@ impl Scrape {
         let mut family =
             to.encode_descriptor("call_duration", help, Some(&seconds), MetricType::Histogram)?;
         for (labels, s) in &series {
-            let bound = |i: usize| if i < BUCKETS { bucket_seconds(i) } else { f64::INFINITY };
-            let buckets: Vec<_> = s.buckets.iter().enumerate().map(|(i, n)| (bound(i), *n)).collect();
+            let bound = |i: usize| {
+                if i < BUCKETS {
+                    bucket_seconds(i)
+                } else {
+                    f64::INFINITY
+                }
+            };
+            let buckets: Vec<_> = s
+                .buckets
+                .iter()
+                .enumerate()
+                .map(|(i, n)| (bound(i), *n))
+                .collect();
             let (sum, count) = (s.latency_us as f64 / 1e6, s.buckets.iter().sum());
-            family.encode_family(labels)?.encode_histogram::<Labels>(sum, count, &buckets, None)?;
+            family
+                .encode_family(labels)?
+                .encode_histogram::<Labels>(sum, count, &buckets, None)?;
         }
         let help = "Calls given to another connection because not a byte of them had left";
         let mut family = to.encode_descriptor("call_retries", help, None, MetricType::Counter)?;
@@ -137,7 +153,10 @@ impl Scrape {
         let mut rows: BTreeMap<Labels, (Traffic, i64)> = BTreeMap::new();
         for (i, endpoint) in snapshot.endpoints.iter().enumerate() {
             let Some(endpoint) = endpoint else { continue };
-            let cluster = snapshot.cluster(endpoint.cluster).map_or("", |c| &c.name).to_owned();
+            let cluster = snapshot
+                .cluster(endpoint.cluster)
+                .map_or("", |c| &c.name)
+                .to_owned();
             let labels = vec![("cluster", cluster), ("endpoint", endpoint.name.to_string())];
             let of = self.reports.iter().filter_map(|r| r.endpoints.get(i));
             let (traffic, calls) = of.fold((Traffic::default(), 0), |(sum, n), e| {
@@ -149,7 +168,12 @@ impl Scrape {
         }
         traffic(to, "endpoint", &rows.iter().map(|(l, (t, _))| (l, t)))?;
         let help = "Calls given to the endpoint and not over";
-        gauges(to, "endpoint_calls_in_flight", help, rows.iter().map(|(l, (_, n))| (l, *n)))
+        gauges(
+            to,
+            "endpoint_calls_in_flight",
+            help,
+            rows.iter().map(|(l, (_, n))| (l, *n)),
+        )
     }
 
     fn process(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -175,12 +199,36 @@ impl Scrape {
         let seconds = self.shared.uptime().as_secs() as i64;
         let last_ok = i64::from(reload.last_error.is_none());
         for (name, help, value) in [
-            ("calls_in_flight", "Calls for which a caller waits", sum(&|r| r.in_flight as i64)),
-            ("calls_quarantined", "Timed-out calls whose answer may still come", sum(&|r| r.quarantined.into())),
-            ("connections", "Connections of any kind", sum(&|r| r.connections as i64)),
-            ("config_last_reload_successful", "1 if the last changed configuration was taken over", last_ok),
-            ("config_snapshot", "The snapshot in use", self.shared.snapshot().version as i64),
-            ("ready", "1 while calls are welcome", self.shared.is_ready().into()),
+            (
+                "calls_in_flight",
+                "Calls for which a caller waits",
+                sum(&|r| r.in_flight as i64),
+            ),
+            (
+                "calls_quarantined",
+                "Timed-out calls whose answer may still come",
+                sum(&|r| r.quarantined.into()),
+            ),
+            (
+                "connections",
+                "Connections of any kind",
+                sum(&|r| r.connections as i64),
+            ),
+            (
+                "config_last_reload_successful",
+                "1 if the last changed configuration was taken over",
+                last_ok,
+            ),
+            (
+                "config_snapshot",
+                "The snapshot in use",
+                self.shared.snapshot().version as i64,
+            ),
+            (
+                "ready",
+                "1 while calls are welcome",
+                self.shared.is_ready().into(),
+            ),
             ("uptime_seconds", "Time since the start", seconds),
             ("workers", "Data threads", self.shared.workers() as i64),
         ] {
@@ -224,7 +272,9 @@ fn traffic<'a>(
     type Pick = fn(&Traffic) -> u64;
     let counters: [(&str, &str, Pick); 4] = [
         ("connections_opened", "Connections so far", |t| t.opened),
-        ("connections_failed", "Connections refused, or not made", |t| t.failed),
+        ("connections_failed", "Connections refused, or not made", |t| {
+            t.failed
+        }),
         ("received_bytes", "Bytes received", |t| t.bytes_in),
         ("sent_bytes", "Bytes sent", |t| t.bytes_out),
     ];

@@ -117,7 +117,11 @@ pub(super) async fn clusters(State(shared): Page) -> Json<Value> {
     let clusters = snapshot.clusters.iter().enumerate().filter_map(|(i, c)| {
         let c = c.as_ref()?;
         let in_flight: u32 = reports.iter().filter_map(|r| r.clusters.get(i)).sum();
-        let endpoints: Vec<_> = c.endpoints.iter().map(|id| endpoint(&snapshot, *id, &reports)).collect();
+        let endpoints: Vec<_> = c
+            .endpoints
+            .iter()
+            .map(|id| endpoint(&snapshot, *id, &reports))
+            .collect();
         Some(json!({
             "name": &*c.name,
             "protocol": protocol_name(c.protocol),
@@ -129,10 +133,14 @@ pub(super) async fn clusters(State(shared): Page) -> Json<Value> {
 }
 
 fn endpoint(s: &Snapshot, id: rialto_core::snapshot::EndpointId, reports: &[Report]) -> Value {
-    let seen: Vec<&EndpointReport> = reports.iter().filter_map(|r| r.endpoints.get(id.index())).collect();
+    let seen: Vec<&EndpointReport> = reports
+        .iter()
+        .filter_map(|r| r.endpoints.get(id.index()))
+        .collect();
     let sum = |f: &dyn Fn(&EndpointReport) -> u64| -> u64 { seen.iter().map(|e| f(e)).sum() };
-    let (name, address) =
-        s.endpoint(id).map_or_else(Default::default, |e| (e.name.to_string(), e.address.to_string()));
+    let (name, address) = s
+        .endpoint(id)
+        .map_or_else(Default::default, |e| (e.name.to_string(), e.address.to_string()));
     json!({
         "name": name,
         "address": address,
@@ -149,5 +157,7 @@ fn endpoint(s: &Snapshot, id: rialto_core::snapshot::EndpointId, reports: &[Repo
 
 /// Asking the workers blocks, so a thread of its own waits.
 pub(super) async fn reports(shared: Arc<Shared>) -> Vec<Report> {
-    tokio::task::spawn_blocking(move || shared.reports()).await.unwrap_or_default()
+    tokio::task::spawn_blocking(move || shared.reports())
+        .await
+        .unwrap_or_default()
 }

@@ -29,7 +29,10 @@ pub(super) struct Plan {
 impl Listening {
     /// Binds what is new in the configuration.
     pub(super) fn plan(&self, listeners: &[Listener], compiler: &mut Compiler) -> anyhow::Result<Plan> {
-        let mut plan = Plan { add: vec![], remove: self.open.keys().copied().collect() };
+        let mut plan = Plan {
+            add: vec![],
+            remove: self.open.keys().copied().collect(),
+        };
         for l in listeners {
             let id = compiler.listener_id(&l.name);
             if self.open.get(&id).is_some_and(|o| o.asked == l.address) {
@@ -39,7 +42,15 @@ impl Listening {
             let what = || format!("listener {}: cannot listen on {}", l.name, l.address);
             let socket = bind(&resolve(&l.address).with_context(what)?).with_context(what)?;
             let bound = socket.address()?;
-            plan.add.push((id, Open { name: l.name.clone(), asked: l.address.clone(), bound }, socket));
+            plan.add.push((
+                id,
+                Open {
+                    name: l.name.clone(),
+                    asked: l.address.clone(),
+                    bound,
+                },
+                socket,
+            ));
         }
         Ok(plan)
     }
@@ -60,7 +71,11 @@ impl Listening {
 
     /// Where each listener listens really.
     pub(super) fn addresses(&self) -> Vec<(String, String)> {
-        let mut all: Vec<_> = self.open.values().map(|o| (o.name.clone(), o.bound.to_string())).collect();
+        let mut all: Vec<_> = self
+            .open
+            .values()
+            .map(|o| (o.name.clone(), o.bound.to_string()))
+            .collect();
         all.sort();
         all
     }

@@ -32,10 +32,24 @@ impl Names {
     pub fn learn(&self, s: &Snapshot) {
         let mut t = self.0.write().unwrap_or_else(|e| e.into_inner());
         let some = |name: Option<&Arc<str>>| name.cloned();
-        put(&mut t.listeners, s.listeners.iter().map(|l| some(l.as_ref().map(|l| &l.name))));
-        put(&mut t.routes, s.routes.iter().map(|r| some(Some(&r.name).filter(|n| !n.is_empty()))));
-        put(&mut t.clusters, s.clusters.iter().map(|c| some(c.as_ref().map(|c| &c.name))));
-        put(&mut t.endpoints, s.endpoints.iter().map(|e| some(e.as_ref().map(|e| &e.name))));
+        put(
+            &mut t.listeners,
+            s.listeners.iter().map(|l| some(l.as_ref().map(|l| &l.name))),
+        );
+        put(
+            &mut t.routes,
+            s.routes
+                .iter()
+                .map(|r| some(Some(&r.name).filter(|n| !n.is_empty()))),
+        );
+        put(
+            &mut t.clusters,
+            s.clusters.iter().map(|c| some(c.as_ref().map(|c| &c.name))),
+        );
+        put(
+            &mut t.endpoints,
+            s.endpoints.iter().map(|e| some(e.as_ref().map(|e| &e.name))),
+        );
     }
 
     /// Looks names up.

@@ -54,10 +54,29 @@ impl Shared {
         level: logging::Level,
         config: &Config,
     ) -> Self {
-        let reload = ReloadState { accepted: 0, refused: 0, last_error: None, in_use_since: epoch_seconds() };
-        let view = View { compiled, config: config::dump(config), listening: vec![], admin: None, reload };
+        let reload = ReloadState {
+            accepted: 0,
+            refused: 0,
+            last_error: None,
+            in_use_since: epoch_seconds(),
+        };
+        let view = View {
+            compiled,
+            config: config::dump(config),
+            listening: vec![],
+            admin: None,
+            reload,
+        };
         let (ready, started) = (AtomicBool::new(false), Instant::now());
-        Shared { runtime, names, signals, level, ready, started, view: Mutex::new(view) }
+        Shared {
+            runtime,
+            names,
+            signals,
+            level,
+            ready,
+            started,
+            view: Mutex::new(view),
+        }
     }
 
     fn view(&self) -> MutexGuard<'_, View> {
@@ -173,5 +192,7 @@ impl Shared {
 }
 
 fn epoch_seconds() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs())
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs())
 }

@@ -47,7 +47,10 @@ impl Updates for Mailbox {
     }
 
     fn fault(&self, text: String) {
-        tracing::warn!("cluster {}: {text}; its last known endpoints stay in use", self.cluster);
+        tracing::warn!(
+            "cluster {}: {text}; its last known endpoints stay in use",
+            self.cluster
+        );
     }
 }
 
@@ -58,7 +61,15 @@ impl Mailbox {
             self.bell.notified().await;
             let latest = self.latest.lock().unwrap_or_else(|e| e.into_inner()).take();
             let Some(state) = latest else { continue };
-            if to.send(Update { cluster: self.cluster.clone(), generation, state }).await.is_err() {
+            if to
+                .send(Update {
+                    cluster: self.cluster.clone(),
+                    generation,
+                    state,
+                })
+                .await
+                .is_err()
+            {
                 return;
             }
         }
@@ -67,7 +78,12 @@ impl Mailbox {
 
 impl Sources {
     pub(super) fn new(base: PathBuf, updates: mpsc::Sender<Update>) -> Self {
-        Sources { base, clusters: HashMap::new(), updates, generation: 0 }
+        Sources {
+            base,
+            clusters: HashMap::new(),
+            updates,
+            generation: 0,
+        }
     }
 
     /// Watches these clusters: new and changed ones anew, the others as before.
@@ -110,7 +126,12 @@ impl Sources {
         let task = tokio::spawn(async move {
             tokio::join!(watching, forward);
         });
-        Watched { config: cluster.clone(), generation, state, task: task.abort_handle() }
+        Watched {
+            config: cluster.clone(),
+            generation,
+            state,
+            task: task.abort_handle(),
+        }
     }
 
     /// Waits until every cluster's source has spoken, but not for ever.
@@ -123,14 +144,18 @@ impl Sources {
         };
         if tokio::time::timeout(limit, all).await.is_err() {
             for (name, _) in self.clusters.iter().filter(|(_, w)| w.state.is_none()) {
-                tracing::warn!("cluster {name}: its endpoints are not known yet; calls to it fail until they are");
+                tracing::warn!(
+                    "cluster {name}: its endpoints are not known yet; calls to it fail until they are"
+                );
             }
         }
     }
 
     /// Notes what a source said; true if it is news.
     pub(super) fn accept(&mut self, update: Update) -> bool {
-        let Some(watched) = self.clusters.get_mut(&update.cluster) else { return false };
+        let Some(watched) = self.clusters.get_mut(&update.cluster) else {
+            return false;
+        };
         if watched.generation != update.generation || watched.state.as_ref() == Some(&update.state) {
             return false;
         }
@@ -140,7 +165,10 @@ impl Sources {
 
     /// The endpoints of a cluster, as far as they are known.
     pub(super) fn state(&self, cluster: &str) -> &[Instance] {
-        self.clusters.get(cluster).and_then(|w| w.state.as_deref()).unwrap_or_default()
+        self.clusters
+            .get(cluster)
+            .and_then(|w| w.state.as_deref())
+            .unwrap_or_default()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Single stories about a worker, told step by step: what a random run meets too seldom, or cannot see.
-use crate::support::peer::{Found, Proto};
-use crate::support::stage::Stage;
+use crate::sim::peer::{Found, Proto};
+use crate::sim::stage::Stage;
 use rialto_core::session::ReplyTo;
 
 const LISTENER: &str =

@@ -128,7 +128,10 @@ impl Calls {
     #[cold]
     pub(super) fn echo<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, msg: &Message<'_>) {
         let answer = match msg.meta.dialect.call(msg) {
-            Ok(call) => Answer::Outcome(Box::new(Outcome { reply: Reply::Value(call.args), attachments: Attachments::new() })),
+            Ok(call) => Answer::Outcome(Box::new(Outcome {
+                reply: Reply::Value(call.args),
+                attachments: Attachments::new(),
+            })),
             Err(e) => Answer::Error(e),
         };
         self.reply(w, key, &answer, From::Memory);

@@ -110,7 +110,15 @@ impl Compiler {
         let mut sets = Vec::new();
         for route in &config.routes {
             let id = intern(&mut self.routes, &route.name);
-            let route = route_of(route, config, &self.clusters, &instances, &hosts, &mut sets, world);
+            let route = route_of(
+                route,
+                config,
+                &self.clusters,
+                &instances,
+                &hosts,
+                &mut sets,
+                world,
+            );
             if snapshot.routes.len() <= id {
                 snapshot.routes.resize_with(id + 1, Route::default); // no listener leads to the gaps
             }
@@ -394,7 +402,10 @@ fn listener_of(
 
 impl Chains {
     fn make(&self, filters: &[config::Filter], world: &Resolver<'_>) -> Vec<Arc<dyn FilterFactory>> {
-        filters.iter().map(|f| (world.filters)(f, world.workers)).collect()
+        filters
+            .iter()
+            .map(|f| (world.filters)(f, world.workers))
+            .collect()
     }
 
     /// A route's filters are the same ones on every listener: a limit of the route counts all of its calls.

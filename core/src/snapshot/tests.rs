@@ -19,11 +19,21 @@ impl Dialect for Plain {
         let mut parts = head.split(|b| *b == b'/');
         let mut next = || parts.next().unwrap_or_default();
         let (service, version, group, method, caller) = (next(), next(), next(), next(), next());
-        Ok(Head { service, version, group, method, caller, ..Head::default() })
+        Ok(Head {
+            service,
+            version,
+            group,
+            method,
+            caller,
+            ..Head::default()
+        })
     }
     fn attachment<'a>(&self, msg: &Message<'a>, _: &Head<'a>, key: &str) -> Option<Cow<'a, [u8]>> {
         let pairs = msg.bytes.split(|b| *b == b' ').skip(1);
-        pairs.filter_map(|p| p.strip_prefix(key.as_bytes())?.strip_prefix(b"=")).next().map(Cow::Borrowed)
+        pairs
+            .filter_map(|p| p.strip_prefix(key.as_bytes())?.strip_prefix(b"="))
+            .next()
+            .map(Cow::Borrowed)
     }
     fn view<'a>(&self, _: &'a [u8]) -> Option<Message<'a>> {
         None
@@ -37,9 +47,18 @@ impl Dialect for Plain {
 }
 
 fn message(bytes: &str) -> Message<'_> {
-    let meta =
-        Meta { proto: ProtoId(2), dialect: &Plain, hint: 0, timeout_ms: 0, status: Status::Ok, one_way: false };
-    Message { meta, bytes: bytes.as_bytes() }
+    let meta = Meta {
+        proto: ProtoId(2),
+        dialect: &Plain,
+        hint: 0,
+        timeout_ms: 0,
+        status: Status::Ok,
+        one_way: false,
+    };
+    Message {
+        meta,
+        bytes: bytes.as_bytes(),
+    }
 }
 
 fn route(name: &str, json: &str) -> config::Route {
@@ -87,12 +106,21 @@ fn taken(s: &Snapshot, call: &str) -> Option<String> {
 #[test]
 fn the_first_route_that_matches_wins() {
     let routes = vec![
-        route("gold", r#"{ "service": "a.B", "attachments": { "tenant": "gold" } }"#),
+        route(
+            "gold",
+            r#"{ "service": "a.B", "attachments": { "tenant": "gold" } }"#,
+        ),
         route("v2", r#"{ "service": "a.B", "version": "2.0" }"#),
         route("b", r#"{ "service": "a.B" }"#),
-        route("prefix", r#"{ "service": { "prefix": "a." }, "method": { "regex": "get.*|is.*" } }"#),
+        route(
+            "prefix",
+            r#"{ "service": { "prefix": "a." }, "method": { "regex": "get.*|is.*" } }"#,
+        ),
         route("suffix", r#"{ "service": { "suffix": "Facade" }, "group": "g" }"#),
-        route("app", r#"{ "caller": "shop", "attachments": { "debug": { "absent": true } } }"#),
+        route(
+            "app",
+            r#"{ "caller": "shop", "attachments": { "debug": { "absent": true } } }"#,
+        ),
         route("bolt", r#"{ "protocol": "bolt" }"#),
     ];
     let s = compile(&mut Compiler::default(), &config(routes));
@@ -114,12 +142,19 @@ fn the_first_route_that_matches_wins() {
 #[test]
 fn ids_stay_when_others_come_and_go() {
     let mut compiler = Compiler::default();
-    let first = compile(&mut compiler, &config(vec![route("a", "{}"), route("b", r#"{ "service": "x" }"#)]));
+    let first = compile(
+        &mut compiler,
+        &config(vec![route("a", "{}"), route("b", r#"{ "service": "x" }"#)]),
+    );
     let second = compile(&mut compiler, &config(vec![route("b", r#"{ "service": "x" }"#)]));
     assert_eq!((first.routes.len(), second.routes.len()), (2, 2));
     assert_eq!(&*second.routes[1].name, "b");
     assert_eq!(taken(&second, "x///m/").as_deref(), Some("b"));
-    assert_eq!(taken(&second, "y///m/"), None, "nothing leads to the removed route");
+    assert_eq!(
+        taken(&second, "y///m/"),
+        None,
+        "nothing leads to the removed route"
+    );
 }
 
 #[test]
@@ -143,7 +178,11 @@ fn a_subset_falls_back_as_the_cluster_says() {
         }
         let s = compile(&mut Compiler::default(), &c);
         let hosts = |route: usize| -> Vec<u32> {
-            s.host_sets[s.routes[route].targets[0].hosts].hosts.iter().map(|h| h.endpoint.0).collect()
+            s.host_sets[s.routes[route].targets[0].hosts]
+                .hosts
+                .iter()
+                .map(|h| h.endpoint.0)
+                .collect()
         };
         assert_eq!(hosts(0), [0, 1]);
         assert_eq!(hosts(1), expected, "{fallback}");
@@ -152,8 +191,17 @@ fn a_subset_falls_back_as_the_cluster_says() {
 
 #[test]
 fn targets_are_taken_by_weight() {
-    let target = |weight| Target { cluster: ClusterId(0), weight, hosts: 0, bridge: Bridge::default() };
-    let route = Route { targets: [target(95), target(5)].into(), total_weight: 100, ..Route::default() };
+    let target = |weight| Target {
+        cluster: ClusterId(0),
+        weight,
+        hosts: 0,
+        bridge: Bridge::default(),
+    };
+    let route = Route {
+        targets: [target(95), target(5)].into(),
+        total_weight: 100,
+        ..Route::default()
+    };
     let mut rng = fastrand::Rng::with_seed(3);
     let second = (0..10_000).filter(|_| route.target(rng.u32(..)) == 1).count();
     assert!((400..600).contains(&second), "{second}");
@@ -164,7 +212,12 @@ fn more_names_than_ids_are_refused() {
     let mut compiler = Compiler::default();
     let gone = route("gone", "{}");
     compile(&mut compiler, &config(vec![gone]));
-    let mut routes: Vec<_> = (0..u16::MAX).map(|i| config::Route { name: format!("r{i}"), ..route("r", "{}") }).collect();
+    let mut routes: Vec<_> = (0..u16::MAX)
+        .map(|i| config::Route {
+            name: format!("r{i}"),
+            ..route("r", "{}")
+        })
+        .collect();
     let why = compiler.has_room_for(&config(routes.clone())).unwrap_err();
     assert!(why.contains("65536 names of routes"), "{why}");
     routes.pop();

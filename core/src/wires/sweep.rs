@@ -70,7 +70,11 @@ impl<E: Env> Wires<E> {
             Owner::Listener(id) => {
                 let Some(l) = s.listener(id) else {
                     // removed: its caller is told by the end of the connection, after its last answer
-                    return if conn.is_idle() { Fate::Close("") } else { Fate::Keep };
+                    return if conn.is_idle() {
+                        Fate::Close("")
+                    } else {
+                        Fate::Keep
+                    };
                 };
                 if conn.detecting && age >= u64::from(l.detect_ms) {
                     return Fate::Close("it did not show its protocol in time");

@@ -11,7 +11,10 @@ pub struct Class {
 impl Class {
     /// A class of this name whose objects hold these fields, in this order.
     pub fn new<F: Into<Box<str>>>(name: impl Into<Arc<str>>, fields: impl IntoIterator<Item = F>) -> Self {
-        Class { name: name.into(), fields: fields.into_iter().map(Into::into).collect() }
+        Class {
+            name: name.into(),
+            fields: fields.into_iter().map(Into::into).collect(),
+        }
     }
 
     /// The class name, as `java.lang.Class.getName()` spells it.

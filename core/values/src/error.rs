@@ -27,7 +27,10 @@ pub enum ErrorKind {
 impl ValueError {
     /// A failure with a text.
     pub fn new(kind: ErrorKind, text: impl Into<Cow<'static, str>>) -> Self {
-        ValueError { kind, text: text.into() }
+        ValueError {
+            kind,
+            text: text.into(),
+        }
     }
 
     /// The bytes end inside `what`.

@@ -96,7 +96,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { depth: 128, tokens: 4_000_000, table: 1_000_000 }
+        Limits {
+            depth: 128,
+            tokens: 4_000_000,
+            table: 1_000_000,
+        }
     }
 }
 

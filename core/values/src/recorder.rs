@@ -14,8 +14,13 @@ pub enum OwnedToken {
     /// CESU-8, see [`Text`].
     Text(Vec<u8>),
     Binary(Vec<u8>),
-    List { class: Option<Box<str>>, len: Option<u32> },
-    Map { class: Option<Box<str>> },
+    List {
+        class: Option<Box<str>>,
+        len: Option<u32>,
+    },
+    Map {
+        class: Option<Box<str>>,
+    },
     Object(Class),
     Ref(u32),
     End,
@@ -58,8 +63,13 @@ impl OwnedToken {
             OwnedToken::Date(v) => Token::Date(*v),
             OwnedToken::Text(v) => Token::Text(Text::from_cesu8(v).unwrap_or(Text::from_checked(&[], 0))),
             OwnedToken::Binary(v) => Token::Binary(v),
-            OwnedToken::List { class, len } => Token::List { class: class.as_deref(), len: *len },
-            OwnedToken::Map { class } => Token::Map { class: class.as_deref() },
+            OwnedToken::List { class, len } => Token::List {
+                class: class.as_deref(),
+                len: *len,
+            },
+            OwnedToken::Map { class } => Token::Map {
+                class: class.as_deref(),
+            },
             OwnedToken::Object(class) => Token::Object(class),
             OwnedToken::Ref(n) => Token::Ref(*n),
             OwnedToken::End => Token::End,
@@ -78,8 +88,13 @@ impl From<Token<'_>> for OwnedToken {
             Token::Date(v) => OwnedToken::Date(v),
             Token::Text(v) => OwnedToken::Text(v.bytes().to_vec()),
             Token::Binary(v) => OwnedToken::Binary(v.to_vec()),
-            Token::List { class, len } => OwnedToken::List { class: class.map(Into::into), len },
-            Token::Map { class } => OwnedToken::Map { class: class.map(Into::into) },
+            Token::List { class, len } => OwnedToken::List {
+                class: class.map(Into::into),
+                len,
+            },
+            Token::Map { class } => OwnedToken::Map {
+                class: class.map(Into::into),
+            },
             Token::Object(class) => OwnedToken::Object(class.clone()),
             Token::Ref(n) => OwnedToken::Ref(n),
             Token::End => OwnedToken::End,

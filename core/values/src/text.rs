@@ -20,7 +20,10 @@ impl<'a> Text<'a> {
     /// Text over CESU-8 bytes; `None` if they are not.
     #[must_use]
     pub fn from_cesu8(bytes: &'a [u8]) -> Option<Self> {
-        Some(Text { bytes, units: count_units(bytes)? })
+        Some(Text {
+            bytes,
+            units: count_units(bytes)?,
+        })
     }
 
     /// Text over ASCII (or any string without supplementary characters); `None` if `s` has such characters,
@@ -29,7 +32,10 @@ impl<'a> Text<'a> {
     pub fn from_bmp(s: &'a str) -> Option<Self> {
         let bytes = s.as_bytes();
         if bytes.is_ascii() {
-            return Some(Text { bytes, units: bytes.len() as u32 });
+            return Some(Text {
+                bytes,
+                units: bytes.len() as u32,
+            });
         }
         Text::from_cesu8(bytes)
     }
@@ -53,7 +59,11 @@ impl<'a> Text<'a> {
             return Cow::Borrowed(s);
         }
         let units = self.utf16();
-        Cow::Owned(char::decode_utf16(units).map(|r| r.unwrap_or('\u{fffd}')).collect())
+        Cow::Owned(
+            char::decode_utf16(units)
+                .map(|r| r.unwrap_or('\u{fffd}'))
+                .collect(),
+        )
     }
 
     /// The UTF-16 units.
@@ -106,7 +116,11 @@ pub fn push_unit(unit: u16, out: &mut Vec<u8>) {
 /// The unit at the start of `b` and its length in bytes; `None` at the end or where it is not CESU-8.
 #[must_use]
 pub fn unit_at(b: &[u8]) -> Option<(u16, usize)> {
-    let tail = |i: usize| b.get(i).filter(|x| **x & 0xc0 == 0x80).map(|x| u16::from(x & 0x3f));
+    let tail = |i: usize| {
+        b.get(i)
+            .filter(|x| **x & 0xc0 == 0x80)
+            .map(|x| u16::from(x & 0x3f))
+    };
     match *b.first()? {
         b0 @ 0..=0x7f => Some((u16::from(b0), 1)),
         b0 @ 0xc0..=0xdf => Some((u16::from(b0 & 0x1f) << 6 | tail(1)?, 2)),
@@ -137,7 +151,10 @@ mod tests {
     fn supplementary_characters_are_two_units() {
         let mut out = vec![];
         assert_eq!(encode("a😀中\0", &mut out), 5);
-        assert_eq!(out, [b'a', 0xed, 0xa0, 0xbd, 0xed, 0xb8, 0x80, 0xe4, 0xb8, 0xad, 0]);
+        assert_eq!(
+            out,
+            [b'a', 0xed, 0xa0, 0xbd, 0xed, 0xb8, 0x80, 0xe4, 0xb8, 0xad, 0]
+        );
         let text = Text::from_cesu8(&out).unwrap();
         assert_eq!((text.units(), &*text.to_str()), (5, "a😀中\0"));
     }

@@ -211,7 +211,7 @@ impl<'e> Change<'e> {
                 }
                 Fate::Stays => value,
             };
-            header::put_in(out, "", &name, value);
+            header::put_bytes(out, &name, value);
         }
         for (key, value) in baggage {
             header::put_in(out, keys::BAGGAGE, key, value.as_bytes());

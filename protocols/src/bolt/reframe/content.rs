@@ -4,8 +4,8 @@
 //! of a Hessian stream, so the arguments keep their numbers. Where a container comes or goes, or the grammar
 //! changes, all values are copied one by one and renumbered.
 use super::{Change, Fate};
-use crate::bolt::sofa::{self, Visit};
 use crate::bolt::keys;
+use crate::bolt::sofa::{self, Visit};
 use crate::scratch;
 use rialto_hessian::{Copier, Kind, Library, Reader, Writer};
 use rialto_values::{Class, ErrorKind, ValueError};

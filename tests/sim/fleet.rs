@@ -122,7 +122,9 @@ clusters:
 
 /// The snapshot of a configuration.
 pub fn compile(compiler: &mut Compiler, config: &str) -> Compiled {
-    let config = rialto::config::load_str("sim.yaml", config).expect("a good configuration").config;
+    let config = rialto::config::load_str("sim.yaml", config)
+        .expect("a good configuration")
+        .config;
     let endpoints = |c: &rialto_core::config::Cluster| {
         let instance = |e: &rialto_core::config::Endpoint| Instance {
             address: Address::Tcp(e.address.to_string().parse().expect("numeric")),
@@ -152,7 +154,11 @@ impl Fleet {
     pub fn after(seed: u64, faults: Faults, now_us: u64) -> Self {
         let net = Net::new(seed);
         net.borrow_mut().refuse_dial = faults.refuse_dial;
-        let mut worker = Worker::new(SimReactor(Rc::clone(&net)), &compile(&mut Compiler::default(), CONFIG), seed);
+        let mut worker = Worker::new(
+            SimReactor(Rc::clone(&net)),
+            &compile(&mut Compiler::default(), CONFIG),
+            seed,
+        );
         worker.turn(&[], Now { us: now_us });
         let rng = fastrand::Rng::with_seed(seed ^ 0x5eed);
         let mut fleet = Fleet {
@@ -178,7 +184,13 @@ impl Fleet {
         let (link, end): (usize, End) = Net::connect(&self.net);
         self.worker.accept(end, ListenerId(0), None);
         let peer = Peer::new(proto, Role::Client);
-        self.callers.push(Caller { link, proto, peer, alive: true, calls: vec![] });
+        self.callers.push(Caller {
+            link,
+            proto,
+            peer,
+            alive: true,
+            calls: vec![],
+        });
     }
 
     /// Steps in which callers make calls.
@@ -197,14 +209,31 @@ impl Fleet {
     fn make_call(&mut self, i: usize) {
         let nonce = self.fates.len() as u32;
         let one_way = self.rng.u8(..16) == 0;
-        let size = if self.rng.u8(..20) == 0 { self.rng.usize(..200_000) } else { self.rng.usize(..2000) };
+        let size = if self.rng.u8(..20) == 0 {
+            self.rng.usize(..200_000)
+        } else {
+            self.rng.usize(..2000)
+        };
         let text = format!("{nonce}:{}", "x".repeat(size));
-        let service = if self.rng.bool() { "sim.ToBolt" } else { "sim.ToDubbo" };
+        let service = if self.rng.bool() {
+            "sim.ToBolt"
+        } else {
+            "sim.ToDubbo"
+        };
         let caller = &mut self.callers[i];
         let id = caller.calls.len() as u32;
         caller.calls.push(self.fates.len());
-        self.fates.push(Fate { nonce, one_way, ends: 0, good: false, wrong: false, orphan: false });
-        let bytes = caller.peer.request(id, service, text.as_bytes(), TIMEOUT_MS, one_way);
+        self.fates.push(Fate {
+            nonce,
+            one_way,
+            ends: 0,
+            good: false,
+            wrong: false,
+            orphan: false,
+        });
+        let bytes = caller
+            .peer
+            .request(id, service, text.as_bytes(), TIMEOUT_MS, one_way);
         self.net.borrow_mut().peer_write(caller.link, &bytes);
     }
 
@@ -216,7 +245,12 @@ impl Fleet {
                 self.call_in(proto);
             }
         }
-        let mut links: Vec<usize> = self.hosts.iter().filter(|(_, h)| h.alive).map(|(l, _)| *l).collect();
+        let mut links: Vec<usize> = self
+            .hosts
+            .iter()
+            .filter(|(_, h)| h.alive)
+            .map(|(l, _)| *l)
+            .collect();
         links.sort_unstable();
         for link in links {
             if self.chance(self.faults.kill_host) {
@@ -228,7 +262,10 @@ impl Fleet {
                 let bytes = self.host(link).peer.goodbye();
                 self.net.borrow_mut().peer_write(link, &bytes);
             } else if self.chance(self.faults.stray) {
-                let to = ReplyTo { id: self.rng.u64(..) & 0xffff, hint: 0x0101 };
+                let to = ReplyTo {
+                    id: self.rng.u64(..) & 0xffff,
+                    hint: 0x0101,
+                };
                 let bytes = self.stray(link, to);
                 self.net.borrow_mut().peer_write(link, &bytes);
             }
@@ -284,7 +321,14 @@ impl Fleet {
         let dials = self.net.borrow_mut().take_dials();
         for link in dials {
             let peer = Peer::new(self.proto_of(link), Role::Server);
-            self.hosts.insert(link, Host { peer, alive: true, due: vec![] });
+            self.hosts.insert(
+                link,
+                Host {
+                    peer,
+                    alive: true,
+                    due: vec![],
+                },
+            );
         }
         let mut links: Vec<usize> = self.hosts.keys().copied().collect();
         links.sort_unstable();
@@ -314,7 +358,9 @@ impl Fleet {
         let (found, back) = self.host(link).peer.take(&bytes);
         self.net.borrow_mut().peer_write(link, &back);
         for f in found {
-            let Found::Call { to, text, one_way } = f else { panic!("an answer to a host") };
+            let Found::Call { to, text, one_way } = f else {
+                panic!("an answer to a host")
+            };
             *self.executed.entry(nonce_of(&text)).or_default() += 1;
             if one_way {
                 continue;
@@ -333,7 +379,8 @@ impl Fleet {
         let (ripe, rest) = std::mem::take(due).into_iter().partition(|(at, _)| *at <= now);
         *due = rest;
         let ripe: Vec<(u64, Vec<u8>)> = ripe;
-        ripe.into_iter().for_each(|(_, bytes)| self.net.borrow_mut().peer_write(link, &bytes));
+        ripe.into_iter()
+            .for_each(|(_, bytes)| self.net.borrow_mut().peer_write(link, &bytes));
     }
 
     fn caller_acts(&mut self, i: usize) {
@@ -349,7 +396,9 @@ impl Fleet {
         let (found, back) = self.callers[i].peer.take(&bytes);
         self.net.borrow_mut().peer_write(link, &back);
         for f in found {
-            let Found::Answer { id, result } = f else { panic!("a call to a caller") };
+            let Found::Answer { id, result } = f else {
+                panic!("a call to a caller")
+            };
             let fate = &mut self.fates[self.callers[i].calls[id as usize]];
             fate.ends += 1;
             match result {
@@ -377,7 +426,9 @@ impl Fleet {
             }
         }
         let links: Vec<usize> = self.hosts.keys().copied().collect();
-        links.into_iter().for_each(|l| self.net.borrow_mut().peer_close(l));
+        links
+            .into_iter()
+            .for_each(|l| self.net.borrow_mut().peer_close(l));
         self.step(1000);
         self.step(1000);
         let mut end = Finished {
@@ -401,5 +452,8 @@ impl Fleet {
 
 fn nonce_of(text: &[u8]) -> u32 {
     let digits = text.split(|b| *b == b':').next().unwrap_or_default();
-    std::str::from_utf8(digits).ok().and_then(|s| s.parse().ok()).unwrap_or(u32::MAX)
+    std::str::from_utf8(digits)
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(u32::MAX)
 }

@@ -23,7 +23,13 @@ impl Stage {
         net.borrow_mut().cut = 100_000;
         let mut compiler = Compiler::default();
         let worker = Worker::new(SimReactor(Rc::clone(&net)), &compile(&mut compiler, config), 1);
-        Stage { net, worker, compiler, peers: HashMap::new(), now_ms: 0 }
+        Stage {
+            net,
+            worker,
+            compiler,
+            peers: HashMap::new(),
+            now_ms: 0,
+        }
     }
 
     /// Takes over a changed configuration.
@@ -43,7 +49,15 @@ impl Stage {
         self.call_within(caller, id, service, text, 1000, false);
     }
 
-    pub fn call_within(&mut self, caller: usize, id: u32, service: &str, text: &[u8], ms: u32, one_way: bool) {
+    pub fn call_within(
+        &mut self,
+        caller: usize,
+        id: u32,
+        service: &str,
+        text: &[u8],
+        ms: u32,
+        one_way: bool,
+    ) {
         let bytes = self.peer(caller).request(id, service, text, ms, one_way);
         self.net.borrow_mut().peer_write(caller, &bytes);
     }
@@ -59,7 +73,9 @@ impl Stage {
         let until = self.now_ms + ms;
         loop {
             let ready = self.net.borrow_mut().ready();
-            let now = Now { us: self.now_ms * 1000 };
+            let now = Now {
+                us: self.now_ms * 1000,
+            };
             let mut busy = self.worker.turn(&ready, now);
             while busy {
                 busy = self.worker.turn(&[], now);
@@ -77,7 +93,12 @@ impl Stage {
         for link in &links {
             self.peers.insert(*link, Peer::new(proto, Role::Server));
         }
-        let name = |link: usize| self.net.borrow().links[link].dialed.as_ref().map(ToString::to_string);
+        let name = |link: usize| {
+            self.net.borrow().links[link]
+                .dialed
+                .as_ref()
+                .map(ToString::to_string)
+        };
         links.iter().map(|l| (*l, name(*l).unwrap_or_default())).collect()
     }
 
@@ -104,7 +125,9 @@ impl Stage {
         let calls = self.received(host);
         let count = calls.len();
         for call in calls {
-            let Found::Call { to, text, .. } = call else { panic!("an answer to a host") };
+            let Found::Call { to, text, .. } = call else {
+                panic!("an answer to a host")
+            };
             self.answer(host, to, &text);
         }
         self.pass(0);

@@ -1,6 +1,6 @@
 //! Callers and hosts: the product's own codecs in the opposite role, driven by hand.
-use rialto_core::call::{Call, Outcome, Reply, ValueSource, Values};
 use rialto_core::CallError;
+use rialto_core::call::{Call, Outcome, Reply, ValueSource, Values};
 use rialto_core::framed::{Codec, Framed};
 use rialto_core::message::Message;
 use rialto_core::session::{Answer, Event, ReplyTo, Role, Session, Settings};
@@ -28,8 +28,15 @@ pub enum Proto {
 
 /// What a peer found.
 pub enum Found {
-    Call { to: ReplyTo, text: Vec<u8>, one_way: bool },
-    Answer { id: u32, result: Result<Vec<u8>, CallError> },
+    Call {
+        to: ReplyTo,
+        text: Vec<u8>,
+        one_way: bool,
+    },
+    Answer {
+        id: u32,
+        result: Result<Vec<u8>, CallError>,
+    },
 }
 
 /// One string, taken from the stream as it is.
@@ -42,7 +49,13 @@ impl ValueSource for OneText {
 }
 
 fn one_text(bytes: &[u8]) -> Values<'_> {
-    Values { source: &OneText, stream: bytes, at: 0, count: 1, tag: 0 }
+    Values {
+        source: &OneText,
+        stream: bytes,
+        at: 0,
+        count: 1,
+        tag: 0,
+    }
 }
 
 fn text_of(values: &Values<'_>) -> Vec<u8> {
@@ -73,7 +86,14 @@ impl Peer {
         Peer { codec, input: vec![] }
     }
 
-    pub fn request(&mut self, id: u32, service: &str, text: &[u8], timeout_ms: u32, one_way: bool) -> Vec<u8> {
+    pub fn request(
+        &mut self,
+        id: u32,
+        service: &str,
+        text: &[u8],
+        timeout_ms: u32,
+        one_way: bool,
+    ) -> Vec<u8> {
         let call = Call {
             service: Cow::Borrowed(service),
             version: Cow::Borrowed("1.0"),
@@ -90,7 +110,10 @@ impl Peer {
     }
 
     pub fn outcome(&mut self, to: ReplyTo, text: &[u8]) -> Vec<u8> {
-        let outcome = Outcome { reply: Reply::Value(one_text(text)), attachments: Default::default() };
+        let outcome = Outcome {
+            reply: Reply::Value(one_text(text)),
+            attachments: Default::default(),
+        };
         let mut out = vec![];
         each!(&mut self.codec, f => f.codec_mut().outcome(&mut out, to, &outcome)).expect("can be said");
         out
@@ -117,17 +140,24 @@ impl Peer {
         let (mut at, mut found) = (0, vec![]);
         let mut out = rialto_core::buf::OutBuf::default();
         loop {
-            let step = each!(&mut self.codec, f => f.next(&input[at..], &mut out)).expect("the proxy talks sense");
+            let step =
+                each!(&mut self.codec, f => f.next(&input[at..], &mut out)).expect("the proxy talks sense");
             at += step.used;
             match step.event {
                 Event::More(_) => break,
                 Event::Request { id, msg } => found.push(called(id, &msg)),
-                Event::Answer { call, answer: Answer::Message(msg) } => {
+                Event::Answer {
+                    call,
+                    answer: Answer::Message(msg),
+                } => {
                     let result = msg.meta.dialect.outcome(&msg).map(|o| match o.reply {
                         Reply::Value(v) => text_of(&v),
                         other => panic!("not a value: {other:?}"),
                     });
-                    found.push(Found::Answer { id: call.bits(), result });
+                    found.push(Found::Answer {
+                        id: call.bits(),
+                        result,
+                    });
                 }
                 Event::Handled | Event::Drain | Event::Undrain => {}
                 _ => panic!("the proxy sent something unexpected"),
@@ -139,8 +169,16 @@ impl Peer {
 }
 
 fn called(id: u64, msg: &Message<'_>) -> Found {
-    let call = msg.meta.dialect.call(msg).expect("the proxy's requests can be read");
+    let call = msg
+        .meta
+        .dialect
+        .call(msg)
+        .expect("the proxy's requests can be read");
     let text = text_of(&call.args);
     let head = msg.head(Default::default()).expect("readable");
-    Found::Call { to: ReplyTo { id, hint: head.hint }, text, one_way: msg.meta.one_way }
+    Found::Call {
+        to: ReplyTo { id, hint: head.hint },
+        text,
+        one_way: msg.meta.one_way,
+    }
 }

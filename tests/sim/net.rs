@@ -48,15 +48,32 @@ pub struct SimReactor(pub Shared);
 impl Net {
     pub fn new(seed: u64) -> Shared {
         let rng = fastrand::Rng::with_seed(seed);
-        Rc::new(RefCell::new(Net { links: vec![], rng, refuse_dial: 0.0, silent: vec![], cut: 3000, bytes: 0, fresh_dials: vec![] }))
+        Rc::new(RefCell::new(Net {
+            links: vec![],
+            rng,
+            refuse_dial: 0.0,
+            silent: vec![],
+            cut: 3000,
+            bytes: 0,
+            fresh_dials: vec![],
+        }))
     }
 
     pub fn connect(net: &Shared) -> (usize, End) {
         let mut n = net.borrow_mut();
         let capacity = n.rng.usize(1500..16_000);
-        n.links.push(Link { capacity, ..Link::default() });
+        n.links.push(Link {
+            capacity,
+            ..Link::default()
+        });
         let link = n.links.len() - 1;
-        (link, End { net: Rc::clone(net), link })
+        (
+            link,
+            End {
+                net: Rc::clone(net),
+                link,
+            },
+        )
     }
 
     /// Dials of the worker that nobody has looked at yet.
@@ -74,7 +91,12 @@ impl Net {
             let writable = connected || (l.wants_write && (room || l.closed[1]));
             let readable = std::mem::take(&mut l.news);
             if readable || writable {
-                ready.push(Ready { conn, readable, writable, closed: l.closed[1] });
+                ready.push(Ready {
+                    conn,
+                    readable,
+                    writable,
+                    closed: l.closed[1],
+                });
             }
         }
         self.rng.shuffle(&mut ready);
@@ -108,7 +130,10 @@ impl Net {
     /// Whether bytes are on their way anywhere.
     pub fn is_quiet(&self) -> bool {
         let open = |l: &&Link| l.closed == [false, false];
-        self.links.iter().filter(open).all(|l| l.pipes.iter().all(VecDeque::is_empty))
+        self.links
+            .iter()
+            .filter(open)
+            .all(|l| l.pipes.iter().all(VecDeque::is_empty))
     }
 
     /// The worker closed, and the peer has read everything.
@@ -125,7 +150,11 @@ impl Transport for End {
         let cut = net.rng.usize(1..most);
         let l = &mut net.links[self.link];
         if l.pipes[0].is_empty() {
-            return if l.closed[1] { Ok(0) } else { Err(io::ErrorKind::WouldBlock.into()) };
+            return if l.closed[1] {
+                Ok(0)
+            } else {
+                Err(io::ErrorKind::WouldBlock.into())
+            };
         }
         let n = cut.min(l.pipes[0].len()).min(buf.len());
         for (to, from) in buf.iter_mut().zip(l.pipes[0].drain(..n)) {
