@@ -90,7 +90,7 @@ impl Writer {
                 match open(path) {
                     Ok(new) => *file = new,
                     Err(e) => {
-                        tracing::error!("the access log {} cannot be opened again: {e}", path.display())
+                        tracing::error!("the access log {} cannot be opened again: {e}", path.display());
                     }
                 }
             }

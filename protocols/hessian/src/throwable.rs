@@ -2,7 +2,7 @@
 //!
 //! What every reader of both worlds takes is an object of a class it has, with `detailMessage`, the class's own
 //! fields, and an empty stack trace. A cause is poison to some and stays behind. [`SafeThrowable`] brings
-//! copied exceptions into that form, [`read`] looks at one so that it can be replaced, [`write`] makes one.
+//! copied exceptions into that form, [`read`] looks at one so that it can be replaced, [`write()`] makes one.
 use rialto_values::{Class, Sink, Text, Token, ValueError, text};
 
 use crate::{Chars, Kind, Mark, Reader};
