@@ -13,7 +13,7 @@ pub struct Bridge {
     pub group: GroupRule,
     /// Which attachments pass, in both directions.
     pub attachments: AttachmentBridge,
-    /// Exceptions that pass as themselves, or do not, whatever [`passes`] says of them.
+    /// Exceptions that pass as themselves, or do not, whatever holds for others of their packages.
     pub exceptions: ExceptionBridge,
 }
 
