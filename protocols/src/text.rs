@@ -14,3 +14,12 @@ pub(crate) fn first_line(text: &str) -> Cow<'_, str> {
         None => Cow::Borrowed(line),
     }
 }
+
+/// Bytes that should be text, and nearly always are; what is none becomes U+FFFD.
+pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    // The general way costs several times as much, also where nothing has to be replaced.
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}

@@ -129,6 +129,21 @@ pub fn unit_at(b: &[u8]) -> Option<(u16, usize)> {
     }
 }
 
+/// As [`slice::is_ascii`] for the lengths of whole messages: many bytes are looked at in one step, and the last step
+/// overlaps the one before it instead of going byte by byte.
+#[must_use]
+#[inline]
+pub fn is_ascii(bytes: &[u8]) -> bool {
+    fn all<const N: usize>(chunk: &[u8; N]) -> bool {
+        chunk.iter().fold(0, |all, byte| all | byte) < 0x80
+    }
+    let (large, tail) = bytes.as_chunks::<256>();
+    let Some(end) = bytes.last_chunk::<16>() else {
+        return bytes.is_ascii();
+    };
+    all(end) && large.iter().all(all) && tail.as_chunks::<16>().0.iter().all(all)
+}
+
 /// How many UTF-16 units these CESU-8 bytes hold; `None` if they are not CESU-8.
 #[must_use]
 pub fn count_units(bytes: &[u8]) -> Option<u32> {
@@ -157,6 +172,19 @@ mod tests {
         );
         let text = Text::from_cesu8(&out).unwrap();
         assert_eq!((text.units(), &*text.to_str()), (5, "a😀中\0"));
+    }
+
+    #[test]
+    fn a_single_other_byte_is_seen_wherever_it_is() {
+        for len in (0..70).chain(250..300).chain([511, 512, 513]) {
+            let mut bytes = vec![b'x'; len];
+            assert!(is_ascii(&bytes), "{len}");
+            for at in 0..len {
+                bytes[at] = 0x80;
+                assert!(!is_ascii(&bytes), "{at} of {len}");
+                bytes[at] = 0x7f;
+            }
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! They take no place in a stream's tables and show their length in their first bytes. So a codec can step over
 //! them, read them and copy them without a [`Reader`](crate::Reader), wherever in a stream they stand.
-use rialto_values::{Sink, Text, Token, ValueError};
+use rialto_values::{Sink, Text, Token, ValueError, text};
 
 use crate::cursor::Cursor;
 use crate::lead::Lead;
@@ -87,7 +87,7 @@ impl<'a> Plain<'a> {
     fn look(&mut self, from: usize, len: usize) -> bool {
         let bytes = self.cursor.rest();
         let (start, seen) = (self.cursor.at(), self.ascii.max(from));
-        let is_ascii = |to: usize| bytes.get(seen - start..to - start).is_some_and(is_all_ascii);
+        let is_ascii = |to: usize| bytes.get(seen - start..to - start).is_some_and(text::is_ascii);
         let far = (from + len + AHEAD).min(start + bytes.len());
         self.ascii = match [far, from + len].into_iter().find(|to| is_ascii(*to)) {
             Some(to) => to,
@@ -183,12 +183,4 @@ impl<'a> Plain<'a> {
         }
         true
     }
-}
-
-/// As [`slice::is_ascii`], but without a way out in the middle of a chunk: many bytes are looked at in one step.
-#[inline]
-fn is_all_ascii(bytes: &[u8]) -> bool {
-    let (chunks, tail) = bytes.as_chunks::<256>();
-    let is_ascii = |chunk: &[u8; 256]| chunk.iter().fold(0, |all, byte| all | byte) < 0x80;
-    chunks.iter().all(is_ascii) && tail.is_ascii()
 }

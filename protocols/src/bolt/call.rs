@@ -2,6 +2,7 @@
 use super::frame::Parts;
 use super::sofa::{self, Visit};
 use super::{HESSIAN, front, head, header, keys, status, unique_name, values};
+use crate::text::lossy;
 use rialto_core::call::{Call, Trace};
 use rialto_core::message::Message;
 use rialto_core::{CallError, ErrorKind};
@@ -34,7 +35,7 @@ pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Call<'a>, CallError> {
     if !parts.is_sofa_request() {
         return Err(refused(format!(
             "a Bolt request of class `{}` is no SOFARPC call and cannot be bridged to another protocol",
-            String::from_utf8_lossy(parts.class)
+            lossy(parts.class)
         )));
     }
     if parts.codec != HESSIAN {
@@ -112,7 +113,7 @@ impl<'a> Facts<'a> {
                 continue;
             }
             match rest.value() {
-                Some(Token::Text(value)) => self.put(String::from_utf8_lossy(key), value.to_str(), false)?,
+                Some(Token::Text(value)) => self.put(lossy(key), value.to_str(), false)?,
                 Some(Token::Null) => {}
                 _ => return Ok(false),
             }
@@ -124,7 +125,7 @@ impl<'a> Facts<'a> {
     fn take_stock_group(&mut self, is_trace: bool, rest: &mut Plain<'a>) -> Result<bool, ValueError> {
         let mut done = Ok(());
         let is_plain = rest.map(|key, value| {
-            let (key, value) = (String::from_utf8_lossy(key), String::from_utf8_lossy(value));
+            let (key, value) = (lossy(key), lossy(value));
             if done.is_ok() {
                 done = if is_trace {
                     self.put_trace(&key, value)
@@ -146,7 +147,7 @@ impl<'a> Facts<'a> {
             rest.take(b"\x07[string").then_some(count)?
         };
         for _ in 0..count? {
-            self.call.types.push(String::from_utf8_lossy(rest.text()?));
+            self.call.types.push(lossy(rest.text()?));
         }
         if is_draft {
             rest.take(b"z").then_some(())?;
@@ -175,7 +176,7 @@ impl<'a> Facts<'a> {
                 keys::TARGET_SERVICE => target = value,
                 keys::METHOD => self.methods[0] = value,
                 keys::DEADLINE => self.deadline = value,
-                _ => self.put(Cow::Borrowed(key), String::from_utf8_lossy(value), true)?,
+                _ => self.put(Cow::Borrowed(key), lossy(value), true)?,
             }
         }
         if !pairs.is_whole() {
@@ -276,7 +277,7 @@ impl<'a> Facts<'a> {
 
     fn finish(self) -> Result<Call<'a>, CallError> {
         let mut call = self.call;
-        let [in_header, in_content] = self.methods.map(String::from_utf8_lossy);
+        let [in_header, in_content] = self.methods.map(lossy);
         if !in_header.is_empty() && !in_content.is_empty() && in_header != in_content {
             return Err(refused(format!(
                 "the SOFARPC request contradicts itself: its header names the method `{in_header}`, its content \
@@ -294,9 +295,9 @@ impl<'a> Facts<'a> {
             self.services[0]
         };
         let (service, version, group) = unique_name::split(unique);
-        call.service = String::from_utf8_lossy(service);
-        call.version = String::from_utf8_lossy(version);
-        call.group = String::from_utf8_lossy(group);
+        call.service = lossy(service);
+        call.version = lossy(version);
+        call.group = lossy(group);
         for (missing, what) in [
             (call.service.is_empty(), "no service"),
             (call.method.is_empty(), "no method"),
@@ -314,7 +315,7 @@ impl<'a> Facts<'a> {
 
     fn unreadable(&self, e: &ValueError) -> CallError {
         let [service, method] = [self.services, self.methods].map(|[in_header, in_content]| {
-            String::from_utf8_lossy(if in_header.is_empty() {
+            lossy(if in_header.is_empty() {
                 in_content
             } else {
                 in_header

@@ -2,6 +2,7 @@
 use super::frame::Parts;
 use super::sofa::{self, Visit};
 use super::{HESSIAN, front, header, keys, status, values};
+use crate::text::lossy;
 use rialto_core::call::{Attachments, Exception, Outcome, Reply};
 use rialto_core::message::{Message, Status};
 use rialto_core::{CallError, ErrorKind};
@@ -60,12 +61,7 @@ pub(super) fn walk<'a>(parts: &Parts<'a>) -> Result<Outcome<'a>, CallError> {
     let mut attachments = Attachments::new();
     let mut flagged = false;
     for (key, value) in header::pairs(parts.header) {
-        take_property(
-            String::from_utf8_lossy(key),
-            String::from_utf8_lossy(value),
-            &mut flagged,
-            &mut attachments,
-        );
+        take_property(lossy(key), lossy(value), &mut flagged, &mut attachments);
     }
     sofa::read(parts.content, |reader| {
         let unreadable = |e: ValueError| bad(format!("the SOFARPC answer cannot be read: {e}"));
