@@ -198,12 +198,18 @@ fn call_key(id: u64) -> CallKey {
     CallKey::from_bits(u32::try_from(id).unwrap_or(crate::slots::RESERVED_ID))
 }
 
-/// Runs `encode`; what it left behind is cut off again if it failed.
+/// What the other protocol may need more for the same message: names and definitions that it spells out.
+const ROOM: usize = 512;
+
+/// Runs `encode` for a message of so many bytes; what it left behind is cut off again if it failed.
 fn append(
     out: &mut OutBuf,
+    len: usize,
     encode: impl FnOnce(&mut Vec<u8>) -> Result<(), CallError>,
 ) -> Result<(), CallError> {
     let start = out.position();
+    // In one step: buffers of callers at rest are empty, and messages are put together from many pieces.
+    out.tail_mut().reserve(len + ROOM);
     let done = encode(out.tail_mut());
     if done.is_err() {
         out.truncate_to(start);
@@ -279,13 +285,15 @@ impl<C: Codec> Session for Framed<C> {
     ) -> Result<(), CallError> {
         let id = u64::from(call.bits());
         if msg.meta.proto == C::PROTO {
-            return append(out, |v| self.codec.reframe(v, id, msg, None, dispatch.edits));
+            return append(out, msg.bytes.len(), |v| {
+                self.codec.reframe(v, id, msg, None, dispatch.edits)
+            });
         }
         let mut neutral = msg.meta.dialect.call(msg)?;
         neutral.timeout_ms = dispatch.timeout_ms;
         dispatch.bridge.outward(&mut neutral);
         neutral.apply(dispatch.edits);
-        append(out, |v| self.codec.request(v, id, &neutral))
+        append(out, msg.bytes.len(), |v| self.codec.request(v, id, &neutral))
     }
 
     fn answer(
@@ -296,14 +304,14 @@ impl<C: Codec> Session for Framed<C> {
         bridge: &Bridge,
     ) -> Result<(), CallError> {
         let said = match answer {
-            Answer::Message(msg) if msg.meta.proto == C::PROTO => append(out, |v| {
+            Answer::Message(msg) if msg.meta.proto == C::PROTO => append(out, msg.bytes.len(), |v| {
                 self.codec.reframe(v, to.id, msg, Some(to), &Edits::default())
             }),
             Answer::Message(msg) => msg.meta.dialect.outcome(msg).and_then(|mut outcome| {
                 bridge.homeward(&mut outcome);
-                append(out, |v| self.codec.outcome(v, to, &outcome))
+                append(out, msg.bytes.len(), |v| self.codec.outcome(v, to, &outcome))
             }),
-            Answer::Outcome(outcome) => append(out, |v| self.codec.outcome(v, to, outcome)),
+            Answer::Outcome(outcome) => append(out, 0, |v| self.codec.outcome(v, to, outcome)),
             Answer::Error(e) => Err(e.clone()),
         };
         said.inspect_err(|e| self.codec.error(out.tail_mut(), to, e))
