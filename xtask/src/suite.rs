@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use std::process::ExitCode;
 
 /// How long each target is fuzzed here.
-const FUZZ_SECONDS: &str = "2";
+const FUZZ_SECONDS: &str = "5";
 
 /// The most user instructions that a relayed call may take, with 8 connections of 32 calls in flight each. The goal
 /// is 2500 (docs/performance.md); this holds what was reached.
