@@ -4,6 +4,7 @@ mod answer;
 mod end;
 mod forward;
 mod request;
+mod ways;
 
 use crate::Env;
 use crate::access_log::Tap;
@@ -17,6 +18,7 @@ use crate::snapshot::{Compiled, EndpointId, Epoch, ListenerId};
 use crate::wheel::Wheel;
 use crate::wires::{Owner, Wires};
 use std::rc::Rc;
+use ways::Ways;
 
 /// The calls of a worker.
 pub struct Calls {
@@ -36,6 +38,8 @@ pub struct Calls {
     one_ways: Vec<CallKey>,
     wheel: Wheel,
     epoch: Rc<Epoch>,
+    /// What was found in it.
+    ways: Ways,
     pub(crate) now_us: u64,
     due: Vec<CallKey>,
 }
@@ -68,6 +72,7 @@ impl Calls {
             one_ways: vec![],
             wheel: Wheel::default(),
             epoch: Rc::new(Epoch::new(compiled, None)),
+            ways: Ways::default(),
             now_us: 0,
             due: vec![],
         };
@@ -78,6 +83,7 @@ impl Calls {
     /// New calls use this snapshot; those in progress keep theirs.
     pub fn configure(&mut self, compiled: &Compiled) {
         self.epoch = Rc::new(Epoch::new(compiled, Some(&self.epoch)));
+        self.ways.clear();
         self.follow(compiled);
     }
 

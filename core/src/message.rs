@@ -81,13 +81,6 @@ pub struct Head<'a> {
     pub attachments: u32,
 }
 
-/// Which facts of a head are needed: some cost a walk over the arguments.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wants {
-    /// Group, caller and timeout, wherever they are.
-    pub attachments: bool,
-}
-
 /// How the messages of one protocol are read. Stateless and static: a head is bytes plus this table.
 pub trait Dialect: Sync {
     /// The protocol's name in configuration, metrics and logs.
@@ -97,9 +90,9 @@ pub trait Dialect: Sync {
     ///
     /// # Errors
     /// [`crate::ErrorKind::BadRequest`] with the reason, if even the service cannot be read.
-    fn head<'a>(&self, msg: &Message<'a>, wants: Wants) -> Result<Head<'a>, CallError>;
+    fn head<'a>(&self, msg: &Message<'a>) -> Result<Head<'a>, CallError>;
 
-    /// An attachment (header) of a request whose head was read with [`Wants::attachments`]. Values that are
+    /// An attachment (header) of a request whose head was read. Values that are
     /// no strings are shown as text where they are scalars.
     fn attachment<'a>(&self, msg: &Message<'a>, head: &Head<'a>, key: &str) -> Option<Cow<'a, [u8]>>;
 
@@ -162,8 +155,8 @@ impl<'a> Message<'a> {
     /// # Errors
     /// As there.
     #[inline]
-    pub fn head(&self, wants: Wants) -> Result<Head<'a>, CallError> {
-        self.meta.dialect.head(self, wants)
+    pub fn head(&self) -> Result<Head<'a>, CallError> {
+        self.meta.dialect.head(self)
     }
 }
 

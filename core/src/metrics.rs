@@ -88,7 +88,6 @@ pub struct Shard {
     series: Vec<Series>,
     index: HashMap<u64, u32, BuildHasherDefault<Identity>>,
     limit: usize,
-    last: u32,
     /// Series made since the access log last asked.
     fresh: Vec<u32>,
     /// Answers that came for nobody.
@@ -166,18 +165,7 @@ impl Shard {
     }
 
     /// The series of a call.
-    #[inline]
     pub fn series(&mut self, of: &Lookup<'_>) -> SeriesId {
-        // callers repeat themselves: the last call's series is the likeliest
-        if self.series.get(self.last as usize).is_some_and(|s| of.is(&s.key)) {
-            return SeriesId(self.last);
-        }
-        let id = self.find(of);
-        self.last = id.0;
-        id
-    }
-
-    fn find(&mut self, of: &Lookup<'_>) -> SeriesId {
         let hash = of.hash();
         match self.index.get(&hash) {
             Some(&i) if of.is(&self.series[i as usize].key) => SeriesId(i),

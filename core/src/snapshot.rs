@@ -16,7 +16,7 @@ pub use matcher::RouteMatch;
 use crate::bridge::Bridge;
 use crate::filter::{Filter, FilterFactory};
 use crate::hash::Mix;
-use crate::message::{Edits, Head, Message, ProtoId, Wants};
+use crate::message::{Edits, Head, Message, ProtoId};
 use crate::session::Settings;
 use crate::transport::Address;
 use std::collections::HashMap;
@@ -99,9 +99,22 @@ pub struct Listener {
     pub idle_ms: u32,
     /// A connection must show its protocol within this.
     pub detect_ms: u32,
-    /// Which facts of a head its routes look at.
-    pub wants: Wants,
+    /// What its routes look at, apart from protocol, service and method.
+    pub looks_at: LooksAt,
     routes: Index,
+}
+
+/// Facts of a call that routes may look at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LooksAt {
+    /// The service version.
+    pub version: bool,
+    /// The group.
+    pub group: bool,
+    /// The calling application.
+    pub caller: bool,
+    /// Any attachment.
+    pub attachments: bool,
 }
 
 /// The routes of a listener, found by interface name.

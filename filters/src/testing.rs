@@ -1,7 +1,7 @@
 //! Calls without bytes, for tests of filters.
 use rialto_core::call::{Call as NeutralCall, Outcome};
 use rialto_core::filter::{Filter, RequestCx, Verdict};
-use rialto_core::message::{Dialect, Edits, Head, Message, Meta, ProtoId, Status, Wants};
+use rialto_core::message::{Dialect, Edits, Head, Message, Meta, ProtoId, Status};
 use rialto_core::{CallError, ErrorKind};
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ impl Dialect for Wireless {
         "wireless"
     }
 
-    fn head<'a>(&self, _: &Message<'a>, _: Wants) -> Result<Head<'a>, CallError> {
+    fn head<'a>(&self, _: &Message<'a>) -> Result<Head<'a>, CallError> {
         Err(nothing_there())
     }
 

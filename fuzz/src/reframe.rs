@@ -4,14 +4,13 @@ use crate::frame::{ID, codec, decode, mend, protocol, written};
 use crate::values::{comparable, tokens};
 use rialto_core::call::Call;
 use rialto_core::framed::{Codec, Kind};
-use rialto_core::message::{Edits, Head, Message, Wants};
+use rialto_core::message::{Edits, Head, Message};
 use rialto_core::session::Role;
 use rialto_core::{CallError, ErrorKind};
 use rialto_protocols::BOLT;
 use rialto_protocols::bolt::Bolt;
 use rialto_protocols::dubbo::Dubbo;
 
-const ALL: Wants = Wants { attachments: true };
 const SET: [(&str, &str); 2] = [("k1", "grün"), ("x-new", "1")];
 const REMOVED: &str = "plain";
 
@@ -66,9 +65,9 @@ fn change<C: Codec>(frame: &[u8], edits: &Edits, variant: u32) {
         C::set_id(&mut same, ID + 1);
         assert!(out == same, "changed without a change");
     }
-    if let Ok(head) = msg.head(ALL) {
+    if let Ok(head) = msg.head() {
         let new = after
-            .head(ALL)
+            .head()
             .unwrap_or_else(|e| panic!("its head is lost: {e}"));
         same_head::<C>(&msg, &head, &after, &new, edits);
     }

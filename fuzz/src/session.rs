@@ -7,7 +7,7 @@ use rialto_core::bridge::Bridge;
 use rialto_core::buf::OutBuf;
 use rialto_core::call::Values;
 use rialto_core::framed::{Codec, Framed, Kind};
-use rialto_core::message::{Edits, Head, Message, Wants};
+use rialto_core::message::{Edits, Head, Message};
 use rialto_core::session::{Answer, Dispatch, Event, ReplyTo, Role, Session, Settings};
 use rialto_core::slots::CallKey;
 use rialto_core::{CallError, ErrorKind};
@@ -15,7 +15,6 @@ use rialto_protocols::bolt::Bolt;
 use rialto_protocols::dubbo::Dubbo;
 use std::fmt::Debug;
 
-const ALL: Wants = Wants { attachments: true };
 const KEYS: [&str; 6] = [
     "k1",
     "plain",
@@ -207,19 +206,11 @@ fn asked<C: Codec>(id: u64, msg: &Message<'_>, choice: &Choice) -> String {
     let dialect = msg.meta.dialect;
     let again = dialect.view(msg.bytes).expect("a request is seen again");
     assert_eq!(facts(&again), facts(msg));
-    let head = msg.head(ALL);
+    let head = msg.head();
     let attachments = head
         .iter()
         .flat_map(|head| KEYS.map(|key| dialect.attachment(msg, head, key)));
     let attachments: Vec<_> = attachments.collect();
-    let brief = msg.head(Wants::default());
-    if let (Ok(head), Ok(brief)) = (&head, &brief) {
-        // A Bolt content that cannot be read behind the method tells none.
-        assert!(
-            head.method == brief.method || head.method.is_empty(),
-            "{head:?} {brief:?}"
-        );
-    }
     forward::<C>(msg, choice);
     let hint = head.as_ref().map_or(msg.meta.hint, |head| head.hint);
     refuse::<C>(
@@ -240,7 +231,7 @@ fn asked<C: Codec>(id: u64, msg: &Message<'_>, choice: &Choice) -> String {
         );
     }
     let args = call.as_ref().ok().map(|call| shown(&call.args));
-    format!("{head:?} {brief:?} {attachments:x?} {call:?} {args:?}")
+    format!("{head:?} {attachments:x?} {call:?} {args:?}")
 }
 
 fn names(head: &Head<'_>) -> [String; 4] {

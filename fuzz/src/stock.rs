@@ -1,5 +1,5 @@
 //! Callers as they are: the requests of stock peers in the tests of the protocols.
-use rialto_core::message::{ProtoId, Wants};
+use rialto_core::message::ProtoId;
 use rialto_core::session::Protocols;
 use rialto_protocols::{All, BOLT};
 use std::collections::BTreeSet;
@@ -50,7 +50,7 @@ fn of_all(proto: ProtoId, files: &[&str]) -> Vec<Caller> {
             continue;
         };
         let Some(msg) = dialect.view(&frame) else { continue };
-        if let Ok(head) = dialect.head(&msg, Wants { attachments: true })
+        if let Ok(head) = dialect.head(&msg)
             && !msg.meta.one_way
         {
             found.insert(Caller {

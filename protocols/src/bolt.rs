@@ -11,7 +11,7 @@ use crate::BOLT;
 use rialto_core::CallError;
 use rialto_core::call::{Call, Outcome};
 use rialto_core::framed::{Codec, Decoded};
-use rialto_core::message::{Dialect, Edits, Head, Message, ProtoId, Wants};
+use rialto_core::message::{Dialect, Edits, Head, Message, ProtoId};
 use rialto_core::session::{Fault, ReplyTo, Role, Settings};
 use rialto_core::slots::RESERVED_ID;
 use rialto_hessian::Library;
@@ -165,8 +165,8 @@ impl Dialect for BoltDialect {
     }
 
     #[inline]
-    fn head<'a>(&self, msg: &Message<'a>, wants: Wants) -> Result<Head<'a>, CallError> {
-        head::read(msg, wants)
+    fn head<'a>(&self, msg: &Message<'a>) -> Result<Head<'a>, CallError> {
+        head::read(msg)
     }
 
     fn attachment<'a>(&self, msg: &Message<'a>, _: &Head<'a>, key: &str) -> Option<Cow<'a, [u8]>> {

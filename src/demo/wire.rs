@@ -5,7 +5,7 @@ use rialto_core::bridge::Bridge;
 use rialto_core::buf::OutBuf;
 use rialto_core::call::{Attachments, Call, Exception, Outcome, Reply as Neutral, Values};
 use rialto_core::framed::{Codec, Framed};
-use rialto_core::message::{Message, Wants};
+use rialto_core::message::Message;
 use rialto_core::session::{Answer as Sent, Event, ReplyTo, Role, Session, Settings, Step};
 use rialto_core::slots::CallKey;
 use rialto_core::{CallError, ErrorKind};
@@ -133,7 +133,7 @@ impl Request {
     /// # Errors
     /// Why it cannot be read; there is somebody to tell even then.
     pub fn decode(id: u64, msg: &Message<'_>) -> (ReplyTo, Result<Request, CallError>) {
-        let head = msg.head(Wants { attachments: true });
+        let head = msg.head();
         let hint = head.as_ref().map_or(msg.meta.hint, |h| h.hint);
         let read = || {
             let head = head?;

@@ -175,7 +175,7 @@ fn called(id: u64, msg: &Message<'_>) -> Found {
         .call(msg)
         .expect("the proxy's requests can be read");
     let text = text_of(&call.args);
-    let head = msg.head(Default::default()).expect("readable");
+    let head = msg.head().expect("readable");
     Found::Call {
         to: ReplyTo { id, hint: head.hint },
         text,

@@ -43,24 +43,24 @@ impl Calls {
     /// Answers the caller for good.
     #[inline]
     pub(super) fn reply<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, answer: &Answer<'_>, from: From) {
-        let Some(ex) = self.table.get(key) else { return };
-        let mut ended = match answer {
-            Answer::Message(m) if m.meta.status == Status::Ok && m.meta.dialect.threw(m) => {
-                Ended::Answered(Status::Exception)
+        self.finish_with(w, key, |w, ex| {
+            let ended = match answer {
+                Answer::Message(m) if m.meta.status == Status::Ok && m.meta.dialect.threw(m) => {
+                    Ended::Answered(Status::Exception)
+                }
+                Answer::Message(m) => Ended::Answered(m.meta.status),
+                Answer::Outcome(_) => Ended::Answered(Status::Ok),
+                Answer::Error(e) => Ended::Failed(e.kind),
+            };
+            if ex.one_way {
+                return ended;
             }
-            Answer::Message(m) => Ended::Answered(m.meta.status),
-            Answer::Outcome(_) => Ended::Answered(Status::Ok),
-            Answer::Error(e) => Ended::Failed(e.kind),
-        };
-        if !ex.one_way {
             let id = ex.target;
             let bridge = &ex.epoch.snapshot.routes[id.route.index()].targets[usize::from(id.place)].bridge;
-            let down = ex.down;
-            if let Err(e) = w.answer(down.conn, down.reply, answer, from, bridge) {
-                ended = Ended::Failed(e.kind);
+            match w.answer(ex.down.conn, ex.down.reply, answer, from, bridge) {
+                Ok(()) => ended,
+                Err(e) => Ended::Failed(e.kind),
             }
-            w.cut_if_stuck(down.conn);
-        }
-        self.finish(w, key, ended);
+        });
     }
 }

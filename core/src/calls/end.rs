@@ -42,15 +42,27 @@ impl Parting {
 
 impl Calls {
     /// The caller has what it will get.
-    #[inline]
     pub(super) fn finish<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, ended: Ended) {
+        self.finish_with(w, key, |_, _| ended);
+    }
+
+    /// The caller gets what `last` gives it, which tells how the call ended.
+    #[inline]
+    pub(super) fn finish_with<E: Env>(
+        &mut self,
+        w: &mut Wires<E>,
+        key: CallKey,
+        last: impl FnOnce(&mut Wires<E>, &Exchange) -> Ended,
+    ) {
         let Some(ex) = self.table.remove(key) else { return };
+        let ended = last(w, &ex);
         self.leave_caller(w, Parting::of(&ex), ended);
         if ex.state == State::Sent {
             self.leave_upstream(w, &ex);
         }
     }
 
+    #[inline]
     fn leave_caller<E: Env>(&mut self, w: &mut Wires<E>, ex: Parting, ended: Ended) {
         let latency_us = self.now_us.saturating_sub(ex.started_us);
         self.metrics.end(ex.series, ended, latency_us);
@@ -103,6 +115,7 @@ impl Calls {
         }
     }
 
+    #[inline]
     fn leave_upstream<E: Env>(&mut self, w: &mut Wires<E>, ex: &Exchange) {
         w.release(ex.up.conn);
         self.endpoints.ended(ex.up.endpoint, ex.target.cluster);
@@ -122,7 +135,6 @@ impl Calls {
                 From::Memory,
                 &Default::default(),
             );
-            w.cut_if_stuck(ex.down.conn);
         }
         self.abandon(w, key, error.kind);
     }

@@ -4,33 +4,44 @@ use crate::Env;
 use crate::call::{Attachments, Outcome, Reply};
 use crate::endpoints::Lease;
 use crate::error::{CallError, ErrorKind};
-use crate::exchange::{State, Up};
-use crate::message::{Edits, Message};
+use crate::exchange::{State, TargetId, Up};
+use crate::message::{Edits, Held, Message};
 use crate::session::{Answer, Dispatch};
 use crate::slots::{CallKey, ConnKey};
-use crate::snapshot::{EndpointId, Snapshot, Target};
+use crate::snapshot::{EndpointId, Epoch, Snapshot, Target};
 use crate::wires::{From, Wires};
 use std::rc::Rc;
 
+/// A request that is to go to a host.
+pub(super) struct Sending<'a> {
+    pub(super) key: CallKey,
+    /// The exchange's own, at hand.
+    pub(super) epoch: &'a Epoch,
+    pub(super) target: TargetId,
+    pub(super) msg: &'a Message<'a>,
+    pub(super) from: From,
+    pub(super) edits: &'a Edits,
+}
+
 impl Calls {
-    /// Gives the request to a host, or holds it until that is possible.
+    /// Gives the request to a host, or holds it until that is possible. `not` is the host that a retry comes from.
     #[inline]
-    #[allow(clippy::too_many_arguments, reason = "one call, its bytes, and how they came")]
-    pub(super) fn forward<E: Env>(
+    pub(super) fn send<E: Env>(
         &mut self,
         w: &mut Wires<E>,
         batch: Option<&mut Batch>,
-        key: CallKey,
-        msg: &Message<'_>,
-        from: From,
-        edits: &Edits,
+        sending: &Sending<'_>,
         not: Option<EndpointId>,
     ) {
-        let Some(ex) = self.table.get_mut(key) else { return };
-        let epoch = Rc::clone(&ex.epoch);
-        let id = ex.target;
-        let route = &epoch.snapshot.routes[id.route.index()];
-        let target = &route.targets[usize::from(id.place)];
+        let Sending {
+            key,
+            epoch,
+            target: id,
+            msg,
+            from,
+            edits,
+        } = *sending;
+        let target = &epoch.snapshot.routes[id.route.index()].targets[usize::from(id.place)];
         let lease = match self.lease(w, batch, &epoch.snapshot, target, not) {
             Ok(lease) => lease,
             Err(e) => return self.fail(w, key, &e),
@@ -61,17 +72,42 @@ impl Calls {
             timeout_ms,
         };
         match w.request(conn, key, msg, from, &dispatch) {
-            Ok(mark) => {
+            Ok(placed) => {
+                let mark = placed.mark;
                 ex.up = Up { conn, mark, endpoint };
                 ex.state = State::Sent;
                 self.endpoints.began(endpoint, id.cluster);
                 if ex.one_way {
                     self.one_ways.push(key);
                 }
-                w.throttle(ex.down.conn, conn);
+                if placed.is_full {
+                    w.throttle(ex.down.conn, conn);
+                }
             }
             Err(e) => self.fail(w, key, &e),
         }
+    }
+
+    /// As [`Calls::send`], for a call whose request was held.
+    fn send_again<E: Env>(
+        &mut self,
+        w: &mut Wires<E>,
+        batch: Option<&mut Batch>,
+        key: CallKey,
+        held: &Held,
+        not: Option<EndpointId>,
+    ) {
+        let Some(ex) = self.table.get(key) else { return };
+        let (epoch, target) = (Rc::clone(&ex.epoch), ex.target);
+        let sending = Sending {
+            key,
+            epoch: &epoch,
+            target,
+            msg: &held.view(),
+            from: From::Memory,
+            edits: &held.edits,
+        };
+        self.send(w, batch, &sending, not);
     }
 
     /// A connection for a call: that of its read, or the balancer's choice.
@@ -140,9 +176,8 @@ impl Calls {
     /// Sends a request that waited.
     pub(super) fn send_held<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, not: Option<EndpointId>) {
         let Some(ex) = self.table.get_mut(key) else { return };
-        let Some(mut held) = ex.held.take() else { return };
-        let edits = std::mem::take(&mut held.edits);
-        self.forward(w, None, key, &held.view(), From::Memory, &edits, not);
+        let Some(held) = ex.held.take() else { return };
+        self.send_again(w, None, key, &held, not);
     }
 
     /// Sends a request over the connection that it waited for. That host was chosen, and the attempt counted, when
@@ -155,15 +190,14 @@ impl Calls {
         conn: ConnKey,
     ) {
         let Some(ex) = self.table.get_mut(key) else { return };
-        let Some(mut held) = ex.held.take() else { return };
+        let Some(held) = ex.held.take() else { return };
         ex.attempts = ex.attempts.saturating_sub(1);
         let id = ex.target;
         let set = ex.epoch.snapshot.routes[id.route.index()].targets[usize::from(id.place)].hosts;
         let mut batch = Batch {
             leased: Some(Leased { set, endpoint, conn }),
         };
-        let edits = std::mem::take(&mut held.edits);
-        self.forward(w, Some(&mut batch), key, &held.view(), From::Memory, &edits, None);
+        self.send_again(w, Some(&mut batch), key, &held, None);
     }
 
     /// The host that a waiting call was meant for cannot be reached.

@@ -1,4 +1,6 @@
 //! A call comes in: limits, route, filters.
+use super::forward::Sending;
+use super::ways::{Names, Way};
 use super::{Batch, Calls};
 use crate::Env;
 use crate::bridge::Bridge;
@@ -11,7 +13,7 @@ use crate::message::{Head, Message};
 use crate::metrics::{Ended, Lookup, SeriesId};
 use crate::session::{Answer, ReplyTo};
 use crate::slots::{CallKey, ConnKey};
-use crate::snapshot::{EndpointId, Epoch, Listener, ListenerId, RouteId};
+use crate::snapshot::{ClusterId, EndpointId, Epoch, Listener, ListenerId, RouteId, Snapshot};
 use crate::wires::{From, Owner, Wires};
 use std::rc::Rc;
 
@@ -25,104 +27,140 @@ impl Calls {
         id: u64,
         msg: &Message<'_>,
     ) {
-        let Some(Owner::Listener(at)) = w.get(from).map(|c| c.owner) else {
-            return;
-        };
+        let Some(caller) = w.get(from) else { return };
+        let Owner::Listener(at) = caller.owner else { return };
+        let (calls, is_full) = (caller.calls, caller.is_full());
         let epoch = Rc::clone(&self.epoch);
-        let Some(listener) = epoch.snapshot.listener(at) else {
-            let error = CallError::new(ErrorKind::NoRoute, "this listener was removed");
-            return self.turn_away(
-                w,
-                from,
-                at,
-                ReplyTo {
-                    id,
-                    hint: msg.meta.hint,
-                },
-                msg,
-                None,
-                error,
-            );
-        };
-        let head = match msg.head(listener.wants) {
-            Ok(head) => head,
-            Err(e) => {
-                return self.turn_away(
-                    w,
-                    from,
-                    at,
-                    ReplyTo {
-                        id,
-                        hint: msg.meta.hint,
-                    },
-                    msg,
-                    None,
-                    e,
-                );
-            }
-        };
-        let reply = ReplyTo { id, hint: head.hint };
-        if let Some(e) = self.over_limit(w, from, at, listener) {
-            return self.turn_away(w, from, at, reply, msg, Some(&head), e);
-        }
-        let Some(route) = epoch.snapshot.route(listener, msg, &head) else {
-            return self.turn_away(w, from, at, reply, msg, Some(&head), no_route(listener, &head));
-        };
-        let down = Down {
+        let snapshot = &*epoch.snapshot;
+        let mut down = Down {
             conn: from,
-            reply,
+            reply: ReplyTo {
+                id,
+                hint: msg.meta.hint,
+            },
             listener: at,
             proto: msg.meta.proto,
         };
-        let key = self.admit(w, &epoch, down, route, msg, &head);
-        w.throttle(from, from);
-        if head.echo && self.changes_protocol(key, msg) {
+        let Some(listener) = snapshot.listener(at) else {
+            let error = CallError::new(ErrorKind::NoRoute, "this listener was removed");
+            return self.turn_away(w, down, msg, &Head::default(), error);
+        };
+        let head = match msg.head() {
+            Ok(head) => head,
+            Err(e) => return self.turn_away(w, down, msg, &Head::default(), e),
+        };
+        down.reply.hint = head.hint;
+        if let Some(e) = self.over_limit(at, listener, calls) {
+            return self.turn_away(w, down, msg, &head, e);
+        }
+        let Some(way) = self.way(snapshot, listener, &down, msg, &head) else {
+            return self.turn_away(w, down, msg, &head, no_route(listener, &head));
+        };
+        let (key, target) = self.admit(w, &epoch, down, way, msg, &head);
+        if is_full {
+            w.throttle(from, from);
+        }
+        let route = &snapshot.routes[way.route.index()];
+        if head.echo
+            && snapshot
+                .cluster(target.cluster)
+                .is_some_and(|c| c.protocol != down.proto)
+        {
             return self.echo(w, key, msg);
         }
-        let rewrite = &epoch.snapshot.routes[route.index()].rewrite;
-        match epoch.chain(at, route) {
-            None => self.forward(w, Some(batch), key, msg, From::Input, rewrite, None),
-            Some(chain) => {
-                let mut edits = rewrite.clone();
-                let mut cx = RequestCx {
-                    msg,
-                    head: &head,
-                    edits: &mut edits,
-                    now_ms: w.now_ms as u32,
-                };
-                for filter in chain.iter() {
-                    if let Verdict::Reject(e) = filter.on_request(&mut cx) {
-                        return self.fail(w, key, &e);
-                    }
-                }
-                self.forward(w, Some(batch), key, msg, From::Input, &edits, None);
+        let mut sending = Sending {
+            key,
+            epoch: &epoch,
+            target,
+            msg,
+            from: From::Input,
+            edits: &route.rewrite,
+        };
+        let Some(chain) = epoch.chain(at, way.route) else {
+            return self.send(w, Some(batch), &sending, None);
+        };
+        let mut edits = route.rewrite.clone();
+        let mut cx = RequestCx {
+            msg,
+            head: &head,
+            edits: &mut edits,
+            now_ms: w.now_ms as u32,
+        };
+        for filter in chain.iter() {
+            if let Verdict::Reject(e) = filter.on_request(&mut cx) {
+                return self.fail(w, key, &e);
             }
         }
+        sending.edits = &edits;
+        self.send(w, Some(batch), &sending, None);
     }
 
-    fn changes_protocol(&self, key: CallKey, msg: &Message<'_>) -> bool {
-        let Some(ex) = self.table.get(key) else {
-            return false;
-        };
-        ex.epoch
-            .snapshot
-            .cluster(ex.target.cluster)
-            .is_some_and(|c| c.protocol != msg.meta.proto)
-    }
-
-    fn over_limit<E: Env>(
-        &self,
-        w: &Wires<E>,
-        from: ConnKey,
-        at: ListenerId,
+    /// Where the call goes, by memory or by its listener's routes.
+    #[inline]
+    fn way(
+        &mut self,
+        snapshot: &Snapshot,
         listener: &Listener,
-    ) -> Option<CallError> {
+        down: &Down,
+        msg: &Message<'_>,
+        head: &Head<'_>,
+    ) -> Option<Way> {
+        let names = Names::of(down.listener, listener, down.proto, head);
+        if let Some(way) = names.as_ref().and_then(|names| self.ways.get(names)) {
+            return Some(way);
+        }
+        let way = self.find_way(snapshot, listener, down, msg, head)?;
+        if let Some(names) = names {
+            self.ways.put(&names, way);
+        }
+        Some(way)
+    }
+
+    fn find_way(
+        &mut self,
+        snapshot: &Snapshot,
+        listener: &Listener,
+        down: &Down,
+        msg: &Message<'_>,
+        head: &Head<'_>,
+    ) -> Option<Way> {
+        let id = snapshot.route(listener, msg, head)?;
+        let route = &snapshot.routes[id.index()];
+        let series = match &*route.targets {
+            [sole] => Some(self.series(snapshot, down, id, sole.cluster, head)),
+            _ => None,
+        };
+        Some(Way {
+            route: id,
+            policy: route.policy_of(head.method),
+            series,
+        })
+    }
+
+    fn series(
+        &mut self,
+        snapshot: &Snapshot,
+        down: &Down,
+        route: RouteId,
+        cluster: ClusterId,
+        head: &Head<'_>,
+    ) -> SeriesId {
+        self.metrics.series(&Lookup {
+            listener: down.listener,
+            route: Some(route),
+            cluster: Some(cluster),
+            down: down.proto,
+            up: snapshot.cluster(cluster).map_or(down.proto, |c| c.protocol),
+            service: head.service,
+            method: head.method,
+        })
+    }
+
+    #[inline]
+    fn over_limit(&self, at: ListenerId, listener: &Listener, calls: u32) -> Option<CallError> {
         let what = if self.in_flight[at.index()] >= listener.max_in_flight {
             "on this listener"
-        } else if w
-            .get(from)
-            .is_some_and(|c| c.calls >= listener.max_per_connection)
-        {
+        } else if calls >= listener.max_per_connection {
             "on this connection"
         } else if self.table.is_full() {
             "in this process"
@@ -136,34 +174,31 @@ impl Calls {
     }
 
     /// From here on the call is an exchange: it will get exactly one answer.
+    #[inline]
     fn admit<E: Env>(
         &mut self,
         w: &mut Wires<E>,
         epoch: &Rc<Epoch>,
         down: Down,
-        id: RouteId,
+        way: Way,
         msg: &Message<'_>,
         head: &Head<'_>,
-    ) -> CallKey {
-        let snapshot = &epoch.snapshot;
-        let route = &snapshot.routes[id.index()];
-        let place = if route.targets.len() == 1 {
-            0
-        } else {
-            route.target(self.endpoints.random())
+    ) -> (CallKey, TargetId) {
+        let route = &epoch.snapshot.routes[way.route.index()];
+        let place = match way.series {
+            Some(_) => 0,
+            None => route.target(self.endpoints.random()),
         };
-        let cluster = route.targets[usize::from(place)].cluster;
-        let up = snapshot.cluster(cluster).map_or(down.proto, |c| c.protocol);
-        let series = self.metrics.series(&Lookup {
-            listener: down.listener,
-            route: Some(id),
-            cluster: Some(cluster),
-            down: down.proto,
-            up,
-            service: head.service,
-            method: head.method,
-        });
-        let policy = route.policy_of(head.method);
+        let target = TargetId {
+            route: way.route,
+            place,
+            cluster: route.targets[usize::from(place)].cluster,
+        };
+        let series = match way.series {
+            Some(series) => series,
+            None => self.series(&epoch.snapshot, &down, way.route, target.cluster, head),
+        };
+        let policy = way.policy;
         let limit = match head.timeout_ms {
             0 => policy.timeout_ms,
             told => told.min(policy.longest_ms),
@@ -183,11 +218,7 @@ impl Calls {
             one_way: msg.meta.one_way,
             attempts: 0,
             max_attempts: policy.attempts,
-            target: TargetId {
-                route: id,
-                place,
-                cluster,
-            },
+            target,
             series,
             started_us: self.now_us,
             deadline_ms,
@@ -198,36 +229,30 @@ impl Calls {
         self.wheel.push(deadline_ms, key);
         self.in_flight[down.listener.index()] += 1;
         w.hold(down.conn);
-        key
+        (key, target)
     }
 
     /// Answers a call that never became an exchange.
     #[cold]
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the facts of a call that has no record yet"
-    )]
     fn turn_away<E: Env>(
         &mut self,
         w: &mut Wires<E>,
-        from: ConnKey,
-        listener: ListenerId,
-        reply: ReplyTo,
+        down: Down,
         msg: &Message<'_>,
-        head: Option<&Head<'_>>,
+        head: &Head<'_>,
         error: CallError,
     ) {
-        let (service, method) = head.map_or((&b""[..], &b""[..]), |h| (h.service, h.method));
         let series = self.metrics.series(&Lookup {
-            listener,
+            listener: down.listener,
             route: None,
             cluster: None,
-            down: msg.meta.proto,
-            up: msg.meta.proto,
-            service,
-            method,
+            down: down.proto,
+            up: down.proto,
+            service: head.service,
+            method: head.method,
         });
-        self.refuse(w, from, (!msg.meta.one_way).then_some(reply), series, error);
+        let reply = (!msg.meta.one_way).then_some(down.reply);
+        self.refuse(w, down.conn, reply, series, error);
     }
 
     /// The session itself found a call that must not go on.
@@ -274,7 +299,6 @@ impl Calls {
         if let Some(to) = reply {
             // an error can always be said
             let _ = w.answer(from, to, &Answer::Error(error), From::Memory, &Bridge::default());
-            w.cut_if_stuck(from);
         }
     }
 }

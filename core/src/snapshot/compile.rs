@@ -1,13 +1,13 @@
 //! From configuration and discovered endpoints to a snapshot. Runs in the control plane.
 use super::{
     Balance, Chains, Cluster, ClusterId, Endpoint, EndpointId, Host, HostSet, Index, Listener, ListenerId,
-    Policy, Route, RouteId, RouteMatch, Snapshot, Target,
+    LooksAt, Policy, Route, RouteId, RouteMatch, Snapshot, Target,
 };
 use crate::bridge::{Bridge, GroupRule};
 use crate::config::{self, Config, Protocol, SubsetFallback, TextMatch, Timeout};
 use crate::discovery::Instance;
 use crate::filter::FilterFactory;
-use crate::message::{Edits, ProtoId, Wants};
+use crate::message::{Edits, ProtoId};
 use crate::session::Settings;
 use crate::transport::Address;
 use std::collections::{HashMap, HashSet};
@@ -394,8 +394,7 @@ fn listener_of(
         max_connections: limit(l.limits.connections),
         idle_ms: timeout_ms(l.limits.idle_timeout),
         detect_ms: ms(l.limits.detect_timeout.millis()),
-        // deadlines of Dubbo callers are attachments, so they are always wanted
-        wants: Wants { attachments: true },
+        looks_at: LooksAt::of(&routes),
         routes: Index::new(&routes),
     }
 }
@@ -421,6 +420,18 @@ impl Chains {
         let made = self.make(&route.filters, world);
         self.routes.insert(id, made.clone());
         made
+    }
+}
+
+impl LooksAt {
+    fn of(routes: &[(RouteId, &config::Route)]) -> Self {
+        let any = |of: fn(&config::RouteMatch) -> bool| routes.iter().any(|(_, r)| of(&r.matches));
+        LooksAt {
+            version: any(|m| m.version.is_some()),
+            group: any(|m| m.group.is_some()),
+            caller: any(|m| m.caller.is_some()),
+            attachments: any(|m| !m.attachments.is_empty()),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ impl Dialect for Plain {
     fn name(&self) -> &'static str {
         "plain"
     }
-    fn head<'a>(&self, msg: &Message<'a>, _: Wants) -> Result<Head<'a>, CallError> {
+    fn head<'a>(&self, msg: &Message<'a>) -> Result<Head<'a>, CallError> {
         let head = msg.bytes.split(|b| *b == b' ').next().unwrap_or_default();
         let mut parts = head.split(|b| *b == b'/');
         let mut next = || parts.next().unwrap_or_default();
@@ -98,7 +98,7 @@ fn config(routes: Vec<config::Route>) -> Config {
 
 fn taken(s: &Snapshot, call: &str) -> Option<String> {
     let msg = message(call);
-    let head = msg.head(Wants { attachments: true }).unwrap();
+    let head = msg.head().unwrap();
     let id = s.route(s.listener(ListenerId(0)).unwrap(), &msg, &head)?;
     Some(s.routes[id.index()].name.to_string())
 }

@@ -1,6 +1,6 @@
 //! Commands of the exchanges.
 use super::run::Deferred;
-use super::{CUT, HIGH, Wires};
+use super::{CUT, Wires};
 use crate::Env;
 use crate::bridge::Bridge;
 use crate::buf::Mark;
@@ -19,8 +19,16 @@ pub enum From {
     Memory,
 }
 
+/// A request that was given to a connection.
+pub struct Placed {
+    /// Where its bytes will lie in the connection's stream.
+    pub mark: Mark,
+    /// More waits there than should: the caller is to be throttled.
+    pub is_full: bool,
+}
+
 impl<E: Env> Wires<E> {
-    /// Gives a call to an upstream connection, and tells where its bytes will lie in the connection's stream.
+    /// Gives a call to an upstream connection.
     ///
     /// # Errors
     /// Why it cannot go there; nothing was appended then.
@@ -32,7 +40,7 @@ impl<E: Env> Wires<E> {
         msg: &Message<'_>,
         from: From,
         dispatch: &Dispatch<'_>,
-    ) -> Result<Mark, CallError> {
+    ) -> Result<Placed, CallError> {
         let Some(conn) = self.conns.get_mut(key) else {
             return Err(CallError::new(
                 ErrorKind::UpstreamClosed,
@@ -48,12 +56,14 @@ impl<E: Env> Wires<E> {
         conn.calls += 1;
         conn.called_ms = self.now_ms;
         if dispatch.edits.is_empty() && conn.session.takes(msg, None) {
-            let at = conn.out.position() + self.run_before(key) as u64;
+            let (at, is_full) = (conn.out.position(), conn.is_full());
+            let at = at + self.run_before(key) as u64;
             self.pass_on(key, u64::from(call.bits()), msg, from);
-            return Ok(Mark {
+            let mark = Mark {
                 at,
                 len: msg.bytes.len() as u32,
-            });
+            };
+            return Ok(Placed { mark, is_full });
         }
         self.make_room(key);
         let Some(conn) = self.conns.get_mut(key) else {
@@ -64,8 +74,10 @@ impl<E: Env> Wires<E> {
         let len = (conn.out.position() - at) as u32;
         match said {
             Ok(()) => {
+                let is_full = conn.is_full();
                 self.appended(key);
-                Ok(Mark { at, len })
+                let mark = Mark { at, len };
+                Ok(Placed { mark, is_full })
             }
             Err(e) => {
                 conn.calls -= 1;
@@ -96,7 +108,11 @@ impl<E: Env> Wires<E> {
         if let Answer::Message(msg) = answer
             && conn.session.takes(msg, Some(to))
         {
+            let is_stuck = conn.pending() > CUT;
             self.pass_on(key, to.id, msg, from);
+            if is_stuck {
+                self.cut_if_stuck(key);
+            }
             return Ok(());
         }
         self.make_room(key);
@@ -105,6 +121,7 @@ impl<E: Env> Wires<E> {
         };
         let said = conn.session.answer(&mut conn.out, to, answer, bridge);
         self.appended(key);
+        self.cut_if_stuck(key);
         said
     }
 
@@ -181,12 +198,11 @@ impl<E: Env> Wires<E> {
         Ok(())
     }
 
-    /// Stops reading `reader` while `full` holds too much. Callers are throttled, shared upstream connections
+    /// Stops reading `reader` while `full` is. Callers are throttled, shared upstream connections
     /// never: pausing one would stall everybody behind it.
-    #[inline]
     pub fn throttle(&mut self, reader: ConnKey, full: ConnKey) {
         let Some(c) = self.conns.get_mut(full) else { return };
-        if c.pending() < HIGH {
+        if !c.is_full() {
             return;
         }
         if c.waiters.last() != Some(&reader) {
@@ -200,8 +216,7 @@ impl<E: Env> Wires<E> {
 
     /// Cuts a peer that does not read its answers. An upstream has requests to read as well, which may take up to
     /// the limit by themselves.
-    #[inline]
-    pub fn cut_if_stuck(&mut self, key: ConnKey) {
+    pub(super) fn cut_if_stuck(&mut self, key: ConnKey) {
         let Some(conn) = self.conns.get(key) else { return };
         if conn.pending() <= CUT || conn.dead {
             return;

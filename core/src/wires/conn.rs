@@ -1,5 +1,5 @@
 //! One connection.
-use super::{SessionOf, TransportOf};
+use super::{HIGH, SessionOf, TransportOf};
 use crate::Env;
 use crate::buf::OutBuf;
 use crate::session::Role;
@@ -124,6 +124,13 @@ impl<E: Env> Conn<E> {
     #[must_use]
     pub fn pending(&self) -> usize {
         self.out.len() + self.held
+    }
+
+    /// Whether so much is on its way that whoever adds to it should wait.
+    #[inline]
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.pending() >= HIGH
     }
 
     /// Names the peer in a log line.

@@ -74,6 +74,89 @@ impl Fixed {
     /// The fixed part, once it is there.
     #[inline(always)]
     fn read(b: &[u8]) -> Result<Option<Fixed>, Fault> {
+        match Fixed::stock(b) {
+            Some(start) => Fixed::v1(start).map(Some),
+            None => Fixed::any(b),
+        }
+    }
+
+    /// The beginning of a frame of version 1, if more than the fixed part of an answer is there.
+    #[inline(always)]
+    fn stock(b: &[u8]) -> Option<&[u8; 22]> {
+        b.first_chunk().filter(|start| start[0] == 1)
+    }
+
+    /// What stock SOFARPC peers send, with every field at its own place.
+    #[inline(always)]
+    fn v1(b: &[u8; 22]) -> Result<Fixed, Fault> {
+        let [
+            _,
+            kind,
+            c0,
+            c1,
+            _,
+            i0,
+            i1,
+            i2,
+            i3,
+            codec,
+            w0,
+            w1,
+            w2,
+            w3,
+            rest @ ..,
+        ] = *b;
+        if kind > ONE_WAY {
+            return Err(BAD_TYPE);
+        }
+        let word = u32::from_be_bytes([w0, w1, w2, w3]);
+        let (word, class, lengths) = if kind == RESPONSE {
+            // the word is two bytes shorter, and so the lengths begin earlier
+            let [l0, l1, l2, l3, l4, l5, ..] = rest;
+            let lengths = [w2, w3, l0, l1, l2, l3, l4, l5];
+            (word >> 16, 20, u64::from_be_bytes(lengths))
+        } else {
+            (word, 22, u64::from_be_bytes(rest))
+        };
+        let (command, id) = (u16::from_be_bytes([c0, c1]), u32::from_be_bytes([i0, i1, i2, i3]));
+        Fixed::of(Framing::V1, kind, command, id, codec, word, class, lengths)
+    }
+
+    /// Puts the lengths together.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "the fields of the fixed part")]
+    fn of(
+        framing: Framing,
+        kind: u8,
+        command: u16,
+        id: u32,
+        codec: u8,
+        word: u32,
+        class: usize,
+        lengths: u64,
+    ) -> Result<Fixed, Fault> {
+        if lengths & 0x8000_8000_8000_0000 != 0 {
+            return Err(bad_length(lengths));
+        }
+        let header = class + (lengths >> 48) as usize;
+        let content = header + (lengths >> 32 & 0xffff) as usize;
+        Ok(Fixed {
+            framing,
+            kind,
+            command,
+            id,
+            codec,
+            word,
+            class,
+            header,
+            content,
+            content_end: content + (lengths & 0xffff_ffff) as usize,
+        })
+    }
+
+    /// As [`Fixed::read`], for either version and any beginning of it.
+    #[cold]
+    fn any(b: &[u8]) -> Result<Option<Fixed>, Fault> {
         // In front of the type: one byte, or two in v2. What follows shifts with it, and by one more behind
         // the codec, where v2 has its switch.
         let at = match b.first() {
@@ -96,28 +179,14 @@ impl Fixed {
         else {
             return Ok(None);
         };
-        if lengths & 0x8000_8000_8000_0000 != 0 {
-            return Err(bad_length(lengths));
-        }
         let framing = match at {
             1 => Framing::V1,
             _ => Framing::v2(b[1] == 2, b[11] & 1 != 0),
         };
-        let header = class + (lengths >> 48) as usize;
-        let content = header + (lengths >> 32 & 0xffff) as usize;
-        let content_end = content + (lengths & 0xffff_ffff) as usize;
-        Ok(Some(Fixed {
-            framing,
-            kind,
-            command: (command >> 48) as u16,
-            id: (command >> 8) as u32,
-            codec: command as u8,
-            word: if kind == RESPONSE { word & 0xffff } else { word },
-            class,
-            header,
-            content,
-            content_end,
-        }))
+        let word = if kind == RESPONSE { word & 0xffff } else { word };
+        let (id, codec) = ((command >> 8) as u32, command as u8);
+        let command = (command >> 48) as u16;
+        Fixed::of(framing, kind, command, id, codec, word, class, lengths).map(Some)
     }
 
     #[inline]
@@ -176,9 +245,24 @@ fn bad_length(lengths: u64) -> Fault {
 /// What is there is no frame, or not the one that was sent.
 #[inline]
 pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, Fault> {
-    let Some(f) = Fixed::read(b)? else {
-        return Ok(Decoded::More(0));
-    };
+    match Fixed::stock(b) {
+        Some(start) => judge(b, Fixed::v1(start)?, limit),
+        None => decode_any(b, limit),
+    }
+}
+
+/// Apart from the way of stock frames, so that nothing is carried through both.
+#[inline(never)]
+fn decode_any(b: &[u8], limit: usize) -> Result<Decoded, Fault> {
+    match Fixed::any(b)? {
+        Some(f) => judge(b, f, limit),
+        None => Ok(Decoded::More(0)),
+    }
+}
+
+/// Goes on behind the fixed part.
+#[inline(always)]
+fn judge(b: &[u8], f: Fixed, limit: usize) -> Result<Decoded, Fault> {
     let kind = f.kind()?;
     if f.content_end - f.content > limit {
         return Ok(too_large(b, &f, kind));

@@ -2,7 +2,7 @@
 use super::frame::Parts;
 use super::hint::Hint;
 use super::{HESSIAN, header, keys, sofa, unique_name};
-use rialto_core::message::{Head, Message, Wants};
+use rialto_core::message::{Head, Message};
 use rialto_core::{CallError, ErrorKind};
 use std::borrow::Cow;
 
@@ -50,12 +50,12 @@ impl<'a> Seen<'a> {
 /// # Errors
 /// [`ErrorKind::BadRequest`] if no service can be read.
 #[inline]
-pub(crate) fn read<'a>(msg: &Message<'a>, wants: Wants) -> Result<Head<'a>, CallError> {
+pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Head<'a>, CallError> {
     let parts = Parts::of(msg.bytes);
     let is_sofa = parts.is_sofa_request();
     let mut seen = Seen::in_block(parts.header)?;
     if is_sofa && parts.codec == HESSIAN && (seen.service.is_empty() || seen.method.is_empty()) {
-        complete(&mut seen, &parts, wants)?;
+        complete(&mut seen, &parts)?;
     }
     if seen.service.is_empty() {
         return Err(nameless(&parts));
@@ -76,8 +76,8 @@ pub(crate) fn read<'a>(msg: &Message<'a>, wants: Wants) -> Result<Head<'a>, Call
 
 /// S4 and the Node.js clients leave the method in the content. One that cannot be read is the provider's to
 /// refuse, as long as the service is known.
-fn complete<'a>(seen: &mut Seen<'a>, parts: &Parts<'a>, wants: Wants) -> Result<(), CallError> {
-    match sofa::Names::read(parts.content, wants.attachments && seen.app.is_empty()) {
+fn complete<'a>(seen: &mut Seen<'a>, parts: &Parts<'a>) -> Result<(), CallError> {
+    match sofa::Names::read(parts.content, seen.app.is_empty()) {
         Ok(names) => {
             for (place, name) in [
                 (&mut seen.service, names.service),

@@ -17,8 +17,6 @@ mod sessions;
 
 use corpus::{Case, case, load};
 
-const WANTS: Wants = Wants { attachments: true };
-
 /// Every file of stock peers, and the library they use.
 const PEERS: [(&str, Library); 4] = [
     ("sofa-5.13.2", Library::Sofa3),
@@ -42,7 +40,7 @@ fn message(bytes: &[u8]) -> Message<'_> {
 }
 
 fn head<'a>(bytes: &'a [u8]) -> Head<'a> {
-    dialect().head(&message(bytes), WANTS).unwrap()
+    dialect().head(&message(bytes)).unwrap()
 }
 
 fn attachment(bytes: &[u8], key: &str) -> Option<String> {

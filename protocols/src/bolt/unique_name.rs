@@ -5,14 +5,15 @@ use std::borrow::Cow;
 /// The parts of a unique name; those that are absent are empty.
 #[inline]
 pub(crate) fn split(name: &[u8]) -> (&[u8], &[u8], &[u8]) {
-    let (service, rest) = cut(name);
-    let (version, group) = cut(rest);
+    let (service, rest) = cut(name, memchr::memchr(b':', name));
+    // what follows is a few bytes long
+    let (version, group) = cut(rest, rest.iter().position(|b| *b == b':'));
     (service, version, group)
 }
 
 #[inline]
-fn cut(name: &[u8]) -> (&[u8], &[u8]) {
-    match name.iter().position(|b| *b == b':') {
+fn cut(name: &[u8], at: Option<usize>) -> (&[u8], &[u8]) {
+    match at {
         Some(at) => (&name[..at], &name[at + 1..]),
         None => (name, &[]),
     }

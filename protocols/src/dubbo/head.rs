@@ -3,7 +3,7 @@ use super::body::{self, Body, Scalar, Serialization};
 use super::frame::HEADER;
 use super::hint::{Generic, Hint};
 use super::{keys, types};
-use rialto_core::message::{Head, Message, Wants};
+use rialto_core::message::{Head, Message};
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::{Library, Plain};
 use rialto_values::ValueError;
@@ -125,18 +125,18 @@ pub(crate) fn unreadable(e: &ValueError) -> CallError {
 
 /// Reads a head. Of a serialization that only Java can read nothing is known: all facts are empty then, so
 /// that a route which asks for nothing can still take the call as it is.
-pub(crate) fn read<'a>(msg: &Message<'a>, wants: Wants) -> Result<Head<'a>, CallError> {
+pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Head<'a>, CallError> {
     let Some(serialization) = Serialization::of_message(msg) else {
         return Ok(Head {
             hint: msg.meta.hint,
             ..Head::default()
         });
     };
-    fill(msg, serialization, wants).map_err(|e| unreadable(&e))
+    fill(msg, serialization).map_err(|e| unreadable(&e))
 }
 
 #[inline]
-fn fill<'a>(msg: &Message<'a>, serialization: Serialization, wants: Wants) -> Result<Head<'a>, ValueError> {
+fn fill<'a>(msg: &Message<'a>, serialization: Serialization) -> Result<Head<'a>, ValueError> {
     let bytes = body::of(msg);
     let mut rest = Plain::new(bytes, 0, Library::Lite);
     let plain = match serialization {
@@ -157,15 +157,12 @@ fn fill<'a>(msg: &Message<'a>, serialization: Serialization, wants: Wants) -> Re
             .bits(),
         ..Head::default()
     };
-    // The attachments decide on the form in which a generic call is answered.
-    if wants.attachments || generic {
-        let told = (is_plain && !generic).then(|| walk_plain(&lead, rest)).flatten();
-        match told {
-            Some(told) => told.tell(&mut head),
-            None => body::read(&bytes[lead.end()..], serialization, |body| {
-                walk(body, &lead, bytes, &mut head)
-            })?,
-        }
+    let told = (is_plain && !generic).then(|| walk_plain(&lead, rest)).flatten();
+    match told {
+        Some(told) => told.tell(&mut head),
+        None => body::read(&bytes[lead.end()..], serialization, |body| {
+            walk(body, &lead, bytes, &mut head)
+        })?,
     }
     if keys::is_no_version(head.version) {
         head.version = b"";

@@ -93,10 +93,8 @@ fn calls(file: &'static str) -> Vec<(&'static str, &'static str, Vec<u8>)> {
         .collect()
 }
 
-const ALL: Wants = Wants { attachments: true };
-
 fn head(bytes: &[u8]) -> Head<'_> {
-    dialect().head(&message(bytes), ALL).unwrap()
+    dialect().head(&message(bytes)).unwrap()
 }
 
 /// The tokens of values, see [`plain`].

@@ -15,7 +15,7 @@ impl Sink for Sinkhole {
 /// Does everything with a frame that can be done with it.
 fn exercise(bytes: &[u8]) {
     let Some(msg) = dialect().view(bytes) else { return };
-    if let Ok(head) = dialect().head(&msg, WANTS) {
+    if let Ok(head) = dialect().head(&msg) {
         dialect().attachment(&msg, &head, "k1");
     }
     if let Ok(call) = dialect().call(&msg) {
@@ -129,7 +129,7 @@ fn a_malformed_header_block_is_refused() {
     let case = case("sofa-5.13.2", "string-first");
     let parts = Parts::of(case.request());
     let bytes = rebuilt(&parts, &parts.header[..parts.header.len() - 1], parts.content);
-    let error = dialect().head(&message(&bytes), WANTS).unwrap_err();
+    let error = dialect().head(&message(&bytes)).unwrap_err();
     assert!(error.text.contains("header block"), "{error}");
     assert!(refusal(&bytes).text.contains("header block"));
 }
@@ -160,10 +160,7 @@ fn a_head_and_a_call_name_the_same_method() {
     w.end().unwrap();
     w.finish().unwrap();
     let bytes = rebuilt(&parts, parts.header, &content);
-    for wants in [WANTS, Wants::default()] {
-        let head = dialect().head(&message(&bytes), wants).unwrap();
-        assert_eq!(head.method, b"last");
-    }
-    assert_eq!(head(&bytes).caller, b"shop");
+    let head = head(&bytes);
+    assert_eq!((head.method, head.caller), (&b"last"[..], &b"shop"[..]));
     assert_eq!(call(&bytes).method, "last");
 }

@@ -10,10 +10,8 @@ fn exercise(bytes: &[u8]) {
         meta: frame.meta,
         bytes: &bytes[..frame.len],
     };
-    for wants in [ALL, Wants::default()] {
-        if let Ok(head) = dialect().head(&msg, wants) {
-            let _ = dialect().attachment(&msg, &head, "plain");
-        }
+    if let Ok(head) = dialect().head(&msg) {
+        let _ = dialect().attachment(&msg, &head, "plain");
     }
     if let Ok(call) = dialect().call(&msg) {
         let mut out = vec![];
@@ -78,10 +76,7 @@ fn cut_requests_are_never_taken_for_whole_ones() {
         for end in 16..bytes.len() {
             let cut = with_length(bytes[..end].to_vec());
             assert!(dialect().call(&message(&cut)).is_err(), "{name} cut at {end}");
-            assert!(
-                dialect().head(&message(&cut), ALL).is_err(),
-                "{name} cut at {end}"
-            );
+            assert!(dialect().head(&message(&cut)).is_err(), "{name} cut at {end}");
         }
     }
 }
@@ -139,7 +134,7 @@ fn an_address_that_a_head_cannot_show_is_refused() {
             bytes.extend_from_slice(value);
             bytes.push(b'Z');
             open.close(&mut bytes);
-            let head = dialect().head(&message(&bytes), ALL);
+            let head = dialect().head(&message(&bytes));
             match head {
                 Err(e) => assert!(key != "other" && e.text.contains(key), "{key}: {e}"),
                 Ok(head) => assert_eq!((key, head.service), ("other", &b"a.B"[..])),

@@ -7,9 +7,7 @@ fn heads_of_all_stock_requests_tell_where_they_go() {
     for file in STOCK {
         for (name, method, bytes) in calls(file) {
             let msg = message(&bytes);
-            let head = dialect()
-                .head(&msg, ALL)
-                .unwrap_or_else(|e| panic!("{name}: {e}"));
+            let head = dialect().head(&msg).unwrap_or_else(|e| panic!("{name}: {e}"));
             if name != "no-service" && name != "callback" {
                 assert_eq!(head.service, b"lab.zoo.api.Zoo", "{name}");
             }
@@ -39,25 +37,16 @@ fn heads_of_all_stock_requests_tell_where_they_go() {
 }
 
 #[test]
-fn without_attachments_the_strings_in_front_are_enough() {
-    let case = case(V33, "group-version");
-    let msg = message(&case.requests[0]);
-    let head = dialect().head(&msg, Wants::default()).unwrap();
-    assert_eq!(
-        (head.service, head.version, head.group),
-        (&b"lab.zoo.api.Zoo"[..], &b"1.0.0"[..], &b""[..])
-    );
-    assert_eq!(head.attachments, 0);
-}
-
-#[test]
 fn attachments_are_found_whatever_their_type_in_both_serializations() {
     for file in [V33, V27, JSONB] {
         let case = case(file, "attachments");
         let msg = message(&case.requests[0]);
         for head in [
             head(&case.requests[0]),
-            dialect().head(&msg, Wants::default()).unwrap(),
+            Head {
+                attachments: 0,
+                ..head(&case.requests[0])
+            },
         ] {
             let get = |key| {
                 dialect()

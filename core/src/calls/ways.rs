@@ -1,0 +1,217 @@
+//! Where calls of the same names went. Callers repeat themselves, so a call whose route is decided by names alone
+//! is rarely matched against routes, and its series is rarely looked up.
+use crate::message::{Head, ProtoId};
+use crate::metrics::SeriesId;
+use crate::snapshot::{Listener, ListenerId, Policy, RouteId};
+
+/// What the names of a call decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Way {
+    pub(super) route: RouteId,
+    pub(super) policy: Policy,
+    /// The series, if the route has but one target.
+    pub(super) series: Option<SeriesId>,
+}
+
+/// All that a route may look at but attachments. What the listener's routes do not look at is left empty.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'a> {
+    listener: ListenerId,
+    proto: ProtoId,
+    /// Service and method first: they are never left out, and tell nearly all calls apart.
+    parts: [&'a [u8]; 5],
+}
+
+/// A cache in which each call has one place. It holds for one snapshot.
+pub(super) struct Ways {
+    places: Box<[Option<Entry>]>,
+}
+
+struct Entry {
+    listener: ListenerId,
+    proto: ProtoId,
+    ends: [u16; 5],
+    /// One after the other.
+    names: Vec<u8>,
+    way: Way,
+}
+
+const PLACE_BITS: u32 = 8;
+/// Calls with longer names are not remembered.
+const NAMES_MAX: usize = 512;
+
+impl<'a> Names<'a> {
+    /// The names of a call; `None` if they alone do not decide.
+    #[inline]
+    pub(super) fn of(at: ListenerId, listener: &Listener, proto: ProtoId, head: &Head<'a>) -> Option<Self> {
+        let looks_at = listener.looks_at;
+        if looks_at.attachments {
+            return None;
+        }
+        let seen = |looks: bool, name: &'a [u8]| if looks { name } else { &[][..] };
+        Some(Names {
+            listener: at,
+            proto,
+            parts: [
+                head.service,
+                head.method,
+                seen(looks_at.version, head.version),
+                seen(looks_at.group, head.group),
+                seen(looks_at.caller, head.caller),
+            ],
+        })
+    }
+
+    /// The place of calls with these names: a collision costs a look-up, so a glance at them is enough.
+    #[inline]
+    fn place(&self) -> usize {
+        let glance = |name: &[u8]| match name.last_chunk() {
+            Some(end) => u64::from_le_bytes(*end),
+            None => name.len() as u64,
+        };
+        let [service, method, ..] = self.parts;
+        let mixed = glance(service).rotate_left(23)
+            ^ glance(method)
+            ^ (service.len() as u64) << 32
+            ^ (method.len() as u64) << 16
+            ^ u64::from(self.listener.0);
+        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PLACE_BITS)) as usize
+    }
+}
+
+impl Default for Ways {
+    fn default() -> Self {
+        Ways {
+            places: (0..1 << PLACE_BITS).map(|_| None).collect(),
+        }
+    }
+}
+
+impl Ways {
+    /// The way of calls with these names, if it is remembered.
+    #[inline]
+    pub(super) fn get(&self, names: &Names<'_>) -> Option<Way> {
+        let entry = self.places[names.place()].as_ref()?;
+        entry.is_of(names).then_some(entry.way)
+    }
+
+    /// Remembers a way.
+    pub(super) fn put(&mut self, names: &Names<'_>, way: Way) {
+        let len: usize = names.parts.iter().map(|part| part.len()).sum();
+        if len > NAMES_MAX {
+            return;
+        }
+        let place = &mut self.places[names.place()];
+        // whoever had the place leaves its memory
+        let mut bytes = place.take().map(|entry| entry.names).unwrap_or_default();
+        bytes.clear();
+        let ends = names.parts.map(|part| {
+            bytes.extend_from_slice(part);
+            bytes.len() as u16
+        });
+        *place = Some(Entry {
+            listener: names.listener,
+            proto: names.proto,
+            ends,
+            names: bytes,
+            way,
+        });
+    }
+
+    /// Forgets everything: there is a new snapshot.
+    pub(super) fn clear(&mut self) {
+        self.places.fill_with(|| None);
+    }
+}
+
+impl Entry {
+    #[inline]
+    fn is_of(&self, names: &Names<'_>) -> bool {
+        if (self.listener, self.proto) != (names.listener, names.proto) {
+            return false;
+        }
+        let mut from = 0;
+        names.parts.iter().zip(self.ends).all(|(part, end)| {
+            let to = usize::from(end);
+            let same = part.len() == to - from && (part.is_empty() || self.names[from..to] == **part);
+            from = to;
+            same
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names<'a>(parts: [&'a str; 5]) -> Names<'a> {
+        Names {
+            listener: ListenerId(0),
+            proto: ProtoId(1),
+            parts: parts.map(str::as_bytes),
+        }
+    }
+
+    fn way(route: u16) -> Way {
+        Way {
+            route: RouteId(route),
+            policy: Policy::default(),
+            series: None,
+        }
+    }
+
+    #[test]
+    fn only_the_very_names_are_found() {
+        let mut ways = Ways::default();
+        let of = names(["com.acme.Greeter", "hello", "1.0", "", "shop"]);
+        ways.put(&of, way(7));
+        assert_eq!(ways.get(&of), Some(way(7)));
+        for other in [
+            names(["com.acme.Greeter", "hello", "1.0", "", "shoq"]),
+            names(["com.acme.Greeter", "hello", "1.", "0", "shop"]),
+            names(["com.acme.Greeter", "hello", "", "1.0", "shop"]),
+            names(["com.acme.Greete", "rhello", "1.0", "", "shop"]),
+            names(["com.acme.Greeter", "hello", "1.0", "", ""]),
+            Names {
+                listener: ListenerId(1),
+                ..of
+            },
+            Names {
+                proto: ProtoId(2),
+                ..of
+            },
+        ] {
+            // also when it has the very place
+            assert!(!ways.places.iter().flatten().any(|entry| entry.is_of(&other)));
+            assert_eq!(ways.get(&other), None);
+        }
+        ways.clear();
+        assert_eq!(ways.get(&of), None);
+    }
+
+    #[test]
+    fn names_that_share_a_place_take_turns() {
+        let mut ways = Ways::default();
+        let services: Vec<String> = (0..4 << PLACE_BITS).map(|i| format!("com.acme.S{i}")).collect();
+        for (i, service) in services.iter().enumerate() {
+            let of = names([service, "call", "", "", ""]);
+            ways.put(&of, way(i as u16));
+            assert_eq!(ways.get(&of), Some(way(i as u16)));
+        }
+        let kept = services.iter().enumerate().filter(|(i, service)| {
+            let got = ways.get(&names([service, "call", "", "", ""]));
+            assert!(got.is_none_or(|got| got == way(*i as u16)), "{service}: {got:?}");
+            got.is_some()
+        });
+        assert!(kept.count() > 1 << (PLACE_BITS - 1));
+    }
+
+    #[test]
+    fn endless_names_are_not_kept() {
+        let mut ways = Ways::default();
+        let long = "x".repeat(NAMES_MAX + 1);
+        let of = names([&long, "call", "", "", ""]);
+        ways.put(&of, way(1));
+        assert_eq!(ways.get(&of), None);
+    }
+}
