@@ -12,6 +12,7 @@ pub struct Text<'a> {
 impl<'a> Text<'a> {
     /// Text over bytes that the caller has checked to be CESU-8 of `units` UTF-16 units.
     #[must_use]
+    #[inline]
     pub fn from_checked(bytes: &'a [u8], units: u32) -> Self {
         debug_assert_eq!(count_units(bytes), Some(units));
         Text { bytes, units }
@@ -29,15 +30,20 @@ impl<'a> Text<'a> {
     /// Text over ASCII (or any string without supplementary characters); `None` if `s` has such characters,
     /// for which [`encode`] makes the bytes.
     #[must_use]
+    #[inline]
     pub fn from_bmp(s: &'a str) -> Option<Self> {
         let bytes = s.as_bytes();
-        if bytes.is_ascii() {
-            return Some(Text {
-                bytes,
-                units: bytes.len() as u32,
-            });
+        if is_ascii(bytes) {
+            return Some(Text::of_ascii(bytes));
         }
         Text::from_cesu8(bytes)
+    }
+
+    /// Text over bytes that the caller has checked to be ASCII.
+    #[must_use]
+    #[inline]
+    pub fn of_ascii(bytes: &'a [u8]) -> Self {
+        Text::from_checked(bytes, bytes.len() as u32)
     }
 
     /// The CESU-8 bytes.
@@ -85,7 +91,7 @@ impl std::fmt::Debug for Text<'_> {
 
 /// Appends UTF-8 text as CESU-8 and returns its number of UTF-16 units.
 pub fn encode(s: &str, out: &mut Vec<u8>) -> u32 {
-    if s.is_ascii() {
+    if is_ascii(s.as_bytes()) {
         out.extend_from_slice(s.as_bytes());
         return s.len() as u32;
     }
@@ -129,25 +135,38 @@ pub fn unit_at(b: &[u8]) -> Option<(u16, usize)> {
     }
 }
 
-/// As [`slice::is_ascii`] for the lengths of whole messages: many bytes are looked at in one step, and the last step
-/// overlaps the one before it instead of going byte by byte.
+/// As [`slice::is_ascii`] for the lengths of names and of whole messages: many bytes are looked at in one step, and the
+/// last step overlaps the one before it instead of going byte by byte.
 #[must_use]
 #[inline]
 pub fn is_ascii(bytes: &[u8]) -> bool {
     fn all<const N: usize>(chunk: &[u8; N]) -> bool {
         chunk.iter().fold(0, |all, byte| all | byte) < 0x80
     }
-    let (large, tail) = bytes.as_chunks::<256>();
     let Some(end) = bytes.last_chunk::<16>() else {
-        return bytes.is_ascii();
+        return is_short_ascii(bytes);
     };
+    let (large, tail) = bytes.as_chunks::<256>();
     all(end) && large.iter().all(all) && tail.as_chunks::<16>().0.iter().all(all)
+}
+
+/// The same for less than 16 bytes.
+#[inline]
+fn is_short_ascii(bytes: &[u8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        (u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last)) & HIGH == 0
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        (u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last)) & HIGH as u32 == 0
+    } else {
+        bytes.iter().fold(0, |all, byte| all | byte) < 0x80
+    }
 }
 
 /// How many UTF-16 units these CESU-8 bytes hold; `None` if they are not CESU-8.
 #[must_use]
 pub fn count_units(bytes: &[u8]) -> Option<u32> {
-    if bytes.is_ascii() {
+    if is_ascii(bytes) {
         return u32::try_from(bytes.len()).ok();
     }
     let (mut at, mut units) = (0, 0u32);

@@ -1,5 +1,6 @@
 //! The characters of strings: counted in UTF-16 units, encoded unit by unit.
-use rialto_values::{Text, ValueError, text};
+use rialto_values::text::{self, is_ascii};
+use rialto_values::{Text, ValueError};
 
 use crate::cursor::Cursor;
 
@@ -44,7 +45,7 @@ impl<'a> Cursor<'a> {
         let rest = self.rest();
         let units = *rest.first().filter(|lead| **lead <= 0x1f)?;
         let bytes = rest.get(1..1 + usize::from(units))?;
-        if !bytes.is_ascii() {
+        if !is_ascii(bytes) {
             return None;
         }
         self.advance(1 + bytes.len());
@@ -56,7 +57,7 @@ impl<'a> Cursor<'a> {
     pub(crate) fn run(&mut self, units: u32) -> Result<Run<'a>, ValueError> {
         let units = units as usize;
         if let Some(bytes) = self.rest().get(..units)
-            && bytes.is_ascii()
+            && is_ascii(bytes)
         {
             self.advance(units);
             return Ok(Run { bytes, four: false });
@@ -151,7 +152,7 @@ impl Run<'_> {
 
 /// The first so many units of CESU-8 text, one less if a surrogate pair would be split: bytes, units.
 pub(crate) fn split_at_units(bytes: &[u8], units: u32) -> (usize, u32) {
-    if bytes[..(units as usize).min(bytes.len())].is_ascii() {
+    if is_ascii(&bytes[..(units as usize).min(bytes.len())]) {
         return ((units as usize).min(bytes.len()), units);
     }
     let (mut at, mut last) = (0, (0, 0u16));

@@ -37,6 +37,16 @@ impl<'a> Plain<'a> {
         }
     }
 
+    /// A walk over values that were all walked before: what is known of them is not looked for again.
+    #[must_use]
+    #[inline]
+    pub fn again(stream: &'a [u8], at: usize, library: Library) -> Self {
+        Plain {
+            ascii: usize::MAX,
+            ..Plain::new(stream, at, library)
+        }
+    }
+
     /// The offset of the next value in the stream.
     #[must_use]
     #[inline]
@@ -82,18 +92,18 @@ impl<'a> Plain<'a> {
         Some(text)
     }
 
-    /// Whether these bytes are ASCII, and if so, how many more behind them.
+    /// Whether these bytes are ASCII, and if so, how many more behind them. They lie in front of the end.
     #[inline(never)]
     fn look(&mut self, from: usize, len: usize) -> bool {
-        let bytes = self.cursor.rest();
-        let (start, seen) = (self.cursor.at(), self.ascii.max(from));
-        let is_ascii = |to: usize| bytes.get(seen - start..to - start).is_some_and(text::is_ascii);
-        let far = (from + len + AHEAD).min(start + bytes.len());
-        self.ascii = match [far, from + len].into_iter().find(|to| is_ascii(*to)) {
-            Some(to) => to,
-            None => return false,
-        };
-        true
+        let (start, rest) = (self.cursor.at(), self.cursor.rest());
+        let (seen, near) = (self.ascii.max(from) - start, from + len - start);
+        for to in [(near + AHEAD).min(rest.len()), near] {
+            if text::is_ascii(&rest[seen..to]) {
+                self.ascii = start + to;
+                return true;
+            }
+        }
+        false
     }
 
     /// Length of a string's head and number of its characters, if that is what this byte leads.
@@ -118,7 +128,7 @@ impl<'a> Plain<'a> {
     #[inline]
     pub fn value(&mut self) -> Option<Token<'a>> {
         if let Some(bytes) = self.text() {
-            return Some(Token::Text(Text::from_checked(bytes, bytes.len() as u32)));
+            return Some(Token::Text(Text::of_ascii(bytes)));
         }
         let mut cursor = self.cursor;
         let token = match cursor.lead(self.dialect) {

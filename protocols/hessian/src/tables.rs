@@ -20,6 +20,7 @@ pub struct ReadTables {
 }
 
 /// Empties a buffer that is used again, and gives back what an uncommonly large stream made of it.
+#[inline]
 pub(crate) fn empty<T>(buffer: &mut Vec<T>) {
     const KEEP_BYTES: usize = 256 << 10;
     buffer.clear();

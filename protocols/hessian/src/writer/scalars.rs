@@ -116,14 +116,18 @@ impl Writer<'_> {
 
     /// A string.
     pub fn write_str(&mut self, value: &str) {
-        match Text::from_bmp(value) {
-            Some(text) => self.write_text(text),
-            None => {
-                let mut bytes = Vec::with_capacity(value.len() * 3 / 2);
-                let units = text::encode(value, &mut bytes);
-                self.write_text(Text::from_checked(&bytes, units));
-            }
+        if text::is_ascii(value.as_bytes()) {
+            self.write_text(Text::of_ascii(value.as_bytes()));
+        } else {
+            self.write_wide(value);
         }
+    }
+
+    #[cold]
+    fn write_wide(&mut self, value: &str) {
+        let mut bytes = Vec::with_capacity(value.len() * 3 / 2);
+        let units = text::encode(value, &mut bytes);
+        self.write_text(Text::from_checked(&bytes, units));
     }
 
     /// A string.

@@ -93,8 +93,10 @@ struct Classes {
 
 impl Classes {
     fn clear(&mut self) {
+        if self.entries.len() > SCAN {
+            empty_index(&mut self.index);
+        }
         tables::empty(&mut self.entries);
-        empty_index(&mut self.index);
         self.last = 0;
         self.passed = 0;
     }
@@ -146,10 +148,12 @@ struct Types {
 
 impl Types {
     fn clear(&mut self) {
+        if self.ends.len() > SCAN {
+            empty_index(&mut self.index);
+        }
         self.names.clear();
         self.names.shrink_to(KEEP_NAMES);
         tables::empty(&mut self.ends);
-        empty_index(&mut self.index);
     }
 
     fn name(&self, at: usize) -> &str {
