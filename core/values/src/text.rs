@@ -135,25 +135,56 @@ pub fn unit_at(b: &[u8]) -> Option<(u16, usize)> {
     }
 }
 
-/// As [`slice::is_ascii`] for the lengths of names and of whole messages: many bytes are looked at in one step, and the
-/// last step overlaps the one before it instead of going byte by byte.
+/// As [`slice::is_ascii`] for the lengths of names and of whole messages.
 #[must_use]
 #[inline]
 pub fn is_ascii(bytes: &[u8]) -> bool {
-    fn all<const N: usize>(chunk: &[u8; N]) -> bool {
-        chunk.iter().fold(0, |all, byte| all | byte) < 0x80
+    if bytes.len() < STEP {
+        is_short_ascii(bytes)
+    } else {
+        ascii_prefix(bytes) == bytes.len()
     }
-    let Some(end) = bytes.last_chunk::<16>() else {
-        return is_short_ascii(bytes);
-    };
-    let (large, tail) = bytes.as_chunks::<256>();
-    all(end) && large.iter().all(all) && tail.as_chunks::<16>().0.iter().all(all)
 }
+
+const STEP: usize = 16;
+
+/// How many bytes from the start on are ASCII. If not all are, or if they are less than 16, some of them may not be
+/// counted: many bytes are looked at in one step, and the last step overlaps the one before it instead of going byte
+/// by byte.
+#[must_use]
+pub fn ascii_prefix(bytes: &[u8]) -> usize {
+    // 64 bits at a time, for vectors of them are cheaper to put together than vectors of bytes
+    fn all<const N: usize>(chunk: &[u8; N]) -> bool {
+        let (words, _) = chunk.as_chunks::<8>();
+        words.iter().fold(0, |all, word| all | u64::from_ne_bytes(*word)) & HIGH == 0
+    }
+    fn steps<const N: usize>(mut bytes: &[u8]) -> &[u8] {
+        while let Some((chunk, rest)) = bytes.split_first_chunk::<N>()
+            && all(chunk)
+        {
+            bytes = rest;
+        }
+        bytes
+    }
+    fn ends<const N: usize>(bytes: &[u8], rest: &[u8]) -> bool {
+        rest.len() < N && bytes.last_chunk::<N>().is_some_and(all)
+    }
+    let rest = steps::<64>(steps::<256>(bytes));
+    if ends::<64>(bytes, rest) {
+        return bytes.len();
+    }
+    let rest = steps::<STEP>(rest);
+    if ends::<STEP>(bytes, rest) {
+        return bytes.len();
+    }
+    bytes.len() - rest.len()
+}
+
+const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// The same for less than 16 bytes.
 #[inline]
 fn is_short_ascii(bytes: &[u8]) -> bool {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
     if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
         (u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last)) & HIGH == 0
     } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
@@ -198,9 +229,12 @@ mod tests {
         for len in (0..70).chain(250..300).chain([511, 512, 513]) {
             let mut bytes = vec![b'x'; len];
             assert!(is_ascii(&bytes), "{len}");
+            assert!(len < STEP || ascii_prefix(&bytes) == len, "{len}");
             for at in 0..len {
                 bytes[at] = 0x80;
                 assert!(!is_ascii(&bytes), "{at} of {len}");
+                let seen = ascii_prefix(&bytes);
+                assert!(seen <= at && at < seen + STEP, "{at} of {len}: {seen}");
                 bytes[at] = 0x7f;
             }
         }

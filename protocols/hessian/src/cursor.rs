@@ -5,44 +5,50 @@ use rialto_values::ValueError;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
-    at: usize,
+    /// The end of `bytes` that is still to be read.
+    rest: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         // Table entries hold offsets as u32; frames are far smaller than that.
         let end = bytes.len().min(u32::MAX as usize);
-        Cursor {
-            bytes: &bytes[..end],
-            at: 0,
-        }
+        let bytes = &bytes[..end];
+        Cursor { bytes, rest: bytes }
     }
 
     #[inline]
     pub(crate) fn at(&self) -> usize {
-        self.at
+        self.bytes.len() - self.rest.len()
     }
 
     /// Goes to an offset, or to the end if there is no such one.
+    #[inline]
     pub(crate) fn seek(&mut self, at: usize) {
-        self.at = at.min(self.bytes.len());
+        self.rest = &self.bytes[at.min(self.bytes.len())..];
     }
 
     /// Steps over bytes that were looked at.
     #[inline]
     pub(crate) fn advance(&mut self, len: usize) {
-        debug_assert!(len <= self.remaining());
-        self.at += len;
+        self.rest = &self.rest[len..];
+    }
+
+    /// Steps over bytes that were looked at: `rest` is what follows them.
+    #[inline]
+    pub(crate) fn go_on(&mut self, rest: &'a [u8]) {
+        debug_assert!(self.rest.ends_with(rest));
+        self.rest = rest;
     }
 
     #[inline]
     pub(crate) fn remaining(&self) -> usize {
-        self.bytes.len() - self.at
+        self.rest.len()
     }
 
     #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
-        &self.bytes[self.at..]
+        self.rest
     }
 
     /// Bytes read before, by offset.
@@ -52,21 +58,21 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub(crate) fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
+        self.rest.first().copied()
     }
 
     #[inline]
     pub(crate) fn u8(&mut self) -> Result<u8, ValueError> {
-        let byte = *self.bytes.get(self.at).ok_or_else(|| self.ended())?;
-        self.at += 1;
-        Ok(byte)
+        let (byte, rest) = self.rest.split_first().ok_or_else(|| self.ended())?;
+        self.rest = rest;
+        Ok(*byte)
     }
 
     #[inline]
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], ValueError> {
-        let array = *self.rest().first_chunk::<N>().ok_or_else(|| self.ended())?;
-        self.at += N;
-        Ok(array)
+        let (array, rest) = self.rest.split_first_chunk().ok_or_else(|| self.ended())?;
+        self.rest = rest;
+        Ok(*array)
     }
 
     #[inline]
@@ -86,8 +92,8 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], ValueError> {
-        let bytes = self.rest().get(..len).ok_or_else(|| self.ended())?;
-        self.at += len;
+        let (bytes, rest) = self.rest.split_at_checked(len).ok_or_else(|| self.ended())?;
+        self.rest = rest;
         Ok(bytes)
     }
 
@@ -95,13 +101,13 @@ impl<'a> Cursor<'a> {
     pub(crate) fn ended(&self) -> ValueError {
         ValueError::truncated(&format!(
             "a Hessian value (at byte {} of {})",
-            self.at,
+            self.at(),
             self.bytes.len()
         ))
     }
 
     #[cold]
     pub(crate) fn malformed(&self, what: impl std::fmt::Display) -> ValueError {
-        ValueError::malformed(format!("Hessian: {what} (before byte {})", self.at))
+        ValueError::malformed(format!("Hessian: {what} (before byte {})", self.at()))
     }
 }

@@ -15,12 +15,12 @@ pub struct Plain<'a> {
     cursor: Cursor<'a>,
     library: Library,
     dialect: Dialect,
-    /// From the cursor up to here all bytes are known to be ASCII.
-    ascii: usize,
+    /// So many bytes at the end of the stream are not known to be ASCII; all between the cursor and them are.
+    unknown: usize,
 }
 
-/// How far behind a string its look for other characters goes: attachments are looked through in one go.
-const AHEAD: usize = 256;
+/// How far behind a string its look for other characters goes: most messages are looked through in one go.
+const AHEAD: usize = 4096;
 
 impl<'a> Plain<'a> {
     /// A walk from this offset of a stream.
@@ -33,7 +33,7 @@ impl<'a> Plain<'a> {
             cursor,
             library,
             dialect: library.dialect(),
-            ascii: 0,
+            unknown: usize::MAX,
         }
     }
 
@@ -42,7 +42,7 @@ impl<'a> Plain<'a> {
     #[inline]
     pub fn again(stream: &'a [u8], at: usize, library: Library) -> Self {
         Plain {
-            ascii: usize::MAX,
+            unknown: 0,
             ..Plain::new(stream, at, library)
         }
     }
@@ -63,11 +63,11 @@ impl<'a> Plain<'a> {
     /// Takes these bytes if they are next.
     #[inline]
     pub fn take(&mut self, bytes: &[u8]) -> bool {
-        let is_next = self.cursor.rest().starts_with(bytes);
-        if is_next {
-            self.cursor.advance(bytes.len());
+        let rest = self.cursor.rest().strip_prefix(bytes);
+        if let Some(rest) = rest {
+            self.cursor.go_on(rest);
         }
-        is_next
+        rest.is_some()
     }
 
     /// Takes a byte, whatever it is.
@@ -79,43 +79,21 @@ impl<'a> Plain<'a> {
     /// A string of one chunk of ASCII.
     #[inline]
     pub fn text(&mut self) -> Option<&'a [u8]> {
-        let (head, len) = match self.cursor.peek()? {
-            len @ 0..=0x1f => (1, usize::from(len)),
-            lead => self.long_text(lead)?,
-        };
-        let from = self.cursor.at() + head;
-        let text = self.cursor.rest().get(head..head + len)?;
-        if from + len > self.ascii && !self.look(from, len) {
-            return None;
-        }
-        self.cursor.advance(head + len);
+        let [text] = self.texts()?;
         Some(text)
     }
 
-    /// Whether these bytes are ASCII, and if so, how many more behind them. They lie in front of the end.
-    #[inline(never)]
-    fn look(&mut self, from: usize, len: usize) -> bool {
-        let (start, rest) = (self.cursor.at(), self.cursor.rest());
-        let (seen, near) = (self.ascii.max(from) - start, from + len - start);
-        for to in [(near + AHEAD).min(rest.len()), near] {
-            if text::is_ascii(&rest[seen..to]) {
-                self.ascii = start + to;
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Length of a string's head and number of its characters, if that is what this byte leads.
+    /// So many of them, one after the other. `None` leaves the walk where it was.
     #[inline]
-    fn long_text(&self, lead: u8) -> Option<(usize, usize)> {
-        match (lead, self.cursor.rest()) {
-            (b'S', [_, high, low, ..]) => Some((3, usize::from(*high) << 8 | usize::from(*low))),
-            (0x30..=0x33, [_, low, ..]) if self.dialect == Dialect::Final => {
-                Some((2, usize::from(lead - 0x30) << 8 | usize::from(*low)))
-            }
-            _ => None,
+    pub fn texts<const N: usize>(&mut self) -> Option<[&'a [u8]; N]> {
+        let (mut rest, mut unknown) = (self.cursor.rest(), self.unknown);
+        let mut texts = [&[][..]; N];
+        for text in &mut texts {
+            (*text, rest) = split_text(rest, self.dialect, &mut unknown)?;
         }
+        self.cursor.go_on(rest);
+        self.unknown = unknown;
+        Some(texts)
     }
 
     /// A string of one chunk of ASCII, or null, which is empty.
@@ -142,6 +120,12 @@ impl<'a> Plain<'a> {
         };
         self.cursor = cursor;
         Some(token)
+    }
+
+    /// Steps over a value.
+    #[inline]
+    pub fn skip(&mut self) -> bool {
+        self.text().is_some() || self.value().is_some()
     }
 
     /// Emits up to `count` values, and says how many it was.
@@ -171,11 +155,16 @@ impl<'a> Plain<'a> {
     /// Whether the map that was entered ends here; then it is left.
     #[inline]
     pub fn end_map(&mut self) -> bool {
-        self.take(if self.dialect == Dialect::Final {
-            b"Z"
+        self.take(&[self.map_end()])
+    }
+
+    #[inline]
+    fn map_end(&self) -> u8 {
+        if self.dialect == Dialect::Final {
+            b'Z'
         } else {
-            b"z"
-        })
+            b'z'
+        }
     }
 
     /// Walks an untyped map that holds nothing but strings of ASCII. Returns whether this is one; if not, `each`
@@ -185,12 +174,67 @@ impl<'a> Plain<'a> {
         if !self.begin_map() {
             return false;
         }
-        while !self.end_map() {
-            let (Some(key), Some(value)) = (self.text(), self.text()) else {
+        let end = self.map_end();
+        let (mut rest, mut unknown) = (self.cursor.rest(), self.unknown);
+        loop {
+            if let [lead, after @ ..] = rest
+                && *lead == end
+            {
+                self.cursor.go_on(after);
+                self.unknown = unknown;
+                return true;
+            }
+            let Some((key, after)) = split_text(rest, self.dialect, &mut unknown) else {
+                return false;
+            };
+            let Some((value, after)) = split_text(after, self.dialect, &mut unknown) else {
                 return false;
             };
             each(key, value);
+            rest = after;
         }
-        true
     }
+}
+
+/// A string of one chunk of ASCII at the start of these last bytes of a stream, and what follows it.
+#[inline(always)]
+fn split_text<'a>(bytes: &'a [u8], dialect: Dialect, unknown: &mut usize) -> Option<(&'a [u8], &'a [u8])> {
+    let (text, rest) = match bytes {
+        [len @ 0..=0x1f, rest @ ..] => rest.split_at_checked(usize::from(*len))?,
+        _ => split_long_text(bytes, dialect)?,
+    };
+    if rest.len() < *unknown {
+        *unknown = look(bytes, text.len(), rest.len(), *unknown)?;
+    }
+    Some((text, rest))
+}
+
+/// A string with a longer head, and what follows it.
+#[inline]
+fn split_long_text(bytes: &[u8], dialect: Dialect) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = match bytes {
+        [b'S', high, low, rest @ ..] => (usize::from(*high) << 8 | usize::from(*low), rest),
+        [lead @ 0x30..=0x33, low, rest @ ..] if dialect == Dialect::Final => {
+            (usize::from(lead - 0x30) << 8 | usize::from(*low), rest)
+        }
+        _ => return None,
+    };
+    rest.split_at_checked(len)
+}
+
+/// If the text that lies in front of the last `rest` of these bytes is ASCII: how many of them are unknown then,
+/// for more behind it is looked at.
+#[inline(never)]
+fn look(bytes: &[u8], len: usize, rest: usize, unknown: usize) -> Option<usize> {
+    let bytes = &bytes[bytes.len() - len - rest..];
+    let from = bytes.len() - unknown.min(bytes.len());
+    let far = (len + AHEAD).min(bytes.len());
+    let mut to = from + text::ascii_prefix(&bytes[from..far]);
+    if to < len {
+        if !text::is_ascii(&bytes[to..len]) {
+            return None;
+        }
+        to = len;
+    }
+    Some(bytes.len() - to)
 }

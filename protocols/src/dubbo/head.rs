@@ -137,42 +137,72 @@ pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Head<'a>, CallError> {
 
 #[inline]
 fn fill<'a>(msg: &Message<'a>, serialization: Serialization) -> Result<Head<'a>, ValueError> {
-    let bytes = body::of(msg);
-    let mut rest = Plain::new(bytes, 0, Library::Lite);
-    let plain = match serialization {
-        Serialization::Hessian2 => Lead::plain(&mut rest),
-        Serialization::Fastjson2 => None,
-    };
-    let is_plain = plain.is_some();
-    let lead = plain.map_or_else(|| Lead::walk(bytes, serialization), Ok)?;
+    let (bytes, hint) = (body::of(msg), Hint::from_bits(msg.meta.hint));
+    if serialization == Serialization::Hessian2
+        && let Some(head) = plain(bytes, hint)
+    {
+        return Ok(head);
+    }
+    walked(bytes, serialization, hint)
+}
+
+/// The head of any call.
+pub(super) fn walked(bytes: &[u8], serialization: Serialization, hint: Hint) -> Result<Head<'_>, ValueError> {
+    let lead = Lead::read(bytes, serialization)?;
     let generic = lead.is_generic();
-    let hint = Hint::from_bits(msg.meta.hint).with_version(lead.dubbo);
     let mut head = Head {
         service: lead.path,
         version: lead.version,
         method: lead.method,
         echo: lead.is_echo(),
         hint: hint
+            .with_version(lead.dubbo)
             .with_generic(if generic { Generic::Maps } else { Generic::No })
             .bits(),
         ..Head::default()
     };
-    let told = (is_plain && !generic).then(|| walk_plain(&lead, rest)).flatten();
-    match told {
-        Some(told) => told.tell(&mut head),
-        None => body::read(&bytes[lead.end()..], serialization, |body| {
-            walk(body, &lead, bytes, &mut head)
-        })?,
-    }
-    if keys::is_no_version(head.version) {
-        head.version = b"";
-    }
+    body::read(&bytes[lead.end()..], serialization, |body| {
+        walk(body, &lead, bytes, &mut head)
+    })?;
     Ok(head)
+}
+
+/// The head of a call whose arguments are plain values and whose attachments are plain strings: that needs no reader
+/// and no tables, and is most calls of most fleets. `None` if this is not such a call.
+#[inline]
+pub(super) fn plain(bytes: &[u8], hint: Hint) -> Option<Head<'_>> {
+    let mut rest = Plain::new(bytes, 0, Library::Lite);
+    let [dubbo, path, version, method, descriptor] = rest.texts()?;
+    if path.is_empty() || method.is_empty() || keys::is_generic(method) {
+        return None;
+    }
+    for _ in 0..types::count(descriptor)? {
+        if !rest.skip() {
+            return None;
+        }
+    }
+    let mut told = Told {
+        at: HEADER + rest.position(),
+        ..Told::default()
+    };
+    if !rest.map(|key, value| told.take(key, value)) {
+        return None;
+    }
+    let mut head = Head {
+        service: path,
+        version,
+        method,
+        echo: method == keys::ECHO.as_bytes(),
+        hint: hint.with_version(dubbo).with_generic(Generic::No).bits(),
+        ..Head::default()
+    };
+    told.tell(&mut head);
+    Some(head)
 }
 
 /// What the attachments tell.
 #[derive(Default)]
-pub(super) struct Told<'a> {
+struct Told<'a> {
     path: &'a [u8],
     version: Option<&'a [u8]>,
     group: &'a [u8],
@@ -189,7 +219,7 @@ pub(super) struct Told<'a> {
 
 impl<'a> Told<'a> {
     /// Takes a fact.
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, key: &[u8], text: &'a [u8]) {
         // By length first: most keys are told apart by it.
         match key.len() {
@@ -207,11 +237,14 @@ impl<'a> Told<'a> {
 
     /// Fills in what overrides the strings in front of the arguments, and what they do not say.
     #[inline]
-    pub(super) fn tell(&self, head: &mut Head<'a>) {
+    fn tell(&self, head: &mut Head<'a>) {
         if !self.path.is_empty() {
             head.service = self.path;
         }
         head.version = self.version.unwrap_or(head.version);
+        if keys::is_no_version(head.version) {
+            head.version = b"";
+        }
         head.group = self.group;
         head.timeout_ms = self.countdown.unwrap_or(self.timeout);
         head.caller = self.caller.unwrap_or(self.old_caller);
@@ -223,22 +256,8 @@ impl<'a> Told<'a> {
     }
 }
 
-/// Arguments that are plain values and attachments that are plain strings need no reader and no tables: most
-/// calls of most fleets. `None` if this is not such a call.
-#[inline]
-pub(super) fn walk_plain<'a>(lead: &Lead<'a>, mut rest: Plain<'a>) -> Option<Told<'a>> {
-    for _ in 0..lead.arguments().ok()? {
-        rest.value()?;
-    }
-    let mut told = Told {
-        at: HEADER + rest.position(),
-        ..Told::default()
-    };
-    rest.map(|key, value| told.take(key, value)).then_some(told)
-}
-
 /// Steps over the arguments and takes the facts of the attachments.
-pub(super) fn walk<'a>(
+fn walk<'a>(
     body: &mut Body<'a, '_>,
     lead: &Lead<'a>,
     bytes: &'a [u8],
