@@ -15,7 +15,8 @@ use crate::config::{self, Loaded};
 use crate::{admin, logging};
 use anyhow::Context;
 use listening::Listening;
-use rialto_core::config::{Config, LogOutput, Protocol, Workers};
+use rialto_core::config::{Cluster, Config, LogOutput, Protocol, Workers};
+use rialto_core::discovery::Instance;
 use rialto_core::runtime::{Layout, Runtime};
 use rialto_core::snapshot::{Compiled, Compiler, Resolver};
 use rialto_protocols::{All, BOLT, DUBBO};
@@ -105,7 +106,7 @@ impl Control {
         };
         let mut compiler = Compiler::default();
         compiler.has_room_for(&config).map_err(anyhow::Error::msg)?;
-        let compiled = Arc::new(compile(&mut compiler, &config, &sources, workers));
+        let compiled = Arc::new(compile(&mut compiler, &config, &|c| sources.state(c), workers));
         let names = Arc::new(Names::new(&compiled.snapshot));
 
         let signals = Arc::new(access_log::Signals::default());
@@ -247,7 +248,13 @@ impl Control {
 
     fn publish(&mut self) {
         let workers = self.runtime.workers();
-        let compiled = Arc::new(compile(&mut self.compiler, &self.config, &self.sources, workers));
+        let compiled = compile(
+            &mut self.compiler,
+            &self.config,
+            &|c| self.sources.state(c),
+            workers,
+        );
+        let compiled = Arc::new(compiled);
         self.runtime.configure(&compiled);
         self.shared.published(compiled);
     }
@@ -317,7 +324,13 @@ impl End {
     }
 }
 
-fn compile(compiler: &mut Compiler, config: &Config, sources: &Sources, workers: usize) -> Compiled {
+/// Compiles a configuration, with the endpoints that its clusters have now.
+pub fn compile(
+    compiler: &mut Compiler,
+    config: &Config,
+    endpoints: &dyn Fn(&Cluster) -> Vec<Instance>,
+    workers: usize,
+) -> Compiled {
     compiler.compile(
         config,
         &Resolver {
@@ -325,7 +338,7 @@ fn compile(compiler: &mut Compiler, config: &Config, sources: &Sources, workers:
                 Protocol::Bolt => BOLT,
                 Protocol::Dubbo => DUBBO,
             },
-            endpoints: &|cluster| sources.state(&cluster.name).to_vec(),
+            endpoints,
             filters: &rialto_filters::factory,
             workers,
         },

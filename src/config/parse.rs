@@ -3,7 +3,7 @@
 //! Events come from the YAML parser; JSON is a subset of what it reads. Here aliases are put in, `<<` is merged,
 //! variables are replaced and double keys are found, all within bounds that a hostile file cannot exceed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use granit_parser::{Event, Parser, ScalarStyle, Span as Mark, Tag, options};
 use rialto_core::config::Path;
@@ -285,7 +285,8 @@ impl<'a> Builder<'a> {
 
     fn map(&mut self, path: &Path) -> Result<Value, Fatal> {
         let mut entries: Vec<Entry> = Vec::new();
-        let mut seen: HashSet<String> = HashSet::new();
+        // ordered, so that memory is laid out alike in every run: instructions are counted that depend on it a little
+        let mut seen: BTreeSet<String> = BTreeSet::new();
         let mut merged: Vec<Entry> = Vec::new();
         loop {
             let (event, key_span) = self.next()?;

@@ -1,7 +1,7 @@
 //! Runs the sources of endpoints and keeps what they last said.
 use crate::config;
 use rialto_core::config::{Cluster, Endpoint};
-use rialto_core::discovery::{Instance, Source, State, Updates};
+use rialto_core::discovery::{Source, State, Updates};
 use rialto_discovery::{Protection, protect, source_for};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -164,11 +164,9 @@ impl Sources {
     }
 
     /// The endpoints of a cluster, as far as they are known.
-    pub(super) fn state(&self, cluster: &str) -> &[Instance] {
-        self.clusters
-            .get(cluster)
-            .and_then(|w| w.state.as_deref())
-            .unwrap_or_default()
+    pub(super) fn state(&self, cluster: &Cluster) -> State {
+        let watched = self.clusters.get(&cluster.name);
+        watched.and_then(|w| w.state.clone()).unwrap_or_default()
     }
 }
 

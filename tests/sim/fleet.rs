@@ -2,13 +2,12 @@
 use super::net::{End, Net, Shared, SimReactor};
 use super::peer::{Found, Peer, Proto};
 use rialto_core::Env;
-use rialto_core::config::Protocol;
 use rialto_core::discovery::Instance;
 use rialto_core::session::{ReplyTo, Role};
-use rialto_core::snapshot::{Compiled, Compiler, ListenerId, Resolver};
+use rialto_core::snapshot::{Compiled, Compiler, ListenerId};
 use rialto_core::transport::Address;
 use rialto_core::worker::{Now, Worker};
-use rialto_protocols::{All, BOLT, DUBBO};
+use rialto_protocols::All;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -134,15 +133,7 @@ pub fn compile(compiler: &mut Compiler, config: &str) -> Compiled {
         };
         c.endpoints.iter().map(instance).collect()
     };
-    compiler.compile(
-        &config,
-        &Resolver {
-            protocol: &|p| if p == Protocol::Bolt { BOLT } else { DUBBO },
-            endpoints: &endpoints,
-            filters: &rialto_filters::factory,
-            workers: 1,
-        },
-    )
+    rialto::control::compile(compiler, &config, &endpoints, 1)
 }
 
 impl Fleet {

@@ -1,28 +1,37 @@
-//! User instructions per relayed call, through real sockets: the totals of two runs of different length, their
-//! difference divided by the difference in calls. Steady to half a percent even on a busy machine, so it can be a gate.
+//! User instructions of a worker per call, from memory to memory: `rialto-count` under valgrind in two runs of different
+//! length, their difference divided by the difference in calls. The same in every run, so it can be a gate.
 
 use std::fs;
-use std::time::Duration;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use serde::Serialize;
 
+use super::configs::{self, Sites};
 use super::find;
 use super::lab::Lab;
 use super::options::Options;
 use super::output::Output;
 use super::table::{Table, figure};
 use super::variant::{Proxy, Variant};
-use crate::loadgen;
 
-/// The loads that are counted: one with much to batch, one with little.
-const LOADS: [&str; 2] = ["8x32", "8x1"];
-/// Calls of the shorter run; start-up, warm-up and shutdown are in both and cancel out.
+/// The loads that are counted: one with much to batch, two with little.
+pub(super) const LOADS: [&str; 3] = ["8x32", "8x1", "64x1"];
+/// Calls of the shorter run; start-up and the first calls are in both and cancel out.
 const SHORT: u64 = 5_000;
 const LONG: u64 = 25_000;
-const RUN_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long the proxy may take to end under valgrind.
-const END_TIMEOUT: Duration = Duration::from_secs(60);
+/// What is counted and, as it is called from there, what is left out: each function switches when it begins and when it
+/// ends.
+const SWITCHES: [&str; 3] = [
+    "rialto_core::worker::Worker<*>::turn",
+    "<rialto_count::link::Link as *>::read",
+    "<rialto_count::link::Link as *>::write",
+];
+/// Copies are counted as vector instructions. Beyond a length, the C library copies with one instruction that valgrind
+/// counts once for each byte.
+const TUNABLES: &str = "glibc.cpu.x86_rep_movsb_threshold=0x10000000";
 
 #[derive(Debug, Serialize)]
 struct Count {
@@ -32,26 +41,32 @@ struct Count {
     instructions_per_call: f64,
 }
 
-/// Counts the chosen variants that are this workspace's programs, and applies the gates to Rialto where it does not
-/// translate.
+/// What all counts of a comparison share.
+struct Counter<'a> {
+    valgrind: PathBuf,
+    program: PathBuf,
+    lab: &'a Lab,
+    argument_len: usize,
+}
+
+/// Counts the chosen variants of Rialto and applies the gates.
 pub(super) fn measure(lab: &Lab, options: &Options, output: &mut Output) -> anyhow::Result<()> {
-    ensure!(
-        find::on_path("valgrind").is_some(),
-        "valgrind is missing: install the Debian package `valgrind`"
-    );
-    let legend = "User instructions of the proxy per call (valgrind, real sockets); limit: the gate that was asked for.";
+    let counter = Counter {
+        valgrind: find::on_path("valgrind")
+            .context("valgrind is missing: install the Debian package `valgrind`")?,
+        program: find::built("rialto-count")?,
+        lab,
+        argument_len: options.argument_len,
+    };
+    let legend = "User instructions of a worker per call (valgrind, from memory to memory); limit: the gate that was asked for.";
     let mut table = Table::new(
         "Instructions",
         legend,
         &["variant", "load", "instructions", "limit"],
     );
-    for variant in options
-        .variants
-        .iter()
-        .filter(|variant| variant.is_rialto() || variant.proxy == Proxy::Relay)
-    {
+    for variant in options.variants.iter().filter(|variant| variant.is_rialto()) {
         for load in LOADS {
-            let count = match per_call(lab, options, variant, load) {
+            let count = match counter.per_call(variant, load) {
                 Ok(count) => count,
                 Err(error) => {
                     output.failure(format!("{} under {load}: {error:#}", variant.name));
@@ -64,12 +79,7 @@ pub(super) fn measure(lab: &Lab, options: &Options, output: &mut Output) -> anyh
                 load,
                 instructions_per_call: count,
             })?;
-            let gated = variant.is_subject_for(variant.client);
-            let limit = options
-                .max_instructions
-                .iter()
-                .find(|(gate, _)| gated && *gate == load)
-                .map(|gate| gate.1);
+            let limit = limit(options, variant, load);
             table.row(vec![
                 variant.name.into(),
                 load.into(),
@@ -87,46 +97,78 @@ pub(super) fn measure(lab: &Lab, options: &Options, output: &mut Output) -> anyh
     output.table(&table)
 }
 
-fn per_call(lab: &Lab, options: &Options, variant: &Variant, load: &str) -> anyhow::Result<f64> {
-    let short = total(lab, options, variant, load, SHORT)?;
-    let long = total(lab, options, variant, load, LONG)?;
-    ensure!(
-        long > short,
-        "{long} instructions for {LONG} calls, {short} for {SHORT}: the counts make no sense"
-    );
-    Ok((long - short) as f64 / (LONG - SHORT) as f64)
+/// Gates are for calls that are not logged.
+fn limit(options: &Options, variant: &Variant, load: &str) -> Option<f64> {
+    if variant.proxy != (Proxy::Rialto { access_log: false }) {
+        return None;
+    }
+    let bridged = variant.client != variant.server;
+    let gate = options
+        .gates
+        .iter()
+        .find(|gate| gate.bridged == bridged && gate.load == load);
+    gate.map(|gate| gate.most)
 }
 
-/// Instructions of a whole life of the proxy in which it relayed `calls`.
-fn total(lab: &Lab, options: &Options, variant: &Variant, load: &str, calls: u64) -> anyhow::Result<u64> {
-    let placement = lab.anywhere();
-    let counts = lab.file("callgrind.out");
-    let wrapper = [
-        "valgrind".into(),
-        "--tool=callgrind".into(),
-        format!("--callgrind-out-file={}", counts.display()),
-    ];
-    let backend = lab.backend(&placement)?;
-    let proxy = lab
-        .proxy(variant, backend.address, 1, &placement, &wrapper)?
-        .context("a variant without proxy")?;
-    lab.load(
-        &loadgen::Options {
-            target: proxy.address,
-            protocol: variant.client,
-            load: load.parse()?,
-            argument_len: options.argument_len,
-            warm: Duration::ZERO,
-            measure: RUN_TIMEOUT,
-            calls: Some(calls),
-            window: Duration::from_millis(50),
-            processes: vec![],
-            watched_cpus: vec![],
-        },
-        &placement,
-    )?;
-    proxy.terminate(END_TIMEOUT)?;
-    let text = fs::read_to_string(&counts).with_context(|| format!("cannot read {}", counts.display()))?;
+impl Counter<'_> {
+    fn per_call(&self, variant: &Variant, load: &str) -> anyhow::Result<f64> {
+        let config = self.lab.file(&format!("{}.yaml", variant.name));
+        fs::write(&config, self.config(variant))
+            .with_context(|| format!("cannot write {}", config.display()))?;
+        let short = self.total(&config, variant, load, SHORT)?;
+        let long = self.total(&config, variant, load, LONG)?;
+        ensure!(
+            0 < short && short < long,
+            "{long} instructions for {LONG} calls, {short} for {SHORT}: the counts make no sense"
+        );
+        Ok((long - short) as f64 / (LONG - SHORT) as f64)
+    }
+
+    /// What the proxy itself would be given; nobody listens on these addresses.
+    fn config(&self, variant: &Variant) -> String {
+        let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let sites = Sites {
+            listen: address(1),
+            admin: address(2),
+            upstream: address(3),
+        };
+        let access_log = self.lab.file(&format!("{}.access.log", variant.name));
+        let is_logged = variant.proxy == Proxy::Rialto { access_log: true };
+        configs::rialto(sites, variant.server, 1, is_logged.then_some(&access_log))
+    }
+
+    /// Instructions of all turns of a run.
+    fn total(&self, config: &Path, variant: &Variant, load: &str, calls: u64) -> anyhow::Result<u64> {
+        let counts = self.lab.file("callgrind.out");
+        // the stack begins behind the environment, and where it begins makes a few instructions of difference
+        let output = Command::new(&self.valgrind)
+            .env_clear()
+            .env("GLIBC_TUNABLES", TUNABLES)
+            .args(["--tool=callgrind", "--collect-atstart=no"])
+            .args(SWITCHES.map(|function| format!("--toggle-collect={function}")))
+            .arg(format!("--callgrind-out-file={}", counts.display()))
+            .arg(&self.program)
+            .arg("--config")
+            .arg(config)
+            .args(["--client", &variant.client.to_string(), "--load", load])
+            .args(["--calls", &calls.to_string()])
+            .args(["--argument", &self.argument_len.to_string()])
+            .output()
+            .context("cannot run valgrind")?;
+        ensure!(
+            output.status.success(),
+            "{} under valgrind: {}\n{}",
+            self.program.display(),
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        summary(&counts)
+    }
+}
+
+/// The sum that callgrind wrote into its file.
+fn summary(counts: &Path) -> anyhow::Result<u64> {
+    let text = fs::read_to_string(counts).with_context(|| format!("cannot read {}", counts.display()))?;
     let line = text.lines().find_map(|line| {
         line.strip_prefix("summary:")
             .or_else(|| line.strip_prefix("totals:"))

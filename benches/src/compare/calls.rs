@@ -132,7 +132,7 @@ fn run(
 ) -> anyhow::Result<Run> {
     let placement = setting.placement;
     let backend = lab.backend(placement)?;
-    let proxy = lab.proxy(variant, backend.address, setting.workers, placement, &[])?;
+    let proxy = lab.proxy(variant, backend.address, setting.workers, placement)?;
     // Without a proxy its CPU is the generator's.
     let generator = match proxy {
         Some(_) => placement.clone(),

