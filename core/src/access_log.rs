@@ -32,17 +32,21 @@ pub struct Batch {
     pub fresh: Vec<(SeriesId, Arc<SeriesKey>)>,
     /// The calls.
     pub records: Vec<Record>,
+    /// Calls that are missing, because the turn ended more than are kept.
+    pub dropped: u64,
 }
 
 /// A worker's end of the log.
 pub struct Tap {
     records: Vec<Record>,
+    /// Records since the last batch for which there was no room.
+    dropped: u64,
     /// Of 2^32 successful calls, how many are logged.
     share: u64,
     rng: fastrand::Rng,
 }
 
-/// Records that wait for the end of the turn at most; a turn that ends more calls logs these only.
+/// Records that wait for the end of the turn at most; those of a turn that ends more calls are dropped and counted.
 const TURN_MAX: usize = 64 << 10;
 
 impl Tap {
@@ -52,6 +56,7 @@ impl Tap {
         let share = (sample.clamp(0.0, 1.0) * 2f64.powi(32)) as u64;
         Tap {
             records: vec![],
+            dropped: 0,
             share,
             rng: fastrand::Rng::new(),
         }
@@ -69,13 +74,16 @@ impl Tap {
     pub fn push(&mut self, record: Record) {
         if self.records.len() < TURN_MAX {
             self.records.push(record);
+        } else {
+            self.dropped += 1;
         }
     }
 
-    /// What has gathered.
-    pub fn take(&mut self) -> Vec<Record> {
+    /// What has gathered, and how many records are missing in it.
+    pub fn take(&mut self) -> (Vec<Record>, u64) {
         let room = self.records.len();
-        std::mem::replace(&mut self.records, Vec::with_capacity(room))
+        let records = std::mem::replace(&mut self.records, Vec::with_capacity(room));
+        (records, std::mem::take(&mut self.dropped))
     }
 
     /// Whether nothing has gathered.
@@ -103,5 +111,26 @@ mod tests {
         let mut half = Tap::new(0.5);
         let n = (0..10_000).filter(|_| half.wants(Ended::Sent)).count();
         assert!((4700..5300).contains(&n), "{n}");
+    }
+
+    #[test]
+    fn what_a_turn_has_no_room_for_is_counted() {
+        let mut tap = Tap::new(1.0);
+        let record = Record {
+            series: SeriesId(0),
+            ended: Ended::Sent,
+            latency_us: 1,
+            caller: None,
+            endpoint: None,
+            attempts: 1,
+            bytes_in: 1,
+        };
+        let mut turn = |calls| {
+            (0..calls).for_each(|_| tap.push(record));
+            let (records, dropped) = tap.take();
+            (records.len(), dropped)
+        };
+        assert_eq!(turn(TURN_MAX + 3), (TURN_MAX, 3));
+        assert_eq!(turn(5), (5, 0));
     }
 }

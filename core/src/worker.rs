@@ -283,11 +283,12 @@ impl<E: Env> Worker<E> {
         if log.is_empty() {
             return None;
         }
-        let records = log.take();
+        let (records, dropped) = log.take();
         Some(LogBatch {
             worker,
             fresh: self.calls.metrics.take_fresh(),
             records,
+            dropped,
         })
     }
 

@@ -166,7 +166,8 @@ impl Shared {
         self.runtime.reports(REPORT_TIMEOUT)
     }
 
-    /// Access log lines that are missing: dropped by workers because the writer was behind, and not written.
+    /// Access log lines that are missing: dropped by workers because the writer was behind or a turn ended too many
+    /// calls, and not written.
     #[must_use]
     pub fn log_losses(&self) -> (u64, u64) {
         (self.runtime.log_dropped(), self.signals.failed())

@@ -242,11 +242,13 @@ impl<P: Protocols> Loop<P> {
             self.names.append(&mut batch.fresh);
             batch.fresh = std::mem::take(&mut self.names);
         }
+        let mut dropped = batch.dropped;
         if let Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) = self.log.try_send(batch) {
-            self.post
-                .log_dropped
-                .fetch_add(batch.records.len() as u64, Ordering::Relaxed);
+            dropped += batch.records.len() as u64;
             self.names = batch.fresh;
+        }
+        if dropped > 0 {
+            self.post.log_dropped.fetch_add(dropped, Ordering::Relaxed);
         }
     }
 }
