@@ -4,6 +4,7 @@ mod embed;
 mod listening;
 mod names;
 mod shared;
+mod signals;
 mod sources;
 
 pub use embed::Embedded;
@@ -20,12 +21,12 @@ use rialto_core::discovery::Instance;
 use rialto_core::runtime::{Layout, Runtime};
 use rialto_core::snapshot::{Compiled, Compiler, Resolver};
 use rialto_protocols::{All, BOLT, DUBBO};
+use signals::{Signals, Told};
 use sources::{Sources, Update};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, SystemTime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 /// How often the configuration file is looked at.
@@ -69,17 +70,27 @@ fn run_until(
     let tokio = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    tokio.block_on(async {
+    let ended = tokio.block_on(async {
+        let mut signals = Signals::new()?;
         let (updates, mut inbox) = mpsc::channel(1024);
-        let mut control = Control::start(loaded, path, level, updates, &mut inbox).await?;
+        let mut control = tokio::select! {
+            control = Control::start(loaded, path, level, updates, &mut inbox) => control?,
+            () = signals.end() => {
+                tracing::info!("told to end before calls were welcome");
+                return Ok(());
+            }
+        };
         started(&control.shared);
         tokio::select! {
-            served = control.serve(&mut inbox) => served?,
+            () = control.serve(&mut inbox, &mut signals) => {}
             () = stop => {}
         }
-        control.drain().await;
+        control.drain(&mut signals).await;
         Ok(())
-    })
+    });
+    // a name that is being looked up may take longer than anybody wants to wait
+    tokio.shutdown_background();
+    ended
 }
 
 impl Control {
@@ -162,10 +173,7 @@ impl Control {
     }
 
     /// Follows files, discovery and signals until the process is to end.
-    async fn serve(&mut self, inbox: &mut mpsc::Receiver<Update>) -> anyhow::Result<()> {
-        let mut hangup = signal(SignalKind::hangup())?;
-        let mut reopen = signal(SignalKind::user_defined1())?;
-        let mut end = End::new()?;
+    async fn serve(&mut self, inbox: &mut mpsc::Receiver<Update>, signals: &mut Signals) {
         let mut watch = tokio::time::interval(WATCH);
         loop {
             tokio::select! {
@@ -178,15 +186,17 @@ impl Control {
                         self.publish();
                     }
                 }
-                _ = hangup.recv() => self.reload(),
-                _ = reopen.recv() => self.shared.reopen_logs(),
+                told = signals.next() => match told {
+                    Told::End => return,
+                    Told::Reload => self.reload(),
+                    Told::ReopenLogs => self.shared.reopen_logs(),
+                },
                 _ = watch.tick() => {
                     let now = self.path.as_deref().and_then(stamp_of);
                     if now.is_some() && now != self.stamp {
                         self.reload();
                     }
                 }
-                () = end.told() => return Ok(()),
             }
         }
     }
@@ -260,22 +270,15 @@ impl Control {
     }
 
     /// Stops accepting, tells callers, lets calls in flight end, and goes. A second signal goes at once.
-    async fn drain(self) {
+    async fn drain(self, signals: &mut Signals) {
         let limit = self.config.runtime.drain_timeout.duration();
         tracing::info!("draining for {} s at most", limit.as_secs_f32());
         self.shared.set_ready(false);
         // first: whoever takes the paths over while calls still drain must not lose his sockets to us
         self.listening.close();
         self.runtime.say_goodbye();
-        let end = End::new();
-        let told = async {
-            match end {
-                Ok(mut end) => end.told().await,
-                Err(_) => std::future::pending().await,
-            }
-        };
         tokio::select! {
-            () = told => {
+            () = signals.end() => {
                 tracing::warn!("told again: {} calls in flight are cut off", self.runtime.in_flight());
                 std::process::exit(1);
             }
@@ -298,29 +301,6 @@ async fn quiet(runtime: &Runtime) {
         } else {
             Duration::ZERO
         };
-    }
-}
-
-/// The signals that end the process.
-struct End {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl End {
-    fn new() -> std::io::Result<End> {
-        let terminate = signal(SignalKind::terminate())?;
-        Ok(End {
-            terminate,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn told(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
     }
 }
 

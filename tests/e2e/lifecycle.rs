@@ -1,4 +1,5 @@
 //! The end of the process.
+use super::support::process::Process;
 use super::support::{
     Answer, Bolt, Caller, Dubbo, Reply, Rialto, Upstream, config, eventually, greet, idle_config, json,
 };
@@ -83,6 +84,23 @@ fn told_twice_it_goes_at_once() {
     rialto
         .stderr
         .wait("the warning", |l| l.contains("1 calls in flight are cut off"));
+}
+
+#[test]
+fn told_to_end_while_it_starts_it_ends_as_at_any_other_time() {
+    let mut config = config::<Dubbo>(&[]);
+    config["clusters"][0] = json!({"name": "up", "protocol": "dubbo", "endpoints_file": "to-come.yaml"});
+    let mut rialto = Process::new(&config);
+    // it waits for endpoints before it is ready
+    rialto
+        .stderr
+        .wait("the missing endpoints", |l| l.contains("to-come.yaml"));
+    rialto.signal("HUP");
+    rialto.signal("TERM");
+    assert_eq!(rialto.ended().code(), Some(0));
+    rialto.stderr.wait("the reason", |l| {
+        l.contains("told to end before calls were welcome")
+    });
 }
 
 #[test]

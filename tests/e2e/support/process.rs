@@ -3,6 +3,7 @@ use super::http::Http;
 use super::lines::Lines;
 use super::{Json, PATIENCE, eventually, json};
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,11 +12,30 @@ use std::time::{Duration, Instant};
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_rialto");
 
 pub(crate) struct Rialto {
+    process: Process,
+    pub(crate) admin: Http,
+}
+
+/// The same while nobody knows whether it serves.
+pub(crate) struct Process {
     child: Child,
     pub(crate) stderr: Lines,
     pub(crate) stdout: Lines,
-    pub(crate) admin: Http,
     pub(crate) folder: Folder,
+}
+
+impl Deref for Rialto {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
+    }
+}
+
+impl DerefMut for Rialto {
+    fn deref_mut(&mut self) -> &mut Process {
+        &mut self.process
+    }
 }
 
 /// A folder of the test's own, removed with it.
@@ -59,32 +79,15 @@ impl Rialto {
 
     /// As [`Rialto::start`], with files that the configuration names.
     pub(crate) fn start_in(folder: Folder, config: &Json) -> Rialto {
-        let path = folder.path("rialto.json");
-        replace(&path, &config.to_string());
-        let mut child = command()
-            .args(["run", "-c"])
-            .arg(&path)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stderr = Lines::follow(child.stderr.take().unwrap());
-        let stdout = Lines::follow(child.stdout.take().unwrap());
-        let line = stderr.wait("the admin address", |l| l.contains("admin on "));
+        let process = Process::new_in(folder, config);
+        let line = process
+            .stderr
+            .wait("the admin address", |l| l.contains("admin on "));
         let at = line.split("admin on ").nth(1).unwrap();
         let at = at.split('"').next().unwrap().parse().unwrap();
-        stderr.wait("readiness", |l| l.contains("is ready"));
-        Rialto {
-            child,
-            stderr,
-            stdout,
-            admin: Http(at),
-            folder,
-        }
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        process.stderr.wait("readiness", |l| l.contains("is ready"));
+        let admin = Http(at);
+        Rialto { process, admin }
     }
 
     /// Where a listener listens really, as `/listeners` tells.
@@ -119,30 +122,6 @@ impl Rialto {
     /// How many changed configurations were `accepted` or `refused`.
     pub(crate) fn reloads(&self, what: &str) -> u64 {
         self.admin.json("/config_dump")["reload"][what].as_u64().unwrap()
-    }
-
-    pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args(["-s", name, &self.pid().to_string()])
-            .status()
-            .unwrap();
-        assert!(status.success());
-    }
-
-    /// Waits for the end of the process.
-    pub(crate) fn ended(&mut self) -> ExitStatus {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(
-                Instant::now() < until,
-                "the process does not end:\n{}",
-                self.stderr.all().join("\n")
-            );
-            std::thread::sleep(Duration::from_millis(5));
-        }
     }
 
     /// A number of `/metrics`: the sum of all samples of the name whose labels have all these parts.
@@ -196,7 +175,61 @@ impl Rialto {
     }
 }
 
-impl Drop for Rialto {
+impl Process {
+    pub(crate) fn new(config: &Json) -> Process {
+        Process::new_in(Folder::new(), config)
+    }
+
+    fn new_in(folder: Folder, config: &Json) -> Process {
+        let path = folder.path("rialto.json");
+        replace(&path, &config.to_string());
+        let mut child = command()
+            .args(["run", "-c"])
+            .arg(&path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = Lines::follow(child.stderr.take().unwrap());
+        let stdout = Lines::follow(child.stdout.take().unwrap());
+        Process {
+            child,
+            stderr,
+            stdout,
+            folder,
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args(["-s", name, &self.pid().to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(
+                Instant::now() < until,
+                "the process does not end:\n{}",
+                self.stderr.all().join("\n")
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
