@@ -6,6 +6,7 @@ use super::hint::{Generic, Hint};
 use super::status::{self, Saying};
 use super::{HESSIAN2, keys, types};
 use crate::scratch;
+use crate::text::first_line;
 use rialto_core::call::{Attachments, Call, Exception, Outcome, Reply};
 use rialto_core::session::ReplyTo;
 use rialto_core::{CallError, ErrorKind};
@@ -40,7 +41,13 @@ pub(crate) fn request(out: &mut Vec<u8>, id: u64, call: &Call<'_>) -> Result<(),
         );
         return Err(CallError::new(ErrorKind::BadRequest, text));
     }
-    let descriptor = types::descriptors(&call.types);
+    let descriptor = types::descriptors(&call.types).map_err(|name| {
+        let text = format!(
+            "no Java type is called `{}`, so it has no descriptor",
+            first_line(name)
+        );
+        CallError::new(ErrorKind::BadRequest, text)
+    })?;
     let open = Open::request(out, id, HESSIAN2, call.one_way);
     let written = scratch::with_write_tables(|tables| {
         let mut w = Writer::new(out, Library::Lite, tables);

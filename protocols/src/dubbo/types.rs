@@ -89,43 +89,60 @@ pub(crate) fn name_of(descriptor: &str) -> Cow<'static, str> {
 }
 
 /// The descriptors of types by name, one after the other.
-pub(crate) fn descriptors(names: &[Cow<'_, str>]) -> Cow<'static, str> {
+///
+/// # Errors
+/// A name that no Java type has. Names of other protocols are theirs to invent: `a.B;I` would be two parameters.
+pub(crate) fn descriptors<'n>(names: &'n [Cow<'_, str>]) -> Result<Cow<'static, str>, &'n str> {
     if let [name] = names
         && let Some(descriptor) = common_descriptor(name)
     {
-        return Cow::Borrowed(descriptor);
+        return Ok(Cow::Borrowed(descriptor));
     }
     let mut all = String::with_capacity(64);
-    names.iter().for_each(|name| put_descriptor(name, &mut all));
-    Cow::Owned(all)
+    for name in names {
+        put_descriptor(name, &mut all).ok_or(&**name)?;
+    }
+    Ok(Cow::Owned(all))
 }
 
 fn common_descriptor(name: &str) -> Option<&'static str> {
     COMMON.iter().find(|(_, n)| *n == name).map(|(d, _)| *d)
 }
 
-/// Appends the descriptor of a type's name.
-fn put_descriptor(name: &str, out: &mut String) {
+/// Appends the descriptor of a type's name; `None` if no type is called so.
+fn put_descriptor(name: &str, out: &mut String) -> Option<()> {
     if let Some(descriptor) = common_descriptor(name) {
         out.push_str(descriptor);
-    } else if name.starts_with('[') {
-        put_slashed(name, out);
-    } else if let Some((_, letter)) = PRIMITIVES.iter().find(|(n, _)| *n == name) {
-        out.push(char::from(*letter));
-    } else {
-        out.push('L');
-        put_slashed(name, out);
-        out.push(';');
+        return Some(());
     }
-}
-
-fn put_slashed(name: &str, out: &mut String) {
-    for (i, part) in name.split('.').enumerate() {
+    let element = name.trim_start_matches('[');
+    let is_array = element.len() < name.len();
+    out.push_str(&name[..name.len() - element.len()]);
+    let primitive = PRIMITIVES.iter().find(|(n, letter)| match is_array {
+        true => element.as_bytes() == [*letter] && *n != "void",
+        false => *n == element,
+    });
+    if let Some((_, letter)) = primitive {
+        out.push(char::from(*letter));
+        return Some(());
+    }
+    let class = match is_array {
+        true => element.strip_prefix('L')?.strip_suffix(';')?,
+        false => element,
+    };
+    out.push('L');
+    for (i, part) in class.split('.').enumerate() {
+        // What may not stand in a part of a class's name (JVM specification, 4.2.2).
+        if part.is_empty() || part.bytes().any(|b| matches!(b, b'/' | b';' | b'[')) {
+            return None;
+        }
         if i > 0 {
             out.push('/');
         }
         out.push_str(part);
     }
+    out.push(';');
+    Some(())
 }
 
 /// The name of a type in any spelling that generic calls take: `int`, `java.lang.String[]`,
@@ -156,6 +173,7 @@ pub(crate) fn name_of_source(source: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const PAIRS: [(&str, &[&str]); 7] = [
         ("", &[]),
@@ -181,7 +199,41 @@ mod tests {
             assert_eq!(found, names, "{descriptor}");
             assert_eq!(count(descriptor.as_bytes()), Some(names.len()));
             let names: Vec<_> = names.iter().map(|n| Cow::Borrowed(*n)).collect();
-            assert_eq!(descriptors(&names), descriptor);
+            assert_eq!(descriptors(&names).unwrap(), descriptor);
+        }
+    }
+
+    #[test]
+    fn what_no_java_type_is_called_has_no_descriptor() {
+        for bad in [
+            "", ";", "a.B;I", "a/B", "a.B;Lc.D", "[", "[[", "[V", "[int", "[a.B", "[La.B", "[La.B;I", "[L;",
+            "a..B", ".a", "a.", "a.B[]", "[La.B;;", "I[", "[La/B;",
+        ] {
+            assert_eq!(descriptors(&[Cow::Borrowed(bad)]), Err(bad));
+            assert_eq!(
+                descriptors(&[Cow::Borrowed("java.lang.String"), Cow::Borrowed(bad)]),
+                Err(bad)
+            );
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        /// Whatever another protocol calls its types, a descriptor says exactly these, or there is none.
+        #[test]
+        fn a_descriptor_says_what_was_meant(
+            names in prop::collection::vec("(\\[{0,3}[a-cILV./;\\[中]{0,6};?|int|void|java.lang.String)", 0..5)
+        ) {
+            let names: Vec<Cow<'_, str>> = names.iter().map(|n| Cow::Borrowed(n.as_str())).collect();
+            if let Ok(descriptor) = descriptors(&names) {
+                let mut said = Descriptors::new(descriptor.as_bytes());
+                let back: Vec<_> = said
+                    .by_ref()
+                    .map(|d| name_of(std::str::from_utf8(d).unwrap()))
+                    .collect();
+                prop_assert_eq!(back, names);
+                prop_assert!(said.is_whole());
+            }
         }
     }
 
@@ -194,8 +246,8 @@ mod tests {
                 .unwrap();
             assert_eq!(class.replace('/', "."), name);
             let twice = [Cow::Borrowed(name), Cow::Borrowed(name)];
-            assert_eq!(descriptors(&twice[..1]), descriptor);
-            assert_eq!(descriptors(&twice), descriptor.repeat(2));
+            assert_eq!(descriptors(&twice[..1]).unwrap(), descriptor);
+            assert_eq!(descriptors(&twice).unwrap(), descriptor.repeat(2));
         }
     }
 

@@ -169,3 +169,22 @@ fn nesting_is_bounded() {
         assert!(refused, "{id}");
     }
 }
+
+/// One type of another protocol must not become two parameters here, nor another class.
+#[test]
+fn types_that_are_none_are_refused() {
+    let args = values::arguments(b"\x01a", body::Serialization::Hessian2, 0, 1);
+    for bad in ["java.lang.String;I", "java/lang/String", "[Ljava.lang.String", ""] {
+        let call = Call {
+            service: "a.B".into(),
+            method: "say".into(),
+            types: [bad.into()].into_iter().collect(),
+            args,
+            ..Call::default()
+        };
+        let mut out = vec![];
+        let error = codec(Role::Client).request(&mut out, 7, &call).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::BadRequest);
+        assert!(error.text.contains(&format!("`{bad}`")), "{error}");
+    }
+}
