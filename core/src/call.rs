@@ -82,6 +82,18 @@ pub struct Exception<'a> {
     pub object: Option<Values<'a>>,
 }
 
+impl Exception<'_> {
+    /// Only class and message, for when the object has no form in the caller's protocol: they still tell what was
+    /// thrown. `None` if there is no more than that.
+    #[must_use]
+    pub fn bare(&self) -> Option<Self> {
+        self.object.is_some().then(|| Exception {
+            object: None,
+            ..self.clone()
+        })
+    }
+}
+
 /// Consecutive values in a received stream: plain data, and who can read it.
 #[derive(Clone, Copy)]
 pub struct Values<'a> {

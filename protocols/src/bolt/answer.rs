@@ -45,7 +45,15 @@ pub(crate) fn outcome(out: &mut Vec<u8>, to: ReplyTo, outcome: &Outcome<'_>) -> 
         Reply::Value(value) => Said::Value(value),
         Reply::Exception(thrown) => Said::Thrown(thrown),
     };
-    put(out, to, &said, &outcome.attachments)
+    let start = out.len();
+    let written = put(out, to, &said, &outcome.attachments);
+    if let (Err(_), Reply::Exception(thrown)) = (&written, &outcome.reply)
+        && let Some(bare) = thrown.bare()
+    {
+        out.truncate(start);
+        return put(out, to, &Said::Thrown(&bare), &outcome.attachments);
+    }
+    written
 }
 
 fn put(

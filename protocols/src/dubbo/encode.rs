@@ -131,14 +131,10 @@ pub(crate) fn outcome(out: &mut Vec<u8>, to: ReplyTo, outcome: &Outcome<'_>) -> 
     let start = out.len();
     let mut written = put_outcome(out, hint, serialization, &outcome.reply, &outcome.attachments);
     if let (Err(_), Reply::Exception(thrown)) = (&written, &outcome.reply)
-        && thrown.object.is_some()
+        && let Some(bare) = thrown.bare()
     {
-        // Some field has no form there: class and message still tell the caller what was thrown.
         out.truncate(start);
-        let bare = Reply::Exception(Exception {
-            object: None,
-            ..thrown.clone()
-        });
+        let bare = Reply::Exception(bare);
         written = put_outcome(out, hint, serialization, &bare, &outcome.attachments);
     }
     written.map_err(|e| {

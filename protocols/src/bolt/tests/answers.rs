@@ -160,6 +160,53 @@ fn exceptions_of_class_and_message_alone_are_enough() {
     }
 }
 
+/// Results that have no form are errors; exceptions with such fields still tell what was thrown.
+#[test]
+fn values_without_a_form_become_errors_and_exceptions_keep_class_and_message() {
+    struct Odd;
+    impl rialto_core::call::ValueSource for Odd {
+        fn emit(
+            &self,
+            _: &Values<'_>,
+            sink: &mut dyn rialto_values::Sink,
+        ) -> Result<(), rialto_values::ValueError> {
+            let class = rialto_values::Class::new("java.util.Optional", ["value"]);
+            sink.token(rialto_values::Token::Object(&class))?;
+            Err(rialto_values::ValueError::unsupported("of no form"))
+        }
+    }
+    let value = Values {
+        source: &Odd,
+        stream: &[],
+        at: 0,
+        count: 1,
+        tag: 0,
+    };
+    for (file, _) in PEERS {
+        let to = reply_to(corpus::case(file, "string-first").request());
+        let told = |reply| {
+            let outcome = Outcome {
+                reply,
+                attachments: [("k".into(), "v".into())].into_iter().collect(),
+            };
+            let mut out = b"before".to_vec();
+            let told = codec(Role::Server, UNTOLD).outcome(&mut out, to, &outcome);
+            told.map(|()| out.split_off(6))
+        };
+        let error = told(Reply::Value(value)).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::BadAnswer);
+        assert!(error.text.ends_with("of no form"), "{error}");
+        let thrown = rialto_core::call::Exception {
+            class: "a.E".into(),
+            message: Some("why".into()),
+            object: Some(value),
+        };
+        let bytes = told(Reply::Exception(thrown)).unwrap();
+        let heard = outcome(&bytes).unwrap();
+        assert_eq!(facts(&heard), r#"a.E Some("why") [("k", "v")]"#);
+    }
+}
+
 /// What a stock consumer made of hand-made answers, and what we make of them.
 #[test]
 fn hand_made_answers_are_understood_as_consumers_do() {
