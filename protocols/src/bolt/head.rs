@@ -75,29 +75,28 @@ pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Head<'a>, CallError> {
 }
 
 /// S4 and the Node.js clients leave the method in the content. One that cannot be read is the provider's to
-/// refuse, as long as the service is known.
+/// refuse, as long as the service is known; what is known by then counts as if all could be read.
 fn complete<'a>(seen: &mut Seen<'a>, parts: &Parts<'a>) -> Result<(), CallError> {
-    match sofa::Names::read(parts.content, seen.app.is_empty()) {
-        Ok(names) => {
-            for (place, name) in [
-                (&mut seen.service, names.service),
-                (&mut seen.method, names.method),
-                (&mut seen.app, names.app),
-            ] {
-                if place.is_empty() {
-                    *place = name;
-                }
-            }
-            Ok(())
+    let mut names = sofa::Names::default();
+    let read = names.fill(parts.content, seen.app.is_empty());
+    for (place, name) in [
+        (&mut seen.service, names.service),
+        (&mut seen.method, names.method),
+        (&mut seen.app, names.app),
+    ] {
+        if place.is_empty() {
+            *place = name;
         }
-        Err(_) if !seen.service.is_empty() => Ok(()),
-        Err(e) => Err(CallError::new(
+    }
+    match read {
+        Err(e) if seen.service.is_empty() => Err(CallError::new(
             ErrorKind::BadRequest,
             format!(
                 "the header of the Bolt request names no `{}`, and its content cannot be read: {e}",
                 keys::SERVICE
             ),
         )),
+        _ => Ok(()),
     }
 }
 

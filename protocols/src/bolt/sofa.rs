@@ -119,33 +119,47 @@ pub(crate) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
+    /// Reads the names in a request's content.
+    ///
+    /// # Errors
+    /// As [`Names::fill`].
+    pub(crate) fn read(content: &'a [u8], wants_app: bool) -> Result<Self, ValueError> {
+        let mut names = Names::default();
+        names.fill(content, wants_app)?;
+        Ok(names)
+    }
+
     /// Reads the names in a request's content; the calling application only if it is wanted, as it lies behind.
     ///
     /// # Errors
-    /// If this is no object, or not well-formed up to there.
-    pub(crate) fn read(content: &'a [u8], wants_app: bool) -> Result<Self, ValueError> {
+    /// If this is no object, or not well-formed up to there. What stood before that is known all the same, unless
+    /// it could come once more behind it.
+    pub(crate) fn fill(&mut self, content: &'a [u8], wants_app: bool) -> Result<(), ValueError> {
         if !wants_app && let Some(names) = Names::stock(content) {
-            return Ok(names);
+            *self = names;
+            return Ok(());
         }
         // Of a field that comes twice the last counts, for readers of the whole content too; stock classes have none.
         let is_stock = front::REQUEST.strip(content).is_some();
-        read(content, |reader| {
-            let mut names = Names::default();
+        let walked = read(content, |reader| {
             fields(reader, |field, reader| {
                 match field {
-                    keys::METHOD_NAME => names.method = name(reader)?,
-                    keys::UNIQUE_NAME => names.service = name(reader)?,
+                    keys::METHOD_NAME => self.method = name(reader)?,
+                    keys::UNIQUE_NAME => self.service = name(reader)?,
                     keys::REQUEST_PROPS if wants_app => {
-                        names.app = caller(reader, is_stock)?;
+                        self.app = caller(reader, is_stock)?;
                         return Ok(if is_stock { Visit::Enough } else { Visit::Taken });
                     }
                     _ => return Ok(Visit::Passed),
                 }
-                let enough = is_stock && !wants_app && !names.method.is_empty() && !names.service.is_empty();
+                let enough = is_stock && !wants_app && !self.method.is_empty() && !self.service.is_empty();
                 Ok(if enough { Visit::Enough } else { Visit::Taken })
-            })?;
-            Ok(names)
-        })
+            })
+        });
+        if walked.is_err() && !is_stock {
+            *self = Names::default();
+        }
+        walked.map(drop)
     }
 }
 

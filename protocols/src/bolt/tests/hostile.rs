@@ -134,6 +134,31 @@ fn a_malformed_header_block_is_refused() {
     assert!(refusal(&bytes).text.contains("header block"));
 }
 
+/// That the caller behind the method cannot be read changes nothing for the method.
+#[test]
+fn a_method_in_front_of_something_unreadable_is_known() {
+    let case = case("sofa-5.4.8", "string-first");
+    let parts = Parts::of(case.request());
+    let whole = head(case.request());
+    assert_eq!(header::get(parts.header, keys::METHOD), None);
+    let props = b"M\x03app";
+    let at = parts.content.windows(props.len()).position(|w| w == props);
+    let at = at.expect("the properties behind the names");
+    for to in [at, at + 3] {
+        let bytes = rebuilt(&parts, parts.header, &parts.content[..to]);
+        let head = dialect().head(&message(&bytes)).unwrap();
+        assert_eq!((head.service, head.method), (whole.service, whole.method));
+    }
+    // Another class may name the method once more behind what cannot be read.
+    let (mut content, mut tables) = (vec![], WriteTables::default());
+    let mut w = Writer::new(&mut content, Library::Sofa3, &mut tables);
+    let fields = [keys::METHOD_NAME, keys::REQUEST_PROPS, keys::METHOD_NAME];
+    w.begin_object(&Class::new(keys::REQUEST, fields)).unwrap();
+    w.write_str("first");
+    let bytes = rebuilt(&parts, parts.header, &content);
+    assert_eq!(dialect().head(&message(&bytes)).unwrap().method, b"");
+}
+
 /// Fields in another order, or twice, say the same to a route and to a bridge: of two the last counts.
 #[test]
 fn a_head_and_a_call_name_the_same_method() {
