@@ -228,6 +228,13 @@ impl Shard {
         }
     }
 
+    /// Service and method of a series, as callers wrote them; `None` for what is beyond the bound.
+    #[must_use]
+    pub fn names(&self, id: SeriesId) -> Option<(&str, &str)> {
+        let key = &self.series.get(id.0 as usize)?.key;
+        (*key.service != *OTHER).then_some((&key.service, &key.method))
+    }
+
     /// Counts the end of a call.
     #[inline]
     pub fn end(&mut self, id: SeriesId, ended: Ended, latency_us: u64) {
@@ -334,6 +341,7 @@ mod tests {
         let c = shard.series(&lookup(b"c", b"x"));
         assert_eq!(shard.series(&lookup(b"d", b"y")), c);
         assert_eq!((shard.all().len(), &*shard.all()[2].key.service), (3, OTHER));
+        assert_eq!((shard.names(a), shard.names(c)), (Some(("a", "x")), None));
     }
 
     #[test]

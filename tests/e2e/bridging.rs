@@ -76,6 +76,39 @@ fn bolt_calls_bolt() {
     the_basics_work::<Bolt, Bolt>();
 }
 
+/// Dubbo 3 tells neither which service it does not know nor which one cannot read an argument.
+#[test]
+fn a_provider_s_failure_names_the_call_if_the_provider_does_not() {
+    const STOCK: &str =
+        "Fail to decode request due to: RpcInvocation [methodName=greet, parameterTypes=null]";
+    let up = Upstream::<Dubbo>::start(|arrived, out| {
+        let text = match arrived.request().method.as_str() {
+            "greet" => STOCK,
+            other => &format!("Service not found:{GREETER}, {other}"),
+        };
+        let body = [
+            &[0x30 | (text.len() >> 8) as u8, text.len() as u8],
+            text.as_bytes(),
+        ]
+        .concat();
+        out.raw(&frames::dubbo(0x02, 40, frames::dubbo_id(&arrived.bytes), &body));
+    });
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut caller = Caller::<Bolt>::connect(rialto.entry());
+    let error = caller.error(&greet("Ada"));
+    assert!(error.text.contains(&format!("{GREETER}#greet: ")), "{error}");
+    assert!(error.text.ends_with(STOCK), "{error}");
+    let error = caller.error(&Request::new(GREETER, "1.0", "dance"));
+    assert_eq!(error.text.matches(GREETER).count(), 1, "{error}");
+    assert_eq!(
+        rialto.metric("rialto_calls_total", &["outcome=\"no_service\""]),
+        2.0
+    );
+    // Within the protocol the provider's bytes go on as they are.
+    let error = Caller::<Dubbo>::connect(rialto.entry()).error(&greet("Ada"));
+    assert!(!error.text.contains(GREETER), "{error}");
+}
+
 #[test]
 fn one_way_calls_arrive_and_are_not_answered() {
     fn check<From: Codec, To: Codec + 'static>() {

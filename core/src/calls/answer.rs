@@ -3,7 +3,7 @@ use super::Calls;
 use crate::Env;
 use crate::exchange::State;
 use crate::faults::FaultKind;
-use crate::message::Status;
+use crate::message::{Message, Status};
 use crate::metrics::Ended;
 use crate::session::Answer;
 use crate::slots::{CallKey, ConnKey};
@@ -43,6 +43,11 @@ impl Calls {
     /// Answers the caller for good.
     #[inline]
     pub(super) fn reply<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, answer: &Answer<'_>, from: From) {
+        let named = match answer {
+            Answer::Message(m) if m.meta.status == Status::Failed => self.named(key, m),
+            _ => None,
+        };
+        let answer = named.as_ref().unwrap_or(answer);
         self.finish_with(w, key, |w, ex| {
             let ended = match answer {
                 Answer::Message(m) if m.meta.status == Status::Ok && m.meta.dialect.threw(m) => {
@@ -62,5 +67,22 @@ impl Calls {
                 Err(e) => Ended::Failed(e.kind),
             }
         });
+    }
+
+    /// A failure that changes the protocol says which call it is about, by the caller's names for it: not all
+    /// providers do (Dubbo 3 does not tell which service it does not know), and the caller may call several.
+    #[cold]
+    fn named<'a>(&self, key: CallKey, msg: &Message<'a>) -> Option<Answer<'a>> {
+        let ex = self.table.get(key)?;
+        if msg.meta.proto == ex.down.proto {
+            return None;
+        }
+        let mut error = msg.meta.dialect.outcome(msg).err()?;
+        if let Some((service, method)) = self.metrics.names(ex.series)
+            && !error.text.contains(service)
+        {
+            error.text = format!("{service}#{method}: {error}").into();
+        }
+        Some(Answer::Error(error))
     }
 }
