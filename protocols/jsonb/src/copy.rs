@@ -107,7 +107,7 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
 
     /// Emits the value and gives the symbols back.
     pub(crate) fn run(mut self, declared: Option<&str>) -> Result<Symbols, ValueError> {
-        let declared = declared.map(|class| self.declare(class));
+        let declared = declared.map(|class| self.declare(class)).transpose()?;
         self.value(declared)?;
         while !self.open.is_empty() {
             self.step()?;
@@ -147,7 +147,7 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
                 *next += 1;
                 let stack_trace = &**field == "stackTrace";
                 self.symbols.key(&mut self.input)?;
-                let declared = stack_trace.then(|| self.declare(STACK_TRACE));
+                let declared = stack_trace.then(|| self.declare(STACK_TRACE)).transpose()?;
                 self.value(declared)
             }
             Some(Frame::Map { value_next, .. }) if *value_next => {
@@ -250,7 +250,8 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
             .filter(|class| *class != "java.util.ArrayList");
         let element = class
             .and_then(names::element_class)
-            .map(|class| self.declare(class));
+            .map(|class| self.declare(class))
+            .transpose()?;
         self.out.token(Token::List {
             class,
             len: Some(left as u32),
@@ -321,12 +322,19 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
         Ok(Class::new(name, fields))
     }
 
-    fn declare(&mut self, class: &str) -> u32 {
+    /// Keeps the name of a class that values were written for.
+    fn declare(&mut self, class: &str) -> Result<u32, ValueError> {
+        // As its value it would pass for another type, and nobody can tell an empty one from null.
+        if class.starts_with("java.util.Optional") {
+            return Err(ValueError::unsupported(format!(
+                "JSONB: a {class} is written as its value, or as null; send the value itself"
+            )));
+        }
         let known = self.declared.iter().position(|c| **c == *class);
-        known.unwrap_or_else(|| {
+        Ok(known.unwrap_or_else(|| {
             self.declared.push(class.into());
             self.declared.len() - 1
-        }) as u32
+        }) as u32)
     }
 
     fn reference(&mut self) -> Result<(), ValueError> {

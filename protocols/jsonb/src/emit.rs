@@ -95,7 +95,10 @@ impl Emitter<'_> {
             Scalar::Integer(v) => self.big_integer(&v),
             Scalar::LocalDate(v) => self.local_date(v),
             Scalar::LocalTime(v) => self.local_time(v),
-            Scalar::LocalDateTime(date, time) => self.local_date_time(date, time),
+            Scalar::LocalDateTime(date, time) => match expected {
+                Some(class) if handle::kind(class) == Some(Kind::SqlDate) => Err(zoneless(class)),
+                _ => self.local_date_time(date, time),
+            },
             Scalar::Zoned(date, time, zone) => self.zoned(date, time, &zone, expected),
             Scalar::Instant(seconds, nanos) => {
                 self.object(Kind::Instant, &[Token::Long(seconds), Token::Int(nanos)])
@@ -194,6 +197,7 @@ impl Emitter<'_> {
             Kind::Class => self.text_object(kind, &crate::names::java_name(&s)),
             Kind::ZoneId | Kind::Locale | Kind::Currency => self.object(kind, &[Token::Text(v)]),
             Kind::AtomicInteger | Kind::AtomicLong | Kind::AtomicBoolean => Err(bad()),
+            Kind::SqlDate => Err(zoneless(class)),
             _ => self.token(Token::Text(v)),
         }
     }
@@ -329,4 +333,14 @@ impl Emitter<'_> {
         fields.iter().try_for_each(|field| self.token(*field))?;
         self.token(Token::End)
     }
+}
+
+/// A moment that the document gives as date or time of day, in the time zone of the JVM that wrote it: which one
+/// that is, nothing says.
+#[cold]
+fn zoneless(class: &str) -> ValueError {
+    ValueError::unsupported(format!(
+        "JSONB: a {class} is written in the sender's time zone, which is not written; send a java.util.Date or a \
+         java.time.Instant"
+    ))
 }

@@ -16,8 +16,10 @@
 //! | `Duration`, `Period`, `ZoneId`, `ZoneOffset`, `Locale`, `StringBuilder` | text |
 //! | `OffsetDateTime`, `OffsetTime` | `ZonedDateTime` |
 //! | `java.sql.Timestamp`, `Time` | `LocalDateTime`, text, in the writer's own time zone |
+//! | `Optional` | its value, or null |
 //!
-//! [`Reader::copy_value_as`] helps where the caller knows the declared class of the whole value.
+//! [`Reader::copy_value_as`] helps where the caller knows the declared class of the whole value; the last two lines it
+//! refuses.
 #![forbid(unsafe_code)]
 
 mod code;

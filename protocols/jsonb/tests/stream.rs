@@ -277,6 +277,37 @@ fn declared_classes_tell_what_scalars_are() {
     assert_eq!(read(b"\x4cabc").unwrap().tokens, [plain]);
 }
 
+/// What fastjson2 writes for these could be another value as well (`tests/vectors/fastjson2.txt`).
+#[test]
+fn values_that_only_the_writer_understands_are_refused_by_their_declared_class() {
+    let timestamp = b"\xa8\x07\xe7\x0b\x0e\x16\x0d\x14\x48\x07\x54\xd4\xc0";
+    for (class, document) in [
+        ("java.util.Optional", &b"\x4ax"[..]),
+        ("java.util.Optional", b"\xaf"),
+        ("java.util.Optional", b"\x94\x00"),
+        ("java.util.OptionalInt", b"\x05"),
+        ("[Ljava.util.Optional;", b"\x95\xaf"),
+        ("java.sql.Timestamp", timestamp),
+        ("java.sql.Time", b"\x5122:13:20"),
+    ] {
+        let mut reader = Reader::new(document, &LIMITS).unwrap();
+        let said = reader.copy_value_as(class, &mut Recorder::default(), &mut Numbering::new(&LIMITS));
+        let error = said.expect_err(class);
+        assert_eq!(
+            error.kind,
+            rialto_values::ErrorKind::Unsupported,
+            "{class}: {error}"
+        );
+        let name = class.trim_start_matches("[L").trim_end_matches(';');
+        assert!(error.to_string().contains(name), "{error}");
+    }
+    // Where nothing is declared they pass for what they look like.
+    assert!(
+        matches!(&read(timestamp).unwrap().tokens[0], OwnedToken::Object(c) if c.name().ends_with("LocalDateTimeHandle"))
+    );
+    assert_eq!(read(b"\xaf").unwrap().tokens, [OwnedToken::Null]);
+}
+
 #[test]
 fn what_has_no_form_is_refused_by_name() {
     let inet = Class::new("com.caucho.hessian.io.InetAddressHandle", ["hostName", "address"]);
