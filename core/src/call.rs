@@ -6,8 +6,11 @@ use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::fmt;
 
+/// An attachment: its name and its value.
+pub type Attachment<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// Attachments, in the order in which they came.
-pub type Attachments<'a> = SmallVec<[(Cow<'a, str>, Cow<'a, str>); 8]>;
+pub type Attachments<'a> = SmallVec<[Attachment<'a>; 8]>;
 
 /// A request without its protocol. Borrows from the received bytes where it can.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +29,9 @@ pub struct Call<'a> {
     pub args: Values<'a>,
     /// User attachments, without the facts that have a field of their own here.
     pub attachments: Attachments<'a>,
+    /// How many of the attachments, the last ones, a route or filter has set: they go out under whatever name. The
+    /// caller's do not if the other protocol has the name for itself.
+    pub set: u32,
     /// What is left of the caller's timeout; 0 for none.
     pub timeout_ms: u32,
     /// Name of the calling application, empty if unknown.
@@ -177,9 +183,69 @@ impl Call<'_> {
             self.timeout_ms = ms;
         }
         self.attachments.retain(|(k, _)| edits.attachment(k).is_none());
-        for (k, v) in &edits.set {
-            self.attachments
-                .push((Cow::Owned(k.to_string()), Cow::Owned(v.to_string())));
+        for k in &edits.remove {
+            if let Some(fact) = self.trace.fact(k) {
+                *fact = Cow::Borrowed("");
+            }
         }
+        for (k, v) in &edits.set {
+            let v = Cow::Owned(v.to_string());
+            if let Some(fact) = self.trace.fact(k) {
+                *fact = v;
+                continue;
+            }
+            self.attachments.push((Cow::Owned(k.to_string()), v));
+            self.set += 1;
+        }
+    }
+
+    /// The attachments that came with the call, and those that were set on the way.
+    #[must_use]
+    pub fn attachments_by_origin(&self) -> (&[Attachment<'_>], &[Attachment<'_>]) {
+        let came = self.attachments.len().saturating_sub(self.set as usize);
+        self.attachments.split_at(came)
+    }
+}
+
+impl<'a> Trace<'a> {
+    /// The fact that attachments of this name stand for.
+    pub fn fact(&mut self, name: &str) -> Option<&mut Cow<'a, str>> {
+        Some(match name {
+            "traceparent" => &mut self.traceparent,
+            "tracestate" => &mut self.tracestate,
+            "rpc_trace_context.sofaTraceId" => &mut self.sofa_trace_id,
+            "rpc_trace_context.sofaRpcId" => &mut self.sofa_rpc_id,
+            "rpc_trace_context.samp" => &mut self.sofa_sampled,
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_set_is_told_from_what_came_and_trace_facts_stay_such() {
+        let mut call = Call {
+            attachments: [("k", "theirs"), ("tag", "old")]
+                .map(|(k, v)| (k.into(), v.into()))
+                .into_iter()
+                .collect(),
+            ..Call::default()
+        };
+        call.trace.sofa_rpc_id = "0.1".into();
+        let mut edits = Edits::default();
+        edits.set("tag", "new");
+        edits.set("traceparent", "00-1-2-03");
+        edits.remove("rpc_trace_context.sofaRpcId");
+        call.apply(&edits);
+        let (came, set) = call.attachments_by_origin();
+        assert_eq!(came, [("k".into(), "theirs".into())]);
+        assert_eq!(set, [("tag".into(), "new".into())]);
+        assert_eq!(
+            (&*call.trace.traceparent, &*call.trace.sofa_rpc_id),
+            ("00-1-2-03", "")
+        );
     }
 }

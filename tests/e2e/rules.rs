@@ -223,3 +223,19 @@ fn an_answer_that_cannot_be_read_fails_its_call_only() {
         frames::bolt_answer(frames::bolt_id(request), 1, 0, class, b"\x4f\xff\xff")
     });
 }
+
+/// A provider that asks for a token gets it from the route: a SOFARPC caller has no place for one.
+#[test]
+fn a_route_sets_attachments_that_callers_of_another_protocol_cannot() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let mut config = config::<Dubbo>(&[up.address]);
+    config["routes"][0]["rewrite"] = json!({"attachments": {"set": {"token": "secret", "tag": "gray"}}});
+    let rialto = Rialto::start(&config);
+    let call = greet("Ada").attach("token", "theirs").attach("id", "7");
+    assert_eq!(Caller::<Bolt>::connect(rialto.entry()).value(&call), "Hello, Ada");
+    let bytes = &up.wait_seen(1)[0].bytes;
+    let count = |what: &[u8]| bytes.windows(what.len()).filter(|w| *w == what).count();
+    assert_eq!(count(b"\x05token\x06secret"), 1);
+    assert_eq!(count(b"\x03tag\x04gray"), 1);
+    assert_eq!(count(b"theirs") + count(b"\x02id"), 0);
+}

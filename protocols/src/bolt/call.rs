@@ -3,7 +3,7 @@ use super::frame::Parts;
 use super::sofa::{self, Visit};
 use super::{HESSIAN, front, head, header, keys, status, unique_name, values};
 use crate::text::lossy;
-use rialto_core::call::{Call, Trace};
+use rialto_core::call::Call;
 use rialto_core::message::Message;
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::{Dialect, Kind, Plain, Reader};
@@ -259,7 +259,7 @@ impl<'a> Facts<'a> {
 
     /// Sorts what the user attached, under the user's name of it.
     fn put_user(&mut self, key: Cow<'a, str>, value: Cow<'a, str>, replaces: bool) -> Result<(), ValueError> {
-        if let Some(place) = trace_place(&mut self.call.trace, &key) {
+        if let Some(place) = self.call.trace.fact(&key) {
             fill(place, value, replaces);
             return Ok(());
         }
@@ -331,20 +331,6 @@ fn fill<'a>(place: &mut Cow<'a, str>, value: Cow<'a, str>, replaces: bool) {
     if replaces || place.is_empty() {
         *place = value;
     }
-}
-
-/// Where a trace fact of the neutral call goes.
-fn trace_place<'t, 'a>(trace: &'t mut Trace<'a>, key: &str) -> Option<&'t mut Cow<'a, str>> {
-    Some(match key {
-        keys::TRACEPARENT => &mut trace.traceparent,
-        keys::TRACESTATE => &mut trace.tracestate,
-        _ => match keys::trace_key(key)? {
-            keys::TRACE_ID => &mut trace.sofa_trace_id,
-            keys::RPC_ID => &mut trace.sofa_rpc_id,
-            keys::SAMPLED => &mut trace.sofa_sampled,
-            _ => return None,
-        },
-    })
 }
 
 /// The user's name of an attachment.

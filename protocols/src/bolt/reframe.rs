@@ -153,7 +153,7 @@ impl<'e> Change<'e> {
                     .set
                     .iter()
                     .map(|(k, _)| &**k)
-                    .filter(|k| k.as_bytes() == key),
+                    .filter(|k| k.as_bytes() == key && !is_protected(k)),
             );
         }
         Ok(Change {
@@ -171,7 +171,7 @@ impl<'e> Change<'e> {
             keys::SERVICE | keys::TARGET_SERVICE => self.unique.as_deref(),
             keys::METHOD => self.method,
             keys::DEADLINE => self.deadline.as_deref(),
-            _ if keys::is_own(key) && key != keys::APP => None,
+            _ if is_protected(key) => None,
             _ => return self.attachment(keys::user_key(key)),
         };
         new.map_or(Fate::Stays, Fate::Becomes)
@@ -185,13 +185,13 @@ impl<'e> Change<'e> {
         }
     }
 
-    /// New attachments that have no place yet: they become baggage.
+    /// New attachments that have no place yet: they become baggage, where SOFARPC's own names are free.
     fn new_baggage(&self) -> impl Iterator<Item = (&'e str, &'e str)> {
         self.edits
             .set
             .iter()
             .map(|(key, value)| (keys::user_key(key), &**value))
-            .filter(|(key, _)| !self.plain.contains(key) && !keys::is_own(key))
+            .filter(|(key, _)| !self.plain.contains(key))
     }
 
     /// Whether properties change.
@@ -236,6 +236,11 @@ fn new_name(parts: &Parts<'_>, edits: &Edits) -> String {
         edits.version.as_deref(),
         edits.group.as_deref(),
     )
+}
+
+/// Whether a key says what is called and how, so that it is no attachment.
+fn is_protected(key: &str) -> bool {
+    keys::is_own(key) && key != keys::APP
 }
 
 fn refused(text: &str) -> CallError {

@@ -79,6 +79,7 @@ fn version_of<'c>(call: &'c Call<'_>) -> &'c str {
 }
 
 fn put_attachments(w: &mut Writer<'_>, call: &Call<'_>) -> Result<(), ValueError> {
+    let (came, set) = call.attachments_by_origin();
     w.begin_map(None)?;
     let mut put = |key: &str, value: &str| {
         w.write_str(key);
@@ -87,13 +88,15 @@ fn put_attachments(w: &mut Writer<'_>, call: &Call<'_>) -> Result<(), ValueError
     put(keys::PATH, &call.service);
     put(keys::INTERFACE, &call.service);
     put(keys::VERSION, version_of(call));
+    if !call.group.is_empty() {
+        put(keys::GROUP, &call.group);
+    }
     let timeout = if call.timeout_ms > 0 {
         Cow::Owned(call.timeout_ms.to_string())
     } else {
         Cow::Borrowed("")
     };
     for (key, value) in [
-        (keys::GROUP, &call.group),
         (keys::TIMEOUT, &timeout),
         (keys::APPLICATION, &call.caller),
         (keys::TRACEPARENT, &call.trace.traceparent),
@@ -102,12 +105,18 @@ fn put_attachments(w: &mut Writer<'_>, call: &Call<'_>) -> Result<(), ValueError
         (keys::SOFA_RPC_ID, &call.trace.sofa_rpc_id),
         (keys::SOFA_SAMPLED, &call.trace.sofa_sampled),
     ] {
-        if !value.is_empty() {
+        if !value.is_empty() && !set.iter().any(|(k, _)| k == key) {
             put(key, value);
         }
     }
-    for (key, value) in &call.attachments {
+    for (key, value) in came {
         if !keys::is_own(key) {
+            put(key, value);
+        }
+    }
+    for (key, value) in set {
+        // These are said above, and `rialto check` refuses them.
+        if !keys::is_address(key) && key != keys::INTERFACE {
             put(key, value);
         }
     }

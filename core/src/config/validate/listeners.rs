@@ -26,6 +26,10 @@ pub(super) fn check(config: &Config, problems: &mut Problems) {
         check_address(config, index, &path, problems);
         check_routes(config, listener, &routes, &path, problems);
         routes::check_filters(&listener.filters, &path, problems);
+        let mut own = config.routes.iter().filter(|r| listener.routes.contains(&r.name));
+        if own.any(|route| routes::leads_to_dubbo(config, route)) {
+            routes::check_filter_addresses(&listener.filters, &path, problems);
+        }
     }
 }
 

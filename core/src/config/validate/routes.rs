@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Problems;
 use super::names::Names;
-use crate::config::{AttachmentEdit, Cluster, Config, Filter, Path, Route, RouteTarget};
+use crate::config::{AttachmentEdit, Cluster, Config, Filter, Path, Protocol, Route, RouteTarget};
 
 pub(super) fn check(config: &Config, problems: &mut Problems) {
     let section = Path::root().key("routes");
@@ -32,6 +32,14 @@ pub(super) fn check(config: &Config, problems: &mut Problems) {
         check_rewrite(route, &path, problems);
         check_targets(config, route, &clusters, &path, problems);
         check_filters(&route.filters, &path, problems);
+        if leads_to_dubbo(config, route) {
+            check_addresses(
+                &route.rewrite.attachments,
+                &path.key("rewrite").key("attachments"),
+                problems,
+            );
+            check_filter_addresses(&route.filters, &path, problems);
+        }
         check_bridge(route, &path, problems);
         if !used.contains(route.name.as_str()) {
             problems
@@ -76,6 +84,49 @@ fn check_edit(edit: &AttachmentEdit, path: &Path, problems: &mut Problems) {
                 )
                 .hint("setting replaces an attachment anyway");
         }
+    }
+}
+
+/// Whether calls may leave as Dubbo.
+pub(super) fn leads_to_dubbo(config: &Config, route: &Route) -> bool {
+    let is_dubbo = |name: &str| {
+        let mut clusters = config.clusters.iter();
+        clusters.any(|cluster| cluster.name == name && cluster.protocol == Protocol::Dubbo)
+    };
+    route.to.iter().any(|target| is_dubbo(&target.cluster))
+}
+
+pub(super) fn check_filter_addresses(filters: &[Filter], path: &Path, problems: &mut Problems) {
+    for (index, filter) in filters.iter().enumerate() {
+        if let Filter::Attachments(edit) = filter {
+            check_addresses(
+                edit,
+                &path.key("filters").index(index).key("attachments"),
+                problems,
+            );
+        }
+    }
+}
+
+/// In Dubbo some attachments say which service is called, over what the route has found.
+fn check_addresses(edit: &AttachmentEdit, path: &Path, problems: &mut Problems) {
+    let set = edit.set.keys().map(|name| (name, path.key("set").key(name)));
+    let removed = edit.remove.iter().enumerate();
+    let removed = removed.map(|(index, name)| (name, path.key("remove").index(index)));
+    for (name, place) in set.chain(removed) {
+        let instead = match name.as_str() {
+            "path" | "interface" => "service",
+            "version" => "version",
+            "group" => "group",
+            _ => continue,
+        };
+        problems
+            .error(
+                place,
+                format!("\"{name}\" is no attachment in Dubbo: it says which service is called"),
+            )
+            .hint(format!("use rewrite.{instead} of the route"))
+            .relational();
     }
 }
 

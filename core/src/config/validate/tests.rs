@@ -298,6 +298,39 @@ fn options_of_a_cluster_fit_each_other() {
 }
 
 #[test]
+fn what_addresses_a_dubbo_call_is_no_attachment() {
+    let edit = AttachmentEdit {
+        set: [("path", "x"), ("token", "t")]
+            .map(|(k, v)| (k.into(), v.into()))
+            .into(),
+        remove: vec!["group".into(), "timeout".into()],
+    };
+    let edits = |config: &mut Config| {
+        config.routes[0].rewrite.attachments = edit.clone();
+        config.routes[0].filters.push(Filter::Attachments(edit.clone()));
+        config.listeners[0]
+            .filters
+            .push(Filter::Attachments(edit.clone()));
+    };
+    // SOFARPC has them as baggage of these names, which means nothing to it.
+    expect(edits, &[]);
+    expect(
+        |config| {
+            edits(config);
+            config.clusters[0].protocol = Protocol::Dubbo;
+        },
+        &[
+            "error: listeners[0].filters[0].attachments.set.path: \"path\" is no attachment in Dubbo: it says which service is called (use rewrite.service of the route)",
+            "error: listeners[0].filters[0].attachments.remove[0]: \"group\" is no attachment in Dubbo: it says which service is called (use rewrite.group of the route)",
+            "error: routes[0].rewrite.attachments.set.path: \"path\" is no attachment in Dubbo: it says which service is called (use rewrite.service of the route)",
+            "error: routes[0].rewrite.attachments.remove[0]: \"group\" is no attachment in Dubbo: it says which service is called (use rewrite.group of the route)",
+            "error: routes[0].filters[0].attachments.set.path: \"path\" is no attachment in Dubbo: it says which service is called (use rewrite.service of the route)",
+            "error: routes[0].filters[0].attachments.remove[0]: \"group\" is no attachment in Dubbo: it says which service is called (use rewrite.group of the route)",
+        ],
+    );
+}
+
+#[test]
 fn filters_rewrites_and_bridge_rules_make_sense() {
     expect(
         |config| {

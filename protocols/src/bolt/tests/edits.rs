@@ -402,3 +402,43 @@ fn failures_in_the_other_hessian_become_errors_of_ours() {
     .unwrap();
     assert_eq!(Parts::of(&out).status, 4);
 }
+
+/// A route may set attachments of any name: SOFARPC's own stay what they are, and the attachment becomes baggage.
+#[test]
+fn attachments_that_a_route_sets_never_take_the_place_of_what_is_called() {
+    let names = ["service", "type", "protocol", "sofa_head_method_name"];
+    let edits = rewrite(|e| names.iter().for_each(|name| e.set(name, "ours")));
+    for (file, _) in PEERS {
+        let case = case(file, "string-first");
+        let bytes = edited(case.request(), UNTOLD, &edits);
+        let (before, after) = (head(case.request()), head(&bytes));
+        assert_eq!((before.service, before.method), (after.service, after.method));
+        let (before, after) = (call(case.request()), call(&bytes));
+        assert_eq!((&before.service, &before.method), (&after.service, &after.method));
+        for name in names {
+            let header = Parts::of(&bytes).header;
+            assert_eq!(
+                header::get(header, name),
+                header::get(Parts::of(case.request()).header, name),
+                "{file} {name}"
+            );
+            assert_eq!(
+                header::get(header, &format!("rpc_req_baggage.{name}")),
+                Some(&b"ours"[..])
+            );
+            let mut baggage = after.attachments.iter().filter(|(k, _)| k == name);
+            assert_eq!(baggage.next().map(|(_, v)| &**v), Some("ours"), "{file} {name}");
+        }
+        let content = rebuilt(
+            &Parts::of(&bytes),
+            Parts::of(case.request()).header,
+            Parts::of(&bytes).content,
+        );
+        let in_content = call(&content).attachments;
+        assert!(
+            names
+                .iter()
+                .all(|n| in_content.iter().any(|(k, v)| k == n && v == "ours"))
+        );
+    }
+}

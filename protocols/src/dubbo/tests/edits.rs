@@ -258,3 +258,57 @@ fn what_only_java_can_read_cannot_be_changed() {
         .reframe(&mut out, 1, &message(&case.requests[0]), None, &Edits::default())
         .unwrap();
 }
+
+/// Names that Dubbo has for itself do not come from callers of other protocols, but from routes they do, once. What is
+/// called is no attachment for either.
+#[test]
+fn attachments_that_a_route_sets_go_out_under_any_name() {
+    let mut call = Call {
+        service: "a.B".into(),
+        group: "g".into(),
+        method: "say".into(),
+        timeout_ms: 3000,
+        caller: "shop".into(),
+        attachments: ["token", "id", "path", "timeout", "tag"]
+            .map(|key| (key.into(), "theirs".into()))
+            .into_iter()
+            .collect(),
+        ..Call::default()
+    };
+    let mut edits = Edits::default();
+    for key in [
+        "token",
+        "async",
+        "timeout",
+        "remote.application",
+        "path",
+        "interface",
+        "group",
+    ] {
+        edits.set(key, "ours");
+    }
+    call.apply(&edits);
+    let bytes = request(&call);
+    let mut found: Vec<(String, String)> = vec![];
+    let (rest, _, serialization) = rest(&bytes);
+    body::read(rest, serialization, |body| {
+        body.attachments(|key, value| found.push((key.into_owned(), value.into_text().unwrap().into_owned())))
+    })
+    .unwrap();
+    found.sort();
+    let found: Vec<_> = found.iter().map(|(k, v)| (&**k, &**v)).collect();
+    assert_eq!(
+        found,
+        [
+            ("async", "ours"),
+            ("group", "g"),
+            ("interface", "a.B"),
+            ("path", "a.B"),
+            ("remote.application", "ours"),
+            ("tag", "theirs"),
+            ("timeout", "ours"),
+            ("token", "ours"),
+            ("version", "0.0.0"),
+        ]
+    );
+}
