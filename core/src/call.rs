@@ -122,6 +122,13 @@ pub trait ValueSource: Sync {
     /// # Errors
     /// What is wrong with the bytes, or what the sink refuses.
     fn emit(&self, values: &Values<'_>, sink: &mut dyn Sink) -> Result<(), ValueError>;
+
+    /// Whether the first value is an exception. Asked for results, by protocols that cannot tell one that was returned
+    /// from one that was thrown, so it must be cheap.
+    fn is_throwable(&self, values: &Values<'_>) -> bool {
+        let _ = values;
+        false
+    }
 }
 
 /// The source of no values.
@@ -140,6 +147,12 @@ impl<'a> Values<'a> {
     /// As [`ValueSource::emit`].
     pub fn emit(&self, sink: &mut dyn Sink) -> Result<(), ValueError> {
         self.source.emit(self, sink)
+    }
+
+    /// As [`ValueSource::is_throwable`].
+    #[must_use]
+    pub fn is_throwable(&self) -> bool {
+        self.source.is_throwable(self)
     }
 }
 

@@ -109,6 +109,32 @@ fn a_provider_s_failure_names_the_call_if_the_provider_does_not() {
     assert!(!error.text.contains(GREETER), "{error}");
 }
 
+/// A SOFARPC consumer throws an exception that was returned, so it comes in the form of one that was thrown.
+#[test]
+fn an_exception_as_a_result_of_dubbo_is_thrown_in_sofarpc() {
+    let up = Upstream::<Dubbo>::start(|arrived, out| {
+        let object = b"\x91C\x05a.Biz\x93\x05cause\x0ddetailMessage\x04code\x60Q\x90\x03why\x97";
+        out.raw(&frames::dubbo(0x02, 20, frames::dubbo_id(&arrived.bytes), object));
+    });
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let thrown = Answer::Thrown {
+        class: "a.Biz".into(),
+        message: "why".into(),
+    };
+    assert_eq!(
+        Caller::<Bolt>::connect(rialto.entry()).call(&greet("Ada")).answer,
+        Ok(thrown)
+    );
+    // To a Dubbo consumer it is the result that it is.
+    match Caller::<Dubbo>::connect(rialto.entry())
+        .call(&greet("Ada"))
+        .answer
+    {
+        Ok(Answer::Value(value)) => assert_eq!(value["code"], 7),
+        other => panic!("not a value: {other:?}"),
+    }
+}
+
 #[test]
 fn one_way_calls_arrive_and_are_not_answered() {
     fn check<From: Codec, To: Codec + 'static>() {

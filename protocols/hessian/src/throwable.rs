@@ -5,7 +5,7 @@
 //! copied exceptions into that form, [`read`] looks at one so that it can be replaced, [`write()`] makes one.
 use rialto_values::{Class, Sink, Text, Token, ValueError, text};
 
-use crate::{Chars, Kind, Mark, Reader};
+use crate::{Chars, Kind, Library, Mark, Plain, Reader};
 
 /// The type of a stack trace.
 const STACK_TRACE: &str = "[java.lang.StackTraceElement";
@@ -29,6 +29,26 @@ pub fn is_throwable(class: &Class) -> bool {
         && ["stackTrace", "cause", "suppressedExceptions"]
             .iter()
             .any(|field| class.field(field).is_some())
+}
+
+/// Whether a stream of the final grammar begins with an exception: an object of a class [with the fields of
+/// one](is_throwable), which is defined right there.
+#[must_use]
+pub fn begins(stream: &[u8]) -> bool {
+    let mut rest = Plain::new(stream, 0, Library::Lite);
+    let (true, Some(_name), Some(Token::Int(fields))) = (rest.take(b"C"), rest.text(), rest.value()) else {
+        return false;
+    };
+    let (mut message, mut other) = (false, false);
+    for _ in 0..fields {
+        match rest.text() {
+            Some(field) if field == MESSAGE.as_bytes() => message = true,
+            Some(b"stackTrace" | b"cause" | b"suppressedExceptions") => other = true,
+            Some(_) => {}
+            None => return false,
+        }
+    }
+    message && other
 }
 
 /// Reads an exception's class, message and the places of its own fields, and steps over the rest. `None` if the

@@ -4,7 +4,7 @@ use super::hint::Hint;
 use super::status::{self, Saying};
 use super::{HESSIAN, front, header, keys};
 use crate::scratch;
-use rialto_core::call::{Attachments, Exception, Outcome, Reply};
+use rialto_core::call::{Attachments, Exception, Outcome, Reply, Values};
 use rialto_core::session::ReplyTo;
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::throwable::{self, SafeThrowable};
@@ -17,14 +17,16 @@ const PROTOBUF: u8 = 11;
 /// What an answer says.
 enum Said<'o> {
     Null,
-    Value(&'o rialto_core::call::Values<'o>),
+    Value(&'o Values<'o>),
+    /// An exception as a result: consumers throw what they find, and providers flag it.
+    Returned(&'o Values<'o>),
     Thrown(&'o Exception<'o>),
     Error(&'o str),
 }
 
 impl Said<'_> {
     fn is_flagged(&self) -> bool {
-        matches!(self, Said::Thrown(_) | Said::Error(_))
+        matches!(self, Said::Returned(_) | Said::Thrown(_) | Said::Error(_))
     }
 }
 
@@ -42,6 +44,7 @@ pub(crate) fn outcome(out: &mut Vec<u8>, to: ReplyTo, outcome: &Outcome<'_>) -> 
     }
     let said = match &outcome.reply {
         Reply::Null => Said::Null,
+        Reply::Value(value) if value.is_throwable() => Said::Returned(value),
         Reply::Value(value) => Said::Value(value),
         Reply::Exception(thrown) => Said::Thrown(thrown),
     };
@@ -109,6 +112,7 @@ fn put_content(w: &mut Writer<'_>, said: &Said<'_>, attachments: &Attachments<'_
             w.write_null();
             match said {
                 Said::Value(value) => value.emit(w)?,
+                Said::Returned(value) => value.emit(&mut SafeThrowable::new(w, 0))?,
                 Said::Thrown(thrown) => put_exception(w, thrown)?,
                 _ => w.write_null(),
             }

@@ -4,7 +4,7 @@ use super::head::Lead;
 use super::{generic, types};
 use crate::scratch;
 use rialto_core::call::{ValueSource, Values};
-use rialto_hessian::{Library, Plain, Reader};
+use rialto_hessian::{Library, Plain, Reader, throwable};
 use rialto_jsonb as jsonb;
 use rialto_values::{Limits, Sink, ValueError};
 
@@ -79,6 +79,10 @@ impl ValueSource for Hessian {
                 (done..values.count).try_for_each(|_| copier.copy(&mut reader, sink))
             })
         })
+    }
+
+    fn is_throwable(&self, values: &Values<'_>) -> bool {
+        throwable::begins(values.stream)
     }
 }
 

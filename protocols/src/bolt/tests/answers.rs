@@ -131,6 +131,58 @@ fn exceptions_are_written_without_what_readers_stumble_over() {
     assert_eq!(all[4..], [trace, OwnedToken::End, OwnedToken::End]);
 }
 
+/// SOFARPC's consumers throw an exception that comes as a result, so it comes in the form of one that was thrown.
+#[test]
+fn an_exception_that_was_returned_is_written_as_one_that_was_thrown() {
+    struct Returned;
+    impl rialto_core::call::ValueSource for Returned {
+        fn emit(
+            &self,
+            _: &Values<'_>,
+            sink: &mut dyn rialto_values::Sink,
+        ) -> Result<(), rialto_values::ValueError> {
+            use rialto_values::Token;
+            let class = rialto_values::Class::new("a.E", ["cause", "code", "detailMessage", "stackTrace"]);
+            sink.token(Token::Object(&class))?;
+            sink.token(Token::Ref(0))?;
+            sink.token(Token::Int(7))?;
+            sink.token(Token::Null)?;
+            sink.token(Token::Null)?;
+            sink.token(Token::End)
+        }
+        fn is_throwable(&self, _: &Values<'_>) -> bool {
+            true
+        }
+    }
+    let value = Values {
+        source: &Returned,
+        stream: &[],
+        at: 0,
+        count: 1,
+        tag: 0,
+    };
+    for (file, _) in PEERS {
+        let to = reply_to(corpus::case(file, "string-first").request());
+        let original = Outcome {
+            reply: Reply::Value(value),
+            attachments: Default::default(),
+        };
+        let mut out = vec![];
+        codec(Role::Server, UNTOLD)
+            .outcome(&mut out, to, &original)
+            .unwrap();
+        assert_eq!(message(&out).meta.status, Status::Exception, "{file}: flagged");
+        let Reply::Exception(thrown) = outcome(&out).unwrap().reply else {
+            panic!("{file}: no exception")
+        };
+        let OwnedToken::Object(class) = &tokens(&thrown.object.unwrap())[0] else {
+            panic!("{file}: no object")
+        };
+        assert_eq!(class.name(), "a.E");
+        assert_eq!(class.field("cause"), None, "{file}");
+    }
+}
+
 #[test]
 fn exceptions_of_class_and_message_alone_are_enough() {
     for (message, class) in [(Some("why"), "java.lang.RuntimeException"), (None, "a.B")] {

@@ -244,3 +244,31 @@ fn an_answer_in_another_serialization_is_told_in_the_callers() {
     };
     assert!(server.takes(&msg, Some(same)));
 }
+
+#[test]
+fn a_result_that_is_an_exception_says_so() {
+    let mut seen = 0;
+    for file in [V33, V32, V27] {
+        for case in cases(file) {
+            for bytes in &case.answers {
+                let msg = message(bytes);
+                if frame_of(bytes).kind != Kind::Answer {
+                    continue;
+                }
+                let Ok(outcome) = dialect().outcome(&msg) else {
+                    continue;
+                };
+                match outcome.reply {
+                    Reply::Value(value) => assert!(!value.is_throwable(), "{}", case.name),
+                    // The same object, behind the type of a result.
+                    Reply::Exception(thrown) => {
+                        assert!(thrown.object.unwrap().is_throwable(), "{}", case.name);
+                        seen += 1;
+                    }
+                    Reply::Null => {}
+                }
+            }
+        }
+    }
+    assert!(seen > 3, "only {seen} exceptions");
+}

@@ -177,5 +177,7 @@ final class ObjectValues {
         add("object_ints", "echoObject", () -> new int[] {1, 2, 3});
         add("object_strings", "echoObject", () -> new String[] {"a", "b"});
         add("object_persons", "echoObject", () -> new Person[] {new Person("arr", 1)});
+        add("object_throwable", "echoObject", () -> new IllegalStateException("returned"));
+        add("object_throwable_cause", "echoObject", () -> new IllegalStateException("outer", new RuntimeException("inner")));
     }
 }
