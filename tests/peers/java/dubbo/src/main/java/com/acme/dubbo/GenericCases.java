@@ -53,6 +53,7 @@ final class GenericCases {
         cases.add(one(prefix + "_overload_string", "String s", service, "over", "java.lang.String", "s"));
         cases.add(call(prefix + "_overload_two", "String,int s1", service, "over", new String[] {"java.lang.String", "int"}, "s", 1));
         cases.add(call(prefix + "_no_arguments", "none", service, "noArguments", new String[0]));
+        cases.add(one(prefix + "_future", "later x", service, "later", "java.lang.String", "x"));
         Person bob = new Person("Bob", 2);
         cases.add(one(prefix + "_pojo", raw ? bob : fields("Bob", 2), service, "echoPerson", PERSON, given("Bob", 2)));
         List<?> two = raw ? Arrays.asList(bob, new Person("Eve", 3)) : Arrays.asList(fields("Bob", 2), fields("Eve", 3));

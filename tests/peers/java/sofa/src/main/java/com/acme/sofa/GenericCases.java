@@ -41,6 +41,7 @@ final class GenericCases {
         cases.add(invoked("invoke_pojo", new Person("Bob", 2), "echoPerson", PERSON, new Person("Bob", 2)));
         cases.add(invoked("invoke_overload_int", "int 1", "over", "int", 1));
         cases.add(invoked("invoke_overload_string", "String s", "over", STRING, "s"));
+        cases.add(invoked("invoke_future", "later x", "later", STRING, "x"));
         cases.add(Case.raises("invoke_fails", Failures.of("checked"), () -> service.$invoke("fail", new String[] {STRING}, new Object[] {"checked"})));
         cases.add(Case.fails("invoke_unknown_method", "SofaRpcException with a text", consumer::isFrameworkError,
             () -> service.$invoke("addedLater", new String[] {STRING}, new Object[] {"x"})));
