@@ -38,10 +38,25 @@ impl<'a> Seen<'a> {
                 "the header block of the Bolt request is malformed",
             ));
         }
-        if seen.service.is_empty() {
-            seen.service = seen.target;
+        // Names begin with a letter; what may be blank is looked at more closely.
+        if !seen.service.first().is_some_and(u8::is_ascii_graphic) {
+            seen.settle(block)?;
         }
         Ok(seen)
+    }
+
+    /// Where there is no `service`, providers take the other key; where there is one but it is blank, neither, and go by
+    /// the content. No stock consumer sends such, and a rule for the other key's service must not be got past.
+    #[cold]
+    fn settle(&mut self, block: &[u8]) -> Result<(), CallError> {
+        let is_blank = |c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c);
+        if header::get(block, keys::SERVICE).is_none() {
+            self.service = self.target;
+        } else if String::from_utf8_lossy(self.service).chars().all(is_blank) {
+            let text = format!("the header `{}` of the Bolt request is blank", keys::SERVICE);
+            return Err(CallError::new(ErrorKind::BadRequest, text));
+        }
+        Ok(())
     }
 }
 

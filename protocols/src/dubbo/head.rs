@@ -3,6 +3,7 @@ use super::body::{self, Body, Scalar, Serialization};
 use super::frame::HEADER;
 use super::hint::{Generic, Hint};
 use super::{keys, types};
+use crate::text::first_line;
 use rialto_core::message::{Head, Message};
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::{Library, Plain};
@@ -138,12 +139,22 @@ pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Head<'a>, CallError> {
 #[inline]
 fn fill<'a>(msg: &Message<'a>, serialization: Serialization) -> Result<Head<'a>, ValueError> {
     let (bytes, hint) = (body::of(msg), Hint::from_bits(msg.meta.hint));
-    if serialization == Serialization::Hessian2
-        && let Some(head) = plain(bytes, hint)
-    {
-        return Ok(head);
+    let plain = match serialization {
+        Serialization::Hessian2 => plain(bytes, hint),
+        Serialization::Fastjson2 => None,
+    };
+    let mut head = match plain {
+        Some(head) => head,
+        None => walked(bytes, serialization, hint)?,
+    };
+    if keys::is_no_version(head.version) {
+        // Where a version is told, the provider's key has one colon too many for any service.
+        if memchr::memchr(b':', head.service).is_some() {
+            return Err(hidden_version(head.service));
+        }
+        head.version = b"";
     }
-    walked(bytes, serialization, hint)
+    Ok(head)
 }
 
 /// The head of any call.
@@ -242,9 +253,6 @@ impl<'a> Told<'a> {
             head.service = self.path;
         }
         head.version = self.version.unwrap_or(head.version);
-        if keys::is_no_version(head.version) {
-            head.version = b"";
-        }
         head.group = self.group;
         head.timeout_ms = self.countdown.unwrap_or(self.timeout);
         head.caller = self.caller.unwrap_or(self.old_caller);
@@ -307,6 +315,16 @@ fn walk<'a>(
 fn hidden_address(key: &str) -> ValueError {
     ValueError::unsupported(format!(
         "the attachment `{key}` is no string, or in chunks or in characters beyond the usual"
+    ))
+}
+
+/// Providers find a service by `PATH:VERSION`, put together: `a.B:1.0` without a version is for them version 1.0 of
+/// `a.B`, which no rule for `a.B` would see.
+#[cold]
+fn hidden_version(path: &[u8]) -> ValueError {
+    ValueError::unsupported(format!(
+        "a colon in the path `{}` would begin a version",
+        first_line(&String::from_utf8_lossy(path))
     ))
 }
 

@@ -189,3 +189,28 @@ fn a_head_and_a_call_name_the_same_method() {
     assert_eq!((head.method, head.caller), (&b"last"[..], &b"shop"[..]));
     assert_eq!(call(&bytes).method, "last");
 }
+
+/// Providers go by the content where the header's `service` is there but blank, whatever other keys say.
+#[test]
+fn a_blank_service_does_not_lead_past_routes() {
+    let case = case("sofa-5.13.2", "string-first");
+    let parts = Parts::of(case.request());
+    let with = |pairs: &[(&str, &str)]| {
+        let mut block = vec![];
+        pairs.iter().for_each(|(k, v)| header::put(&mut block, k, v));
+        rebuilt(&parts, &block, parts.content)
+    };
+    let target = (keys::TARGET_SERVICE, "a.Public:1.0");
+    for blank in ["", " ", "\t\u{1f}\u{2003}"] {
+        let bytes = with(&[(keys::SERVICE, blank), target]);
+        let error = dialect().head(&message(&bytes)).unwrap_err();
+        assert!(error.text.contains("is blank"), "{error}");
+    }
+    // Of two the last counts, there and here.
+    let bytes = with(&[(keys::SERVICE, "a.Public"), target, (keys::SERVICE, "")]);
+    assert!(dialect().head(&message(&bytes)).is_err());
+    let bytes = with(&[target]);
+    assert_eq!(head(&bytes).service, b"a.Public");
+    let bytes = with(&[(keys::SERVICE, "中.Service"), target]);
+    assert_eq!(head(&bytes).service, "中.Service".as_bytes());
+}

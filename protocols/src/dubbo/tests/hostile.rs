@@ -188,3 +188,29 @@ fn types_that_are_none_are_refused() {
         assert!(error.text.contains(&format!("`{bad}`")), "{error}");
     }
 }
+
+/// Stock providers of all versions find version 1.0 of `a.B` by either of these.
+#[test]
+fn a_version_in_the_path_does_not_get_past_routes() {
+    for (path, attached) in [("a.B:1.0", "a.B:1.0"), ("a.B", "a.B:1.0")] {
+        for version in ["0.0.0", ""] {
+            let mut bytes = vec![];
+            let open = frame::Open::request(&mut bytes, 7, HESSIAN2, false);
+            let mut tables = rialto_hessian::WriteTables::default();
+            let mut w = rialto_hessian::Writer::new(&mut bytes, rialto_hessian::Library::Lite, &mut tables);
+            for text in ["2.0.2", path, version, "say", ""] {
+                w.write_str(text);
+            }
+            w.begin_map(None).unwrap();
+            for text in ["path", attached, "version", version] {
+                w.write_str(text);
+            }
+            w.end().unwrap();
+            w.finish().unwrap();
+            open.close(&mut bytes);
+            let error = dialect().head(&message(&bytes)).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::BadRequest);
+            assert!(error.text.contains("a.B:1.0"), "{error}");
+        }
+    }
+}
