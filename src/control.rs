@@ -26,7 +26,7 @@ use sources::{Sources, Update};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 
 /// How often the configuration file is looked at.
@@ -117,7 +117,13 @@ impl Control {
         };
         let mut compiler = Compiler::default();
         compiler.has_room_for(&config).map_err(anyhow::Error::msg)?;
-        let compiled = Arc::new(compile(&mut compiler, &config, &|c| sources.state(c), workers));
+        let compiled = Arc::new(compile(
+            &mut compiler,
+            &config,
+            &|c| sources.state(c),
+            workers,
+            Instant::now(),
+        ));
         let names = Arc::new(Names::new(&compiled.snapshot));
 
         let signals = Arc::new(access_log::Signals::default());
@@ -263,6 +269,7 @@ impl Control {
             &self.config,
             &|c| self.sources.state(c),
             workers,
+            Instant::now(),
         );
         let compiled = Arc::new(compiled);
         self.runtime.configure(&compiled);
@@ -310,6 +317,7 @@ pub fn compile(
     config: &Config,
     endpoints: &dyn Fn(&Cluster) -> Vec<Instance>,
     workers: usize,
+    now: Instant,
 ) -> Compiled {
     compiler.compile(
         config,
@@ -321,6 +329,7 @@ pub fn compile(
             endpoints,
             filters: &rialto_filters::factory,
             workers,
+            now,
         },
     )
 }

@@ -18,6 +18,8 @@ const PICKS: usize = 4;
 /// One host as this worker knows it.
 #[derive(Default)]
 pub struct EndpointState {
+    /// Version of the snapshot since which its id is its own.
+    since: u64,
     conns: Vec<ConnKey>,
     dialing: Option<ConnKey>,
     waiting: Vec<CallKey>,
@@ -71,6 +73,14 @@ impl Endpoints {
     pub fn configure(&mut self, s: &Snapshot) {
         let hosts = s.endpoints.len().max(self.list.len());
         self.list.resize_with(hosts, EndpointState::default);
+        for (id, since) in self.changed_hands(s) {
+            let state = &mut self.list[id.index()];
+            debug_assert_eq!(state.in_flight, 0, "calls hold the snapshot that they began with");
+            *state = EndpointState {
+                since,
+                ..EndpointState::default()
+            };
+        }
         self.in_flight
             .resize(s.clusters.len().max(self.in_flight.len()), 0);
         self.pickers = s
@@ -79,6 +89,16 @@ impl Endpoints {
             .map(|set| Picker::new(set, &mut self.rng))
             .collect();
         self.version = s.version;
+    }
+
+    /// Ids that stand for another host in the snapshot than so far, each with the version since which it does.
+    pub(crate) fn changed_hands(&self, s: &Snapshot) -> Vec<(EndpointId, u64)> {
+        let hosts = (0..).zip(self.list.iter().zip(&s.endpoints));
+        let anew = hosts.filter_map(|(id, (state, endpoint))| {
+            let since = endpoint.as_ref()?.since;
+            (since != state.since).then_some((EndpointId(id), since))
+        });
+        anew.collect()
     }
 
     /// A random number.

@@ -1,10 +1,12 @@
 //! What workers route by: one immutable snapshot for all of them, compiled by the control plane, and each
 //! worker's own epoch of it.
 //!
-//! A call keeps the epoch that it began with. Listener, cluster and endpoint ids are given out once and never
-//! reused for something else, so a worker's pools and counters are arrays that outlive snapshots.
+//! A call keeps the epoch that it began with. Ids of listeners, routes and clusters are given out once and never reused
+//! for something else, those of endpoints only when nobody can use them any more (`ids.rs`), so a worker's pools and
+//! counters are arrays that outlive snapshots.
 mod compile;
 mod hosts;
+mod ids;
 mod matcher;
 #[cfg(test)]
 mod tests;
@@ -47,7 +49,7 @@ ids! {
     RouteId(u16);
     /// A cluster, by its name, for the life of the process.
     ClusterId(u16);
-    /// An endpoint: an address of a cluster, for the life of the process.
+    /// An endpoint: an address of a cluster, for as long as a snapshot is held that has it.
     EndpointId(u32);
 }
 
@@ -203,6 +205,8 @@ pub struct Endpoint {
     pub name: Arc<str>,
     /// Its cluster.
     pub cluster: ClusterId,
+    /// Version of the snapshot since which the id is its own; before, it may have been another's.
+    pub since: u64,
 }
 
 /// A worker's own copy of a snapshot: the shared part, and filters that are this worker's alone.

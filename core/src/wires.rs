@@ -20,6 +20,7 @@ use crate::slots::{ConnKey, ConnTag, Slots};
 use crate::snapshot::{Cluster, EndpointId, Listener, ListenerId};
 use crate::transport::{Address, Reactor};
 use run::{Deferred, Hole, Run};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 
@@ -105,6 +106,23 @@ impl<E: Env> Wires<E> {
         self.endpoints
             .resize(endpoints.max(self.endpoints.len()), Traffic::default());
         self.partial_max = partial_max;
+    }
+
+    /// These ids stand for other endpoints from now on: nothing of the former ones is left.
+    pub(crate) fn begin_anew(&mut self, ids: impl Iterator<Item = EndpointId>) {
+        let ids: BTreeSet<EndpointId> = ids.collect();
+        if ids.is_empty() {
+            return;
+        }
+        let theirs = |owner| matches!(owner, Owner::Endpoint(id) if ids.contains(&id));
+        let left = self.conns.iter().filter(|(_, conn)| theirs(conn.owner));
+        let left: Vec<ConnKey> = left.map(|(key, _)| key).collect();
+        left.into_iter().for_each(|key| self.kill(key));
+        for id in ids {
+            if let Some(traffic) = self.endpoints.get_mut(id.index()) {
+                *traffic = Traffic::default();
+            }
+        }
     }
 
     /// Takes over a caller's connection. `None` if it was refused.

@@ -99,8 +99,10 @@ impl<E: Env> Worker<E> {
         worker
     }
 
-    /// New calls use this snapshot from now on; no connection is touched.
+    /// New calls use this snapshot from now on; no connection of what is still configured is touched.
     pub fn configure(&mut self, compiled: &Compiled) {
+        let anew = self.calls.endpoints.changed_hands(&compiled.snapshot);
+        self.wires.begin_anew(anew.into_iter().map(|(id, _)| id));
         self.calls.configure(compiled);
         self.follow(compiled);
     }

@@ -5,7 +5,7 @@ use rialto_core::snapshot::{ClusterId, EndpointId, ListenerId, RouteId, Snapshot
 use rialto_protocols::All;
 use std::sync::{Arc, RwLock};
 
-/// Names by id. They outlive snapshots: ids are never given out twice.
+/// Names by id. They outlive snapshots: an id is not given to another endpoint while lines of the former one may come.
 pub struct Names(RwLock<Tables>);
 
 #[derive(Default)]

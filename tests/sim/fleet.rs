@@ -10,6 +10,7 @@ use rialto_core::worker::{Now, Worker};
 use rialto_protocols::All;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Instant;
 
 pub struct SimEnv;
 
@@ -119,8 +120,8 @@ clusters:
   - { name: dubbo, protocol: dubbo, balance: least_request, endpoints: [ {address: 127.0.0.1:21}, {address: 127.0.0.1:22} ] }
 ";
 
-/// The snapshot of a configuration.
-pub fn compile(compiler: &mut Compiler, config: &str) -> Compiled {
+/// The snapshot of a configuration at this time.
+pub fn compile(compiler: &mut Compiler, config: &str, now: Instant) -> Compiled {
     let config = rialto::config::load_str("sim.yaml", config)
         .expect("a good configuration")
         .config;
@@ -133,7 +134,7 @@ pub fn compile(compiler: &mut Compiler, config: &str) -> Compiled {
         };
         c.endpoints.iter().map(instance).collect()
     };
-    rialto::control::compile(compiler, &config, &endpoints, 1)
+    rialto::control::compile(compiler, &config, &endpoints, 1, now)
 }
 
 impl Fleet {
@@ -147,7 +148,7 @@ impl Fleet {
         net.borrow_mut().refuse_dial = faults.refuse_dial;
         let mut worker = Worker::new(
             SimReactor(Rc::clone(&net)),
-            &compile(&mut Compiler::default(), CONFIG),
+            &compile(&mut Compiler::default(), CONFIG, Instant::now()),
             seed,
         );
         worker.turn(&[], Now { us: now_us });

@@ -351,6 +351,40 @@ fn what_a_host_may_have_got_is_not_sent_again_and_the_rest_is() {
     );
 }
 
+/// One host after the other, as where pods are replaced all day; one of them never answers its dial, which is still under
+/// way when its id is another's.
+#[test]
+fn hosts_that_come_take_the_ids_of_those_that_went_and_nothing_else_of_them() {
+    let config = |port: u16| config("", &[port]).replace("connect_timeout: 1s", "connect_timeout: 1h");
+    let mut stage = Stage::new(&config(11));
+    stage.net.borrow_mut().silent = vec!["127.0.0.1:12".into()];
+    let caller = stage.caller();
+    for port in 11..30 {
+        stage.configure(&config(port));
+        stage.call(caller, port.into(), "a.Service", b"hello");
+        stage.pass(50);
+        match stage.dialed(Proto::Bolt)[..] {
+            [] => assert_eq!(port, 12),
+            [(host, ref address)] => {
+                assert_eq!(*address, format!("127.0.0.1:{port}"));
+                assert_eq!(stage.serve(host), 1);
+                assert_eq!(stage.answers(caller), [(port.into(), Ok(5))]);
+            }
+            ref more => panic!("{more:?}"),
+        }
+        stage.pass(61_000);
+        stage.answers(caller);
+    }
+    let report = stage.worker.report();
+    let ids = &report.endpoints;
+    assert!(ids.len() <= 3, "{} ids for one host at a time", ids.len());
+    let now: Vec<_> = ids.iter().filter(|e| e.connections > 0).collect();
+    assert_eq!(now.len(), 1);
+    let traffic = now[0].traffic;
+    assert_eq!((traffic.opened, traffic.closed, traffic.failed), (1, 0, 0));
+    assert_eq!(report.connections, 2, "the caller's, and one to the host");
+}
+
 #[test]
 fn an_answer_that_its_caller_has_not_taken_is_unfinished() {
     let mut stage = Stage::new(&config("", &[11]));

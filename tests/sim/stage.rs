@@ -7,6 +7,7 @@ use rialto_core::snapshot::{Compiler, ListenerId};
 use rialto_core::worker::{Now, Worker};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 /// The worker, its clock, and all peers by their link.
 pub struct Stage {
@@ -14,6 +15,7 @@ pub struct Stage {
     pub worker: Worker<SimEnv>,
     compiler: Compiler,
     peers: HashMap<usize, Peer>,
+    began: Instant,
     now_ms: u64,
 }
 
@@ -21,20 +23,23 @@ impl Stage {
     pub fn new(config: &str) -> Self {
         let net = Net::new(1);
         net.borrow_mut().cut = 100_000;
-        let mut compiler = Compiler::default();
-        let worker = Worker::new(SimReactor(Rc::clone(&net)), &compile(&mut compiler, config), 1);
+        let (mut compiler, began) = (Compiler::default(), Instant::now());
+        let compiled = compile(&mut compiler, config, began);
+        let worker = Worker::new(SimReactor(Rc::clone(&net)), &compiled, 1);
         Stage {
             net,
             worker,
             compiler,
             peers: HashMap::new(),
+            began,
             now_ms: 0,
         }
     }
 
     /// Takes over a changed configuration.
     pub fn configure(&mut self, config: &str) {
-        self.worker.configure(&compile(&mut self.compiler, config));
+        let now = self.began + Duration::from_millis(self.now_ms);
+        self.worker.configure(&compile(&mut self.compiler, config, now));
     }
 
     /// A caller that speaks Bolt.

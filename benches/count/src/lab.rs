@@ -1,5 +1,7 @@
 //! The turns of the worker between its peers.
 
+use std::time::Instant;
+
 use anyhow::ensure;
 use rialto_benches::wire::RequestTemplate;
 use rialto_core::Env;
@@ -37,7 +39,8 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn new(config: &Config, template: RequestTemplate) -> Self {
-        let compiled = rialto::control::compile(&mut Compiler::default(), config, &instances, 1);
+        let mut compiler = Compiler::default();
+        let compiled = rialto::control::compile(&mut compiler, config, &instances, 1, Instant::now());
         let dials = Dials::default();
         let mut worker = Worker::new(dials.clone(), &compiled, 1);
         if config.access_log.path != LogOutput::Off {

@@ -1,7 +1,8 @@
 //! From configuration and discovered endpoints to a snapshot. Runs in the control plane.
+use super::ids::{EndpointIds, Key};
 use super::{
-    Balance, Chains, Cluster, ClusterId, Endpoint, EndpointId, Host, HostSet, Index, Listener, ListenerId,
-    LooksAt, Policy, Route, RouteId, RouteMatch, Snapshot, Target,
+    Balance, Chains, Cluster, ClusterId, Endpoint, Host, HostSet, Index, Listener, ListenerId, LooksAt,
+    Policy, Route, RouteId, RouteMatch, Snapshot, Target,
 };
 use crate::bridge::{Bridge, GroupRule};
 use crate::config::{self, Config, Protocol, SubsetFallback, TextMatch, Timeout};
@@ -9,9 +10,9 @@ use crate::discovery::Instance;
 use crate::filter::FilterFactory;
 use crate::message::{Edits, ProtoId};
 use crate::session::Settings;
-use crate::transport::Address;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// A snapshot and the filters that go with it.
 pub struct Compiled {
@@ -21,15 +22,15 @@ pub struct Compiled {
     pub chains: Chains,
 }
 
-/// Gives out ids that stay the same from snapshot to snapshot.
+/// Gives out ids that stay the same from snapshot to snapshot: those of names for ever, those of endpoints for as long
+/// as anybody can use them.
 #[derive(Default)]
 pub struct Compiler {
     version: u64,
     listeners: Vec<Arc<str>>,
     routes: Vec<Arc<str>>,
     clusters: Vec<Arc<str>>,
-    /// With what they speak: a connection is not used for anything else.
-    endpoints: HashMap<(ClusterId, ProtoId, u32, Address), EndpointId>,
+    endpoints: EndpointIds,
 }
 
 /// Makes a filter's factory of its configuration.
@@ -45,6 +46,8 @@ pub struct Resolver<'a> {
     pub filters: FilterFactories<'a>,
     /// Number of workers.
     pub workers: usize,
+    /// The time.
+    pub now: Instant,
 }
 
 /// Variants of Bolt upstreams, as their sessions are told: which Hessian grammar they read. 0 says nothing:
@@ -93,6 +96,7 @@ impl Compiler {
     /// Compiles a validated configuration.
     pub fn compile(&mut self, config: &Config, world: &Resolver<'_>) -> Compiled {
         self.version += 1;
+        self.endpoints.reclaim(world.now);
         let mut snapshot = Snapshot {
             version: self.version,
             ..Snapshot::default()
@@ -131,10 +135,9 @@ impl Compiler {
             let compiled = listener_of(listener, config, world, &self.routes, id, &mut chains);
             put(&mut snapshot.listeners, id.index(), compiled);
         }
-        Compiled {
-            snapshot: Arc::new(snapshot),
-            chains,
-        }
+        let snapshot = Arc::new(snapshot);
+        self.endpoints.publish(&snapshot);
+        Compiled { snapshot, chains }
     }
 
     /// Adds a cluster and its endpoints; returns the hosts in the order of `found`.
@@ -154,11 +157,13 @@ impl Compiler {
         };
         let mut hosts = Vec::with_capacity(found.len());
         for instance in found {
-            let next = EndpointId(self.endpoints.len() as u32);
-            let endpoint = *self
-                .endpoints
-                .entry((id, protocol, variant, instance.address.clone()))
-                .or_insert(next);
+            let key = Key {
+                cluster: id,
+                protocol,
+                variant,
+                address: instance.address.clone(),
+            };
+            let (endpoint, since) = self.endpoints.of(key, self.version, world.now);
             let name = Arc::clone(&instance.name);
             let address = instance.address.clone();
             put(
@@ -168,6 +173,7 @@ impl Compiler {
                     address,
                     name,
                     cluster: id,
+                    since,
                 },
             );
             hosts.push(Host {
@@ -203,7 +209,7 @@ fn intern(names: &mut Vec<Arc<str>>, name: &str) -> usize {
     })
 }
 
-fn put<T>(list: &mut Vec<Option<T>>, at: usize, value: T) {
+pub(super) fn put<T>(list: &mut Vec<Option<T>>, at: usize, value: T) {
     if list.len() <= at {
         list.resize_with(at + 1, || None);
     }

@@ -80,6 +80,7 @@ fn compile(compiler: &mut Compiler, config: &Config) -> Arc<Snapshot> {
             endpoints: &|c| c.endpoints.iter().map(instance).collect(),
             filters: &|_, _| unreachable!("no filters here"),
             workers: 1,
+            now: std::time::Instant::now(),
         },
     );
     compiled.snapshot
