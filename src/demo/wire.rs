@@ -373,12 +373,15 @@ impl<C: Codec, S: Read + Write> Wire<C, S> {
 
     fn fill(&mut self) -> io::Result<()> {
         let mut bytes = [0; 16 << 10];
-        match self.stream.read(&mut bytes)? {
-            0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            n => {
+        match self.stream.read(&mut bytes) {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(n) => {
                 self.input.extend_from_slice(&bytes[..n]);
                 Ok(())
             }
+            // a read with a time limit is interrupted when the process is stopped and goes on: the next one waits again
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(e) => Err(e),
         }
     }
 }
