@@ -30,6 +30,9 @@ pub struct EndpointState {
     failures: u8,
     /// It said that it is going away.
     pub read_only: bool,
+    /// Dials made although it still stands and says so, and when the next one may be.
+    redials: u8,
+    redial_at_ms: u64,
     /// Dials that failed.
     pub dial_failures: u64,
 }
@@ -211,6 +214,21 @@ impl Endpoints {
         if live >= cluster.max_connections {
             return Lease::Full;
         }
+        // Behind its address there may be a new process already. If there is not, the one that goes away still serves,
+        // and would say so again on each connection.
+        let going = |k: &ConnKey| w.get(*k).filter(|c| c.is_draining()).map(|c| (c.calls, *k));
+        let going = e.conns.iter().filter_map(going).min_by_key(|(calls, _)| *calls);
+        if let Some((calls, conn)) = going {
+            if w.now_ms < e.redial_at_ms {
+                return if calls < cluster.max_per_connection {
+                    Lease::Ready(id, conn)
+                } else {
+                    Lease::Full
+                };
+            }
+            e.redials = e.redials.saturating_add(1);
+            e.redial_at_ms = w.now_ms + back_off(e.redials);
+        }
         match w.dial(&conf.address, cluster, Owner::Endpoint(id)) {
             Ok(conn) => {
                 e.dialing = Some(conn);
@@ -228,10 +246,7 @@ impl Endpoints {
         let e = &mut self.list[id.index()];
         e.failures = e.failures.saturating_add(1);
         e.dial_failures += 1;
-        let wait = BACKOFF_MS
-            .saturating_mul(1 << u32::from(e.failures - 1).min(10))
-            .min(BACKOFF_MAX_MS);
-        e.shunned_until_ms = now_ms + wait;
+        e.shunned_until_ms = now_ms + back_off(e.failures);
     }
 
     /// A dial succeeded: the calls that waited for it.
@@ -247,7 +262,11 @@ impl Endpoints {
 
     /// The host said that it is going away, or that it is back.
     pub fn set_read_only(&mut self, id: EndpointId, on: bool) {
-        self.list[id.index()].read_only = on;
+        let e = &mut self.list[id.index()];
+        e.read_only = on;
+        if !on {
+            (e.redials, e.redial_at_ms) = (0, 0);
+        }
     }
 
     /// A connection is gone; if it was a dial, its callers have to look elsewhere.
@@ -258,6 +277,7 @@ impl Endpoints {
         if e.conns.len() < had {
             if e.conns.is_empty() {
                 e.read_only = false; // whoever answers the next dial may be a new process
+                (e.redials, e.redial_at_ms) = (0, 0);
             }
             if w.get(conn).is_some_and(|c| !c.retired) {
                 e.shunned_until_ms = w.now_ms + BROKEN_MS;
@@ -271,6 +291,11 @@ impl Endpoints {
         self.dial_failed(id, w.now_ms);
         waiting
     }
+}
+
+/// How long a host is left alone after so many failures in a row.
+fn back_off(failures: u8) -> u64 {
+    (BACKOFF_MS << u32::from(failures.saturating_sub(1)).min(10)).min(BACKOFF_MAX_MS)
 }
 
 impl EndpointState {

@@ -1,5 +1,5 @@
 //! Single stories about a worker, told step by step: what a random run meets too seldom, or cannot see.
-use crate::sim::peer::{Found, Proto};
+use crate::sim::peer::{Found, Peer, Proto};
 use crate::sim::stage::Stage;
 use rialto_core::session::ReplyTo;
 
@@ -349,6 +349,40 @@ fn what_a_host_may_have_got_is_not_sent_again_and_the_rest_is() {
         got <= failed && failed + again == 199,
         "{got} read, {failed} failed, {again} sent again"
     );
+}
+
+/// It goes away for long, as nobody else is there, and says so on each new connection.
+#[test]
+fn a_host_that_goes_away_is_not_dialed_for_each_call() {
+    let mut stage = Stage::new(&config("", &[11]).replace("protocol: bolt", "protocol: dubbo"));
+    let caller = stage.caller();
+    let mut hosts = vec![];
+    let calls = 400;
+    for id in 0..calls {
+        stage.call(caller, id, "a.Service", b"hello");
+        stage.pass(20);
+        for (host, _) in stage.dialed(Proto::Dubbo) {
+            stage.say(host, Peer::goodbye);
+            hosts.push(host);
+        }
+        stage.pass(20);
+        let served: usize = hosts.iter().map(|host| stage.serve(*host)).sum();
+        assert_eq!(served, 1);
+        assert_eq!(stage.answers(caller), [(id, Ok(5))]);
+    }
+    // in 16 s: at once, then after 0.25, 0.5, 1, 2, 4, 8 s
+    assert_eq!(hosts.len(), 8, "{} dials for {calls} calls", hosts.len());
+    // the process ends; whoever is at its address now is another one
+    for host in hosts {
+        stage.net.borrow_mut().peer_close(host);
+    }
+    stage.pass(20);
+    stage.call(caller, calls, "a.Service", b"hello");
+    stage.pass(20);
+    let [(fresh, _)] = stage.dialed(Proto::Dubbo)[..] else {
+        panic!("a dial")
+    };
+    assert_eq!(stage.serve(fresh), 1);
 }
 
 /// One host after the other, as where pods are replaced all day; one of them never answers its dial, which is still under

@@ -109,6 +109,12 @@ impl<E: Env> Conn<E> {
         !self.dead && !self.draining && !self.retired && !self.connecting
     }
 
+    /// Whether it would take calls, had its peer not asked for no more.
+    #[must_use]
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining && !self.dead && !self.retired
+    }
+
     /// Whether nobody needs it now: no caller waits for an answer, and nothing is to be sent.
     pub(super) fn is_idle(&self) -> bool {
         self.calls == self.quarantined && self.out.is_empty()
