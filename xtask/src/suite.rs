@@ -116,7 +116,19 @@ fn fmt() -> Result<()> {
 }
 
 fn clippy() -> Result<()> {
-    cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()
+    cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()?;
+    // it is no part of a plain `cargo test`, and so not of all targets either
+    cargo([
+        "clippy",
+        "-p",
+        "rialto",
+        "--test",
+        interop::TEST,
+        "--",
+        "-D",
+        "warnings",
+    ])
+    .run()
 }
 
 fn rustdoc() -> Result<()> {
