@@ -1,5 +1,5 @@
 //! `cargo xtask test`: everything that must hold before a change is merged.
-use crate::command::cargo;
+use crate::command::{answers, cargo};
 use crate::steps::{End, Steps};
 use crate::{deps, docs, fuzz, interop, metadata};
 use anyhow::{Result, bail};
@@ -10,7 +10,7 @@ const FUZZ_SECONDS: &str = "5";
 
 /// The most user instructions that calls may take in a worker: relayed and bridged ones, with 8 connections of 32
 /// calls in flight on each, and of one. The goals are lower (docs/performance.md); this holds what was reached.
-const INSTRUCTIONS: [&str; 8] = [
+const MOST_INSTRUCTIONS: [&str; 8] = [
     "--max-8x32",
     "3720",
     "--max-8x1",
@@ -35,11 +35,12 @@ const STEPS: &[(&str, Step)] = &[
     ("fuzz-replay", fuzz::replay),
     (FUZZ, short_fuzz),
     ("bench-smoke", bench_smoke),
-    ("instructions", instructions),
+    (INSTRUCTIONS, instructions),
     (PEERS, interop::build_peers),
     (INTEROP, interop_test),
 ];
 const FUZZ: &str = "fuzz";
+const INSTRUCTIONS: &str = "instructions";
 const PEERS: &str = "java-peers";
 const INTEROP: &str = interop::TEST;
 
@@ -72,6 +73,9 @@ pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode> {
                 "cargo-fuzz is not installed, so only the stored inputs were replayed; install it with: cargo \
                  install cargo-fuzz"
                     .to_owned(),
+            ),
+            INSTRUCTIONS if !answers("valgrind", "--version") => Some(
+                "valgrind is not installed; install it with (Debian, Ubuntu): apt-get install valgrind".to_owned(),
             ),
             _ => None,
         };
@@ -185,7 +189,7 @@ fn bench_smoke() -> Result<()> {
 fn instructions() -> Result<()> {
     let variants = "rialto-bolt,rialto-dubbo,rialto-bolt-to-dubbo,rialto-dubbo-to-bolt";
     let mut arguments = vec!["--callgrind", "--variants", variants];
-    arguments.extend(INSTRUCTIONS);
+    arguments.extend(MOST_INSTRUCTIONS);
     compare("release", &arguments)
 }
 
