@@ -286,13 +286,16 @@ impl<C: Codec> Session for Framed<C> {
         let id = u64::from(call.bits());
         if msg.meta.proto == C::PROTO {
             return append(out, msg.bytes.len(), |v| {
-                self.codec.reframe(v, id, msg, None, dispatch.edits)
+                self.codec
+                    .reframe(v, id, msg, None, dispatch.edits.unwrap_or(Edits::NONE))
             });
         }
         let mut neutral = msg.meta.dialect.call(msg)?;
         neutral.timeout_ms = dispatch.timeout_ms;
         dispatch.bridge.outward(&mut neutral);
-        neutral.apply(dispatch.edits);
+        if let Some(edits) = dispatch.edits {
+            neutral.apply(edits);
+        }
         append(out, msg.bytes.len(), |v| self.codec.request(v, id, &neutral))
     }
 
@@ -305,7 +308,7 @@ impl<C: Codec> Session for Framed<C> {
     ) -> Result<(), CallError> {
         let said = match answer {
             Answer::Message(msg) if msg.meta.proto == C::PROTO => append(out, msg.bytes.len(), |v| {
-                self.codec.reframe(v, to.id, msg, Some(to), &Edits::default())
+                self.codec.reframe(v, to.id, msg, Some(to), Edits::NONE)
             }),
             Answer::Message(msg) => msg.meta.dialect.outcome(msg).and_then(|mut outcome| {
                 bridge.homeward(&mut outcome);

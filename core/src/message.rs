@@ -110,12 +110,6 @@ pub trait Dialect: Sync {
     /// # Errors
     /// A failure that the provider reported, or why its answer cannot be read.
     fn outcome<'a>(&self, msg: &Message<'a>) -> Result<Outcome<'a>, CallError>;
-
-    /// Whether an answer carries a business exception; only asked for metrics of answers that are passed on
-    /// as they are, so it must be cheap.
-    fn threw(&self, msg: &Message<'_>) -> bool {
-        msg.meta.status == Status::Exception
-    }
 }
 
 /// Changes to a request, applied when it is encoded. Empty for nearly every call.
@@ -172,6 +166,17 @@ impl Held {
 }
 
 impl Edits {
+    /// Nothing is changed.
+    pub const NONE: &'static Edits = &Edits {
+        service: None,
+        version: None,
+        group: None,
+        method: None,
+        set: vec![],
+        remove: vec![],
+        timeout_ms: None,
+    };
+
     /// Whether the message can go as it is.
     #[inline]
     #[must_use]

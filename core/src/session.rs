@@ -91,8 +91,8 @@ pub struct ReplyTo {
 /// How a message is to be encoded.
 #[derive(Clone, Copy)]
 pub struct Dispatch<'a> {
-    /// Changes by route and filters.
-    pub edits: &'a Edits,
+    /// Changes by route and filters, if there are any.
+    pub edits: Option<&'a Edits>,
     /// Rules for calls that change the protocol.
     pub bridge: &'a Bridge,
     /// What is left until the deadline, for requests that have to be encoded anew.

@@ -140,8 +140,8 @@ pub struct Route {
     pub targets: Box<[Target]>,
     /// Sum of the weights.
     pub total_weight: u32,
-    /// What is changed in them.
-    pub rewrite: Edits,
+    /// What is changed in them, if anything is.
+    pub rewrite: Option<Edits>,
     /// Bounds of a call.
     pub policy: Policy,
     /// The bounds for single methods.

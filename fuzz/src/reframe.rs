@@ -66,9 +66,7 @@ fn change<C: Codec>(frame: &[u8], edits: &Edits, variant: u32) {
         assert!(out == same, "changed without a change");
     }
     if let Ok(head) = msg.head() {
-        let new = after
-            .head()
-            .unwrap_or_else(|e| panic!("its head is lost: {e}"));
+        let new = after.head().unwrap_or_else(|e| panic!("its head is lost: {e}"));
         same_head::<C>(&msg, &head, &after, &new, edits);
     }
     same_call(msg.meta.dialect.call(&msg), after.meta.dialect.call(&after));

@@ -7,7 +7,7 @@ use rialto_core::bridge::Bridge;
 use rialto_core::buf::OutBuf;
 use rialto_core::call::Values;
 use rialto_core::framed::{Codec, Framed, Kind};
-use rialto_core::message::{Edits, Head, Message};
+use rialto_core::message::{Head, Message, Status};
 use rialto_core::session::{Answer, Dispatch, Event, ReplyTo, Role, Session, Settings};
 use rialto_core::slots::CallKey;
 use rialto_core::{CallError, ErrorKind};
@@ -246,9 +246,9 @@ fn shown(values: &Values<'_>) -> String {
 fn forward<C: Codec>(msg: &Message<'_>, choice: &Choice) {
     let mut upstream = Framed::<C>::new(Role::Client, &choice.settings);
     let mut out = OutBuf::default();
-    let (bridge, edits) = (Bridge::default(), Edits::default());
+    let bridge = Bridge::default();
     let dispatch = Dispatch {
-        edits: &edits,
+        edits: None,
         bridge: &bridge,
         timeout_ms: msg.meta.timeout_ms,
     };
@@ -286,7 +286,7 @@ fn refuse<C: Codec>(to: ReplyTo, error: &CallError) {
 /// An answer: its meaning, and the way back to a caller of the same protocol.
 fn answered<C: Codec>(msg: &Message<'_>, choice: &Choice) -> String {
     let dialect = msg.meta.dialect;
-    let threw = dialect.threw(msg);
+    let threw = msg.meta.status == Status::Exception;
     let outcome = dialect.outcome(msg);
     let to = ReplyTo {
         id: 9,

@@ -50,9 +50,6 @@ impl Calls {
         let answer = named.as_ref().unwrap_or(answer);
         self.finish_with(w, key, |w, ex| {
             let ended = match answer {
-                Answer::Message(m) if m.meta.status == Status::Ok && m.meta.dialect.threw(m) => {
-                    Ended::Answered(Status::Exception)
-                }
                 Answer::Message(m) => Ended::Answered(m.meta.status),
                 Answer::Outcome(_) => Ended::Answered(Status::Ok),
                 Answer::Error(e) => Ended::Failed(e.kind),
@@ -61,7 +58,7 @@ impl Calls {
                 return ended;
             }
             let id = ex.target;
-            let bridge = &ex.epoch.snapshot.routes[id.route.index()].targets[usize::from(id.place)].bridge;
+            let bridge = || &ex.epoch.snapshot.routes[id.route.index()].targets[usize::from(id.place)].bridge;
             match w.answer(ex.down.conn, ex.down.reply, answer, from, bridge) {
                 Ok(()) => ended,
                 Err(e) => Ended::Failed(e.kind),

@@ -3,6 +3,7 @@
 use super::Calls;
 use crate::Env;
 use crate::access_log::Record;
+use crate::bridge::Bridge;
 use crate::error::{CallError, ErrorKind};
 use crate::exchange::{Down, Exchange, State};
 use crate::message::Edits;
@@ -127,14 +128,9 @@ impl Calls {
         let Some(ex) = self.table.get(key) else { return };
         if !ex.one_way {
             let answer = Answer::Error(error.clone());
+            let no_rules = Bridge::default();
             // an error can always be said
-            let _ = w.answer(
-                ex.down.conn,
-                ex.down.reply,
-                &answer,
-                From::Memory,
-                &Default::default(),
-            );
+            let _ = w.answer(ex.down.conn, ex.down.reply, &answer, From::Memory, || &no_rules);
         }
         self.abandon(w, key, error.kind);
     }

@@ -20,7 +20,7 @@ pub(super) struct Sending<'a> {
     pub(super) target: TargetId,
     pub(super) msg: &'a Message<'a>,
     pub(super) from: From,
-    pub(super) edits: &'a Edits,
+    pub(super) edits: Option<&'a Edits>,
 }
 
 impl Calls {
@@ -54,7 +54,7 @@ impl Calls {
                 if let Err(e) = w.hold_back(conn, msg.bytes.len()) {
                     return self.fail(w, key, &e);
                 }
-                ex.held = Some(msg.hold(edits.clone()));
+                ex.held = Some(msg.hold(edits.cloned().unwrap_or_default()));
                 w.throttle(ex.down.conn, conn);
                 return self.endpoints.wait(endpoint, key);
             }
@@ -105,7 +105,7 @@ impl Calls {
             target,
             msg: &held.view(),
             from: From::Memory,
-            edits: &held.edits,
+            edits: Some(&held.edits).filter(|edits| !edits.is_empty()),
         };
         self.send(w, batch, &sending, not);
     }

@@ -74,12 +74,12 @@ impl Calls {
             target,
             msg,
             from: From::Input,
-            edits: &route.rewrite,
+            edits: route.rewrite.as_ref(),
         };
         let Some(chain) = epoch.chain(at, way.route) else {
             return self.send(w, Some(batch), &sending, None);
         };
-        let mut edits = route.rewrite.clone();
+        let mut edits = route.rewrite.clone().unwrap_or_default();
         let mut cx = RequestCx {
             msg,
             head: &head,
@@ -91,7 +91,7 @@ impl Calls {
                 return self.fail(w, key, &e);
             }
         }
-        sending.edits = &edits;
+        sending.edits = Some(&edits).filter(|edits| !edits.is_empty());
         self.send(w, Some(batch), &sending, None);
     }
 
@@ -298,7 +298,8 @@ impl Calls {
         self.log_refused(w, from, series, ended);
         if let Some(to) = reply {
             // an error can always be said
-            let _ = w.answer(from, to, &Answer::Error(error), From::Memory, &Bridge::default());
+            let no_rules = Bridge::default();
+            let _ = w.answer(from, to, &Answer::Error(error), From::Memory, || &no_rules);
         }
     }
 }

@@ -13,13 +13,15 @@ pub(super) struct Way {
     pub(super) series: Option<SeriesId>,
 }
 
-/// All that a route may look at but attachments. What the listener's routes do not look at is left empty.
+/// All that a listener's routes look at, which is no attachment.
 #[derive(Clone, Copy)]
 pub(super) struct Names<'a> {
     listener: ListenerId,
     proto: ProtoId,
-    /// Service and method first: they are never left out, and tell nearly all calls apart.
+    /// Service and method first; then those that few routes look at: version, group and caller.
     parts: [&'a [u8]; 5],
+    /// How many there are, which is the same for all calls of a listener.
+    count: usize,
 }
 
 /// A cache in which each call has one place. It holds for one snapshot.
@@ -48,18 +50,22 @@ impl<'a> Names<'a> {
         if looks_at.attachments {
             return None;
         }
-        let seen = |looks: bool, name: &'a [u8]| if looks { name } else { &[][..] };
-        Some(Names {
+        let mut names = Names {
             listener: at,
             proto,
-            parts: [
-                head.service,
-                head.method,
-                seen(looks_at.version, head.version),
-                seen(looks_at.group, head.group),
-                seen(looks_at.caller, head.caller),
-            ],
-        })
+            parts: [head.service, head.method, &[], &[], &[]],
+            count: 2,
+        };
+        let others = [
+            (looks_at.version, head.version),
+            (looks_at.group, head.group),
+            (looks_at.caller, head.caller),
+        ];
+        for (_, name) in others.into_iter().filter(|(looks, _)| *looks) {
+            names.parts[names.count] = name;
+            names.count += 1;
+        }
+        Some(names)
     }
 
     /// The place of calls with these names: a collision costs a look-up, so a glance at them is enough.
@@ -131,9 +137,10 @@ impl Entry {
             return false;
         }
         let mut from = 0;
-        names.parts.iter().zip(self.ends).all(|(part, end)| {
+        let parts = &names.parts[..names.count];
+        parts.iter().zip(self.ends).all(|(part, end)| {
             let to = usize::from(end);
-            let same = part.len() == to - from && (part.is_empty() || self.names[from..to] == **part);
+            let same = self.names[from..to] == **part;
             from = to;
             same
         })
@@ -149,6 +156,7 @@ mod tests {
             listener: ListenerId(0),
             proto: ProtoId(1),
             parts: parts.map(str::as_bytes),
+            count: 5,
         }
     }
 

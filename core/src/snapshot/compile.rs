@@ -283,7 +283,7 @@ fn route_of(
         },
         total_weight: targets.iter().map(|t| t.weight).sum(),
         targets: targets.into(),
-        rewrite: rewrite_of(&r.rewrite),
+        rewrite: Some(rewrite_of(&r.rewrite)).filter(|edits| !edits.is_empty()),
         policy: policy(r.timeout, r.retry),
         methods: r
             .methods

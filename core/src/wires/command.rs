@@ -55,7 +55,7 @@ impl<E: Env> Wires<E> {
         }
         conn.calls += 1;
         conn.called_ms = self.now_ms;
-        if dispatch.edits.is_empty() && conn.session.takes(msg, None) {
+        if dispatch.edits.is_none() && conn.session.takes(msg, None) {
             let (at, is_full) = (conn.out.position(), conn.is_full());
             let at = at + self.run_before(key) as u64;
             self.pass_on(key, u64::from(call.bits()), msg, from);
@@ -91,13 +91,13 @@ impl<E: Env> Wires<E> {
     /// # Errors
     /// The error that the caller was sent because the answer could not be said in its protocol.
     #[inline]
-    pub fn answer(
+    pub fn answer<'b>(
         &mut self,
         key: ConnKey,
         to: ReplyTo,
         answer: &Answer<'_>,
         from: From,
-        bridge: &Bridge,
+        bridge: impl FnOnce() -> &'b Bridge,
     ) -> Result<(), CallError> {
         let Some(conn) = self.conns.get_mut(key) else {
             return Ok(());
@@ -119,7 +119,7 @@ impl<E: Env> Wires<E> {
         let Some(conn) = self.conns.get_mut(key) else {
             return Ok(());
         };
-        let said = conn.session.answer(&mut conn.out, to, answer, bridge);
+        let said = conn.session.answer(&mut conn.out, to, answer, bridge());
         self.appended(key);
         self.cut_if_stuck(key);
         said

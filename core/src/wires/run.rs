@@ -63,17 +63,24 @@ impl<E: Env> Wires<E> {
     /// After an event: `frame` is where its message lay in the input.
     #[inline]
     pub fn settle(&mut self, input: &mut [u8], frame: Range<usize>) {
-        if let Some(hole) = self.hole.take()
-            && let Some(conn) = self.conns.get_mut(hole.run.to)
-        {
-            let bytes = &input[hole.run.from..][..hole.run.len];
-            conn.out.range_mut(hole.at, hole.run.len).copy_from_slice(bytes);
+        if self.hole.is_some() {
+            self.fill_hole(input);
         }
         if let Some(deferred) = self.deferred.take() {
             self.extend_run(input, frame, &deferred);
         }
         if let Some(key) = self.overfull.take() {
             self.flush(key);
+        }
+    }
+
+    #[cold]
+    fn fill_hole(&mut self, input: &[u8]) {
+        if let Some(hole) = self.hole.take()
+            && let Some(conn) = self.conns.get_mut(hole.run.to)
+        {
+            let bytes = &input[hole.run.from..][..hole.run.len];
+            conn.out.range_mut(hole.at, hole.run.len).copy_from_slice(bytes);
         }
     }
 

@@ -45,7 +45,6 @@ fn exercise(bytes: &[u8]) {
     codec(Role::Server, UNTOLD)
         .reframe(&mut vec![], 1, &msg, Some(to), &Edits::default())
         .ok();
-    msg.meta.dialect.threw(&msg);
 }
 
 fn seeds() -> Vec<Vec<u8>> {
