@@ -1,4 +1,5 @@
 //! The memory that bytes can be in: the worker's read buffer, a connection's tail, its out-buffer.
+use std::cell::RefCell;
 
 /// Bytes read at once.
 pub const READ: usize = 64 << 10;
@@ -6,6 +7,15 @@ pub const READ: usize = 64 << 10;
 pub const HEADROOM: usize = 64 << 10;
 /// An out-buffer that has been written down to nothing keeps no more memory than this.
 const KEEP: usize = 256 << 10;
+
+/// Memory that connections at rest gave back is kept for those that write next, so much of it and in pieces up to
+/// this size: else every turn would take it from the allocator and grow into it anew.
+const SPARES: usize = 16;
+const SPARE_MAX: usize = 64 << 10;
+
+thread_local! {
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
 
 /// One per worker. Bytes are read at [`HEADROOM`]; the connection's tail is put right before them.
 #[derive(Default)]
@@ -59,20 +69,29 @@ impl OutBuf {
     /// Appends bytes.
     #[inline(always)]
     pub fn put(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+        self.tail_mut().extend_from_slice(bytes);
     }
 
     /// Appends bytes and returns the copy, for patching.
     #[inline(always)]
     pub fn put_mut(&mut self, bytes: &[u8]) -> &mut [u8] {
         let at = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
+        self.put(bytes);
         &mut self.bytes[at..]
     }
 
     /// The plain vector, to encode into. Only appending is allowed.
+    #[inline(always)]
     pub fn tail_mut(&mut self) -> &mut Vec<u8> {
+        if self.bytes.capacity() == 0 {
+            self.take_spare();
+        }
         &mut self.bytes
+    }
+
+    #[inline(never)]
+    fn take_spare(&mut self) {
+        self.bytes = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
     }
 
     /// Takes back what was appended from `position` on.
@@ -137,9 +156,15 @@ impl OutBuf {
 
     /// Gives back the memory of a connection at rest.
     pub fn trim(&mut self) {
-        if self.bytes.is_empty() {
-            self.bytes = Vec::new();
+        if !self.bytes.is_empty() || self.bytes.capacity() == 0 {
+            return;
         }
+        let bytes = std::mem::take(&mut self.bytes);
+        SPARE.with_borrow_mut(|spare| {
+            if spare.len() < SPARES && bytes.capacity() <= SPARE_MAX {
+                spare.push(bytes);
+            }
+        });
     }
 }
 
@@ -165,5 +190,32 @@ mod tests {
         assert_eq!(out.unsent_at(mark), None);
         out.passed(7);
         assert_eq!(out.position(), 18);
+    }
+
+    #[test]
+    fn memory_of_a_connection_at_rest_goes_to_the_next_that_writes() {
+        let used = |len: usize| {
+            let mut out = OutBuf::default();
+            out.put(&vec![b'x'; len]);
+            out.advance(len);
+            out.trim();
+            assert_eq!(out.bytes.capacity(), 0);
+        };
+        used(SPARE_MAX + 1);
+        assert_eq!(SPARE.with_borrow(Vec::len), 0, "too large to be kept");
+        used(1000);
+        let mut next = OutBuf::default();
+        next.put(b"y");
+        assert_eq!((next.bytes.capacity(), next.unsent()), (1000, &b"y"[..]));
+        let many: Vec<_> = (0..SPARES + 5)
+            .map(|_| {
+                let mut out = OutBuf::default();
+                out.put(b"z");
+                out.advance(1);
+                out
+            })
+            .collect();
+        many.into_iter().for_each(|mut out| out.trim());
+        assert_eq!(SPARE.with_borrow(Vec::len), SPARES);
     }
 }
