@@ -110,7 +110,9 @@ impl Bridge {
     }
 
     fn sift(&self, attachments: &mut Attachments<'_>) {
-        attachments.retain(|(key, _)| self.attachments.crosses(key));
+        if !self.attachments.passes_all() {
+            attachments.retain(|(key, _)| self.attachments.crosses(key));
+        }
     }
 }
 

@@ -58,7 +58,7 @@ pub struct Trace<'a> {
 }
 
 /// An answer of the service without its protocol.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Outcome<'a> {
     /// What the method returned or threw.
     pub reply: Reply<'a>,
@@ -67,9 +67,10 @@ pub struct Outcome<'a> {
 }
 
 /// What a method returned or threw.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub enum Reply<'a> {
     /// `void` or `null`.
+    #[default]
     Null,
     /// A value.
     Value(Values<'a>),

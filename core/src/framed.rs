@@ -208,9 +208,10 @@ fn append(
     encode: impl FnOnce(&mut Vec<u8>) -> Result<(), CallError>,
 ) -> Result<(), CallError> {
     let start = out.position();
+    let tail = out.tail_mut();
     // In one step: buffers of callers at rest are empty, and messages are put together from many pieces.
-    out.tail_mut().reserve(len + ROOM);
-    let done = encode(out.tail_mut());
+    tail.reserve(len + ROOM);
+    let done = encode(tail);
     if done.is_err() {
         out.truncate_to(start);
     }
@@ -290,7 +291,8 @@ impl<C: Codec> Session for Framed<C> {
                     .reframe(v, id, msg, None, dispatch.edits.unwrap_or(Edits::NONE))
             });
         }
-        let mut neutral = msg.meta.dialect.call(msg)?;
+        let mut neutral = Call::default();
+        msg.meta.dialect.read_call(msg, &mut neutral)?;
         neutral.timeout_ms = dispatch.timeout_ms;
         dispatch.bridge.outward(&mut neutral);
         if let Some(edits) = dispatch.edits {
@@ -310,10 +312,13 @@ impl<C: Codec> Session for Framed<C> {
             Answer::Message(msg) if msg.meta.proto == C::PROTO => append(out, msg.bytes.len(), |v| {
                 self.codec.reframe(v, to.id, msg, Some(to), Edits::NONE)
             }),
-            Answer::Message(msg) => msg.meta.dialect.outcome(msg).and_then(|mut outcome| {
-                bridge.homeward(&mut outcome);
-                append(out, msg.bytes.len(), |v| self.codec.outcome(v, to, &outcome))
-            }),
+            Answer::Message(msg) => {
+                let mut outcome = Outcome::default();
+                msg.meta.dialect.read_outcome(msg, &mut outcome).and_then(|()| {
+                    bridge.homeward(&mut outcome);
+                    append(out, msg.bytes.len(), |v| self.codec.outcome(v, to, &outcome))
+                })
+            }
             Answer::Outcome(outcome) => append(out, 0, |v| self.codec.outcome(v, to, outcome)),
             Answer::Error(e) => Err(e.clone()),
         };

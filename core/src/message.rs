@@ -99,17 +99,39 @@ pub trait Dialect: Sync {
     /// Sees a whole message of this protocol again in bytes that were encoded or received earlier.
     fn view<'a>(&self, bytes: &'a [u8]) -> Option<Message<'a>>;
 
+    /// Puts the neutral meaning of a request into an empty call, where it stays: calls are too large to be moved
+    /// about.
+    ///
+    /// # Errors
+    /// What cannot be read, in words that the caller will see; the call may hold a part of it then.
+    fn read_call<'a>(&self, msg: &Message<'a>, call: &mut Call<'a>) -> Result<(), CallError>;
+
+    /// Puts the neutral meaning of an answer into an empty outcome.
+    ///
+    /// # Errors
+    /// A failure that the provider reported, or why its answer cannot be read; the outcome may hold a part of it
+    /// then.
+    fn read_outcome<'a>(&self, msg: &Message<'a>, outcome: &mut Outcome<'a>) -> Result<(), CallError>;
+
     /// The neutral meaning of a request.
     ///
     /// # Errors
-    /// What cannot be read, in words that the caller will see.
-    fn call<'a>(&self, msg: &Message<'a>) -> Result<Call<'a>, CallError>;
+    /// As [`Dialect::read_call`].
+    fn call<'a>(&self, msg: &Message<'a>) -> Result<Call<'a>, CallError> {
+        let mut call = Call::default();
+        self.read_call(msg, &mut call)?;
+        Ok(call)
+    }
 
     /// The neutral meaning of an answer.
     ///
     /// # Errors
-    /// A failure that the provider reported, or why its answer cannot be read.
-    fn outcome<'a>(&self, msg: &Message<'a>) -> Result<Outcome<'a>, CallError>;
+    /// As [`Dialect::read_outcome`].
+    fn outcome<'a>(&self, msg: &Message<'a>) -> Result<Outcome<'a>, CallError> {
+        let mut outcome = Outcome::default();
+        self.read_outcome(msg, &mut outcome)?;
+        Ok(outcome)
+    }
 }
 
 /// Changes to a request, applied when it is encoded. Empty for nearly every call.

@@ -25,11 +25,11 @@ impl Dialect for Wireless {
         None
     }
 
-    fn call<'a>(&self, _: &Message<'a>) -> Result<NeutralCall<'a>, CallError> {
+    fn read_call<'a>(&self, _: &Message<'a>, _: &mut NeutralCall<'a>) -> Result<(), CallError> {
         Err(nothing_there())
     }
 
-    fn outcome<'a>(&self, _: &Message<'a>) -> Result<Outcome<'a>, CallError> {
+    fn read_outcome<'a>(&self, _: &Message<'a>, _: &mut Outcome<'a>) -> Result<(), CallError> {
         Err(nothing_there())
     }
 }

@@ -183,11 +183,11 @@ impl Dialect for BoltDialect {
         }
     }
 
-    fn call<'a>(&self, msg: &Message<'a>) -> Result<Call<'a>, CallError> {
-        call::read(msg)
+    fn read_call<'a>(&self, msg: &Message<'a>, call: &mut Call<'a>) -> Result<(), CallError> {
+        call::read(msg, call)
     }
 
-    fn outcome<'a>(&self, msg: &Message<'a>) -> Result<Outcome<'a>, CallError> {
-        outcome::read(msg)
+    fn read_outcome<'a>(&self, msg: &Message<'a>, outcome: &mut Outcome<'a>) -> Result<(), CallError> {
+        outcome::read(msg, outcome)
     }
 }

@@ -87,7 +87,7 @@ impl Codec for Dubbo {
                 reframe::copy(out, id, msg);
                 Ok(())
             }
-            Some(to) => encode::outcome(out, to, &outcome::read(msg)?),
+            Some(to) => encode::outcome(out, to, &msg.meta.dialect.outcome(msg)?),
         }
     }
 
@@ -150,11 +150,11 @@ impl Dialect for DubboDialect {
         }
     }
 
-    fn call<'a>(&self, msg: &Message<'a>) -> Result<Call<'a>, CallError> {
-        call::read(msg)
+    fn read_call<'a>(&self, msg: &Message<'a>, call: &mut Call<'a>) -> Result<(), CallError> {
+        call::read(msg, call)
     }
 
-    fn outcome<'a>(&self, msg: &Message<'a>) -> Result<Outcome<'a>, CallError> {
-        outcome::read(msg)
+    fn read_outcome<'a>(&self, msg: &Message<'a>, outcome: &mut Outcome<'a>) -> Result<(), CallError> {
+        outcome::read(msg, outcome)
     }
 }

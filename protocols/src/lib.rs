@@ -6,6 +6,7 @@ pub mod bolt;
 mod detect;
 pub mod dubbo;
 mod ids;
+mod prepared;
 mod scratch;
 mod set;
 mod text;

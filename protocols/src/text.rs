@@ -23,3 +23,99 @@ pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
         Err(_) => String::from_utf8_lossy(bytes),
     }
 }
+
+/// A text of a message, made UTF-8 only if it is kept: most keys and values of a call are known by their bytes, and
+/// are left behind with the protocol.
+pub(crate) trait Piece<'a> {
+    fn bytes(&self) -> &[u8];
+
+    /// `None` if it is no text.
+    fn name(self) -> Option<Cow<'a, str>>;
+
+    /// What is no text becomes U+FFFD.
+    fn text(self) -> Cow<'a, str>;
+
+    /// What stands behind so many bytes, which are characters of their own.
+    fn behind(self, len: usize) -> Self;
+}
+
+impl<'a> Piece<'a> for &'a [u8] {
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    #[inline]
+    fn name(self) -> Option<Cow<'a, str>> {
+        std::str::from_utf8(self).ok().map(Cow::Borrowed)
+    }
+
+    #[inline]
+    fn text(self) -> Cow<'a, str> {
+        lossy(self)
+    }
+
+    #[inline]
+    fn behind(self, len: usize) -> Self {
+        &self[len..]
+    }
+}
+
+impl<'a> Piece<'a> for Cow<'a, str> {
+    fn bytes(&self) -> &[u8] {
+        self.as_bytes()
+    }
+
+    fn name(self) -> Option<Cow<'a, str>> {
+        Some(self)
+    }
+
+    fn text(self) -> Cow<'a, str> {
+        self
+    }
+
+    fn behind(self, len: usize) -> Self {
+        match self {
+            Cow::Borrowed(text) => Cow::Borrowed(&text[len..]),
+            Cow::Owned(text) if len == 0 => Cow::Owned(text),
+            Cow::Owned(text) => Cow::Owned(text[len..].to_owned()),
+        }
+    }
+}
+
+/// A number in decimal digits.
+pub(crate) struct Decimal {
+    digits: [u8; 10],
+    from: usize,
+}
+
+impl Decimal {
+    pub(crate) fn of(mut number: u32) -> Self {
+        let (mut digits, mut from) = ([0; 10], 10);
+        loop {
+            from -= 1;
+            digits[from] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                return Decimal { digits, from };
+            }
+        }
+    }
+
+    /// ASCII.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.digits[self.from..]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_their_digits() {
+        for number in [0, 9, 10, 3000, 1_000_000_000, u32::MAX] {
+            assert_eq!(Decimal::of(number).bytes(), number.to_string().as_bytes());
+        }
+    }
+}

@@ -78,6 +78,11 @@ impl Bridge {
 }
 
 impl AttachmentBridge {
+    /// Whether there are no rules.
+    pub fn passes_all(&self) -> bool {
+        self.allow.is_empty() && self.deny.is_empty()
+    }
+
     /// Whether the attachment of this name crosses.
     pub fn crosses(&self, name: &str) -> bool {
         let fits = |rules: &[TextMatch]| rules.iter().any(|rule| rule.matches(name));

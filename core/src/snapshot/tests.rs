@@ -38,10 +38,10 @@ impl Dialect for Plain {
     fn view<'a>(&self, _: &'a [u8]) -> Option<Message<'a>> {
         None
     }
-    fn call<'a>(&self, _: &Message<'a>) -> Result<Call<'a>, CallError> {
+    fn read_call<'a>(&self, _: &Message<'a>, _: &mut Call<'a>) -> Result<(), CallError> {
         unreachable!("routing opens no payload")
     }
-    fn outcome<'a>(&self, _: &Message<'a>) -> Result<Outcome<'a>, CallError> {
+    fn read_outcome<'a>(&self, _: &Message<'a>, _: &mut Outcome<'a>) -> Result<(), CallError> {
         unreachable!("routing opens no payload")
     }
 }

@@ -46,14 +46,28 @@ impl<'a> Text<'a> {
         Text::from_checked(bytes, bytes.len() as u32)
     }
 
+    /// The text of any string; `room` takes its bytes if they are others than those of the string.
+    #[must_use]
+    #[inline]
+    pub fn of(s: &'a str, room: &'a mut Vec<u8>) -> Self {
+        if is_ascii(s.as_bytes()) {
+            return Text::of_ascii(s.as_bytes());
+        }
+        room.clear();
+        let units = encode(s, room);
+        Text::from_checked(room, units)
+    }
+
     /// The CESU-8 bytes.
     #[must_use]
+    #[inline]
     pub fn bytes(self) -> &'a [u8] {
         self.bytes
     }
 
     /// The number of UTF-16 units.
     #[must_use]
+    #[inline]
     pub fn units(self) -> u32 {
         self.units
     }

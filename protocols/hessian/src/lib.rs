@@ -47,4 +47,4 @@ pub use dialect::{Dialect, Library};
 pub use plain::Plain;
 pub use reader::{Kind, List, Mark, Reader};
 pub use tables::ReadTables;
-pub use writer::{WriteTables, Writer};
+pub use writer::{WriteTables, Writer, raw};

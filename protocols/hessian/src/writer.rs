@@ -3,6 +3,7 @@
 //! The short forms are those that the stock Java writers choose (wire sections 3.1 to 3.3), with one
 //! exception: negative zero keeps its sign.
 mod containers;
+pub mod raw;
 mod scalars;
 mod shapes;
 
@@ -50,6 +51,23 @@ impl<'o> Writer<'o> {
             tables,
             uuid: None,
         }
+    }
+
+    /// A writer behind the beginning of a stream that stands in the buffer already. It holds so many containers, so
+    /// many class definitions that nothing behind them refers to, and literals of these types, in this order.
+    #[must_use]
+    pub fn behind(
+        out: &'o mut Vec<u8>,
+        library: Library,
+        tables: &'o mut WriteTables,
+        containers: u32,
+        classes: u32,
+        types: &[&str],
+    ) -> Self {
+        let mut w = Writer::new(out, library, tables);
+        w.next = containers;
+        w.tables.pass(classes, types);
+        w
     }
 
     /// The library written for.
@@ -206,14 +224,8 @@ impl Writer<'_> {
     /// Counts a value of the innermost container.
     #[inline]
     fn element(&mut self) {
-        self.elements(1);
-    }
-
-    /// Counts so many values of the innermost container.
-    #[inline]
-    fn elements(&mut self, values: u32) {
         if let Some(Open { count, .. }) = self.tables.open.last_mut() {
-            *count += values;
+            *count += 1;
         }
     }
 }

@@ -8,7 +8,7 @@ use rialto_core::call::{Attachments, Exception, Outcome, Reply, Values};
 use rialto_core::session::ReplyTo;
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::throwable::{self, SafeThrowable};
-use rialto_hessian::{Library, Writer};
+use rialto_hessian::{Library, Writer, raw};
 use rialto_values::{Class, Sink, Token, ValueError};
 
 const JSON: u8 = 12;
@@ -90,49 +90,65 @@ fn put(
     open.end_header(out, from)
         .map_err(|e| bad(&e.of("response attachments")))?;
     let from = out.len();
-    scratch::with_write_tables(|tables| {
-        let mut w = Writer::new(out, hint.library(), tables);
-        put_content(&mut w, said, attachments)?;
-        w.finish()
-    })
-    .map_err(|e| bad(&e))?;
+    put_content(out, hint.library(), said, attachments).map_err(|e| bad(&e))?;
     open.close(out, from).map_err(|e| bad(&e.of("result")))
 }
 
-fn put_content(w: &mut Writer<'_>, said: &Said<'_>, attachments: &Attachments<'_>) -> Result<(), ValueError> {
-    front::RESPONSE.begin(w)?;
+fn put_content(
+    out: &mut Vec<u8>,
+    library: Library,
+    said: &Said<'_>,
+    attachments: &Attachments<'_>,
+) -> Result<(), ValueError> {
+    out.extend_from_slice(front::RESPONSE.of(library));
     match said {
+        Said::Null => out.extend_from_slice(b"FNN"),
         Said::Error(text) => {
-            w.write_bool(true)?;
-            w.write_str(text);
-            w.write_null();
+            out.push(b'T');
+            raw::put_str(out, library, text);
+            out.push(b'N');
         }
-        _ => {
-            w.write_bool(false)?;
-            w.write_null();
-            match said {
-                Said::Value(value) => value.emit(w)?,
-                Said::Returned(value) => value.emit(&mut SafeThrowable::new(w, 0))?,
-                Said::Thrown(thrown) => put_exception(w, thrown)?,
-                _ => w.write_null(),
-            }
+        Said::Value(value) => {
+            out.extend_from_slice(b"FN");
+            put_value(out, library, |w| value.emit(w))?;
+        }
+        Said::Returned(value) => {
+            out.extend_from_slice(b"FN");
+            put_value(out, library, |w| value.emit(&mut SafeThrowable::new(w, 0)))?;
+        }
+        Said::Thrown(thrown) => {
+            out.extend_from_slice(b"FN");
+            put_value(out, library, |w| put_exception(w, thrown))?;
         }
     }
     if attachments.is_empty() && !said.is_flagged() {
-        w.write_null();
-    } else {
-        w.begin_map(None)?;
-        if said.is_flagged() {
-            w.write_str(keys::RESPONSE_ERROR);
-            w.write_str("true");
-        }
-        for (key, value) in attachments {
-            w.write_str(&format!("{}.{key}", keys::RESPONSE_BAGGAGE));
-            w.write_str(value);
-        }
-        w.end()?;
+        out.push(b'N');
+        return Ok(());
     }
-    w.end()
+    raw::begin_map(out, library);
+    if said.is_flagged() {
+        raw::put_str(out, library, keys::RESPONSE_ERROR);
+        raw::put_str(out, library, "true");
+    }
+    for (key, value) in attachments {
+        raw::put_str(out, library, &format!("{}.{key}", keys::RESPONSE_BAGGAGE));
+        raw::put_str(out, library, value);
+    }
+    raw::end_map(out, library);
+    Ok(())
+}
+
+/// Appends a value inside of the answer.
+fn put_value(
+    out: &mut Vec<u8>,
+    library: Library,
+    put: impl FnOnce(&mut Writer<'_>) -> Result<(), ValueError>,
+) -> Result<(), ValueError> {
+    scratch::with_write_tables(|tables| {
+        let mut w = Writer::behind(out, library, tables, 1, 1, &[]);
+        put(&mut w)?;
+        w.finish()
+    })
 }
 
 /// An exception in the form that every consumer reads: no cause, an empty stack trace.

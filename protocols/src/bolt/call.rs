@@ -2,23 +2,25 @@
 use super::frame::Parts;
 use super::sofa::{self, Visit};
 use super::{HESSIAN, front, head, header, keys, status, unique_name, values};
-use crate::text::lossy;
-use rialto_core::call::Call;
+use crate::text::{Piece, lossy};
+use rialto_core::call::{Call, Trace};
 use rialto_core::message::Message;
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::{Dialect, Kind, Plain, Reader};
 use rialto_values::{Token, ValueError};
 use std::borrow::Cow;
 
+/// The type of most parameters.
+const STRING: &str = "java.lang.String";
 /// More attachments are not carried to another protocol; stock calls have a dozen.
 const ATTACHMENTS_MAX: usize = 1024;
 /// More parameters than this are no Java method.
 const PARAMETERS_MAX: usize = 255;
 
 /// What stands in a request, before it becomes a call.
-#[derive(Default, Debug)]
-pub(super) struct Facts<'a> {
-    call: Call<'a>,
+#[derive(Debug)]
+pub(super) struct Facts<'c, 'a> {
+    call: &'c mut Call<'a>,
     /// In the header, and in the content.
     services: [&'a [u8]; 2],
     methods: [&'a [u8]; 2],
@@ -26,11 +28,11 @@ pub(super) struct Facts<'a> {
     has_types: bool,
 }
 
-/// Reads a request.
+/// Reads a request into an empty call.
 ///
 /// # Errors
 /// [`ErrorKind::BadRequest`] for what cannot be read or has no meaning outside of Bolt.
-pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Call<'a>, CallError> {
+pub(crate) fn read<'a>(msg: &Message<'a>, call: &mut Call<'a>) -> Result<(), CallError> {
     let parts = Parts::of(msg.bytes);
     if !parts.is_sofa_request() {
         return Err(refused(format!(
@@ -41,21 +43,27 @@ pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Call<'a>, CallError> {
     if parts.codec != HESSIAN {
         return Err(refused(status::foreign(parts.codec)));
     }
-    let mut facts = Facts::of_header(&parts)?;
+    let mut facts = Facts::of_header(&parts, &mut *call)?;
     match facts.take_stock(parts.content) {
-        Ok(true) => {}
+        Ok(true) => facts.finish(msg),
         // What was taken may be half of it.
-        Ok(false) => facts = Facts::walk(&parts)?,
-        Err(e) => return Err(facts.unreadable(&e)),
+        Ok(false) => {
+            *call = Call::default();
+            Facts::walk(&parts, call)?.finish(msg)
+        }
+        Err(e) => Err(facts.unreadable(&e)),
     }
-    facts.call.one_way = msg.meta.one_way;
-    facts.call.timeout_ms = head::timeout(msg.meta.timeout_ms, facts.deadline);
-    facts.finish()
 }
 
-impl<'a> Facts<'a> {
-    pub(super) fn of_header(parts: &Parts<'a>) -> Result<Self, CallError> {
-        let mut facts = Facts::default();
+impl<'c, 'a> Facts<'c, 'a> {
+    pub(super) fn of_header(parts: &Parts<'a>, call: &'c mut Call<'a>) -> Result<Self, CallError> {
+        let mut facts = Facts {
+            call,
+            services: [&[]; 2],
+            methods: [&[]; 2],
+            deadline: &[],
+            has_types: false,
+        };
         match facts.take_header(parts.header) {
             Ok(()) => Ok(facts),
             Err(e) => Err(facts.unreadable(&e)),
@@ -63,8 +71,8 @@ impl<'a> Facts<'a> {
     }
 
     /// Reads any request.
-    pub(super) fn walk(parts: &Parts<'a>) -> Result<Self, CallError> {
-        let mut facts = Facts::of_header(parts)?;
+    pub(super) fn walk(parts: &Parts<'a>, call: &'c mut Call<'a>) -> Result<Self, CallError> {
+        let mut facts = Facts::of_header(parts, call)?;
         let at = sofa::read(parts.content, |reader| {
             sofa::fields(reader, |field, reader| facts.take_field(field, reader))?;
             Ok((reader.position(), reader.library()))
@@ -113,7 +121,7 @@ impl<'a> Facts<'a> {
                 continue;
             }
             match rest.value() {
-                Some(Token::Text(value)) => self.put(lossy(key), value.to_str(), false)?,
+                Some(Token::Text(value)) => self.put(key, value.bytes(), false)?,
                 Some(Token::Null) => {}
                 _ => return Ok(false),
             }
@@ -125,10 +133,9 @@ impl<'a> Facts<'a> {
     fn take_stock_group(&mut self, is_trace: bool, rest: &mut Plain<'a>) -> Result<bool, ValueError> {
         let mut done = Ok(());
         let is_plain = rest.map(|key, value| {
-            let (key, value) = (lossy(key), lossy(value));
             if done.is_ok() {
                 done = if is_trace {
-                    self.put_trace(&key, value)
+                    self.put_trace(key, value)
                 } else {
                     self.put_user(key, value, false)
                 };
@@ -147,7 +154,12 @@ impl<'a> Facts<'a> {
             rest.take(b"\x07[string").then_some(count)?
         };
         for _ in 0..count? {
-            self.call.types.push(lossy(rest.text()?));
+            let name = rest.text()?;
+            self.call.types.push(if name == STRING.as_bytes() {
+                Cow::Borrowed(STRING)
+            } else {
+                lossy(name)
+            });
         }
         if is_draft {
             rest.take(b"z").then_some(())?;
@@ -157,26 +169,35 @@ impl<'a> Facts<'a> {
     }
 
     /// Most facts are empty, or came with the header.
-    fn put_trace(&mut self, fact: &str, value: Cow<'a, str>) -> Result<(), ValueError> {
-        if value.is_empty() {
+    fn put_trace<P: Piece<'a>>(&mut self, fact: P, value: P) -> Result<(), ValueError> {
+        if value.bytes().is_empty() {
             return Ok(());
         }
-        self.put(format!("{}.{fact}", keys::TRACE).into(), value, false)
+        if let Some(place) = trace_place(&mut self.call.trace, fact.bytes()) {
+            fill(place, value, false);
+            return Ok(());
+        }
+        let is_fact = |key: &str| keys::part_of(key.as_bytes(), keys::TRACE) == Some(fact.bytes());
+        let mut attachments = self.call.attachments.iter_mut();
+        match attachments.find(|(key, _)| is_fact(key)) {
+            Some((_, place)) => {
+                fill(place, value, false);
+                Ok(())
+            }
+            None => self.attach(format!("{}.{}", keys::TRACE, fact.text()).into(), value.text()),
+        }
     }
 
     fn take_header(&mut self, block: &'a [u8]) -> Result<(), ValueError> {
         let mut pairs = header::pairs(block);
         let mut target: &[u8] = &[];
         for (key, value) in pairs.by_ref() {
-            let Ok(key) = std::str::from_utf8(key) else {
-                continue;
-            };
             match key {
-                keys::SERVICE => self.services[0] = value,
-                keys::TARGET_SERVICE => target = value,
-                keys::METHOD => self.methods[0] = value,
-                keys::DEADLINE => self.deadline = value,
-                _ => self.put(Cow::Borrowed(key), lossy(value), true)?,
+                _ if key == keys::SERVICE.as_bytes() => self.services[0] = value,
+                _ if key == keys::TARGET_SERVICE.as_bytes() => target = value,
+                _ if key == keys::METHOD.as_bytes() => self.methods[0] = value,
+                _ if key == keys::DEADLINE.as_bytes() => self.deadline = value,
+                _ => self.put(key, value, true)?,
             }
         }
         if !pairs.is_whole() {
@@ -222,7 +243,7 @@ impl<'a> Facts<'a> {
             match &*key {
                 keys::TRACE => sofa::entries(reader, |fact, reader| {
                     if let Some(value) = sofa::scalar(reader)? {
-                        self.put_trace(&fact, value)?;
+                        self.put_trace(fact, value)?;
                     }
                     Ok(Visit::Taken)
                 })?,
@@ -246,58 +267,108 @@ impl<'a> Facts<'a> {
 
     /// Sorts a property: into a field of the call, its trace, or the user's attachments. The header's replace
     /// one another; the content's only fill what is empty.
-    fn put(&mut self, key: Cow<'a, str>, value: Cow<'a, str>, replaces: bool) -> Result<(), ValueError> {
-        if key == keys::APP {
+    fn put<P: Piece<'a>>(&mut self, key: P, value: P, replaces: bool) -> Result<(), ValueError> {
+        let name = key.bytes();
+        if let Some(fact) = keys::part_of(name, keys::TRACE) {
+            if value.bytes().is_empty() {
+                return Ok(());
+            }
+            return match trace_place(&mut self.call.trace, fact) {
+                Some(place) => {
+                    fill(place, value, replaces);
+                    Ok(())
+                }
+                None => self.put_attachment(key, value, replaces),
+            };
+        }
+        if name == keys::APP.as_bytes() {
             fill(&mut self.call.caller, value, replaces);
             return Ok(());
         }
-        if keys::is_own(&key) || (value.is_empty() && keys::trace_key(&key).is_some()) {
+        if keys::is_own(name) {
             return Ok(());
         }
-        self.put_user(user_key(key), value, replaces)
+        let group = keys::part_of(name, keys::BAGGAGE).map_or(0, |user| name.len() - user.len());
+        self.put_user(key.behind(group), value, replaces)
     }
 
     /// Sorts what the user attached, under the user's name of it.
-    fn put_user(&mut self, key: Cow<'a, str>, value: Cow<'a, str>, replaces: bool) -> Result<(), ValueError> {
-        if let Some(place) = self.call.trace.fact(&key) {
-            fill(place, value, replaces);
-            return Ok(());
+    fn put_user<P: Piece<'a>>(&mut self, key: P, value: P, replaces: bool) -> Result<(), ValueError> {
+        let (name, trace) = (key.bytes(), &mut self.call.trace);
+        let fact = match keys::part_of(name, keys::TRACE) {
+            Some(fact) => trace_place(trace, fact),
+            None if name == keys::TRACEPARENT.as_bytes() => Some(&mut trace.traceparent),
+            None if name == keys::TRACESTATE.as_bytes() => Some(&mut trace.tracestate),
+            None => None,
+        };
+        match fact {
+            Some(place) => {
+                fill(place, value, replaces);
+                Ok(())
+            }
+            None => self.put_attachment(key, value, replaces),
         }
+    }
+
+    /// What has no name that is text is left out.
+    fn put_attachment<P: Piece<'a>>(&mut self, key: P, value: P, replaces: bool) -> Result<(), ValueError> {
+        let Some(key) = key.name() else { return Ok(()) };
+        match self.call.attachments.iter_mut().find(|(k, _)| *k == key) {
+            Some((_, place)) => {
+                fill(place, value, replaces);
+                Ok(())
+            }
+            None => self.attach(key, value.text()),
+        }
+    }
+
+    fn attach(&mut self, key: Cow<'a, str>, value: Cow<'a, str>) -> Result<(), ValueError> {
         let attachments = &mut self.call.attachments;
-        if let Some((_, place)) = attachments.iter_mut().find(|(k, _)| *k == key) {
-            fill(place, value, replaces);
-        } else if attachments.len() < ATTACHMENTS_MAX {
-            attachments.push((key, value));
-        } else {
+        if attachments.len() == ATTACHMENTS_MAX {
             let text = format!("a call with more than {ATTACHMENTS_MAX} attachments is not bridged");
             return Err(ValueError::too_large(text));
         }
+        attachments.push((key, value));
         Ok(())
     }
 
-    fn finish(self) -> Result<Call<'a>, CallError> {
-        let mut call = self.call;
-        let [in_header, in_content] = self.methods.map(lossy);
+    fn finish(self, msg: &Message<'_>) -> Result<(), CallError> {
+        let call = self.call;
+        call.one_way = msg.meta.one_way;
+        call.timeout_ms = head::timeout(msg.meta.timeout_ms, self.deadline);
+        let [in_header, in_content] = self.methods;
         if !in_header.is_empty() && !in_content.is_empty() && in_header != in_content {
             return Err(refused(format!(
-                "the SOFARPC request contradicts itself: its header names the method `{in_header}`, its content \
-                 `{in_content}`"
+                "the SOFARPC request contradicts itself: its header names the method `{}`, its content `{}`",
+                lossy(in_header),
+                lossy(in_content)
             )));
         }
-        call.method = if in_content.is_empty() {
+        call.method = lossy(if in_content.is_empty() {
             in_header
         } else {
             in_content
-        };
-        let unique = if self.services[0].is_empty() {
-            self.services[1]
+        });
+        let [in_header, in_content] = self.services;
+        let unique = if in_header.is_empty() {
+            in_content
         } else {
-            self.services[0]
+            in_header
         };
-        let (service, version, group) = unique_name::split(unique);
-        call.service = lossy(service);
-        call.version = lossy(version);
-        call.group = lossy(group);
+        match std::str::from_utf8(unique) {
+            Ok(unique) => {
+                let (service, version, group) = unique_name::parts(unique);
+                call.service = Cow::Borrowed(service);
+                call.version = Cow::Borrowed(version);
+                call.group = Cow::Borrowed(group);
+            }
+            Err(_) => {
+                let (service, version, group) = unique_name::split(unique);
+                call.service = lossy(service);
+                call.version = lossy(version);
+                call.group = lossy(group);
+            }
+        }
         for (missing, what) in [
             (call.service.is_empty(), "no service"),
             (call.method.is_empty(), "no method"),
@@ -310,7 +381,7 @@ impl<'a> Facts<'a> {
                 )));
             }
         }
-        Ok(call)
+        Ok(())
     }
 
     fn unreadable(&self, e: &ValueError) -> CallError {
@@ -327,20 +398,19 @@ impl<'a> Facts<'a> {
     }
 }
 
-fn fill<'a>(place: &mut Cow<'a, str>, value: Cow<'a, str>, replaces: bool) {
+fn fill<'a>(place: &mut Cow<'a, str>, value: impl Piece<'a>, replaces: bool) {
     if replaces || place.is_empty() {
-        *place = value;
+        *place = value.text();
     }
 }
 
-/// The user's name of an attachment.
-fn user_key(key: Cow<'_, str>) -> Cow<'_, str> {
-    match key {
-        Cow::Borrowed(key) => Cow::Borrowed(keys::user_key(key)),
-        Cow::Owned(key) => match keys::user_key(&key) {
-            user if user.len() == key.len() => Cow::Owned(key),
-            user => Cow::Owned(user.to_owned()),
-        },
+/// Where a trace fact of the neutral call goes.
+fn trace_place<'t, 'a>(trace: &'t mut Trace<'a>, fact: &[u8]) -> Option<&'t mut Cow<'a, str>> {
+    match fact {
+        _ if fact == keys::TRACE_ID.as_bytes() => Some(&mut trace.sofa_trace_id),
+        _ if fact == keys::RPC_ID.as_bytes() => Some(&mut trace.sofa_rpc_id),
+        _ if fact == keys::SAMPLED.as_bytes() => Some(&mut trace.sofa_sampled),
+        _ => None,
     }
 }
 

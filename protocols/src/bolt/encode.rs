@@ -2,27 +2,31 @@
 use super::frame::{Open, TooLong};
 use super::hint::Framing;
 use super::{HESSIAN, front, header, keys, unique_name};
+use crate::prepared::{Pieces, Prepared};
 use crate::scratch;
 use rialto_core::call::Call;
 use rialto_core::{CallError, ErrorKind};
-use rialto_hessian::{Library, Writer};
+use rialto_hessian::{Dialect, Library, Writer, raw};
 use rialto_values::{Sink, Token, ValueError};
 use smallvec::SmallVec;
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 /// The type of the list of parameter types.
 const STRINGS: &str = "[string";
 
-/// Protocol and type of a call among its properties.
-const SYNC: &[u8] = b"\x08protocol\x04bolt\x04type\x04sync";
-const ONE_WAY: &[u8] = b"\x08protocol\x04bolt\x04type\x06oneway";
+/// Protocol and type of a call, in the header and among the properties of the content.
+const SYNC: [(&str, &str); 2] = [(keys::PROTOCOL, "bolt"), (keys::TYPE, "sync")];
+const ONE_WAY: [(&str, &str); 2] = [(keys::PROTOCOL, "bolt"), (keys::TYPE, "oneway")];
 
-/// A call as it is written: facts that stand in header and content.
+thread_local! {
+    static PREPARED: RefCell<Prepared> = const { RefCell::new(Prepared::new()) };
+}
+
+/// What is a call's own, and stands in header and content: its trace, and what users attach.
+#[derive(Default)]
 struct Facts<'c> {
-    unique: String,
-    /// Behind `app`, `protocol` and `type`, which every call has.
-    plain: SmallVec<[(&'c str, &'c str); 2]>,
-    trace: SmallVec<[(&'c str, Cow<'c, str>); 8]>,
+    trace: SmallVec<[(&'c str, &'c str); 8]>,
     baggage: SmallVec<[(&'c str, &'c str); 8]>,
 }
 
@@ -44,39 +48,112 @@ pub(crate) fn request(
         );
         CallError::new(ErrorKind::BadRequest, text)
     };
+    let variant = match (library.dialect(), call.one_way) {
+        (Dialect::Draft, false) => 1,
+        (Dialect::Draft, true) => 2,
+        (Dialect::Final, false) => 3,
+        (Dialect::Final, true) => 4,
+    };
+    let make = |pieces: &mut Pieces| prepare(pieces, library, call).map_err(|e| refused(&e));
+    Prepared::with(&PREPARED, call, variant, make, |pieces| {
+        let [header, front, end] = pieces.all();
+        let mut facts = Facts::default();
+        facts.take(call);
+        let class = keys::REQUEST.as_bytes();
+        let open = Open::request(out, framing, id, HESSIAN, call.one_way, timeout(call), class);
+        let from = out.len();
+        out.extend_from_slice(header);
+        facts.put_header(out, call);
+        open.end_header(out, from)
+            .map_err(|e| refused(&e.of("headers")))?;
+        let from = out.len();
+        out.extend_from_slice(front);
+        let containers = 3 + facts.put_props(out, library, call);
+        out.extend_from_slice(end);
+        put_arguments(out, library, containers, call).map_err(|e| refused(&e))?;
+        open.close(out, from).map_err(|e| refused(&e.of("arguments")))
+    })
+}
+
+/// Puts together what is the same in all calls of a method: the header block up to a call's own facts, the content up to
+/// them, and from there up to the arguments.
+fn prepare(pieces: &mut Pieces, library: Library, call: &Call<'_>) -> Result<(), ValueError> {
     if call.service.is_empty() || call.method.is_empty() {
-        return Err(refused(&"it names no service or no method"));
+        return Err(ValueError::unsupported("it names no service or no method"));
     }
     // It would reach another service than the one that was routed.
     if call.service.contains(':') || call.version.contains(':') {
-        let why = format!(
+        return Err(ValueError::unsupported(format!(
             "a colon in its service or its version `{}` would end them there",
             call.version
-        );
-        return Err(refused(&why));
+        )));
     }
-    let facts = Facts::of(call);
-    let open = Open::request(
-        out,
-        framing,
-        id,
-        HESSIAN,
-        call.one_way,
-        timeout(call),
-        keys::REQUEST.as_bytes(),
-    );
-    let from = out.len();
-    facts.put_header(out, call);
-    open.end_header(out, from)
-        .map_err(|e| refused(&e.of("headers")))?;
-    let from = out.len();
+    let unique = unique_name::join(&call.service, &call.version, &call.group);
+    let kind = if call.one_way { ONE_WAY } else { SYNC };
+    let app = [(keys::APP, &*call.caller)];
+    let props = || app.iter().filter(|(_, app)| !app.is_empty()).chain(&kind);
+    pieces.put(|out| {
+        header::put(out, keys::SERVICE, &unique);
+        header::put(out, keys::TARGET_SERVICE, &unique);
+        header::put(out, keys::METHOD, &call.method);
+        for (key, value) in props() {
+            header::put(out, key, value);
+        }
+    });
+    pieces.put(|out| {
+        out.extend_from_slice(front::REQUEST.of(library));
+        out.push(b'N');
+        raw::put_str(out, library, &call.method);
+        raw::put_str(out, library, &unique);
+        raw::begin_map(out, library);
+        put_entries(out, library, props().copied());
+    });
+    let mut done = Ok(());
+    pieces.put(|out| {
+        raw::end_map(out, library);
+        done = scratch::with_write_tables(|tables| {
+            let mut w = Writer::new(out, library, tables);
+            w.begin_list(Some(STRINGS), Some(call.types.len() as u32))?;
+            for name in &call.types {
+                w.write_str(name);
+            }
+            w.end()?;
+            w.finish()
+        });
+    });
+    done
+}
+
+/// Appends the arguments, behind a request that holds so many containers.
+fn put_arguments(
+    out: &mut Vec<u8>,
+    library: Library,
+    containers: u32,
+    call: &Call<'_>,
+) -> Result<(), ValueError> {
     scratch::with_write_tables(|tables| {
-        let mut w = Writer::new(out, library, tables);
-        facts.put_content(&mut w, call)?;
+        let mut w = Writer::behind(out, library, tables, containers, 1, &[STRINGS]);
+        let mut arguments = Arguments {
+            sink: &mut w,
+            types: &call.types,
+            seen: 0,
+            depth: 0,
+        };
+        call.args.emit(&mut arguments)?;
+        arguments.check()?;
         w.finish()
     })
-    .map_err(|e| refused(&e))?;
-    open.close(out, from).map_err(|e| refused(&e.of("arguments")))
+}
+
+fn put_entries<'e>(
+    out: &mut Vec<u8>,
+    library: Library,
+    entries: impl IntoIterator<Item = (&'e str, &'e str)>,
+) {
+    for (key, value) in entries {
+        raw::put_str(out, library, key);
+        raw::put_str(out, library, value);
+    }
 }
 
 /// The frame's timeout: none is -1, and one-way calls never carry one.
@@ -89,47 +166,54 @@ fn timeout(call: &Call<'_>) -> i32 {
 }
 
 impl<'c> Facts<'c> {
-    fn of(call: &'c Call<'_>) -> Self {
-        let mut facts = Facts {
-            unique: unique_name::join(&call.service, &call.version, &call.group),
-            plain: SmallVec::new(),
-            trace: trace(call),
-            baggage: SmallVec::new(),
-        };
-        for (key, value) in [
-            (keys::TRACEPARENT, &call.trace.traceparent),
-            (keys::TRACESTATE, &call.trace.tracestate),
-        ] {
-            if !value.is_empty() {
-                facts.plain.push((key, value));
-            }
-        }
+    fn take(&mut self, call: &'c Call<'_>) {
+        self.take_trace(call);
         for (key, value) in &call.attachments {
             match keys::trace_key(key) {
-                Some(fact) => facts.trace.push((fact, Cow::Borrowed(value))),
-                None => facts.baggage.push((key, value)),
+                Some(fact) => self.trace.push((fact, value)),
+                None => self.baggage.push((key, value)),
             }
         }
-        if !facts.trace.is_empty() {
+        if !self.trace.is_empty() {
             for fact in keys::PENETRATE {
-                if facts.trace.iter().all(|(k, _)| *k != fact) {
-                    facts.trace.push((fact, Cow::Borrowed("")));
+                if self.trace.iter().all(|(k, _)| *k != fact) {
+                    self.trace.push((fact, ""));
                 }
             }
         }
-        facts
+    }
+
+    /// The trace under SOFATracer's names. Where the caller has only a W3C trace, its id becomes the trace id, so
+    /// that both worlds' logs can be joined.
+    fn take_trace(&mut self, call: &'c Call<'_>) {
+        let trace = &call.trace;
+        let w3c = W3c::parse(&trace.traceparent);
+        let (id, derived) = match (&*trace.sofa_trace_id, &w3c) {
+            ("", Some(w3c)) => (w3c.id, true),
+            (id, _) => (id, false),
+        };
+        if id.is_empty() {
+            return;
+        }
+        self.trace.push((keys::TRACE_ID, id));
+        let rpc_id = if trace.sofa_rpc_id.is_empty() {
+            "0"
+        } else {
+            &trace.sofa_rpc_id
+        };
+        self.trace.push((keys::RPC_ID, rpc_id));
+        match (&*trace.sofa_sampled, w3c) {
+            ("", Some(w3c)) if derived => {
+                self.trace
+                    .push((keys::SAMPLED, if w3c.sampled { "true" } else { "false" }));
+            }
+            ("", _) => {}
+            (sampled, _) => self.trace.push((keys::SAMPLED, sampled)),
+        }
     }
 
     fn put_header(&self, out: &mut Vec<u8>, call: &Call<'_>) {
-        header::put(out, keys::SERVICE, &self.unique);
-        header::put(out, keys::TARGET_SERVICE, &self.unique);
-        header::put(out, keys::METHOD, &call.method);
-        if !call.caller.is_empty() {
-            header::put(out, keys::APP, &call.caller);
-        }
-        header::put(out, keys::PROTOCOL, "bolt");
-        header::put(out, keys::TYPE, if call.one_way { "oneway" } else { "sync" });
-        for (key, value) in &self.plain {
+        for (key, value) in w3c(call) {
             header::put(out, key, value);
         }
         for (key, value) in &self.trace {
@@ -140,94 +224,31 @@ impl<'c> Facts<'c> {
         }
     }
 
-    /// The request object, and behind it the arguments.
-    fn put_content(&self, w: &mut Writer<'_>, call: &Call<'_>) -> Result<(), ValueError> {
-        front::REQUEST.begin(w)?;
-        w.write_null();
-        w.write_str(&call.method);
-        w.write_str(&self.unique);
-        self.put_props(w, call)?;
-        w.begin_list(Some(STRINGS), Some(call.types.len() as u32))?;
-        for name in &call.types {
-            w.write_str(name);
-        }
-        w.end()?;
-        w.end()?;
-        let mut arguments = Arguments {
-            sink: w,
-            types: &call.types,
-            seen: 0,
-            depth: 0,
-        };
-        call.args.emit(&mut arguments)?;
-        arguments.check()
-    }
-
-    /// Properties; S4 looks nowhere else.
-    fn put_props(&self, w: &mut Writer<'_>, call: &Call<'_>) -> Result<(), ValueError> {
-        w.begin_map(None)?;
-        if !call.caller.is_empty() {
-            w.write_str(keys::APP);
-            w.write_str(&call.caller);
-        }
-        w.write_ready_made(if call.one_way { ONE_WAY } else { SYNC }, 4);
-        for (key, value) in &self.plain {
-            w.write_str(key);
-            w.write_str(value);
-        }
-        if !self.trace.is_empty() {
-            w.write_str(keys::TRACE);
-            w.begin_map(None)?;
-            for (key, value) in &self.trace {
-                w.write_str(key);
-                w.write_str(value);
+    /// Appends properties, and tells how many containers they are; S4 looks nowhere else.
+    fn put_props(&self, out: &mut Vec<u8>, library: Library, call: &Call<'_>) -> u32 {
+        put_entries(out, library, w3c(call));
+        let mut containers = 0;
+        for (name, entries) in [(keys::TRACE, &self.trace), (keys::BAGGAGE, &self.baggage)] {
+            if !entries.is_empty() {
+                raw::put_str(out, library, name);
+                raw::begin_map(out, library);
+                put_entries(out, library, entries.iter().copied());
+                raw::end_map(out, library);
+                containers += 1;
             }
-            w.end()?;
         }
-        if !self.baggage.is_empty() {
-            w.write_str(keys::BAGGAGE);
-            w.begin_map(None)?;
-            for (key, value) in &self.baggage {
-                w.write_str(key);
-                w.write_str(value);
-            }
-            w.end()?;
-        }
-        w.end()
+        containers
     }
 }
 
-/// The trace under SOFATracer's names. Where the caller has only a W3C trace, its id becomes the trace id, so
-/// that both worlds' logs can be joined.
-fn trace<'c>(call: &'c Call<'_>) -> SmallVec<[(&'c str, Cow<'c, str>); 8]> {
-    let trace = &call.trace;
-    let mut facts = SmallVec::new();
-    let w3c = W3c::parse(&trace.traceparent);
-    let (id, derived) = match (&*trace.sofa_trace_id, &w3c) {
-        ("", Some(w3c)) => (w3c.id, true),
-        (id, _) => (id, false),
-    };
-    if id.is_empty() {
-        return facts;
-    }
-    facts.push((keys::TRACE_ID, Cow::Borrowed(id)));
-    let rpc_id = if trace.sofa_rpc_id.is_empty() {
-        "0"
-    } else {
-        &trace.sofa_rpc_id
-    };
-    facts.push((keys::RPC_ID, Cow::Borrowed(rpc_id)));
-    match (&*trace.sofa_sampled, w3c) {
-        ("", Some(w3c)) if derived => {
-            facts.push((
-                keys::SAMPLED,
-                Cow::Borrowed(if w3c.sampled { "true" } else { "false" }),
-            ));
-        }
-        ("", _) => {}
-        (sampled, _) => facts.push((keys::SAMPLED, Cow::Borrowed(sampled))),
-    }
-    facts
+/// The W3C trace, as far as there is one.
+fn w3c<'c>(call: &'c Call<'_>) -> impl Iterator<Item = (&'c str, &'c str)> {
+    [
+        (keys::TRACEPARENT, &*call.trace.traceparent),
+        (keys::TRACESTATE, &*call.trace.tracestate),
+    ]
+    .into_iter()
+    .filter(|(_, value)| !value.is_empty())
 }
 
 /// What a `traceparent` says.
@@ -238,6 +259,9 @@ struct W3c<'a> {
 
 impl<'a> W3c<'a> {
     fn parse(traceparent: &'a str) -> Option<Self> {
+        if traceparent.is_empty() {
+            return None;
+        }
         let mut parts = traceparent.split('-');
         let (_, id, _, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let flags = u8::from_str_radix(flags, 16).ok()?;
@@ -284,11 +308,11 @@ impl Arguments<'_, '_> {
 
 impl Sink for Arguments<'_, '_> {
     fn token(&mut self, token: Token<'_>) -> Result<(), ValueError> {
-        if token == Token::End {
+        if matches!(token, Token::End) {
             self.depth = self.depth.saturating_sub(1);
         } else {
             if self.depth == 0 {
-                if token == Token::Null
+                if matches!(token, Token::Null)
                     && let Some(name) = self.types.get(self.seen)
                     && is_primitive(name)
                 {

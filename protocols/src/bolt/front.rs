@@ -1,14 +1,11 @@
 //! How contents of stock peers begin: the definition of a class, and the head of its only instance. Known by heart,
 //! they are neither read nor put together anew for every call.
-use super::keys;
-use rialto_hessian::{Dialect, Library, Plain, Writer};
-use rialto_values::ValueError;
+use rialto_hessian::{Dialect, Library, Plain};
 
 /// The beginning of a request or of an answer.
 pub(crate) struct Front {
     draft: &'static [u8],
     grammar: &'static [u8],
-    fields: usize,
 }
 
 pub(crate) const REQUEST: Front = Front {
@@ -16,7 +13,6 @@ pub(crate) const REQUEST: Front = Front {
              \x17targetServiceUniqueName\x0crequestProps\x0dmethodArgSigso\x90",
     grammar: b"C0\x2ccom.alipay.sofa.rpc.core.request.SofaRequest\x95\x0dtargetAppName\x0amethodName\
                \x17targetServiceUniqueName\x0crequestProps\x0dmethodArgSigs\x60",
-    fields: keys::REQUEST_FIELDS.len(),
 };
 
 pub(crate) const RESPONSE: Front = Front {
@@ -24,7 +20,6 @@ pub(crate) const RESPONSE: Front = Front {
              \x0bappResponse\x0dresponsePropso\x90",
     grammar: b"C0\x2ecom.alipay.sofa.rpc.core.response.SofaResponse\x94\x07isError\x08errorMsg\
                \x0bappResponse\x0dresponseProps\x60",
-    fields: keys::RESPONSE_FIELDS.len(),
 };
 
 impl Front {
@@ -38,16 +33,9 @@ impl Front {
             .then(|| Plain::new(content, front.len(), library))
     }
 
-    /// Begins the object, whose fields follow.
-    ///
-    /// # Errors
-    /// If it does not begin the stream.
-    pub(crate) fn begin(&self, w: &mut Writer<'_>) -> Result<(), ValueError> {
-        w.begin_ready_made(self.of(w.library()), self.fields as u32)
-    }
-
+    /// The bytes in that library's dialect.
     #[inline]
-    fn of(&self, library: Library) -> &'static [u8] {
+    pub(crate) fn of(&self, library: Library) -> &'static [u8] {
         match library.dialect() {
             Dialect::Draft => self.draft,
             Dialect::Final => self.grammar,
@@ -57,8 +45,9 @@ impl Front {
 
 #[cfg(test)]
 mod tests {
+    use super::super::keys;
     use super::*;
-    use rialto_hessian::WriteTables;
+    use rialto_hessian::{WriteTables, Writer};
     use rialto_values::Class;
 
     #[test]
@@ -76,7 +65,6 @@ mod tests {
                     front.strip(&written).map(|rest| rest.position()),
                     Some(written.len())
                 );
-                assert_eq!(front.fields, class.fields().len());
                 written.pop();
                 assert!(front.strip(&written).is_none());
             }

@@ -43,6 +43,7 @@ pub(crate) const TRACEPARENT: &str = "traceparent";
 pub(crate) const TRACESTATE: &str = "tracestate";
 
 /// Fields of a request ...
+#[cfg(test)]
 pub(crate) const REQUEST_FIELDS: [&str; 5] = [
     "targetAppName",
     METHOD_NAME,
@@ -55,6 +56,7 @@ pub(crate) const UNIQUE_NAME: &str = "targetServiceUniqueName";
 pub(crate) const REQUEST_PROPS: &str = "requestProps";
 pub(crate) const METHOD_ARG_SIGS: &str = "methodArgSigs";
 /// ... and of an answer.
+#[cfg(test)]
 pub(crate) const RESPONSE_FIELDS: [&str; 4] = [IS_ERROR, ERROR_MSG, APP_RESPONSE, RESPONSE_PROPS];
 pub(crate) const IS_ERROR: &str = "isError";
 pub(crate) const ERROR_MSG: &str = "errorMsg";
@@ -81,11 +83,23 @@ pub(crate) fn trace_key(key: &str) -> Option<&str> {
     key.strip_prefix(TRACE)?.strip_prefix('.')
 }
 
+/// What stands behind the name of a group and a dot.
+#[inline]
+pub(crate) fn part_of<'k>(key: &'k [u8], group: &str) -> Option<&'k [u8]> {
+    key.strip_prefix(group.as_bytes())?.strip_prefix(b".")
+}
+
 /// Whether a key is SOFARPC's own affair on one hop: it says what is called and how. Such keys are neither
 /// handed to another protocol nor changed as attachments.
-pub(crate) fn is_own(key: &str) -> bool {
-    matches!(
-        key,
-        SERVICE | APP | TYPE | PROTOCOL | "generic.revise" | "new_rpc_trace_context"
-    ) || key.starts_with("sofa_head_")
+#[inline]
+pub(crate) fn is_own(key: &[u8]) -> bool {
+    const OWN: [&str; 6] = [
+        SERVICE,
+        APP,
+        TYPE,
+        PROTOCOL,
+        "generic.revise",
+        "new_rpc_trace_context",
+    ];
+    OWN.iter().any(|own| own.as_bytes() == key) || key.starts_with(b"sofa_head_")
 }

@@ -15,11 +15,11 @@ const MESSAGE: &str = "detailMessage";
 /// Response attachments beyond this are not carried to another protocol.
 const ATTACHMENTS_MAX: usize = 1024;
 
-/// Reads an answer.
+/// Reads an answer into an empty outcome.
 ///
 /// # Errors
 /// The failure that the provider reported; [`ErrorKind::BadAnswer`] for what cannot be read.
-pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Outcome<'a>, CallError> {
+pub(crate) fn read<'a>(msg: &Message<'a>, outcome: &mut Outcome<'a>) -> Result<(), CallError> {
     let parts = Parts::of(msg.bytes);
     if parts.status != 0 {
         return Err(status::of_answer(parts.status, &server_text(&parts)));
@@ -33,26 +33,25 @@ pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Outcome<'a>, CallError> {
         ));
     }
     match plain(&parts) {
-        Some(outcome) => Ok(outcome),
-        None => walk(&parts),
+        Some(reply) => outcome.reply = reply,
+        None => *outcome = walk(&parts)?,
     }
+    Ok(())
 }
 
 /// A result that is a plain value, without any properties, needs no reader and no tables. `None` if this is no such
 /// answer.
-pub(super) fn plain<'a>(parts: &Parts<'a>) -> Option<Outcome<'a>> {
+#[inline]
+pub(super) fn plain<'a>(parts: &Parts<'a>) -> Option<Reply<'a>> {
     let mut rest = front::RESPONSE.strip(parts.content)?;
     if !parts.header.is_empty() || !rest.take(b"FN") {
         return None;
     }
     let at = rest.position();
-    let reply = match rest.value()? {
+    let value = rest.value()?;
+    rest.take(b"N").then(|| match value {
         Token::Null => Reply::Null,
-        _ => Reply::Value(values::result(parts.content, rest.library(), at)),
-    };
-    rest.take(b"N").then(|| Outcome {
-        reply,
-        attachments: Attachments::new(),
+        _ => Reply::Value(values::plain(values::result(parts.content, rest.library(), at))),
     })
 }
 
@@ -186,7 +185,8 @@ fn take_property<'a>(
         *flagged |= value == "true";
         return;
     }
-    if keys::is_own(&key) || keys::trace_key(&key).is_some() || attachments.len() == ATTACHMENTS_MAX {
+    if keys::is_own(key.as_bytes()) || keys::trace_key(&key).is_some() || attachments.len() == ATTACHMENTS_MAX
+    {
         return;
     }
     let key = match keys::response_key(&key) {

@@ -1,7 +1,7 @@
 //! Messages of Bolt that cannot go as received: with changes, in another framing, or in the other Hessian.
 use super::frame::{self, Open, Parts};
 use super::hint::{Framing, Hint};
-use super::{HESSIAN, answer, header, keys, outcome, status, unique_name};
+use super::{HESSIAN, answer, header, keys, status, unique_name};
 use rialto_core::message::{Edits, Message};
 use rialto_core::session::ReplyTo;
 use rialto_core::{CallError, ErrorKind};
@@ -32,7 +32,7 @@ pub(crate) fn answer(out: &mut Vec<u8>, to: ReplyTo, msg: &Message<'_>) -> Resul
     let parts = Parts::of(msg.bytes);
     let reads = answers(hint, Hint::from_bits(msg.meta.hint)) || Library::sniff_sofa(parts.content).is_none();
     if !reads {
-        return answer::outcome(out, to, &outcome::read(msg)?);
+        return answer::outcome(out, to, &msg.meta.dialect.outcome(msg)?);
     }
     if hint.framing().takes(parts.framing) {
         copy(out, to.id, msg);
@@ -240,7 +240,7 @@ fn new_name(parts: &Parts<'_>, edits: &Edits) -> String {
 
 /// Whether a key says what is called and how, so that it is no attachment.
 fn is_protected(key: &str) -> bool {
-    keys::is_own(key) && key != keys::APP
+    keys::is_own(key.as_bytes()) && key != keys::APP
 }
 
 fn refused(text: &str) -> CallError {

@@ -11,6 +11,19 @@ pub(crate) fn split(name: &[u8]) -> (&[u8], &[u8], &[u8]) {
     (service, version, group)
 }
 
+/// The parts of a unique name that is text.
+#[inline]
+pub(crate) fn parts(name: &str) -> (&str, &str, &str) {
+    let (service, version, _) = split(name.as_bytes());
+    let (service, rest) = name.split_at(service.len());
+    let (version, rest) = behind_colon(rest).split_at(version.len());
+    (service, version, behind_colon(rest))
+}
+
+fn behind_colon(rest: &str) -> &str {
+    rest.strip_prefix(':').unwrap_or(rest)
+}
+
 #[inline]
 fn cut(name: &[u8], at: Option<usize>) -> (&[u8], &[u8]) {
     match at {
@@ -26,10 +39,7 @@ pub(crate) fn join(service: &str, version: &str, group: &str) -> String {
     } else {
         version
     };
-    let mut name = String::with_capacity(service.len() + version.len() + group.len() + 2);
-    for part in [service, ":", version] {
-        name.push_str(part);
-    }
+    let mut name = [service, ":", version].concat();
     if !group.is_empty() {
         name.push(':');
         name.push_str(group);
@@ -67,9 +77,12 @@ mod tests {
                 (service, version, group),
                 (parts.0.as_bytes(), parts.1.as_bytes(), parts.2.as_bytes())
             );
+            assert_eq!(super::parts(name), parts);
             assert_eq!(join(parts.0, parts.1, parts.2), name);
         }
         assert_eq!(split(b"com.x.Hello"), (&b"com.x.Hello"[..], &b""[..], &b""[..]));
+        assert_eq!(super::parts("com.x.Hello"), ("com.x.Hello", "", ""));
+        assert_eq!(super::parts("com.x.Hello::"), ("com.x.Hello", "", ""));
         assert_eq!(join("com.x.Hello", "", ""), "com.x.Hello:1.0");
         assert_eq!(join("com.x.Hello", "", "blue"), "com.x.Hello:1.0:blue");
     }

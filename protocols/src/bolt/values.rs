@@ -8,6 +8,8 @@ use rialto_values::{Sink, ValueError};
 const FINAL: u32 = 1;
 /// Bit of a tag: the value is a field of the object that begins the stream, not behind it.
 const FIELD: u32 = 1 << 1;
+/// Bit of a tag: the values were walked before, and all of them are plain.
+const PLAIN: u32 = 1 << 2;
 
 struct Content;
 
@@ -19,6 +21,14 @@ pub(crate) fn arguments(content: &[u8], library: Library, at: usize, count: u32)
 /// The value at this offset, a field of the answer that begins the content.
 pub(crate) fn result(content: &[u8], library: Library, at: usize) -> Values<'_> {
     values(content, library, at, 1, FIELD)
+}
+
+/// Values that were walked before and are all plain.
+pub(crate) fn plain(values: Values<'_>) -> Values<'_> {
+    Values {
+        tag: values.tag | PLAIN,
+        ..values
+    }
 }
 
 fn values(stream: &[u8], library: Library, at: usize, count: u32, tag: u32) -> Values<'_> {
@@ -41,7 +51,12 @@ impl ValueSource for Content {
         } else {
             Library::Sofa4
         };
-        let mut plain = Plain::new(values.stream, values.at as usize, library);
+        let walk = if values.tag & PLAIN == 0 {
+            Plain::new
+        } else {
+            Plain::again
+        };
+        let mut plain = walk(values.stream, values.at as usize, library);
         let done = plain.copy(values.count, sink)?;
         if done == values.count {
             return Ok(());

@@ -4,38 +4,41 @@ use super::generic::Invoke;
 use super::head::{Lead, unreadable};
 use super::hint::{Generic, Hint};
 use super::{keys, types, values};
-use rialto_core::call::{Attachments, Call, Values};
+use crate::text::Piece;
+use rialto_core::call::{Attachments, Call};
 use rialto_core::message::Message;
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::{Library, Plain};
-use smallvec::SmallVec;
 use std::borrow::Cow;
 
-/// Reads a request.
+/// Reads a request into an empty call.
 ///
 /// # Errors
 /// [`ErrorKind::BadRequest`] for what cannot be read or has no meaning outside of Dubbo.
-pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Call<'a>, CallError> {
+pub(crate) fn read<'a>(msg: &Message<'a>, call: &mut Call<'a>) -> Result<(), CallError> {
     let Some(serialization) = Serialization::of_message(msg) else {
         return Err(foreign(msg));
     };
+    call.one_way = msg.meta.one_way;
     let bytes = body::of(msg);
     let lead = Lead::read(bytes, serialization).map_err(|e| unreadable(&e))?;
-    let facts = match Facts::plain(&lead, bytes, serialization)? {
-        Some(facts) => facts,
-        None => body::read(&bytes[lead.end()..], serialization, |body| {
-            Facts::walk(body, &lead, bytes, serialization)
-        })?,
-    };
-    let mut call = facts.finish(lead.is_generic())?;
-    call.one_way = msg.meta.one_way;
-    Ok(call)
+    let mut facts = Facts::of(call);
+    if !facts.take_plain(&lead, bytes, serialization)? {
+        *facts.call = Call {
+            one_way: msg.meta.one_way,
+            ..Call::default()
+        };
+        facts = body::read(&bytes[lead.end()..], serialization, |body| {
+            Facts::walk(body, &lead, bytes, serialization, facts.call)
+        })?;
+    }
+    facts.finish(lead.is_generic())
 }
 
 /// A call, and what the attachments say besides its fields.
-#[derive(Default, Debug)]
-pub(super) struct Facts<'a> {
-    call: Call<'a>,
+#[derive(Debug)]
+pub(super) struct Facts<'c, 'a> {
+    call: &'c mut Call<'a>,
     timeout: u32,
     countdown: Option<u32>,
     generic: Option<Cow<'a, str>>,
@@ -44,45 +47,40 @@ pub(super) struct Facts<'a> {
     old_caller: Cow<'a, str>,
 }
 
-impl<'a> Facts<'a> {
+impl<'c, 'a> Facts<'c, 'a> {
+    pub(super) fn of(call: &'c mut Call<'a>) -> Self {
+        Facts {
+            call,
+            timeout: 0,
+            countdown: None,
+            generic: None,
+            callback: None,
+            old_caller: Cow::Borrowed(""),
+        }
+    }
+
     /// Arguments that are plain values and attachments that are plain strings need no reader and no tables:
-    /// most calls of most fleets. `None` if this is not such a call.
-    pub(super) fn plain(
+    /// most calls of most fleets. False if this is not such a call; some of it may have been taken then.
+    pub(super) fn take_plain(
+        &mut self,
         lead: &Lead<'a>,
         bytes: &'a [u8],
         serialization: Serialization,
-    ) -> Result<Option<Self>, CallError> {
+    ) -> Result<bool, CallError> {
         if serialization != Serialization::Hessian2 || lead.is_generic() {
-            return Ok(None);
+            return Ok(false);
         }
-        let mut facts = Facts::ordinary(lead, bytes, serialization)?;
+        self.take_names(lead)?;
+        self.take_arguments(lead, bytes, serialization)?;
+        let args = &mut self.call.args;
         let mut rest = Plain::new(bytes, lead.end(), Library::Lite);
-        for _ in 0..facts.call.args.count {
+        for _ in 0..args.count {
             if rest.value().is_none() {
-                return Ok(None);
+                return Ok(false);
             }
         }
-        // The map is ASCII but for the lengths of long strings, so it is made text in one go where it has none.
-        let map = rest.position();
-        let text = std::str::from_utf8(&bytes[map..]).ok();
-        let string = |rest: &mut Plain<'a>| {
-            let string = rest.text()?;
-            let to = rest.position() - map;
-            match text {
-                Some(text) => text.get(to - string.len()..to),
-                None => std::str::from_utf8(string).ok(),
-            }
-        };
-        if !rest.begin_map() {
-            return Ok(None);
-        }
-        while !rest.end_map() {
-            let (Some(key), Some(value)) = (string(&mut rest), string(&mut rest)) else {
-                return Ok(None);
-            };
-            facts.take(Cow::Borrowed(key), Scalar::Text(Cow::Borrowed(value)));
-        }
-        Ok(Some(facts))
+        *args = values::plain(*args);
+        Ok(rest.map(|key, value| self.take_text(key, value)))
     }
 
     /// Any other call.
@@ -91,91 +89,134 @@ impl<'a> Facts<'a> {
         lead: &Lead<'a>,
         bytes: &'a [u8],
         serialization: Serialization,
+        call: &'c mut Call<'a>,
     ) -> Result<Self, CallError> {
-        let mut facts = if lead.is_generic() {
+        let mut facts = Facts::of(call);
+        facts.take_names(lead)?;
+        if lead.is_generic() {
             let invoke = Invoke::read(body).map_err(|e| unreadable(&e))?;
-            let args = values::generic_arguments(bytes, serialization, lead.end(), invoke.count);
-            Facts::of(
-                lead,
-                invoke.method,
-                invoke.types.into_iter().map(own).collect(),
-                args,
-            )?
+            let call = &mut *facts.call;
+            call.method = Cow::Borrowed(text(invoke.method)?);
+            call.types = invoke.types.into_iter().map(own).collect();
+            call.args = values::generic_arguments(bytes, serialization, lead.end(), invoke.count);
         } else {
-            let facts = Facts::ordinary(lead, bytes, serialization)?;
+            facts.take_arguments(lead, bytes, serialization)?;
             for _ in 0..facts.call.args.count {
                 body.skip().map_err(|e| unreadable(&e))?;
             }
-            facts
-        };
+        }
         body.attachments(|key, value| facts.take(key, value))
             .map_err(|e| unreadable(&e))?;
         Ok(facts)
     }
 
-    /// A call of the method that the request names.
-    fn ordinary(lead: &Lead<'a>, bytes: &'a [u8], serialization: Serialization) -> Result<Self, CallError> {
-        let count = lead.arguments().map_err(|e| unreadable(&e))?;
-        let descriptor = name(lead.descriptor)?;
-        let types = types::Descriptors::new(descriptor.as_bytes())
-            .map(|d| own(std::str::from_utf8(d).map(types::name_of).unwrap_or_default()))
-            .collect();
+    fn take_names(&mut self, lead: &Lead<'a>) -> Result<(), CallError> {
+        self.call.service = Cow::Borrowed(text(lead.path)?);
+        self.call.method = Cow::Borrowed(text(lead.method)?);
+        if !keys::is_no_version(lead.version) {
+            self.call.version = Cow::Borrowed(text(lead.version)?);
+        }
+        Ok(())
+    }
+
+    /// Takes the arguments of the method that the request names, and their types.
+    fn take_arguments(
+        &mut self,
+        lead: &Lead<'a>,
+        bytes: &'a [u8],
+        serialization: Serialization,
+    ) -> Result<(), CallError> {
+        let call = &mut *self.call;
+        let count = match types::common(lead.descriptor) {
+            Some(name) => {
+                call.types.push(Cow::Borrowed(name));
+                1
+            }
+            None => {
+                let count = lead.arguments().map_err(|e| unreadable(&e))?;
+                let descriptors = types::Descriptors::new(text(lead.descriptor)?.as_bytes());
+                let name = |d| own(std::str::from_utf8(d).map(types::name_of).unwrap_or_default());
+                call.types.extend(descriptors.map(name));
+                count
+            }
+        };
         if lead.is_echo() && count != 1 {
             return Err(refused(format!("$echo takes one argument, not {count}")));
         }
-        let args = values::arguments(bytes, serialization, lead.end(), count as u32);
-        Facts::of(lead, lead.method, types, args)
-    }
-
-    fn of(
-        lead: &Lead<'a>,
-        method: &'a [u8],
-        types: SmallVec<[Cow<'a, str>; 4]>,
-        args: Values<'a>,
-    ) -> Result<Self, CallError> {
-        Ok(Facts {
-            call: Call {
-                service: name(lead.path)?,
-                version: name(lead.version)?,
-                method: name(method)?,
-                types,
-                args,
-                ..Call::default()
-            },
-            ..Facts::default()
-        })
+        call.args = values::arguments(bytes, serialization, lead.end(), count as u32);
+        Ok(())
     }
 
     /// Sorts an attachment: into a field of the call, its trace, or those that are the user's.
     fn take(&mut self, key: Cow<'a, str>, value: Scalar<'a>) {
-        let call = &mut self.call;
-        match &*key {
-            keys::TIMEOUT => self.timeout = value.millis(),
-            keys::COUNTDOWN => self.countdown = Some(value.millis().max(1)),
-            name if name.starts_with(keys::CALLBACK) => self.callback = Some(key),
-            name => {
-                let Some(text) = value.into_text() else { return };
-                match name {
-                    keys::PATH if text.is_empty() => {}
-                    keys::PATH => call.service = text,
-                    keys::VERSION => call.version = text,
-                    keys::GROUP => call.group = text,
-                    keys::APPLICATION => call.caller = text,
-                    keys::APPLICATION_OLD => self.old_caller = text,
-                    keys::GENERIC => self.generic = Some(text),
-                    keys::TRACEPARENT => call.trace.traceparent = text,
-                    keys::TRACESTATE => call.trace.tracestate = text,
-                    keys::SOFA_TRACE_ID => call.trace.sofa_trace_id = text,
-                    keys::SOFA_RPC_ID => call.trace.sofa_rpc_id = text,
-                    keys::SOFA_SAMPLED => call.trace.sofa_sampled = text,
-                    name if keys::is_own(name) => {}
-                    _ => call.attachments.push((key, text)),
+        match (&*key, value) {
+            (_, Scalar::Text(text)) => self.take_text(key, text),
+            (keys::TIMEOUT, value) => self.timeout = value.millis(),
+            (keys::COUNTDOWN, value) => self.countdown = Some(value.millis().max(1)),
+            (name, _) if name.starts_with(keys::CALLBACK) => self.callback = Some(key),
+            (_, value) => {
+                if let Some(text) = value.into_text() {
+                    self.take_text(key, text);
                 }
             }
         }
     }
 
-    fn finish(self, is_generic: bool) -> Result<Call<'a>, CallError> {
+    /// Sorts an attachment that is text.
+    fn take_text<P: Piece<'a>>(&mut self, key: P, value: P) {
+        let (call, name) = (&mut *self.call, key.bytes());
+        let is = |key: &str| name == key.as_bytes();
+        let place = match name {
+            _ if is(keys::PATH) => {
+                // It mostly repeats what is known.
+                if value.bytes().is_empty() || value.bytes() == call.service.as_bytes() {
+                    return;
+                }
+                &mut call.service
+            }
+            _ if is(keys::INTERFACE) => return,
+            _ if is(keys::VERSION) => {
+                if keys::is_no_version(value.bytes()) {
+                    call.version = Cow::Borrowed("");
+                    return;
+                }
+                &mut call.version
+            }
+            _ if is(keys::GROUP) => &mut call.group,
+            _ if is(keys::TIMEOUT) => {
+                self.timeout = body::digits(value.bytes());
+                return;
+            }
+            _ if is(keys::COUNTDOWN) => {
+                self.countdown = Some(body::digits(value.bytes()).max(1));
+                return;
+            }
+            _ if is(keys::APPLICATION) => &mut call.caller,
+            _ if is(keys::APPLICATION_OLD) => &mut self.old_caller,
+            _ if is(keys::TRACEPARENT) => &mut call.trace.traceparent,
+            _ if is(keys::TRACESTATE) => &mut call.trace.tracestate,
+            _ if is(keys::SOFA_TRACE_ID) => &mut call.trace.sofa_trace_id,
+            _ if is(keys::SOFA_RPC_ID) => &mut call.trace.sofa_rpc_id,
+            _ if is(keys::SOFA_SAMPLED) => &mut call.trace.sofa_sampled,
+            _ if is(keys::GENERIC) => {
+                self.generic = Some(value.text());
+                return;
+            }
+            _ if name.starts_with(keys::CALLBACK.as_bytes()) => {
+                self.callback = Some(key.text());
+                return;
+            }
+            _ => {
+                if !keys::is_own(name) {
+                    call.attachments.push((key.text(), value.text()));
+                }
+                return;
+            }
+        };
+        *place = value.text();
+    }
+
+    fn finish(self, is_generic: bool) -> Result<(), CallError> {
         if let Some(key) = &self.callback {
             return Err(refused(format!(
                 "an argument is a callback (attachment `{key}`); callbacks need the provider's own connection and \
@@ -189,15 +230,12 @@ impl<'a> Facts<'a> {
                 "generic calls in the form `{form}` are not bridged to other protocols; use `true` or `raw.return`"
             )));
         }
-        let mut call = self.call;
+        let call = self.call;
         call.timeout_ms = self.countdown.unwrap_or(self.timeout);
-        if keys::is_no_version(call.version.as_bytes()) {
-            call.version = Cow::Borrowed("");
-        }
         if call.caller.is_empty() {
             call.caller = self.old_caller;
         }
-        Ok(call)
+        Ok(())
     }
 }
 
@@ -206,11 +244,8 @@ fn own<'a>(name: Cow<'static, str>) -> Cow<'a, str> {
     name
 }
 
-fn name(bytes: &[u8]) -> Result<Cow<'_, str>, CallError> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(Cow::Borrowed(text)),
-        Err(_) => Err(refused("a name in the request is not text".to_owned())),
-    }
+fn text(name: &[u8]) -> Result<&str, CallError> {
+    std::str::from_utf8(name).map_err(|_| refused("a name in the request is not text".to_owned()))
 }
 
 fn refused(text: String) -> CallError {

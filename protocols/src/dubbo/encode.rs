@@ -5,16 +5,17 @@ use super::generic::Generalize;
 use super::hint::{Generic, Hint};
 use super::status::{self, Saying};
 use super::{HESSIAN2, keys, types};
+use crate::prepared::{Pieces, Prepared};
 use crate::scratch;
-use crate::text::first_line;
-use rialto_core::call::{Attachments, Call, Exception, Outcome, Reply};
+use crate::text::{Decimal, first_line};
+use rialto_core::call::{Attachment, Attachments, Call, Exception, Outcome, Reply};
 use rialto_core::session::ReplyTo;
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::throwable::{self, SafeThrowable};
-use rialto_hessian::{Library, Writer};
+use rialto_hessian::{Library, Writer, raw};
 use rialto_jsonb as jsonb;
-use rialto_values::{Class, Limits, Sink, Text, Token, ValueError, text};
-use std::borrow::Cow;
+use rialto_values::{Class, Limits, Sink, Text, Token, ValueError};
+use std::cell::RefCell;
 
 /// Result types (wire section 2.6); one that comes with attachments is greater by [`ATTACHED`].
 const THROWN: u8 = 0;
@@ -27,6 +28,10 @@ const RPC_EXCEPTION: &str = "org.apache.dubbo.rpc.RpcException";
 const OLD_RPC_EXCEPTION: &str = "com.alibaba.dubbo.rpc.RpcException";
 /// Stock 3.x providers throw the old name too.
 const GENERIC_EXCEPTION: &str = "com.alibaba.dubbo.rpc.service.GenericException";
+
+thread_local! {
+    static PREPARED: RefCell<Prepared> = const { RefCell::new(Prepared::new()) };
+}
 
 /// Appends a request, in Hessian 2 as a stock 3.3 consumer writes it.
 ///
@@ -41,6 +46,45 @@ pub(crate) fn request(out: &mut Vec<u8>, id: u64, call: &Call<'_>) -> Result<(),
         );
         return Err(CallError::new(ErrorKind::BadRequest, text));
     }
+    // What a route has set stands in place of it, so it is none of what all calls share.
+    let (_, set) = call.attachments_by_origin();
+    let caller = if is_set(set, keys::APPLICATION) {
+        ""
+    } else {
+        &call.caller
+    };
+    let variant = if caller.is_empty() { 1 } else { 2 };
+    let make = |pieces: &mut Pieces| prepare(pieces, call, caller);
+    Prepared::with(&PREPARED, call, variant, make, |pieces| {
+        let [lead, attachments] = pieces.all();
+        let open = Open::request(out, id, HESSIAN2, call.one_way);
+        out.extend_from_slice(lead);
+        let written = scratch::with_write_tables(|tables| {
+            let mut w = Writer::new(out, Library::Lite, tables);
+            call.args.emit(&mut w)?;
+            w.finish()
+        });
+        written.map_err(|e| {
+            CallError::new(
+                ErrorKind::BadRequest,
+                format!("the call has no form in Dubbo: {e}"),
+            )
+        })?;
+        out.extend_from_slice(attachments);
+        put_own_attachments(out, call);
+        open.close(out);
+        Ok(())
+    })
+}
+
+/// Puts together what is the same in all calls of a method: what stands in front of the arguments, and the first
+/// attachments behind them.
+fn prepare(pieces: &mut Pieces, call: &Call<'_>, caller: &str) -> Result<(), CallError> {
+    let version = if call.version.is_empty() {
+        keys::NO_VERSION
+    } else {
+        &call.version
+    };
     let descriptor = types::descriptors(&call.types).map_err(|name| {
         let text = format!(
             "no Java type is called `{}`, so it has no descriptor",
@@ -48,79 +92,83 @@ pub(crate) fn request(out: &mut Vec<u8>, id: u64, call: &Call<'_>) -> Result<(),
         );
         CallError::new(ErrorKind::BadRequest, text)
     })?;
-    let open = Open::request(out, id, HESSIAN2, call.one_way);
-    let written = scratch::with_write_tables(|tables| {
-        let mut w = Writer::new(out, Library::Lite, tables);
-        w.write_str(keys::PROTOCOL_VERSION);
-        w.write_str(&call.service);
-        w.write_str(version_of(call));
-        w.write_str(&call.method);
-        w.write_str(&descriptor);
-        call.args.emit(&mut w)?;
-        put_attachments(&mut w, call)?;
-        w.finish()
+    pieces.put(|out| {
+        for name in [
+            keys::PROTOCOL_VERSION,
+            &call.service,
+            version,
+            &call.method,
+            &descriptor,
+        ] {
+            raw::put_str(out, Library::Lite, name);
+        }
     });
-    written.map_err(|e| {
-        CallError::new(
-            ErrorKind::BadRequest,
-            format!("the call has no form in Dubbo: {e}"),
-        )
-    })?;
-    open.close(out);
+    pieces.put(|out| {
+        raw::begin_map(out, Library::Lite);
+        put_entry(out, keys::PATH, &call.service);
+        put_entry(out, keys::INTERFACE, &call.service);
+        put_entry(out, keys::VERSION, version);
+        for (key, value) in [(keys::GROUP, &*call.group), (keys::APPLICATION, caller)] {
+            if !value.is_empty() {
+                put_entry(out, key, value);
+            }
+        }
+    });
     Ok(())
 }
 
-fn version_of<'c>(call: &'c Call<'_>) -> &'c str {
-    if call.version.is_empty() {
-        keys::NO_VERSION
-    } else {
-        &call.version
-    }
-}
-
-fn put_attachments(w: &mut Writer<'_>, call: &Call<'_>) -> Result<(), ValueError> {
+/// Appends the attachments that are a call's own, and ends them.
+fn put_own_attachments(out: &mut Vec<u8>, call: &Call<'_>) {
     let (came, set) = call.attachments_by_origin();
-    w.begin_map(None)?;
-    let mut put = |key: &str, value: &str| {
-        w.write_str(key);
-        w.write_str(value);
-    };
-    put(keys::PATH, &call.service);
-    put(keys::INTERFACE, &call.service);
-    put(keys::VERSION, version_of(call));
-    if !call.group.is_empty() {
-        put(keys::GROUP, &call.group);
+    if call.timeout_ms > 0 && !is_set(set, keys::TIMEOUT) {
+        let timeout = Decimal::of(call.timeout_ms);
+        out.extend_from_slice(ready::TIMEOUT);
+        out.push(timeout.bytes().len() as u8);
+        out.extend_from_slice(timeout.bytes());
     }
-    let timeout = if call.timeout_ms > 0 {
-        Cow::Owned(call.timeout_ms.to_string())
-    } else {
-        Cow::Borrowed("")
-    };
     for (key, value) in [
-        (keys::TIMEOUT, &timeout),
-        (keys::APPLICATION, &call.caller),
-        (keys::TRACEPARENT, &call.trace.traceparent),
-        (keys::TRACESTATE, &call.trace.tracestate),
-        (keys::SOFA_TRACE_ID, &call.trace.sofa_trace_id),
-        (keys::SOFA_RPC_ID, &call.trace.sofa_rpc_id),
-        (keys::SOFA_SAMPLED, &call.trace.sofa_sampled),
+        (ready::TRACEPARENT, &call.trace.traceparent),
+        (ready::TRACESTATE, &call.trace.tracestate),
+        (ready::SOFA_TRACE_ID, &call.trace.sofa_trace_id),
+        (ready::SOFA_RPC_ID, &call.trace.sofa_rpc_id),
+        (ready::SOFA_SAMPLED, &call.trace.sofa_sampled),
     ] {
-        if !value.is_empty() && !set.iter().any(|(k, _)| k == key) {
-            put(key, value);
+        if !value.is_empty() {
+            out.extend_from_slice(key);
+            raw::put_str(out, Library::Lite, value);
         }
     }
     for (key, value) in came {
-        if !keys::is_own(key) {
-            put(key, value);
+        if !keys::is_own(key.as_bytes()) {
+            put_entry(out, key, value);
         }
     }
     for (key, value) in set {
         // These are said above, and `rialto check` refuses them.
         if !keys::is_address(key) && key != keys::INTERFACE {
-            put(key, value);
+            put_entry(out, key, value);
         }
     }
-    w.end()
+    raw::end_map(out, Library::Lite);
+}
+
+fn is_set(set: &[Attachment<'_>], key: &str) -> bool {
+    set.iter().any(|(k, _)| k == key)
+}
+
+fn put_entry(out: &mut Vec<u8>, key: &str, value: &str) {
+    raw::put_str(out, Library::Lite, key);
+    raw::put_str(out, Library::Lite, value);
+}
+
+/// Keys of a call's own attachments, as they are written.
+mod ready {
+    pub(super) const TIMEOUT: &[u8] = b"\x07timeout";
+    pub(super) const TRACEPARENT: &[u8] = b"\x0btraceparent";
+    pub(super) const TRACESTATE: &[u8] = b"\x0atracestate";
+    pub(super) const SOFA_TRACE_ID: &[u8] = b"\x1drpc_trace_context.sofaTraceId";
+    pub(super) const SOFA_RPC_ID: &[u8] = b"\x1brpc_trace_context.sofaRpcId";
+    pub(super) const SOFA_SAMPLED: &[u8] = b"\x16rpc_trace_context.samp";
 }
 
 /// Appends an answer of the service.
@@ -168,57 +216,73 @@ fn put_outcome(
         Reply::Value(_) => VALUE,
         Reply::Exception(_) => THROWN,
     };
-    let attached = if hint.takes_attachments() { ATTACHED } else { 0 };
-    put_answer(out, serialization, kind + attached, |sink| {
+    let attachments = hint.takes_attachments().then_some(attachments);
+    put_answer(out, serialization, kind, attachments, |sink| {
         match (reply, hint.generic()) {
-            (Reply::Null, _) => {}
-            (Reply::Value(value), Generic::Maps) => value.emit(&mut Generalize::new(sink))?,
-            (Reply::Value(value), _) => value.emit(sink)?,
-            (Reply::Exception(thrown), Generic::No) => put_exception(thrown, sink)?,
-            (Reply::Exception(thrown), _) => put_generic_exception(thrown, sink)?,
-        }
-        if attached > 0 {
-            put_response_attachments(attachments, sink)
-        } else {
-            Ok(())
+            (Reply::Null, _) => Ok(()),
+            (Reply::Value(value), Generic::Maps) => value.emit(&mut Generalize::new(sink)),
+            (Reply::Value(value), _) => value.emit(sink),
+            (Reply::Exception(thrown), Generic::No) => put_exception(thrown, sink),
+            (Reply::Exception(thrown), _) => put_generic_exception(thrown, sink),
         }
     })
 }
 
-fn put_response_attachments(attachments: &Attachments<'_>, sink: &mut dyn Sink) -> Result<(), ValueError> {
-    sink.token(Token::Map { class: None })?;
-    put_text(keys::DUBBO, sink)?;
-    put_text(keys::PROTOCOL_VERSION, sink)?;
-    for (key, value) in attachments.iter().filter(|(key, _)| key != keys::DUBBO) {
-        put_text(key, sink)?;
-        put_text(value, sink)?;
-    }
-    sink.token(Token::End)
-}
-
-/// Appends result type and values of an answer's body.
+/// Appends an answer's body: the result type, what `value` emits, and attachments for callers that know them.
 fn put_answer(
     out: &mut Vec<u8>,
     serialization: Serialization,
     kind: u8,
-    values: impl FnOnce(&mut dyn Sink) -> Result<(), ValueError>,
+    attachments: Option<&Attachments<'_>>,
+    value: impl FnOnce(&mut dyn Sink) -> Result<(), ValueError>,
 ) -> Result<(), ValueError> {
+    let kind = kind + if attachments.is_some() { ATTACHED } else { 0 };
     match serialization {
-        Serialization::Hessian2 => scratch::with_write_tables(|tables| {
-            let mut w = Writer::new(out, Library::Lite, tables);
-            w.write_int(kind.into());
-            values(&mut w)?;
-            w.finish()
-        }),
+        Serialization::Hessian2 => {
+            // An int of one byte.
+            out.push(0x90 + kind);
+            scratch::with_write_tables(|tables| {
+                let mut w = Writer::new(out, Library::Lite, tables);
+                value(&mut w)?;
+                w.finish()
+            })?;
+            if let Some(attachments) = attachments {
+                out.extend_from_slice(DUBBO);
+                for (key, value) in of_service(attachments) {
+                    put_entry(out, key, value);
+                }
+                raw::end_map(out, Library::Lite);
+            }
+            Ok(())
+        }
         Serialization::Fastjson2 => {
             // Stock peers write the type as a byte.
             jsonb::append_document(&[0xbd, kind], out)?;
             let mut w = jsonb::Writer::framed(Vec::new(), &Limits::default());
-            values(&mut w)?;
+            value(&mut w)?;
+            if let Some(attachments) = attachments {
+                w.token(Token::Map { class: None })?;
+                put_text(keys::DUBBO, &mut w)?;
+                put_text(keys::PROTOCOL_VERSION, &mut w)?;
+                for (key, value) in of_service(attachments) {
+                    put_text(key, &mut w)?;
+                    put_text(value, &mut w)?;
+                }
+                w.token(Token::End)?;
+            }
             out.extend_from_slice(&w.finish()?);
             Ok(())
         }
     }
+}
+
+/// The beginning of the attachments of an answer: the protocol version under the name [`keys::DUBBO`].
+const DUBBO: &[u8] = b"H\x05dubbo\x052.0.2";
+
+/// What the service attached.
+fn of_service<'o>(attachments: &'o Attachments<'_>) -> impl Iterator<Item = (&'o str, &'o str)> {
+    let all = attachments.iter().map(|(key, value)| (&**key, &**value));
+    all.filter(|(key, _)| *key != keys::DUBBO)
 }
 
 /// An exception without what readers of another world stumble over.
@@ -258,15 +322,11 @@ pub(crate) fn error(out: &mut Vec<u8>, to: ReplyTo, error: &CallError) {
     let serialization = Serialization::of(hint.serialization());
     if let (Saying::Thrown(code), Some(serialization)) = (status::saying(error.kind), serialization) {
         let start = out.len();
-        let attached = if hint.takes_attachments() { ATTACHED } else { 0 };
+        let nothing = Attachments::new();
+        let attachments = hint.takes_attachments().then_some(&nothing);
         let open = Open::answer(out, to.id, hint.serialization(), frame::OK);
-        let written = put_answer(out, serialization, THROWN + attached, |sink| {
-            put_rpc_exception(code, &error.text, attached == 0, sink)?;
-            if attached > 0 {
-                put_response_attachments(&Attachments::new(), sink)
-            } else {
-                Ok(())
-            }
+        let written = put_answer(out, serialization, THROWN, attachments, |sink| {
+            put_rpc_exception(code, &error.text, attachments.is_none(), sink)
         });
         match written {
             Ok(()) => return open.close(out),
@@ -298,12 +358,30 @@ fn put_rpc_exception(code: i32, text: &str, is_old: bool, sink: &mut dyn Sink) -
 
 /// Emits a string.
 pub(crate) fn put_text(value: &str, sink: &mut dyn Sink) -> Result<(), ValueError> {
-    if value.is_ascii()
-        && let Some(text) = Text::from_bmp(value)
-    {
-        return sink.token(Token::Text(text));
+    sink.token(Token::Text(Text::of(value, &mut Vec::new())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_ready_made_as_they_would_be_written() {
+        let mut attachments = vec![];
+        raw::begin_map(&mut attachments, Library::Lite);
+        put_entry(&mut attachments, keys::DUBBO, keys::PROTOCOL_VERSION);
+        assert_eq!(DUBBO, attachments);
+        for (made, key) in [
+            (ready::TIMEOUT, keys::TIMEOUT),
+            (ready::TRACEPARENT, keys::TRACEPARENT),
+            (ready::TRACESTATE, keys::TRACESTATE),
+            (ready::SOFA_TRACE_ID, keys::SOFA_TRACE_ID),
+            (ready::SOFA_RPC_ID, keys::SOFA_RPC_ID),
+            (ready::SOFA_SAMPLED, keys::SOFA_SAMPLED),
+        ] {
+            let mut written = vec![];
+            raw::put_str(&mut written, Library::Lite, key);
+            assert_eq!(made, written, "{key}");
+        }
     }
-    let mut bytes = Vec::new();
-    let units = text::encode(value, &mut bytes);
-    sink.token(Token::Text(Text::from_checked(&bytes, units)))
 }

@@ -36,27 +36,28 @@ pub(crate) const ECHO: &str = "$echo";
 
 /// Whether an attachment is Dubbo's own affair on one hop: it is neither handed to another protocol nor
 /// taken from one, where it would change what is called.
-pub(crate) fn is_own(key: &str) -> bool {
-    matches!(
-        key,
-        PATH | INTERFACE
-            | VERSION
-            | GROUP
-            | TIMEOUT
-            | COUNTDOWN
-            | GENERIC
-            | APPLICATION
-            | APPLICATION_OLD
-            | DUBBO
-            | "token"
-            | "async"
-            | "id"
-            | "return"
-            | "input"
-            | "output"
-            | "dubbo.stub.event"
-            | "callback.service.instid"
-    ) || key.starts_with(CALLBACK)
+pub(crate) fn is_own(key: &[u8]) -> bool {
+    const OWN: [&str; 18] = [
+        PATH,
+        INTERFACE,
+        VERSION,
+        GROUP,
+        TIMEOUT,
+        COUNTDOWN,
+        GENERIC,
+        APPLICATION,
+        APPLICATION_OLD,
+        DUBBO,
+        "token",
+        "async",
+        "id",
+        "return",
+        "input",
+        "output",
+        "dubbo.stub.event",
+        "callback.service.instid",
+    ];
+    OWN.iter().any(|own| own.as_bytes() == key) || key.starts_with(CALLBACK.as_bytes())
 }
 
 /// Whether an attachment says which service is called, over what stands in front of the arguments.

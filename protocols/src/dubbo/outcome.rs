@@ -8,11 +8,11 @@ use rialto_hessian::{Library, Plain};
 use rialto_values::{Sink, Token, ValueError};
 use std::borrow::Cow;
 
-/// Reads an answer.
+/// Reads an answer into an empty outcome.
 ///
 /// # Errors
 /// The failure that the provider reported; [`ErrorKind::BadAnswer`] for what cannot be read.
-pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Outcome<'a>, CallError> {
+pub(crate) fn read<'a>(msg: &Message<'a>, outcome: &mut Outcome<'a>) -> Result<(), CallError> {
     let serialization = Serialization::of_message(msg);
     let code = frame::status_byte(msg.bytes);
     if code != frame::OK {
@@ -25,10 +25,10 @@ pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Outcome<'a>, CallError> {
         });
     };
     let bytes = body::of(msg);
-    match plain(bytes, serialization) {
-        Some(outcome) => Ok(outcome),
-        None => walk(bytes, serialization),
+    if !take_plain(bytes, serialization, outcome) {
+        *outcome = walk(bytes, serialization)?;
     }
+    Ok(())
 }
 
 /// Reads any body.
@@ -47,31 +47,43 @@ pub(super) fn walk(bytes: &[u8], serialization: Serialization) -> Result<Outcome
     })
 }
 
-/// A result that is a plain value, with attachments that are plain strings, needs no reader and no tables. `None`
-/// if this is no such answer.
-pub(super) fn plain(bytes: &[u8], serialization: Serialization) -> Option<Outcome<'_>> {
+/// A result that is a plain value, with attachments that are plain strings, needs no reader and no tables. False
+/// if this is no such answer; some of it may have been taken then.
+pub(super) fn take_plain<'a>(
+    bytes: &'a [u8],
+    serialization: Serialization,
+    outcome: &mut Outcome<'a>,
+) -> bool {
     if serialization != Serialization::Hessian2 {
-        return None;
+        return false;
     }
     let mut rest = Plain::new(bytes, 0, Library::Lite);
-    let Token::Int(kind @ (1 | 2 | 4 | 5)) = rest.value()? else {
-        return None;
+    // Ints as small as that take one byte.
+    let Some(kind @ (1 | 2 | 4 | 5)) = rest.byte().map(|b| b.wrapping_sub(0x90)) else {
+        return false;
     };
     let at = rest.position();
-    let reply = match kind {
-        1 | 4 if rest.value()? != Token::Null => Reply::Value(values::result(bytes, serialization, at)),
-        _ => Reply::Null,
-    };
-    let mut attachments = Attachments::new();
-    let is_plain = kind < 3
-        || rest.map(|key, value| {
-            if key != keys::DUBBO.as_bytes()
-                && let (Ok(key), Ok(value)) = (std::str::from_utf8(key), std::str::from_utf8(value))
-            {
-                attachments.push((key.into(), value.into()));
-            }
-        });
-    is_plain.then_some(Outcome { reply, attachments })
+    if let 1 | 4 = kind {
+        outcome.reply = match rest.value() {
+            Some(Token::Null) => Reply::Null,
+            Some(_) => Reply::Value(values::plain(values::result(bytes, serialization, at))),
+            None => return false,
+        };
+    }
+    kind < 3 || rest.take(ONLY_VERSION) || take_attachments(rest, &mut outcome.attachments)
+}
+
+/// What stock providers of the newest protocol version attach where the service attached nothing.
+const ONLY_VERSION: &[u8] = b"H\x05dubbo\x052.0.2Z";
+
+fn take_attachments<'a>(mut rest: Plain<'a>, attachments: &mut Attachments<'a>) -> bool {
+    rest.map(|key, value| {
+        if key != keys::DUBBO.as_bytes()
+            && let (Ok(key), Ok(value)) = (std::str::from_utf8(key), std::str::from_utf8(value))
+        {
+            attachments.push((key.into(), value.into()));
+        }
+    })
 }
 
 /// The text of a failure; whatever else stands there is none.

@@ -61,9 +61,18 @@ impl<'a> Iterator for Descriptors<'a> {
     }
 }
 
+/// The name of a common parameter's type, if the descriptor is that of no other.
+#[inline]
+pub(crate) fn common(descriptor: &[u8]) -> Option<&'static str> {
+    COMMON
+        .iter()
+        .find(|(d, _)| d.as_bytes() == descriptor)
+        .map(|(_, name)| *name)
+}
+
 /// How many parameters the descriptor lists; `None` if it is malformed.
 pub(crate) fn count(descriptor: &[u8]) -> Option<usize> {
-    if COMMON.iter().any(|(d, _)| d.as_bytes() == descriptor) {
+    if common(descriptor).is_some() {
         return Some(1);
     }
     let mut all = Descriptors::new(descriptor);

@@ -8,12 +8,14 @@ use rialto_hessian::{Library, Plain, Reader, throwable};
 use rialto_jsonb as jsonb;
 use rialto_values::{Limits, Sink, ValueError};
 
-/// Values as they are.
-const PLAIN: u32 = 0;
+/// Arguments as they are.
+const ARGUMENTS: u32 = 0;
 /// The elements of the third argument of a generic call.
 const GENERIC: u32 = 1;
 /// Documents that nothing is known of; those of arguments are read by their declared types.
 const UNTYPED: u32 = 2;
+/// Hessian that was walked before: all values are plain.
+const PLAIN: u32 = 3;
 
 struct Hessian;
 struct Jsonb;
@@ -23,7 +25,7 @@ struct Jsonb;
 /// The five strings in front take no place in the tables of a Hessian stream, and neither does the type of an
 /// answer, so what follows them can be read as a stream of its own.
 pub(crate) fn arguments(body: &[u8], serialization: Serialization, at: usize, count: u32) -> Values<'_> {
-    values(body, serialization, at, count, PLAIN)
+    values(body, serialization, at, count, ARGUMENTS)
 }
 
 /// The arguments of the method that the generic call at this offset names.
@@ -39,6 +41,11 @@ pub(crate) fn generic_arguments(
 /// The result at this offset of an answer's body.
 pub(crate) fn result(body: &[u8], serialization: Serialization, at: usize) -> Values<'_> {
     values(body, serialization, at, 1, UNTYPED)
+}
+
+/// Values in Hessian that were walked before and are all plain.
+pub(crate) fn plain(values: Values<'_>) -> Values<'_> {
+    Values { tag: PLAIN, ..values }
 }
 
 fn values(body: &[u8], serialization: Serialization, at: usize, count: u32, tag: u32) -> Values<'_> {
@@ -67,7 +74,12 @@ impl ValueSource for Hessian {
                 generic::emit(body, sink)
             });
         }
-        let mut plain = Plain::new(values.stream, 0, Library::Lite);
+        let walk = if values.tag == PLAIN {
+            Plain::again
+        } else {
+            Plain::new
+        };
+        let mut plain = walk(values.stream, 0, Library::Lite);
         let done = plain.copy(values.count, sink)?;
         if done == values.count {
             return Ok(());
@@ -93,7 +105,7 @@ impl ValueSource for Jsonb {
             return body::read(rest, Serialization::Fastjson2, |body| generic::emit(body, sink));
         }
         let descriptor = match values.tag {
-            PLAIN => Lead::read(values.stream, Serialization::Fastjson2)?.descriptor,
+            ARGUMENTS => Lead::read(values.stream, Serialization::Fastjson2)?.descriptor,
             _ => &[],
         };
         let (limits, mut declared) = (Limits::default(), types::Descriptors::new(descriptor));

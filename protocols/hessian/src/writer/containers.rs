@@ -1,7 +1,7 @@
 //! Lists, maps and objects: headers, types, definitions, ends.
 use std::borrow::Cow;
 
-use rialto_values::{Class, ValueError, text};
+use rialto_values::{Class, Text, ValueError};
 
 use super::Writer;
 use super::scalars::{int, name};
@@ -55,22 +55,20 @@ impl Writer<'_> {
         let class = self.spelled(class)?;
         self.open();
         let len = len.unwrap_or(0);
-        let form = match class.as_deref() {
+        let name = class
+            .as_deref()
+            .map(|class| (class, self.tables.type_name(class)));
+        let form = match name {
             None => Form::Untyped,
-            Some(class) if self.dialect == Dialect::Draft && self.tables.known_type(class).is_some() => {
-                Form::Repeat
-            }
+            Some((_, (_, false))) if self.dialect == Dialect::Draft => Form::Repeat,
             Some(_) => Form::Typed,
         };
         let head = self.out.len();
         self.out.push(list_lead(self.dialect, form, len));
-        if let Some(class) = class.as_deref() {
-            if form == Form::Repeat {
-                let (index, _) = self.tables.type_name(class);
-                int(self.out, index as i32);
-            } else {
-                self.write_type(class)?;
-            }
+        match name {
+            Some((_, (index, _))) if form == Form::Repeat => int(self.out, index as i32),
+            Some((class, place)) => self.put_type(class, place)?,
+            None => {}
         }
         let type_end = self.out.len();
         list_len(self.out, self.dialect, form, len);
@@ -121,26 +119,6 @@ impl Writer<'_> {
         let kind = Kind::Object {
             fields: class.fields().len() as u32,
         };
-        self.tables.open.push(Open { kind, count: 0 });
-        Ok(())
-    }
-
-    /// Begins an object at the start of a stream with the bytes of its definition and its head, ready-made in the
-    /// library's dialect, of a class with so many fields. Other objects of that class get a definition of their
-    /// own.
-    ///
-    /// # Errors
-    /// `Malformed` anywhere else.
-    pub fn begin_ready_made(&mut self, front: &[u8], fields: u32) -> Result<(), ValueError> {
-        if self.next > 0 {
-            return Err(ValueError::malformed(
-                "a ready-made object that does not begin its stream",
-            ));
-        }
-        self.tables.pass_class();
-        self.open();
-        self.out.extend_from_slice(front);
-        let kind = Kind::Object { fields };
         self.tables.open.push(Open { kind, count: 0 });
         Ok(())
     }
@@ -224,10 +202,9 @@ impl Writer<'_> {
             name(self.out, self.dialect, &spelled)?;
         } else {
             self.out.push(b'O');
-            self.tables.scratch.clear();
-            let units = text::encode(&spelled, &mut self.tables.scratch);
-            int(self.out, units as i32);
-            self.out.extend_from_slice(&self.tables.scratch);
+            let name = Text::of(&spelled, &mut self.tables.scratch);
+            int(self.out, name.units() as i32);
+            self.out.extend_from_slice(name.bytes());
         }
         int(self.out, class.fields().len() as i32);
         for field in class.fields() {
@@ -238,18 +215,21 @@ impl Writer<'_> {
 
     /// A type: literal the first time, its index from then on.
     fn write_type(&mut self, class: &str) -> Result<(), ValueError> {
-        let (index, is_new) = self.tables.type_name(class);
+        let place = self.tables.type_name(class);
+        self.put_type(class, place)
+    }
+
+    fn put_type(&mut self, class: &str, (index, is_new): (u32, bool)) -> Result<(), ValueError> {
         match (self.dialect, is_new) {
             (Dialect::Final, true) => name(self.out, Dialect::Final, class)?,
             (Dialect::Final, false) => int(self.out, index as i32),
             (Dialect::Draft, true) => {
-                self.tables.scratch.clear();
-                let units = text::encode(class, &mut self.tables.scratch);
-                let units = u16::try_from(units)
+                let name = Text::of(class, &mut self.tables.scratch);
+                let units = u16::try_from(name.units())
                     .map_err(|_| ValueError::too_large("a type name of more than 65535 characters"))?;
                 self.out.push(b't');
                 self.out.extend_from_slice(&units.to_be_bytes());
-                self.out.extend_from_slice(&self.tables.scratch);
+                self.out.extend_from_slice(name.bytes());
             }
             (Dialect::Draft, false) => {
                 self.out.push(b'u');

@@ -125,9 +125,7 @@ impl Writer<'_> {
 
     #[cold]
     fn write_wide(&mut self, value: &str) {
-        let mut bytes = Vec::with_capacity(value.len() * 3 / 2);
-        let units = text::encode(value, &mut bytes);
-        self.write_text(Text::from_checked(&bytes, units));
+        self.write_text(Text::of(value, &mut Vec::new()));
     }
 
     /// A string.
@@ -141,14 +139,6 @@ impl Writer<'_> {
         } else {
             long_text(self.out, self.dialect, bytes, units);
         }
-    }
-
-    /// So many values, ready-made: strings of up to 31 characters and other scalars that look the same in both
-    /// dialects.
-    #[inline]
-    pub fn write_ready_made(&mut self, values: &[u8], count: u32) {
-        self.elements(count);
-        self.out.extend_from_slice(values);
     }
 
     /// Bytes.
@@ -236,7 +226,7 @@ pub(super) fn name(out: &mut Vec<u8>, dialect: Dialect, name: &str) -> Result<()
     Ok(())
 }
 
-fn long_text(out: &mut Vec<u8>, dialect: Dialect, mut bytes: &[u8], mut units: u32) {
+pub(super) fn long_text(out: &mut Vec<u8>, dialect: Dialect, mut bytes: &[u8], mut units: u32) {
     while units > STRING_CHUNK {
         let (len, count) = split_at_units(bytes, STRING_CHUNK);
         let (head, tail) = bytes.split_at(len);
@@ -246,15 +236,21 @@ fn long_text(out: &mut Vec<u8>, dialect: Dialect, mut bytes: &[u8], mut units: u
         bytes = tail;
         units -= count;
     }
+    put_head(out, dialect, units);
+    out.extend_from_slice(bytes);
+}
+
+/// The head of a string's last chunk.
+#[inline]
+fn put_head(out: &mut Vec<u8>, dialect: Dialect, units: u32) {
     match units {
         0..=31 => out.push(units as u8),
         32..=1023 if dialect == Dialect::Final => {
             out.extend_from_slice(&[0x30 + (units >> 8) as u8, units as u8]);
         }
         _ => {
-            out.push(b'S');
-            out.extend_from_slice(&(units as u16).to_be_bytes());
+            let [high, low] = (units as u16).to_be_bytes();
+            out.extend_from_slice(&[b'S', high, low]);
         }
     }
-    out.extend_from_slice(bytes);
 }

@@ -34,19 +34,17 @@ impl WriteTables {
         self.classes.index(class)
     }
 
-    /// A definition was written that is not to be remembered; no other was before.
-    pub(super) fn pass_class(&mut self) {
-        self.classes.passed += 1;
+    /// So many definitions and literals of these types were written before all others.
+    pub(super) fn pass(&mut self, classes: u32, types: &[&str]) {
+        self.classes.passed = classes;
+        for name in types {
+            self.types.index(name);
+        }
     }
 
     /// The index of that type, and whether it is new.
     pub(super) fn type_name(&mut self, name: &str) -> (u32, bool) {
         self.types.index(name)
-    }
-
-    /// The index of that type if it was written before.
-    pub(super) fn known_type(&self, name: &str) -> Option<u32> {
-        self.types.find(name)
     }
 
     /// Whether this is the neutral form of a UUID.

@@ -1,7 +1,7 @@
 //! Values that are read without a reader are those that a reader reads.
 use crate::support::corpus;
 use rialto_hessian::{Copier, Library, Plain, ReadTables, Reader, WriteTables, Writer};
-use rialto_values::{OwnedToken, Recorder};
+use rialto_values::{OwnedToken, Recorder, Sink};
 
 const LIBRARIES: [Library; 3] = [Library::Lite, Library::Sofa3, Library::Sofa4];
 
@@ -101,35 +101,70 @@ fn cut_values_are_not_plain() {
 }
 
 #[test]
-fn a_ready_made_front_counts_as_what_it_is() {
+fn a_writer_behind_a_beginning_goes_on_as_if_it_had_written_it() {
     let class = rialto_values::Class::new("a.Front", ["x", "y"]);
     let own = rialto_values::Class::new("a.Own", ["z"]);
-    for (library, front) in [
-        (Library::Lite, &b"C\x07a.Front\x92\x01x\x01y\x60"[..]),
-        (Library::Sofa3, b"O\x97a.Front\x92\x01x\x01yo\x90"),
-    ] {
-        let written = [true, false].map(|ready| {
-            let (mut stream, mut tables) = (vec![], WriteTables::default());
-            let mut w = Writer::new(&mut stream, library, &mut tables);
-            if ready {
-                w.begin_ready_made(front, 2).unwrap();
-                w.write_ready_made(b"\x01a", 1);
-            } else {
-                w.begin_object(&class).unwrap();
-                w.write_str("a");
-            }
+    for library in [Library::Lite, Library::Sofa3] {
+        let begin = |stream: &mut Vec<u8>, tables: &mut WriteTables| {
+            let mut w = Writer::new(stream, library, tables);
+            w.begin_object(&class).unwrap();
+            w.begin_list(Some("[string"), Some(1)).unwrap();
+            w.write_str("a");
+            w.end().unwrap();
+            w.begin_map(None).unwrap();
+            w.write_str("k");
+            w.write_str("a string of more than thirty-one characters, and one ü");
+            w.end().unwrap();
+            w.end().unwrap();
+            w.finish().unwrap();
+        };
+        let goes_on = |w: &mut Writer<'_>| {
             for _ in 0..2 {
                 w.begin_object(&own).unwrap();
                 w.write_ref(0);
                 w.end().unwrap();
-                if w.next_index() == 2 {
-                    w.end().unwrap();
-                }
+                w.begin_list(Some("[string"), Some(0)).unwrap();
+                w.end().unwrap();
+                w.begin_list(Some("[int"), Some(0)).unwrap();
+                w.end().unwrap();
+                w.token(rialto_values::Token::Map { class: None }).unwrap();
+                w.token(rialto_values::Token::Ref(0)).unwrap();
+                w.token(rialto_values::Token::Null).unwrap();
+                w.token(rialto_values::Token::End).unwrap();
+                w.start_tokens();
             }
-            assert!(w.begin_ready_made(front, 2).is_err(), "only at the start");
-            w.finish().unwrap();
-            stream
-        });
-        assert_eq!(written[0], written[1], "{library:?}");
+        };
+        let (mut front, mut tables) = (vec![], WriteTables::default());
+        begin(&mut front, &mut tables);
+
+        let mut whole = vec![];
+        let mut w = Writer::new(&mut whole, library, &mut tables);
+        w.begin_object(&class).unwrap();
+        w.begin_list(Some("[string"), Some(1)).unwrap();
+        w.write_str("a");
+        w.end().unwrap();
+        w.begin_map(None).unwrap();
+        w.write_str("k");
+        w.write_str("a string of more than thirty-one characters, and one ü");
+        w.end().unwrap();
+        w.end().unwrap();
+        // nothing refers to the class, so its definition would not be repeated
+        goes_on(&mut w);
+        w.finish().unwrap();
+
+        let mut behind = front.clone();
+        let mut w = Writer::behind(&mut behind, library, &mut tables, 3, 1, &["[string"]);
+        goes_on(&mut w);
+        w.finish().unwrap();
+        assert_eq!(behind, whole, "{library:?}");
+
+        let at = front.iter().rposition(|b| *b == b'M' || *b == b'H').unwrap();
+        let mut raw = vec![];
+        rialto_hessian::raw::begin_map(&mut raw, library);
+        rialto_hessian::raw::put_str(&mut raw, library, "k");
+        let long = "a string of more than thirty-one characters, and one ü";
+        rialto_hessian::raw::put_str(&mut raw, library, long);
+        rialto_hessian::raw::end_map(&mut raw, library);
+        assert_eq!(raw, front[at..], "{library:?}");
     }
 }

@@ -12,9 +12,10 @@ fn requests() {
                 if !parts.is_sofa_request() || parts.codec != HESSIAN {
                     continue;
                 }
-                let mut facts = Facts::of_header(&parts).unwrap();
+                let (mut short, mut long) = (Call::default(), Call::default());
+                let mut facts = Facts::of_header(&parts, &mut short).unwrap();
                 if facts.take_stock(parts.content).unwrap() {
-                    let walked = Facts::walk(&parts).unwrap();
+                    let walked = Facts::walk(&parts, &mut long).unwrap();
                     assert_eq!(
                         format!("{facts:?}"),
                         format!("{walked:?}"),
@@ -36,11 +37,12 @@ fn answers() {
         for case in load(file) {
             for answer in &case.answers {
                 let parts = Parts::of(answer);
-                if let Some(outcome) = outcome::plain(&parts) {
+                if let Some(reply) = outcome::plain(&parts) {
                     let walked = outcome::walk(&parts).unwrap();
+                    assert!(walked.attachments.is_empty());
                     assert_eq!(
-                        format!("{outcome:?}"),
-                        format!("{walked:?}"),
+                        format!("{reply:?}"),
+                        format!("{:?}", walked.reply),
                         "{file} {}",
                         case.name
                     );

@@ -25,9 +25,12 @@ fn requests() {
             Some(lead),
             "{name}"
         );
-        if let Ok(Some(facts)) = Facts::plain(&lead, bytes, Hessian2) {
+        let mut call = Call::default();
+        let mut facts = Facts::of(&mut call);
+        if let Ok(true) = facts.take_plain(&lead, bytes, Hessian2) {
+            let mut call = Call::default();
             let walked = body::read(&bytes[lead.end()..], Hessian2, |body| {
-                Facts::walk(body, &lead, bytes, Hessian2)
+                Facts::walk(body, &lead, bytes, Hessian2, &mut call)
             });
             assert_eq!(format!("{facts:?}"), format!("{:?}", walked.unwrap()), "{name}");
         }
@@ -53,7 +56,8 @@ fn answers() {
                 continue;
             }
             let bytes = body::of(&msg);
-            if let Some(outcome) = outcome::plain(bytes, Hessian2) {
+            let mut outcome = Outcome::default();
+            if outcome::take_plain(bytes, Hessian2, &mut outcome) {
                 let walked = outcome::walk(bytes, Hessian2).unwrap();
                 assert_eq!(format!("{outcome:?}"), format!("{walked:?}"), "{}", case.name);
                 plain += 1;
