@@ -79,7 +79,8 @@ impl<'a> Plain<'a> {
     /// A string of one chunk of ASCII.
     #[inline]
     pub fn text(&mut self) -> Option<&'a [u8]> {
-        let [text] = self.texts()?;
+        let (text, rest) = split_text(self.cursor.rest(), self.dialect, &mut self.unknown)?;
+        self.cursor.go_on(rest);
         Some(text)
     }
 

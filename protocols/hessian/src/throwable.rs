@@ -36,7 +36,10 @@ pub fn is_throwable(class: &Class) -> bool {
 #[must_use]
 pub fn begins(stream: &[u8]) -> bool {
     let mut rest = Plain::new(stream, 0, Library::Lite);
-    let (true, Some(_name), Some(Token::Int(fields))) = (rest.take(b"C"), rest.text(), rest.value()) else {
+    if !rest.take(b"C") {
+        return false;
+    }
+    let (Some(_name), Some(Token::Int(fields))) = (rest.text(), rest.value()) else {
         return false;
     };
     let (mut message, mut other) = (false, false);

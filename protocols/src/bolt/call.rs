@@ -102,7 +102,9 @@ impl<'c, 'a> Facts<'c, 'a> {
             return Ok(false);
         }
         let count = self.call.types.len() as u32;
-        self.call.args = values::arguments(content, rest.library(), rest.position(), count);
+        let args = values::arguments(content, rest.library(), rest.position(), count);
+        let is_plain = (0..count).all(|_| rest.skip());
+        self.call.args = if is_plain { values::plain(args) } else { args };
         Ok(true)
     }
 

@@ -7,7 +7,7 @@ use rialto_core::call::{Attachments, Exception, Outcome, Reply};
 use rialto_core::message::{Message, Status};
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::{Kind, Library, Mark, Reader, throwable};
-use rialto_values::{Token, ValueError};
+use rialto_values::ValueError;
 use std::borrow::Cow;
 
 const MESSAGE: &str = "detailMessage";
@@ -48,11 +48,15 @@ pub(super) fn plain<'a>(parts: &Parts<'a>) -> Option<Reply<'a>> {
         return None;
     }
     let at = rest.position();
-    let value = rest.value()?;
-    rest.take(b"N").then(|| match value {
-        Token::Null => Reply::Null,
-        _ => Reply::Value(values::plain(values::result(parts.content, rest.library(), at))),
-    })
+    let reply = if rest.take(b"N") {
+        Reply::Null
+    } else {
+        rest.skip().then(|| {
+            let value = values::result(parts.content, rest.library(), at);
+            Reply::Value(values::plain(value))
+        })?
+    };
+    rest.take(b"N").then_some(reply)
 }
 
 /// Reads any answer.

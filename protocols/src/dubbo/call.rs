@@ -19,19 +19,30 @@ pub(crate) fn read<'a>(msg: &Message<'a>, call: &mut Call<'a>) -> Result<(), Cal
     let Some(serialization) = Serialization::of_message(msg) else {
         return Err(foreign(msg));
     };
-    call.one_way = msg.meta.one_way;
     let bytes = body::of(msg);
-    let lead = Lead::read(bytes, serialization).map_err(|e| unreadable(&e))?;
+    let mut rest = Plain::new(bytes, 0, Library::Lite);
+    let plain = match serialization {
+        Serialization::Hessian2 => Lead::plain(&mut rest),
+        Serialization::Fastjson2 => None,
+    };
+    call.one_way = msg.meta.one_way;
     let mut facts = Facts::of(call);
-    if !facts.take_plain(&lead, bytes, serialization)? {
-        *facts.call = Call {
-            one_way: msg.meta.one_way,
-            ..Call::default()
-        };
-        facts = body::read(&bytes[lead.end()..], serialization, |body| {
-            Facts::walk(body, &lead, bytes, serialization, facts.call)
-        })?;
+    if let Some(lead) = &plain
+        && facts.take_plain(lead, rest, bytes)?
+    {
+        return facts.finish(false);
     }
+    // What was taken may be half of it.
+    *facts.call = Call {
+        one_way: msg.meta.one_way,
+        ..Call::default()
+    };
+    let lead = plain
+        .map_or_else(|| Lead::walk(bytes, serialization), Ok)
+        .map_err(|e| unreadable(&e))?;
+    let facts = body::read(&bytes[lead.end()..], serialization, |body| {
+        Facts::walk(body, &lead, bytes, serialization, facts.call)
+    })?;
     facts.finish(lead.is_generic())
 }
 
@@ -60,24 +71,22 @@ impl<'c, 'a> Facts<'c, 'a> {
     }
 
     /// Arguments that are plain values and attachments that are plain strings need no reader and no tables:
-    /// most calls of most fleets. False if this is not such a call; some of it may have been taken then.
+    /// most calls of most fleets. `rest` is what follows the lead. False if this is not such a call; some of it may
+    /// have been taken then.
     pub(super) fn take_plain(
         &mut self,
         lead: &Lead<'a>,
+        mut rest: Plain<'a>,
         bytes: &'a [u8],
-        serialization: Serialization,
     ) -> Result<bool, CallError> {
-        if serialization != Serialization::Hessian2 || lead.is_generic() {
+        if lead.is_generic() {
             return Ok(false);
         }
         self.take_names(lead)?;
-        self.take_arguments(lead, bytes, serialization)?;
+        self.take_arguments(lead, bytes, Serialization::Hessian2)?;
         let args = &mut self.call.args;
-        let mut rest = Plain::new(bytes, lead.end(), Library::Lite);
-        for _ in 0..args.count {
-            if rest.value().is_none() {
-                return Ok(false);
-            }
+        if !(0..args.count).all(|_| rest.skip()) {
+            return Ok(false);
         }
         *args = values::plain(*args);
         Ok(rest.map(|key, value| self.take_text(key, value)))

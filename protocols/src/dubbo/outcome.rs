@@ -63,12 +63,11 @@ pub(super) fn take_plain<'a>(
         return false;
     };
     let at = rest.position();
-    if let 1 | 4 = kind {
-        outcome.reply = match rest.value() {
-            Some(Token::Null) => Reply::Null,
-            Some(_) => Reply::Value(values::plain(values::result(bytes, serialization, at))),
-            None => return false,
-        };
+    if matches!(kind, 1 | 4) && !rest.take(b"N") {
+        outcome.reply = Reply::Value(values::plain(values::result(bytes, serialization, at)));
+        if !rest.skip() {
+            return false;
+        }
     }
     kind < 3 || rest.take(ONLY_VERSION) || take_attachments(rest, &mut outcome.attachments)
 }
