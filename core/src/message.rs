@@ -86,11 +86,21 @@ pub trait Dialect: Sync {
     /// The protocol's name in configuration, metrics and logs.
     fn name(&self) -> &'static str;
 
-    /// Reads the head of a request.
+    /// Reads the head of a request into an empty one, where it lies: heads are large, and read for every call.
     ///
     /// # Errors
     /// [`crate::ErrorKind::BadRequest`] with the reason, if even the service cannot be read.
-    fn head<'a>(&self, msg: &Message<'a>) -> Result<Head<'a>, CallError>;
+    fn read_head<'a>(&self, msg: &Message<'a>, head: &mut Head<'a>) -> Result<(), CallError>;
+
+    /// The head of a request.
+    ///
+    /// # Errors
+    /// As [`Dialect::read_head`].
+    fn head<'a>(&self, msg: &Message<'a>) -> Result<Head<'a>, CallError> {
+        let mut head = Head::default();
+        self.read_head(msg, &mut head)?;
+        Ok(head)
+    }
 
     /// An attachment (header) of a request whose head was read. Values that are
     /// no strings are shown as text where they are scalars.

@@ -13,7 +13,7 @@ impl Dialect for Wireless {
         "wireless"
     }
 
-    fn head<'a>(&self, _: &Message<'a>) -> Result<Head<'a>, CallError> {
+    fn read_head<'a>(&self, _: &Message<'a>, _: &mut Head<'a>) -> Result<(), CallError> {
         Err(nothing_there())
     }
 

@@ -132,8 +132,8 @@ impl Dialect for DubboDialect {
         "dubbo"
     }
 
-    fn head<'a>(&self, msg: &Message<'a>) -> Result<Head<'a>, CallError> {
-        head::read(msg)
+    fn read_head<'a>(&self, msg: &Message<'a>, head: &mut Head<'a>) -> Result<(), CallError> {
+        head::read(msg, head)
     }
 
     fn attachment<'a>(&self, msg: &Message<'a>, head: &Head<'a>, key: &str) -> Option<Cow<'a, [u8]>> {

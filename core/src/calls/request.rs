@@ -45,10 +45,10 @@ impl Calls {
             let error = CallError::new(ErrorKind::NoRoute, "this listener was removed");
             return self.turn_away(w, down, msg, &Head::default(), error);
         };
-        let head = match msg.head() {
-            Ok(head) => head,
-            Err(e) => return self.turn_away(w, down, msg, &Head::default(), e),
-        };
+        let mut head = Head::default();
+        if let Err(e) = msg.meta.dialect.read_head(msg, &mut head) {
+            return self.turn_away(w, down, msg, &Head::default(), e);
+        }
         down.reply.hint = head.hint;
         if let Some(e) = self.over_limit(at, listener, calls) {
             return self.turn_away(w, down, msg, &head, e);

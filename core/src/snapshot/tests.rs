@@ -14,19 +14,20 @@ impl Dialect for Plain {
     fn name(&self) -> &'static str {
         "plain"
     }
-    fn head<'a>(&self, msg: &Message<'a>) -> Result<Head<'a>, CallError> {
+    fn read_head<'a>(&self, msg: &Message<'a>, to: &mut Head<'a>) -> Result<(), CallError> {
         let head = msg.bytes.split(|b| *b == b' ').next().unwrap_or_default();
         let mut parts = head.split(|b| *b == b'/');
         let mut next = || parts.next().unwrap_or_default();
         let (service, version, group, method, caller) = (next(), next(), next(), next(), next());
-        Ok(Head {
+        *to = Head {
             service,
             version,
             group,
             method,
             caller,
             ..Head::default()
-        })
+        };
+        Ok(())
     }
     fn attachment<'a>(&self, msg: &Message<'a>, _: &Head<'a>, key: &str) -> Option<Cow<'a, [u8]>> {
         let pairs = msg.bytes.split(|b| *b == b' ').skip(1);

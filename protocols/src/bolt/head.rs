@@ -40,24 +40,25 @@ impl<'a> Seen<'a> {
         }
         // Names begin with a letter; what may be blank is looked at more closely.
         if !seen.service.first().is_some_and(u8::is_ascii_graphic) {
-            seen.settle(block)?;
+            seen.service = settle(block, seen.service, seen.target)?;
         }
         Ok(seen)
     }
+}
 
-    /// Where there is no `service`, providers take the other key; where there is one but it is blank, neither, and go by
-    /// the content. No stock consumer sends such, and a rule for the other key's service must not be got past.
-    #[cold]
-    fn settle(&mut self, block: &[u8]) -> Result<(), CallError> {
-        let is_blank = |c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c);
-        if header::get(block, keys::SERVICE).is_none() {
-            self.service = self.target;
-        } else if String::from_utf8_lossy(self.service).chars().all(is_blank) {
-            let text = format!("the header `{}` of the Bolt request is blank", keys::SERVICE);
-            return Err(CallError::new(ErrorKind::BadRequest, text));
-        }
-        Ok(())
+/// Where there is no `service`, providers take the other key; where there is one but it is blank, neither, and go by
+/// the content. No stock consumer sends such, and a rule for the other key's service must not be got past.
+#[cold]
+fn settle<'a>(block: &[u8], service: &'a [u8], target: &'a [u8]) -> Result<&'a [u8], CallError> {
+    let is_blank = |c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c);
+    if header::get(block, keys::SERVICE).is_none() {
+        return Ok(target);
     }
+    if String::from_utf8_lossy(service).chars().all(is_blank) {
+        let text = format!("the header `{}` of the Bolt request is blank", keys::SERVICE);
+        return Err(CallError::new(ErrorKind::BadRequest, text));
+    }
+    Ok(service)
 }
 
 /// Reads the head of a request.
@@ -65,33 +66,27 @@ impl<'a> Seen<'a> {
 /// # Errors
 /// [`ErrorKind::BadRequest`] if no service can be read.
 #[inline]
-pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Head<'a>, CallError> {
+pub(crate) fn read<'a>(msg: &Message<'a>, head: &mut Head<'a>) -> Result<(), CallError> {
     let parts = Parts::of(msg.bytes);
     let is_sofa = parts.is_sofa_request();
     let mut seen = Seen::in_block(parts.header)?;
     if is_sofa && parts.codec == HESSIAN && (seen.service.is_empty() || seen.method.is_empty()) {
-        complete(&mut seen, &parts)?;
+        seen = complete(seen, &parts)?;
     }
     if seen.service.is_empty() {
         return Err(nameless(&parts));
     }
-    let (service, version, group) = unique_name::split(seen.service);
-    Ok(Head {
-        service,
-        version,
-        group,
-        method: seen.method,
-        caller: seen.app,
-        timeout_ms: timeout(msg.meta.timeout_ms, seen.deadline),
-        hint: Hint::from_bits(msg.meta.hint).with_foreign(!is_sofa).bits(),
-        echo: false,
-        attachments: 0,
-    })
+    (head.service, head.version, head.group) = unique_name::split(seen.service);
+    head.method = seen.method;
+    head.caller = seen.app;
+    head.timeout_ms = timeout(msg.meta.timeout_ms, seen.deadline);
+    head.hint = Hint::from_bits(msg.meta.hint).with_foreign(!is_sofa).bits();
+    Ok(())
 }
 
 /// S4 and the Node.js clients leave the method in the content. One that cannot be read is the provider's to
 /// refuse, as long as the service is known; what is known by then counts as if all could be read.
-fn complete<'a>(seen: &mut Seen<'a>, parts: &Parts<'a>) -> Result<(), CallError> {
+fn complete<'a>(mut seen: Seen<'a>, parts: &Parts<'a>) -> Result<Seen<'a>, CallError> {
     let mut names = sofa::Names::default();
     let read = names.fill(parts.content, seen.app.is_empty());
     for (place, name) in [
@@ -111,7 +106,7 @@ fn complete<'a>(seen: &mut Seen<'a>, parts: &Parts<'a>) -> Result<(), CallError>
                 keys::SERVICE
             ),
         )),
-        _ => Ok(()),
+        _ => Ok(seen),
     }
 }
 

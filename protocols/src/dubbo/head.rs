@@ -126,27 +126,20 @@ pub(crate) fn unreadable(e: &ValueError) -> CallError {
 
 /// Reads a head. Of a serialization that only Java can read nothing is known: all facts are empty then, so
 /// that a route which asks for nothing can still take the call as it is.
-pub(crate) fn read<'a>(msg: &Message<'a>) -> Result<Head<'a>, CallError> {
-    let Some(serialization) = Serialization::of_message(msg) else {
-        return Ok(Head {
-            hint: msg.meta.hint,
-            ..Head::default()
-        });
-    };
-    fill(msg, serialization).map_err(|e| unreadable(&e))
+pub(crate) fn read<'a>(msg: &Message<'a>, head: &mut Head<'a>) -> Result<(), CallError> {
+    head.hint = msg.meta.hint;
+    match Serialization::of_message(msg) {
+        Some(serialization) => fill(msg, serialization, head).map_err(|e| unreadable(&e)),
+        None => Ok(()),
+    }
 }
 
 #[inline]
-fn fill<'a>(msg: &Message<'a>, serialization: Serialization) -> Result<Head<'a>, ValueError> {
+fn fill<'a>(msg: &Message<'a>, serialization: Serialization, head: &mut Head<'a>) -> Result<(), ValueError> {
     let (bytes, hint) = (body::of(msg), Hint::from_bits(msg.meta.hint));
-    let plain = match serialization {
-        Serialization::Hessian2 => plain(bytes, hint),
-        Serialization::Fastjson2 => None,
-    };
-    let mut head = match plain {
-        Some(head) => head,
-        None => walked(bytes, serialization, hint)?,
-    };
+    if serialization != Serialization::Hessian2 || !plain(bytes, hint, head) {
+        *head = walked(bytes, serialization, hint)?;
+    }
     if keys::is_no_version(head.version) {
         // Where a version is told, the provider's key has one colon too many for any service.
         if memchr::memchr(b':', head.service).is_some() {
@@ -154,7 +147,7 @@ fn fill<'a>(msg: &Message<'a>, serialization: Serialization) -> Result<Head<'a>,
         }
         head.version = b"";
     }
-    Ok(head)
+    Ok(())
 }
 
 /// The head of any call.
@@ -179,36 +172,34 @@ pub(super) fn walked(bytes: &[u8], serialization: Serialization, hint: Hint) -> 
 }
 
 /// The head of a call whose arguments are plain values and whose attachments are plain strings: that needs no reader
-/// and no tables, and is most calls of most fleets. `None` if this is not such a call.
+/// and no tables, and is most calls of most fleets. Whether this is such a call; if not, nothing was filled in.
 #[inline]
-pub(super) fn plain(bytes: &[u8], hint: Hint) -> Option<Head<'_>> {
+pub(super) fn plain<'a>(bytes: &'a [u8], hint: Hint, head: &mut Head<'a>) -> bool {
     let mut rest = Plain::new(bytes, 0, Library::Lite);
-    let [dubbo, path, version, method, descriptor] = rest.texts()?;
+    let Some([dubbo, path, version, method, descriptor]) = rest.texts() else {
+        return false;
+    };
     if path.is_empty() || method.is_empty() || keys::is_generic(method) {
-        return None;
+        return false;
     }
-    for _ in 0..types::count(descriptor)? {
-        if !rest.skip() {
-            return None;
-        }
+    let arguments = types::count(descriptor);
+    if !arguments.is_some_and(|count| (0..count).all(|_| rest.skip())) {
+        return false;
     }
     let mut told = Told {
         at: HEADER + rest.position(),
         ..Told::default()
     };
     if !rest.map(|key, value| told.take(key, value)) {
-        return None;
+        return false;
     }
-    let mut head = Head {
-        service: path,
-        version,
-        method,
-        echo: method == keys::ECHO.as_bytes(),
-        hint: hint.with_version(dubbo).with_generic(Generic::No).bits(),
-        ..Head::default()
-    };
-    told.tell(&mut head);
-    Some(head)
+    head.service = path;
+    head.version = version;
+    head.method = method;
+    head.echo = method == keys::ECHO.as_bytes();
+    head.hint = hint.with_version(dubbo).with_generic(Generic::No).bits();
+    told.tell(head);
+    true
 }
 
 /// What the attachments tell.

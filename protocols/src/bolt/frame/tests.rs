@@ -1,4 +1,5 @@
 //! Frames of all versions, whole and in pieces.
+use super::fixed::{BAD_COMMAND, BAD_CONTENT, BAD_LENGTH, BAD_TYPE, BAD_VERSION};
 use super::*;
 
 const CLASS: &[u8] = keys::REQUEST.as_bytes();

@@ -32,7 +32,8 @@ fn requests() {
             assert_eq!(format!("{facts:?}"), format!("{:?}", walked.unwrap()), "{name}");
         }
         let hint = Hint::from_bits(msg.meta.hint);
-        if let Some(head) = head::plain(bytes, hint) {
+        let mut head = Head::default();
+        if head::plain(bytes, hint, &mut head) {
             let walked = head::walked(bytes, Hessian2, hint).unwrap();
             assert_eq!(format!("{head:?}"), format!("{walked:?}"), "{name}");
             plain += 1;

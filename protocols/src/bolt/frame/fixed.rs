@@ -1,0 +1,210 @@
+//! The fixed part of a frame, in either version.
+use super::super::hint::{Framing, Hint};
+use super::super::{HESSIAN, keys};
+use super::{ANSWER, CALL, CRC_LEN, GOAWAY, HEARTBEAT, NOT_BOLT, ONE_WAY, REQUEST, RESPONSE};
+use rialto_core::framed::Kind;
+use rialto_core::session::Fault;
+
+pub(super) const BAD_VERSION: Fault = Fault("a Bolt v2 frame of a command set that is neither 1 nor 2");
+pub(super) const BAD_TYPE: Fault = Fault("a Bolt frame of a type other than response, request and one-way");
+pub(super) const BAD_COMMAND: Fault =
+    Fault("a Bolt frame of an unknown command, or one that does not fit its type");
+pub(super) const BAD_LENGTH: Fault =
+    Fault("a Bolt frame announces a class or header of more than 32767 bytes");
+pub(super) const BAD_CONTENT: Fault = Fault("a Bolt frame announces a content of negative length");
+
+/// What the fixed part says.
+#[derive(Clone, Copy)]
+pub(super) struct Fixed {
+    pub(super) framing: Framing,
+    pub(super) kind: u8,
+    pub(super) command: u16,
+    pub(super) id: u32,
+    pub(super) codec: u8,
+    /// The timeout of a request or the status of an answer.
+    pub(super) word: u32,
+    /// Where the class, the header block and the content begin, and where the content ends.
+    pub(super) class: usize,
+    pub(super) header: usize,
+    pub(super) content: usize,
+    pub(super) content_end: usize,
+}
+
+#[inline]
+fn u32_at(b: &[u8], at: usize) -> Option<u32> {
+    b.get(at..)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
+}
+
+#[inline]
+fn u64_at(b: &[u8], at: usize) -> Option<u64> {
+    b.get(at..)?.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
+}
+
+impl Fixed {
+    /// The fixed part, once it is there.
+    #[inline(always)]
+    pub(super) fn read(b: &[u8]) -> Result<Option<Fixed>, Fault> {
+        match Fixed::stock(b) {
+            Some(start) => Fixed::v1(start).map(Some),
+            None => Fixed::any(b),
+        }
+    }
+
+    /// The beginning of a frame of version 1, if more than the fixed part of an answer is there.
+    #[inline(always)]
+    pub(super) fn stock(b: &[u8]) -> Option<&[u8; 22]> {
+        b.first_chunk().filter(|start| start[0] == 1)
+    }
+
+    /// What stock SOFARPC peers send, with every field at its own place.
+    #[inline(always)]
+    pub(super) fn v1(b: &[u8; 22]) -> Result<Fixed, Fault> {
+        let [
+            _,
+            kind,
+            c0,
+            c1,
+            _,
+            i0,
+            i1,
+            i2,
+            i3,
+            codec,
+            w0,
+            w1,
+            w2,
+            w3,
+            rest @ ..,
+        ] = *b;
+        if kind > ONE_WAY {
+            return Err(BAD_TYPE);
+        }
+        let word = u32::from_be_bytes([w0, w1, w2, w3]);
+        let (word, class, lengths) = if kind == RESPONSE {
+            // the word is two bytes shorter, and so the lengths begin earlier
+            let [l0, l1, l2, l3, l4, l5, ..] = rest;
+            let lengths = [w2, w3, l0, l1, l2, l3, l4, l5];
+            (word >> 16, 20, u64::from_be_bytes(lengths))
+        } else {
+            (word, 22, u64::from_be_bytes(rest))
+        };
+        let (command, id) = (u16::from_be_bytes([c0, c1]), u32::from_be_bytes([i0, i1, i2, i3]));
+        Fixed::of(Framing::V1, kind, command, id, codec, word, class, lengths)
+    }
+
+    /// Puts the lengths together.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "the fields of the fixed part")]
+    fn of(
+        framing: Framing,
+        kind: u8,
+        command: u16,
+        id: u32,
+        codec: u8,
+        word: u32,
+        class: usize,
+        lengths: u64,
+    ) -> Result<Fixed, Fault> {
+        if lengths & 0x8000_8000_8000_0000 != 0 {
+            return Err(bad_length(lengths));
+        }
+        let header = class + (lengths >> 48) as usize;
+        let content = header + (lengths >> 32 & 0xffff) as usize;
+        Ok(Fixed {
+            framing,
+            kind,
+            command,
+            id,
+            codec,
+            word,
+            class,
+            header,
+            content,
+            content_end: content + (lengths & 0xffff_ffff) as usize,
+        })
+    }
+
+    /// As [`Fixed::read`], for either version and any beginning of it.
+    #[cold]
+    pub(super) fn any(b: &[u8]) -> Result<Option<Fixed>, Fault> {
+        // In front of the type: one byte, or two in v2. What follows shifts with it, and by one more behind
+        // the codec, where v2 has its switch.
+        let at = match b.first() {
+            Some(1) => 1,
+            Some(2) => 2,
+            Some(_) => return Err(NOT_BOLT),
+            None => return Ok(None),
+        };
+        if at == 2 && !matches!(b.get(1), Some(1 | 2) | None) {
+            return Err(BAD_VERSION);
+        }
+        let Some(&kind) = b.get(at) else { return Ok(None) };
+        if kind > ONE_WAY {
+            return Err(BAD_TYPE);
+        }
+        // The class begins behind a word of two or four bytes and the three lengths.
+        let class = 18 + 2 * at + if kind == RESPONSE { 0 } else { 2 };
+        let (Some(lengths), Some(word), Some(command)) =
+            (u64_at(b, class - 8), u32_at(b, class - 12), u64_at(b, at + 1))
+        else {
+            return Ok(None);
+        };
+        let framing = match at {
+            1 => Framing::V1,
+            _ => Framing::v2(b[1] == 2, b[11] & 1 != 0),
+        };
+        let word = if kind == RESPONSE { word & 0xffff } else { word };
+        let (id, codec) = ((command >> 8) as u32, command as u8);
+        let command = (command >> 48) as u16;
+        Fixed::of(framing, kind, command, id, codec, word, class, lengths).map(Some)
+    }
+
+    #[inline]
+    pub(super) fn kind(&self) -> Result<Kind, Fault> {
+        match (self.command, self.kind) {
+            (CALL, REQUEST | ONE_WAY) => Ok(Kind::Request),
+            (ANSWER, RESPONSE) => Ok(Kind::Answer),
+            (HEARTBEAT, REQUEST) => Ok(Kind::Heartbeat),
+            (HEARTBEAT, _) => Ok(Kind::HeartbeatAck),
+            (GOAWAY, _) => Ok(Kind::Drain),
+            _ => Err(BAD_COMMAND),
+        }
+    }
+
+    pub(super) fn is_one_way(&self) -> bool {
+        self.kind == ONE_WAY
+    }
+
+    /// Where the frame ends.
+    #[inline]
+    pub(super) fn end(&self) -> usize {
+        self.content_end + if self.framing.has_crc() { CRC_LEN } else { 0 }
+    }
+
+    /// What is known before the whole frame is there; `b` may end with the fixed part.
+    #[inline]
+    pub(super) fn hint(&self, b: &[u8]) -> Hint {
+        let hint = Hint::new(self.framing, self.codec);
+        let class_len = if self.kind == RESPONSE {
+            keys::RESPONSE.len()
+        } else {
+            keys::REQUEST.len()
+        };
+        // The length tells enough for an answer's sake; who needs to be sure compares the name.
+        let hint = hint.with_foreign(self.header - self.class != class_len);
+        if self.codec == HESSIAN && self.content < self.content_end {
+            hint.with_content(b.get(self.content))
+        } else {
+            hint
+        }
+    }
+}
+
+#[cold]
+fn bad_length(lengths: u64) -> Fault {
+    if lengths >> 32 & 0x8000_8000 != 0 {
+        BAD_LENGTH
+    } else {
+        BAD_CONTENT
+    }
+}
