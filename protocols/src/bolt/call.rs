@@ -371,12 +371,17 @@ impl<'c, 'a> Facts<'c, 'a> {
                 call.group = lossy(group);
             }
         }
-        for (missing, what) in [
+        for (is_wrong, what) in [
             (call.service.is_empty(), "no service"),
+            // Elsewhere it may end a group (Dubbo), which the route has not seen.
+            (
+                call.service.contains('/'),
+                "a service with a slash, which is no Java interface",
+            ),
             (call.method.is_empty(), "no method"),
             (!self.has_types, "no list of parameter types"),
         ] {
-            if missing {
+            if is_wrong {
                 return Err(refused(format!(
                     "the SOFARPC request for `{}#{}` names {what}",
                     call.service, call.method

@@ -81,6 +81,12 @@ fn prepare(pieces: &mut Pieces, library: Library, call: &Call<'_>) -> Result<(),
     if call.service.is_empty() || call.method.is_empty() {
         return Err(ValueError::unsupported("it names no service or no method"));
     }
+    // Such a call would not be taken from a SOFARPC consumer either.
+    if call.service.contains('/') {
+        return Err(ValueError::unsupported(
+            "no Java interface has a slash in its name",
+        ));
+    }
     // It would reach another service than the one that was routed.
     if call.service.contains(':') || call.version.contains(':') {
         return Err(ValueError::unsupported(format!(

@@ -213,3 +213,21 @@ fn a_blank_service_does_not_lead_past_routes() {
     let bytes = with(&[(keys::SERVICE, "中.Service"), target]);
     assert_eq!(head(&bytes).service, "中.Service".as_bytes());
 }
+
+/// Dubbo's providers would take what stands in front of a slash for the group.
+#[test]
+fn a_service_with_a_slash_is_not_bridged() {
+    let case = case("sofa-5.13.2", "string-first");
+    let parts = Parts::of(case.request());
+    let mut block = vec![];
+    header::put(&mut block, keys::SERVICE, "gray/a.B:1.0");
+    let error = refusal(&rebuilt(&parts, &block, parts.content));
+    assert!(error.text.contains("`gray/a.B#"), "{error}");
+    assert!(error.text.contains("a service with a slash"), "{error}");
+    let mut call = call(case.request());
+    call.service = "gray/a.B".into();
+    let error = codec(Role::Client, UNTOLD)
+        .request(&mut vec![], 1, &call)
+        .unwrap_err();
+    assert!(error.text.contains("has a slash in its name"), "{error}");
+}
