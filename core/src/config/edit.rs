@@ -9,7 +9,8 @@ use super::Labels;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AttachmentEdit {
-    /// Attachments to write; one that is already there is replaced.
+    /// Attachments to write; one that is already there is replaced. Towards Dubbo `path`, `interface`, `version` and
+    /// `group` are none, as they say what is called: `rewrite` of a route has keys for that.
     pub set: Labels,
     /// Names of attachments to take away.
     pub remove: Vec<String>,
