@@ -63,7 +63,7 @@ impl Calls {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn leave_caller<E: Env>(&mut self, w: &mut Wires<E>, ex: Parting, ended: Ended) {
         let latency_us = self.now_us.saturating_sub(ex.started_us);
         self.metrics.end(ex.series, ended, latency_us);

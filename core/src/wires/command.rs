@@ -128,10 +128,14 @@ impl<E: Env> Wires<E> {
     /// Forwards the very bytes.
     #[inline]
     fn pass_on(&mut self, key: ConnKey, id: u64, msg: &Message<'_>, from: From) {
-        if from == From::Input {
-            self.deferred = Some(Deferred { to: key, id });
-            return;
+        match from {
+            From::Input => self.deferred = Some(Deferred { to: key, id }),
+            From::Memory => self.copy(key, id, msg),
         }
+    }
+
+    #[cold]
+    fn copy(&mut self, key: ConnKey, id: u64, msg: &Message<'_>) {
         self.make_room(key);
         let Some(conn) = self.conns.get_mut(key) else {
             return;

@@ -1,5 +1,5 @@
 //! The frame: a fixed part, class, header block, content, and maybe a checksum (wire section 1.1).
-use super::hint::{Framing, Hint};
+use super::hint::Framing;
 use super::{HESSIAN, header, keys, outcome};
 use crate::BOLT;
 use rialto_core::framed::{Decoded, Frame, Kind, Oversized};

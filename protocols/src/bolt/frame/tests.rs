@@ -1,4 +1,5 @@
 //! Frames of all versions, whole and in pieces.
+use super::super::hint::Hint;
 use super::fixed::{BAD_COMMAND, BAD_CONTENT, BAD_LENGTH, BAD_TYPE, BAD_VERSION};
 use super::*;
 
