@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use crate::flags::Flags;
-use crate::net::{Leftover, Outbox, Poller, Ready, Slots, listen_on, prepare};
+use crate::net::{Leftover, Outbox, Poller, Ready, Slots, accept, listen_on};
 use crate::process::{announce, complain};
 use crate::wire::Protocol;
 
@@ -71,14 +71,7 @@ impl Backend {
     }
 
     fn accept(&mut self) -> io::Result<()> {
-        loop {
-            let stream = match self.listener.accept() {
-                Ok((stream, _)) => stream,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
-                Err(error) => return Err(error),
-            };
-            prepare(&stream)?;
+        while let Some(stream) = accept(&self.listener)? {
             let connection = Connection {
                 stream,
                 protocol: None,
@@ -90,6 +83,7 @@ impl Backend {
                 self.poller.add(&connection.stream, token)?;
             }
         }
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use crate::flags::Flags;
-use crate::net::{Outbox, Poller, READ_BUFFER, ReadOutcome, Ready, Slots, connect, listen_on, prepare, read};
+use crate::net::{Outbox, Poller, READ_BUFFER, ReadOutcome, Ready, Slots, accept, connect, listen_on, read};
 use crate::process::announce;
 
 const LISTENER: u64 = u64::MAX;
@@ -93,14 +93,7 @@ impl Relay {
     }
 
     fn accept(&mut self) -> io::Result<()> {
-        loop {
-            let downstream = match self.listener.accept() {
-                Ok((stream, _)) => stream,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
-                Err(error) => return Err(error),
-            };
-            prepare(&downstream)?;
+        while let Some(downstream) = accept(&self.listener)? {
             let upstream = connect(self.upstream)?;
             let side = |stream, peer| Side {
                 stream,
@@ -117,6 +110,7 @@ impl Relay {
                 }
             }
         }
+        Ok(())
     }
 
     fn serve(&mut self, ready: Ready) -> io::Result<()> {

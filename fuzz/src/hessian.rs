@@ -2,20 +2,9 @@
 use rialto_hessian::{Copier, Library, ReadTables, Reader, WriteTables, Writer, throwable};
 use rialto_values::{ErrorKind, Limits, OwnedToken, Recorder, ValueError};
 
-use crate::values::comparable;
+use crate::values::{LIMITS, WIDER, comparable, replay};
 
 const LIBRARIES: [Library; 3] = [Library::Lite, Library::Sofa3, Library::Sofa4];
-const LIMITS: Limits = Limits {
-    depth: 64,
-    tokens: 100_000,
-    table: 10_000,
-};
-/// For what was made of a stream within [`LIMITS`], which may be somewhat more.
-const WIDER: Limits = Limits {
-    depth: 80,
-    tokens: 1_000_000,
-    table: 100_000,
-};
 
 /// Any bytes are read or refused, within bounds; skipping and copying agree about their shape.
 pub fn read(data: &[u8]) {
@@ -92,10 +81,7 @@ fn tokens(stream: &[u8], library: Library, limits: Limits) -> Result<Vec<OwnedTo
 fn write(tokens: &[OwnedToken], library: Library) -> Result<Vec<u8>, ValueError> {
     let (mut out, mut tables) = (vec![], WriteTables::default());
     let mut writer = Writer::new(&mut out, library, &mut tables);
-    Recorder {
-        tokens: tokens.to_vec(),
-    }
-    .replay(&mut writer)?;
+    replay(tokens, &mut writer)?;
     writer.finish()?;
     Ok(out)
 }

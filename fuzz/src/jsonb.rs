@@ -1,19 +1,9 @@
 //! JSONB. The first byte of the input chooses what a value is declared as; the rest is a document, or a row of them.
 use crate::graph::difference;
+use crate::values::{LIMITS, WIDER, replay};
 use rialto_jsonb::{Numbering, Reader, Writer, split_document};
 use rialto_values::{ErrorKind, Limits, OwnedToken, Recorder, ValueError};
 
-const LIMITS: Limits = Limits {
-    depth: 64,
-    tokens: 100_000,
-    table: 10_000,
-};
-/// For what was made of a document within [`LIMITS`], which may be somewhat more.
-const WIDER: Limits = Limits {
-    depth: 80,
-    tokens: 1_000_000,
-    table: 100_000,
-};
 const DECLARED: [Option<&str>; 8] = [
     None,
     Some("java.util.UUID"),
@@ -138,9 +128,6 @@ fn tokens(document: &[u8], declared: Option<&str>, limits: &Limits) -> Result<Ve
 
 fn write(tokens: &[OwnedToken]) -> Result<Vec<u8>, ValueError> {
     let mut writer = Writer::bare(&WIDER);
-    let recorder = Recorder {
-        tokens: tokens.to_vec(),
-    };
-    recorder.replay(&mut writer)?;
+    replay(tokens, &mut writer)?;
     writer.finish()
 }

@@ -1,6 +1,19 @@
 //! Arguments and results as tokens.
 use rialto_core::call::Values;
-use rialto_values::{OwnedToken, Recorder, Sink, Token, ValueError, handle};
+use rialto_values::{Limits, OwnedToken, Recorder, Sink, Token, ValueError, handle};
+
+/// What is read of random bytes.
+pub(crate) const LIMITS: Limits = Limits {
+    depth: 64,
+    tokens: 100_000,
+    table: 10_000,
+};
+/// For what was made of something within [`LIMITS`], which may be somewhat more.
+pub(crate) const WIDER: Limits = Limits {
+    depth: 80,
+    tokens: 1_000_000,
+    table: 100_000,
+};
 
 /// More tokens of one message are not looked at.
 const MOST: usize = 100_000;
@@ -27,6 +40,11 @@ pub(crate) fn tokens(values: &Values<'_>) -> Option<Result<Vec<OwnedToken>, Valu
     let mut kept = Kept::default();
     let done = values.emit(&mut kept);
     (!kept.is_full).then(|| done.map(|()| kept.recorder.tokens))
+}
+
+/// Says tokens again.
+pub(crate) fn replay(tokens: &[OwnedToken], to: &mut dyn Sink) -> Result<(), ValueError> {
+    tokens.iter().try_for_each(|token| to.token(token.as_token()))
 }
 
 /// Tokens as text, less what a writer or reader of Hessian may put right: counts, the type that the draft gives a
