@@ -18,6 +18,18 @@ pub enum Decoded {
     TooLarge(Oversized),
 }
 
+impl Decoded {
+    /// The message of the whole frame that the bytes begin with, if it is one.
+    #[must_use]
+    pub fn message(self, bytes: &[u8]) -> Option<Message<'_>> {
+        let Decoded::Frame(Frame { len, meta, .. }) = self else {
+            return None;
+        };
+        let bytes = bytes.get(..len)?;
+        Some(Message { meta, bytes })
+    }
+}
+
 /// A whole frame.
 #[derive(Clone, Copy)]
 pub struct Frame {

@@ -141,13 +141,7 @@ impl Dialect for DubboDialect {
     }
 
     fn view<'a>(&self, bytes: &'a [u8]) -> Option<Message<'a>> {
-        match frame::decode(bytes, usize::MAX) {
-            Ok(Decoded::Frame(frame)) => Some(Message {
-                meta: frame.meta,
-                bytes: bytes.get(..frame.len)?,
-            }),
-            _ => None,
-        }
+        frame::decode(bytes, usize::MAX).ok()?.message(bytes)
     }
 
     fn read_call<'a>(&self, msg: &Message<'a>, call: &mut Call<'a>) -> Result<(), CallError> {
