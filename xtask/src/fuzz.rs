@@ -3,7 +3,7 @@ use crate::command::{answers, cargo, root};
 use anyhow::{Context, Result, bail};
 use std::fs;
 
-const MANIFEST: &str = "fuzz/Cargo.toml";
+pub(crate) const MANIFEST: &str = "fuzz/Cargo.toml";
 /// The tests that replay the corpora, one named as each target.
 const REPLAY: &str = "fuzz/tests/replay.rs";
 /// What cargo-fuzz is told in place of a sanitizer: the code is safe Rust, and without one it runs on stable.

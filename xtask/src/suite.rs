@@ -116,7 +116,8 @@ impl<'a> Options<'a> {
 }
 
 fn fmt() -> Result<()> {
-    cargo(["fmt", "--all", "--check"]).run()
+    cargo(["fmt", "--all", "--check"]).run()?;
+    cargo(["fmt", "--manifest-path", fuzz::MANIFEST, "--check"]).run()
 }
 
 fn clippy() -> Result<()> {
