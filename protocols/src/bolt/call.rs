@@ -7,7 +7,7 @@ use rialto_core::call::{Call, Trace};
 use rialto_core::message::Message;
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::{Dialect, Kind, Plain, Reader};
-use rialto_values::{Token, ValueError};
+use rialto_values::ValueError;
 use std::borrow::Cow;
 
 /// The type of most parameters.
@@ -122,10 +122,10 @@ impl<'c, 'a> Facts<'c, 'a> {
                 }
                 continue;
             }
-            match rest.value() {
-                Some(Token::Text(value)) => self.put(key, value.bytes(), false)?,
-                Some(Token::Null) => {}
-                _ => return Ok(false),
+            match rest.text() {
+                Some(value) => self.put(key, value, false)?,
+                None if rest.take(b"N") => {}
+                None => return Ok(false),
             }
         }
         Ok(true)
@@ -194,11 +194,12 @@ impl<'c, 'a> Facts<'c, 'a> {
         let mut pairs = header::pairs(block);
         let mut target: &[u8] = &[];
         for (key, value) in pairs.by_ref() {
-            match key {
-                _ if key == keys::SERVICE.as_bytes() => self.services[0] = value,
-                _ if key == keys::TARGET_SERVICE.as_bytes() => target = value,
-                _ if key == keys::METHOD.as_bytes() => self.methods[0] = value,
-                _ if key == keys::DEADLINE.as_bytes() => self.deadline = value,
+            // By length first: most keys are told apart by it.
+            match key.len() {
+                7 if key == keys::SERVICE.as_bytes() => self.services[0] = value,
+                21 if key == keys::METHOD.as_bytes() => self.methods[0] = value,
+                24 if key == keys::TARGET_SERVICE.as_bytes() => target = value,
+                30 if key == keys::DEADLINE.as_bytes() => self.deadline = value,
                 _ => self.put(key, value, true)?,
             }
         }

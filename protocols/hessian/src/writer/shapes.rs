@@ -20,7 +20,21 @@ pub struct WriteTables {
 }
 
 impl WriteTables {
+    #[inline]
     pub(super) fn clear(&mut self) {
+        self.classes.passed = 0;
+        let is_empty = self.open.is_empty()
+            && self.numbers.is_empty()
+            && self.scratch.is_empty()
+            && self.classes.entries.is_empty()
+            && self.types.ends.is_empty();
+        if !is_empty {
+            self.empty();
+        }
+    }
+
+    #[inline(never)]
+    fn empty(&mut self) {
         self.classes.clear();
         self.types.clear();
         tables::empty(&mut self.open);
@@ -96,7 +110,6 @@ impl Classes {
         }
         tables::empty(&mut self.entries);
         self.last = 0;
-        self.passed = 0;
     }
 
     #[inline]

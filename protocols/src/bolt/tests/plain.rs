@@ -53,3 +53,30 @@ fn answers() {
     }
     assert!(plain > 20, "{plain} plain answers");
 }
+
+/// What is written of pieces that are remembered is what is written of pieces put together for it.
+#[test]
+fn requests_are_written_the_same_each_time() {
+    let mut written = vec![];
+    for round in 0..2 {
+        let mut all = vec![];
+        for case in PEERS.into_iter().flat_map(|(file, _)| load(file)) {
+            for request in &case.requests {
+                let Ok(call) = dialect().call(&message(request)) else {
+                    continue;
+                };
+                for variant in [DRAFT, FINAL] {
+                    let write = || {
+                        let mut out = vec![];
+                        let written = codec(Role::Client, variant).request(&mut out, 1, &call);
+                        written.map(|()| out).map_err(|e| e.to_string())
+                    };
+                    all.push(write());
+                    assert_eq!(all.last(), Some(&write()), "{} {round}", case.name);
+                }
+            }
+        }
+        written.push(all);
+    }
+    assert!(written[0].iter().flatten().count() > 100 && written[0] == written[1]);
+}

@@ -64,3 +64,26 @@ fn answers() {
     }
     assert!(plain > 100, "{plain} plain answers");
 }
+
+/// What is written of pieces that are remembered is what is written of pieces put together for it.
+#[test]
+fn requests_are_written_the_same_each_time() {
+    let mut written = vec![];
+    for _ in 0..2 {
+        let mut all = vec![];
+        for (name, _, bytes) in FILES.into_iter().flat_map(calls) {
+            let Ok(call) = dialect().call(&message(&bytes)) else {
+                continue;
+            };
+            let write = || {
+                let mut out = vec![];
+                let written = codec(Role::Client).request(&mut out, 7, &call);
+                written.map(|()| out).map_err(|e| e.to_string())
+            };
+            all.push(write());
+            assert_eq!(all.last(), Some(&write()), "{name}");
+        }
+        written.push(all);
+    }
+    assert!(written[0].iter().flatten().count() > 100 && written[0] == written[1]);
+}
