@@ -376,7 +376,7 @@ impl<'c, 'a> Facts<'c, 'a> {
             (call.service.is_empty(), "no service"),
             // Elsewhere it may end a group (Dubbo), which the route has not seen.
             (
-                call.service.contains('/'),
+                memchr::memchr(b'/', call.service.as_bytes()).is_some(),
                 "a service with a slash, which is no Java interface",
             ),
             (call.method.is_empty(), "no method"),

@@ -268,17 +268,16 @@ impl Open {
             out.push(1);
         }
         let [high, low] = command.to_be_bytes();
-        out.extend_from_slice(&[kind, high, low, COMMAND_VERSION]);
-        out.extend_from_slice(&(id as u32).to_be_bytes());
-        out.push(codec);
+        let [a, b, c, d] = (id as u32).to_be_bytes();
+        out.extend_from_slice(&[kind, high, low, COMMAND_VERSION, a, b, c, d, codec]);
         if framing.is_v2() {
             out.push(framing.has_crc().into());
         }
         out.extend_from_slice(word);
         let lengths = out.len();
         // Classes are ours or were received, so they fit.
-        out.extend_from_slice(&(class.len() as u16).to_be_bytes());
-        out.extend_from_slice(&[0; 6]);
+        let [high, low] = (class.len() as u16).to_be_bytes();
+        out.extend_from_slice(&[high, low, 0, 0, 0, 0, 0, 0]);
         out.extend_from_slice(class);
         Open { at, lengths, framing }
     }
