@@ -2,7 +2,7 @@
 use crate::graph::difference;
 use crate::values::{LIMITS, WIDER, replay};
 use rialto_jsonb::{Numbering, Reader, Writer, split_document};
-use rialto_values::{ErrorKind, Limits, OwnedToken, Recorder, ValueError};
+use rialto_values::{Class, ErrorKind, Limits, OwnedToken, Recorder, ValueError};
 
 const DECLARED: [Option<&str>; 8] = [
     None,
@@ -107,10 +107,14 @@ pub fn roundtrip(data: &[u8]) {
     }
 }
 
-/// Whether a value is written without its class, as fastjson2 does: numbers that can change, and lists of a Throwable.
+/// Whether a value is written without its class, as fastjson2 does: numbers that can change, and lists of a Throwable;
+/// or whether it may be read as something else: a constant that is written as an object, if its class is called a map.
 fn is_lossy(token: &OwnedToken) -> bool {
     let is_list_of_throwable = |f: &str| f == "suppressedExceptions";
+    let is_constant_of_map =
+        |class: &Class| class.name().ends_with("Map") && class.fields().iter().map(|f| &**f).eq(["name"]);
     matches!(token, OwnedToken::Object(class) if class.name().starts_with("java.util.concurrent.atomic.")
+        || is_constant_of_map(class)
         || class.fields().iter().any(|f| is_list_of_throwable(f)))
 }
 

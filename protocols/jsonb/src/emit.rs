@@ -2,6 +2,7 @@
 use rialto_values::{Class, Limits, Sink, Text, Token, ValueError, text};
 
 use crate::handle::{self, Kind};
+use crate::names;
 use crate::number::{Big, decimal_text, parse_decimal};
 use crate::scalar::Scalar;
 use crate::time::{self, Date, Time};
@@ -151,6 +152,11 @@ impl Emitter<'_> {
             )
             | ("java.lang.StringBuilder" | "java.lang.StringBuffer" | "[char" | "object" | "string", _) => {
                 self.token(Token::Text(v))
+            }
+            _ if matches!(expect, Expect::Named(_)) && class.starts_with("java.") && names::is_map(class) => {
+                Err(ValueError::malformed(format!(
+                    "JSONB: a text that is to be a {class}"
+                )))
             }
             // What is left are enum constants, which go by their name.
             _ if matches!(expect, Expect::Named(_)) || !class.starts_with("java.") && class.contains('.') => {
