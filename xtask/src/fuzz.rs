@@ -39,10 +39,11 @@ pub(crate) fn replay() -> Result<()> {
 
 fn fuzz(target: &str, seconds: u32) -> Result<()> {
     let limit = format!("-max_total_time={seconds}");
-    // CI tries the same inputs each time: what chance finds must not stop a change that has nothing to do with it
-    let seed = match std::env::var_os("CI") {
-        Some(_) => "-seed=1",
-        None => "-seed=0",
+    // CI tries the same inputs each time, as many as a slow machine can: what chance finds must not stop a change that
+    // has nothing to do with it
+    let inputs: &[&str] = match std::env::var_os("CI") {
+        Some(_) => &["-seed=1", "-runs=50000"],
+        None => &["-seed=0"],
     };
     // what is found goes beside the build, not into the stored corpus
     let scratch = format!("fuzz/target/corpus/{target}");
@@ -50,7 +51,8 @@ fn fuzz(target: &str, seconds: u32) -> Result<()> {
     let corpus = format!("fuzz/corpus/{target}");
     cargo(["fuzz", "run"])
         .args(NO_SANITIZER)
-        .args([target, &scratch, &corpus, "--", &limit, seed])
+        .args([target, &scratch, &corpus, "--", &limit])
+        .args(inputs)
         .run()
 }
 

@@ -147,6 +147,9 @@ pub(crate) fn from_wire(name: &str) -> Cow<'_, str> {
             let name = match &*name {
                 "java.lang.Object" => "object",
                 "java.lang.String" => "string",
+                // never written, but these are names of the same in other streams
+                "integer" => "java.lang.Integer",
+                "date" => "java.util.Date",
                 name => name,
             };
             Cow::Owned(format!("{brackets}{name}"))
