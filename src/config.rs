@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
-use rialto_core::config::{Config, Path, Problem, Severity, validate};
+use rialto_core::config::{Config, Path, Problem, Protocol, Severity, validate};
 use serde::Deserialize;
 
 mod collect;
@@ -146,7 +146,10 @@ fn check(
     collected: &Collected<Config>,
     reported: &[Finding],
 ) -> Vec<Finding> {
-    let problems = validate(config);
+    let problems = validate(config, &|protocol, attachment| match protocol {
+        Protocol::Dubbo => rialto_protocols::dubbo::address(attachment),
+        Protocol::Bolt => None,
+    });
     let mut places: HashMap<String, (Path, Span)> = HashMap::new();
     if let (false, Some(root)) = (problems.is_empty(), root) {
         root.walk(&mut |now, written, mark| {

@@ -45,7 +45,7 @@ pub use secret::{Secret, SecretText};
 pub use suggest::closest;
 pub use text::TEXT;
 pub use units::{Period, Size, Timeout, UnitError};
-pub use validate::{Problem, Severity, validate};
+pub use validate::{Addresses, Problem, Severity, validate};
 
 /// Names and values an operator attaches to endpoints, calls and subsets.
 pub type Labels = BTreeMap<String, String>;

@@ -18,7 +18,7 @@ mod exchange;
 pub mod faults;
 pub mod filter;
 pub mod framed;
-mod hash;
+pub mod hash;
 pub mod message;
 pub mod metrics;
 pub mod runtime;

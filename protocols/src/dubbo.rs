@@ -32,6 +32,7 @@ mod values;
 mod tests;
 
 use hint::Hint;
+pub use keys::address;
 
 /// Serialization id of Hessian 2.
 const HESSIAN2: u8 = 2;

@@ -1,6 +1,7 @@
 //! What is the same in all calls of a method by an application, as it is written. Callers repeat themselves, so most
 //! calls are put together of a few pieces and what is their own.
 use rialto_core::call::Call;
+use rialto_core::hash::glance;
 use std::cell::RefCell;
 use std::thread::LocalKey;
 
@@ -68,22 +69,13 @@ impl Prepared {
         })
     }
 
-    /// The place of calls with these names: a collision costs no more than putting the pieces together, so a glance
-    /// at them is enough.
     #[inline]
     fn entry(&mut self, call: &Call<'_>) -> &mut Entry {
         if self.places.is_empty() {
             self.places.resize_with(1 << PLACE_BITS, Entry::default);
         }
-        let glance = |name: &str| match name.as_bytes().last_chunk() {
-            Some(end) => u64::from_le_bytes(*end),
-            None => name.bytes().fold(0, |all, byte| all << 8 | u64::from(byte)),
-        };
-        let mixed = glance(&call.service).rotate_left(23)
-            ^ glance(&call.method)
-            ^ (call.service.len() as u64) << 32
-            ^ (call.types.len() as u64) << 16;
-        &mut self.places[(mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PLACE_BITS)) as usize]
+        let (service, method) = (call.service.as_bytes(), call.method.as_bytes());
+        &mut self.places[glance(service, method, call.types.len() as u64, PLACE_BITS)]
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where calls of the same names went. Callers repeat themselves, so a call whose route is decided by names alone
 //! is rarely matched against routes, and its series is rarely looked up.
+use crate::hash::glance;
 use crate::message::{Head, ProtoId};
 use crate::metrics::SeriesId;
 use crate::snapshot::{Listener, ListenerId, Policy, RouteId};
@@ -68,20 +69,10 @@ impl<'a> Names<'a> {
         Some(names)
     }
 
-    /// The place of calls with these names: a collision costs a look-up, so a glance at them is enough.
     #[inline]
     fn place(&self) -> usize {
-        let glance = |name: &[u8]| match name.last_chunk() {
-            Some(end) => u64::from_le_bytes(*end),
-            None => name.len() as u64,
-        };
         let [service, method, ..] = self.parts;
-        let mixed = glance(service).rotate_left(23)
-            ^ glance(method)
-            ^ (service.len() as u64) << 32
-            ^ (method.len() as u64) << 16
-            ^ u64::from(self.listener.0);
-        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PLACE_BITS)) as usize
+        glance(service, method, self.listener.0.into(), PLACE_BITS)
     }
 }
 

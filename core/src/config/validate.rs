@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::{Config, Path};
+use super::{Config, Path, Protocol};
 
 mod clusters;
 mod listeners;
@@ -58,12 +58,15 @@ impl fmt::Display for Problem {
     }
 }
 
+/// In a protocol, the key of `rewrite` that an attachment of this name would get past; `None` for most names.
+pub type Addresses<'a> = &'a dyn Fn(Protocol, &str) -> Option<&'static str>;
+
 /// Everything that is wrong with a configuration, and what looks like a mistake.
-pub fn validate(config: &Config) -> Vec<Problem> {
+pub fn validate(config: &Config, addresses: Addresses<'_>) -> Vec<Problem> {
     let mut problems = Problems::default();
     process::check(config, &mut problems);
-    listeners::check(config, &mut problems);
-    routes::check(config, &mut problems);
+    listeners::check(config, addresses, &mut problems);
+    routes::check(config, addresses, &mut problems);
     clusters::check(config, &mut problems);
     problems.0
 }

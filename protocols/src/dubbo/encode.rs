@@ -145,7 +145,7 @@ fn put_own_attachments(out: &mut Vec<u8>, call: &Call<'_>) {
     }
     for (key, value) in set {
         // These are said above, and `rialto check` refuses them.
-        if !keys::is_address(key) && key != keys::INTERFACE {
+        if keys::address(key).is_none() {
             put_entry(out, key, value);
         }
     }

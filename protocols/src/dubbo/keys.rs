@@ -65,6 +65,17 @@ pub(crate) fn is_address(key: &str) -> bool {
     matches!(key, PATH | VERSION | GROUP)
 }
 
+/// The part of an address, as a route's `rewrite` calls it, that an attachment says; `None` for those of users.
+#[must_use]
+pub fn address(key: &str) -> Option<&'static str> {
+    match key {
+        PATH | INTERFACE => Some("service"),
+        VERSION => Some("version"),
+        GROUP => Some("group"),
+        _ => None,
+    }
+}
+
 /// Whether a service version means "none".
 pub(crate) fn is_no_version(version: &[u8]) -> bool {
     matches!(version, b"" | b"0.0.0" | b"*")

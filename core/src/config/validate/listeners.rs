@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::names::Names;
-use super::{Problems, routes};
+use super::routes::Edits;
+use super::{Addresses, Problems, routes};
 use crate::config::{Address, Config, Listener, ListenerProtocol, Path, Protocol, Route};
 
-pub(super) fn check(config: &Config, problems: &mut Problems) {
+pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Problems) {
     let section = Path::root().key("listeners");
     let names = Names::new(
         "listener",
@@ -26,10 +27,8 @@ pub(super) fn check(config: &Config, problems: &mut Problems) {
         check_address(config, index, &path, problems);
         check_routes(config, listener, &routes, &path, problems);
         routes::check_filters(&listener.filters, &path, problems);
-        let mut own = config.routes.iter().filter(|r| listener.routes.contains(&r.name));
-        if own.any(|route| routes::leads_to_dubbo(config, route)) {
-            routes::check_filter_addresses(&listener.filters, &path, problems);
-        }
+        let own = config.routes.iter().filter(|r| listener.routes.contains(&r.name));
+        Edits::of(config, own, addresses).check_filters(&listener.filters, &path, problems);
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::Problems;
 use super::names::Names;
+use super::{Addresses, Problems};
 use crate::config::{AttachmentEdit, Cluster, Config, Filter, Path, Protocol, Route, RouteTarget};
 
-pub(super) fn check(config: &Config, problems: &mut Problems) {
+pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Problems) {
     let section = Path::root().key("routes");
     let names = Names::new("route", config.routes.iter().map(|route| route.name.as_str()));
     let listeners = Names::new(
@@ -32,14 +32,13 @@ pub(super) fn check(config: &Config, problems: &mut Problems) {
         check_rewrite(route, &path, problems);
         check_targets(config, route, &clusters, &path, problems);
         check_filters(&route.filters, &path, problems);
-        if leads_to_dubbo(config, route) {
-            check_addresses(
-                &route.rewrite.attachments,
-                &path.key("rewrite").key("attachments"),
-                problems,
-            );
-            check_filter_addresses(&route.filters, &path, problems);
-        }
+        let edits = Edits::of(config, [route], addresses);
+        edits.check(
+            &route.rewrite.attachments,
+            &path.key("rewrite").key("attachments"),
+            problems,
+        );
+        edits.check_filters(&route.filters, &path, problems);
         check_bridge(route, &path, problems);
         if !used.contains(route.name.as_str()) {
             problems
@@ -87,46 +86,63 @@ fn check_edit(edit: &AttachmentEdit, path: &Path, problems: &mut Problems) {
     }
 }
 
-/// Whether calls may leave as Dubbo.
-pub(super) fn leads_to_dubbo(config: &Config, route: &Route) -> bool {
-    let is_dubbo = |name: &str| {
-        let mut clusters = config.clusters.iter();
-        clusters.any(|cluster| cluster.name == name && cluster.protocol == Protocol::Dubbo)
-    };
-    route.to.iter().any(|target| is_dubbo(&target.cluster))
+/// Judges edits of attachments by the protocols in which calls may leave.
+pub(super) struct Edits<'a> {
+    protocols: Vec<Protocol>,
+    addresses: Addresses<'a>,
 }
 
-pub(super) fn check_filter_addresses(filters: &[Filter], path: &Path, problems: &mut Problems) {
-    for (index, filter) in filters.iter().enumerate() {
-        if let Filter::Attachments(edit) = filter {
-            check_addresses(
-                edit,
-                &path.key("filters").index(index).key("attachments"),
-                problems,
-            );
+impl<'a> Edits<'a> {
+    /// Of calls that take one of these routes.
+    pub(super) fn of<'r>(
+        config: &Config,
+        routes: impl IntoIterator<Item = &'r Route>,
+        addresses: Addresses<'a>,
+    ) -> Self {
+        let targets: HashSet<&str> = routes
+            .into_iter()
+            .flat_map(|route| &route.to)
+            .map(|target| target.cluster.as_str())
+            .collect();
+        let mut protocols = vec![];
+        for cluster in &config.clusters {
+            if targets.contains(cluster.name.as_str()) && !protocols.contains(&cluster.protocol) {
+                protocols.push(cluster.protocol);
+            }
+        }
+        Edits { protocols, addresses }
+    }
+
+    pub(super) fn check_filters(&self, filters: &[Filter], path: &Path, problems: &mut Problems) {
+        for (index, filter) in filters.iter().enumerate() {
+            if let Filter::Attachments(edit) = filter {
+                let path = path.key("filters").index(index).key("attachments");
+                self.check(edit, &path, problems);
+            }
         }
     }
-}
 
-/// In Dubbo some attachments say which service is called, over what the route has found.
-fn check_addresses(edit: &AttachmentEdit, path: &Path, problems: &mut Problems) {
-    let set = edit.set.keys().map(|name| (name, path.key("set").key(name)));
-    let removed = edit.remove.iter().enumerate();
-    let removed = removed.map(|(index, name)| (name, path.key("remove").index(index)));
-    for (name, place) in set.chain(removed) {
-        let instead = match name.as_str() {
-            "path" | "interface" => "service",
-            "version" => "version",
-            "group" => "group",
-            _ => continue,
-        };
-        problems
-            .error(
-                place,
-                format!("\"{name}\" is no attachment in Dubbo: it says which service is called"),
-            )
-            .hint(format!("use rewrite.{instead} of the route"))
-            .relational();
+    /// Some attachments say which service is called, over what the route has found.
+    fn check(&self, edit: &AttachmentEdit, path: &Path, problems: &mut Problems) {
+        let set = edit.set.keys().map(|name| (name, path.key("set").key(name)));
+        let removed = edit.remove.iter().enumerate();
+        let removed = removed.map(|(index, name)| (name, path.key("remove").index(index)));
+        for (name, place) in set.chain(removed) {
+            let found = self
+                .protocols
+                .iter()
+                .find_map(|protocol| Some((protocol, (self.addresses)(*protocol, name)?)));
+            let Some((protocol, instead)) = found else {
+                continue;
+            };
+            problems
+                .error(
+                    place,
+                    format!("\"{name}\" is no attachment in {protocol}: it says which service is called"),
+                )
+                .hint(format!("use rewrite.{instead} of the route"))
+                .relational();
+        }
     }
 }
 

@@ -53,12 +53,24 @@ fn cluster(name: &str, protocol: Protocol) -> Cluster {
     }
 }
 
+/// A protocol in which some attachments are addresses, and one without any.
+fn addresses(protocol: Protocol, name: &str) -> Option<&'static str> {
+    match (protocol, name) {
+        (Protocol::Dubbo, "path") => Some("service"),
+        (Protocol::Dubbo, "group") => Some("group"),
+        _ => None,
+    }
+}
+
 /// Breaks a sound configuration and expects exactly these problems.
 #[track_caller]
 fn expect(break_it: impl FnOnce(&mut Config), problems: &[&str]) {
     let mut config = sound();
     break_it(&mut config);
-    let found: Vec<String> = validate(&config).iter().map(ToString::to_string).collect();
+    let found: Vec<String> = validate(&config, &addresses)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(found, problems);
 }
 
@@ -69,7 +81,7 @@ fn a_sound_configuration_has_no_problems() {
 
 #[test]
 fn an_empty_configuration_only_warns() {
-    let problems = validate(&Config::default());
+    let problems = validate(&Config::default(), &addresses);
     assert_eq!(problems.len(), 1);
     assert_eq!(
         (problems[0].severity, problems[0].path.as_str()),
@@ -320,12 +332,12 @@ fn what_addresses_a_dubbo_call_is_no_attachment() {
             config.clusters[0].protocol = Protocol::Dubbo;
         },
         &[
-            "error: listeners[0].filters[0].attachments.set.path: \"path\" is no attachment in Dubbo: it says which service is called (use rewrite.service of the route)",
-            "error: listeners[0].filters[0].attachments.remove[0]: \"group\" is no attachment in Dubbo: it says which service is called (use rewrite.group of the route)",
-            "error: routes[0].rewrite.attachments.set.path: \"path\" is no attachment in Dubbo: it says which service is called (use rewrite.service of the route)",
-            "error: routes[0].rewrite.attachments.remove[0]: \"group\" is no attachment in Dubbo: it says which service is called (use rewrite.group of the route)",
-            "error: routes[0].filters[0].attachments.set.path: \"path\" is no attachment in Dubbo: it says which service is called (use rewrite.service of the route)",
-            "error: routes[0].filters[0].attachments.remove[0]: \"group\" is no attachment in Dubbo: it says which service is called (use rewrite.group of the route)",
+            "error: listeners[0].filters[0].attachments.set.path: \"path\" is no attachment in dubbo: it says which service is called (use rewrite.service of the route)",
+            "error: listeners[0].filters[0].attachments.remove[0]: \"group\" is no attachment in dubbo: it says which service is called (use rewrite.group of the route)",
+            "error: routes[0].rewrite.attachments.set.path: \"path\" is no attachment in dubbo: it says which service is called (use rewrite.service of the route)",
+            "error: routes[0].rewrite.attachments.remove[0]: \"group\" is no attachment in dubbo: it says which service is called (use rewrite.group of the route)",
+            "error: routes[0].filters[0].attachments.set.path: \"path\" is no attachment in dubbo: it says which service is called (use rewrite.service of the route)",
+            "error: routes[0].filters[0].attachments.remove[0]: \"group\" is no attachment in dubbo: it says which service is called (use rewrite.group of the route)",
         ],
     );
 }
