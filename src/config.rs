@@ -49,10 +49,18 @@ pub struct Loaded {
 /// # Errors
 /// The file cannot be read, or the configuration is wrong; the report lists all that is.
 pub fn load(path: impl AsRef<FilePath>) -> Result<Loaded, Report> {
+    load_source(read(path)?)
+}
+
+/// Reads the configuration file at `path` without looking at what it says.
+///
+/// # Errors
+/// The file cannot be read, is too long or is no text.
+pub fn read(path: impl AsRef<FilePath>) -> Result<Source, Report> {
     let path = path.as_ref();
     let name = path.display().to_string();
     match read_file(path) {
-        Ok(text) => load_str(&name, &text),
+        Ok(text) => Ok(Source::new(name, text)),
         Err(reason) => Err(Report::new(
             Arc::new(Source::new(name, "")),
             vec![unreadable(&reason)],
@@ -65,7 +73,15 @@ pub fn load(path: impl AsRef<FilePath>) -> Result<Loaded, Report> {
 /// # Errors
 /// The configuration is wrong; the report lists all that is.
 pub fn load_str(name: &str, text: &str) -> Result<Loaded, Report> {
-    load_with(name, text, &|variable| std::env::var(variable).ok())
+    load_source(Source::new(name, text))
+}
+
+/// Loads a configuration that was [`read`].
+///
+/// # Errors
+/// The configuration is wrong; the report lists all that is.
+pub fn load_source(source: Source) -> Result<Loaded, Report> {
+    load_with(source, &|variable| std::env::var(variable).ok())
 }
 
 /// Reads any value from YAML or JSON text, with the same reports as a configuration: lists of endpoints, for example.
@@ -73,9 +89,8 @@ pub fn load_str(name: &str, text: &str) -> Result<Loaded, Report> {
 /// # Errors
 /// The text is not such a value; the report lists all that is wrong.
 pub fn parse_as<T: for<'t> Deserialize<'t>>(name: &str, text: &str) -> Result<T, Report> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let source = Arc::new(Source::new(name, text));
-    let (_, collected) = read_document(text, &|variable| std::env::var(variable).ok());
+    let (_, collected) = read_document(source.text(), &|variable| std::env::var(variable).ok());
     let report = Report::new(source, collected.findings);
     match collected.value {
         Some(value) if !report.has_errors() => Ok(value),
@@ -88,10 +103,9 @@ pub fn dump(config: &Config) -> serde_json::Value {
     serde_json::to_value(config).unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }))
 }
 
-fn load_with(name: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Report> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let source = Arc::new(Source::new(name, text));
-    let (root, mut collected) = read_document::<Config>(text, env);
+fn load_with(source: Source, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Report> {
+    let source = Arc::new(source);
+    let (root, mut collected) = read_document::<Config>(source.text(), env);
     let mut findings = std::mem::take(&mut collected.findings);
     if let Some(config) = &collected.value {
         findings.extend(check(config, root.as_ref(), &collected, &findings));

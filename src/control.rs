@@ -1,6 +1,7 @@
 //! The control plane: one thread that reads configuration, follows discovery, compiles snapshots, mails them
 //! to the workers, serves the admin pages and winds the process down.
 mod embed;
+mod file;
 mod listening;
 mod names;
 mod shared;
@@ -12,9 +13,10 @@ pub use names::{Names, NamesView, protocol_name};
 pub use shared::{ReloadState, Shared};
 
 use crate::access_log::{self, Writer};
-use crate::config::{self, Loaded};
+use crate::config::Loaded;
 use crate::{admin, logging};
 use anyhow::Context;
+use file::File;
 use listening::Listening;
 use rialto_core::config::{Cluster, Config, LogOutput, Protocol, Workers};
 use rialto_core::discovery::Instance;
@@ -23,10 +25,10 @@ use rialto_core::snapshot::{Compiled, Compiler, Resolver};
 use rialto_protocols::{All, BOLT, DUBBO};
 use signals::{Signals, Told};
 use sources::{Sources, Update};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// How often the configuration file is looked at.
@@ -38,8 +40,7 @@ const QUIET: Duration = Duration::from_millis(300);
 
 /// A process that serves, seen from the inside.
 struct Control {
-    path: Option<PathBuf>,
-    stamp: Option<Stamp>,
+    file: Option<File>,
     config: Config,
     compiler: Compiler,
     sources: Sources,
@@ -47,9 +48,6 @@ struct Control {
     runtime: Arc<Runtime>,
     shared: Arc<Shared>,
 }
-
-/// What changes when a file does.
-type Stamp = (SystemTime, u64);
 
 /// Serves a configuration until the process is told to end.
 ///
@@ -101,7 +99,7 @@ impl Control {
         updates: mpsc::Sender<Update>,
         inbox: &mut mpsc::Receiver<Update>,
     ) -> anyhow::Result<Control> {
-        let stamp = path.and_then(stamp_of);
+        let file = path.map(|path| File::new(path, &loaded));
         let config = loaded.config;
         if !loaded.warnings.is_empty() {
             tracing::warn!("the configuration has warnings:\n{}", loaded.warnings);
@@ -165,10 +163,8 @@ impl Control {
             tracing::info!("listener {name} on {address}");
         }
         tracing::info!(workers, "rialto {} is ready", crate::version::SHORT);
-        let path = path.map(Path::to_owned);
         Ok(Control {
-            path,
-            stamp,
+            file,
             config,
             compiler,
             sources,
@@ -194,12 +190,14 @@ impl Control {
                 }
                 told = signals.next() => match told {
                     Told::End => return,
-                    Told::Reload => self.reload(),
+                    Told::Reload => {
+                        self.look();
+                        self.reload();
+                    }
                     Told::ReopenLogs => self.shared.reopen_logs(),
                 },
                 _ = watch.tick() => {
-                    let now = self.path.as_deref().and_then(stamp_of);
-                    if now.is_some() && now != self.stamp {
+                    if self.look() {
                         self.reload();
                     }
                 }
@@ -207,11 +205,15 @@ impl Control {
         }
     }
 
-    /// Takes over the changed file, or keeps everything as it is and says why.
+    /// Looks at the file again, and tells whether it is another one.
+    fn look(&mut self) -> bool {
+        self.file.as_mut().is_some_and(File::look)
+    }
+
+    /// Takes over the file as it was last seen, or keeps everything as it is and says why.
     fn reload(&mut self) {
-        let Some(path) = self.path.clone() else { return };
-        self.stamp = stamp_of(&path);
-        let loaded = match config::load(&path) {
+        let Some(file) = &self.file else { return };
+        let loaded = match file.load() {
             Ok(loaded) => loaded,
             Err(report) => return self.refuse(&report.to_string()),
         };
@@ -234,7 +236,7 @@ impl Control {
         let sample = (self.config.access_log.path != LogOutput::Off).then_some(self.config.access_log.sample);
         self.runtime.set_log(sample);
         self.shared.accepted(&self.config);
-        tracing::info!("the configuration {} was taken over", path.display());
+        tracing::info!("the configuration {} was taken over", loaded.source.name());
     }
 
     fn refuse(&self, why: &str) {
@@ -332,9 +334,4 @@ pub fn compile(
             now,
         },
     )
-}
-
-fn stamp_of(path: &Path) -> Option<Stamp> {
-    let meta = std::fs::metadata(path).ok()?;
-    Some((meta.modified().ok()?, meta.len()))
 }

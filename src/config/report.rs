@@ -10,7 +10,7 @@ use super::source::{Source, Span};
 
 /// Everything that was found in one configuration, in the order of the file. Its `Display` shows each finding with
 /// the line it is about.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     source: Arc<Source>,
     findings: Vec<Finding>,

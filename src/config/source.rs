@@ -6,7 +6,7 @@ use std::ops::Range;
 pub(super) type Span = Range<usize>;
 
 /// A text with its name and the beginnings of its lines.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Source {
     name: String,
     text: String,
@@ -26,9 +26,12 @@ pub(super) struct Place {
 const WIDEST_LINE: usize = 120;
 
 impl Source {
-    /// A text; `name` is how messages call it, usually the path of the file.
+    /// A text; `name` is how messages call it, usually the path of the file. A byte order mark is no part of it.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        let text = text.into();
+        let mut text = text.into();
+        if text.starts_with('\u{feff}') {
+            text.remove(0);
+        }
         let line_starts = std::iter::once(0)
             .chain(text.match_indices('\n').map(|(at, _)| at + 1))
             .collect();

@@ -1,6 +1,6 @@
 //! From text to configuration, as users see it.
 
-use super::{Loaded, Report, load_with};
+use super::{Loaded, Report, Source, load_with};
 
 mod bounds;
 mod reports;
@@ -23,7 +23,7 @@ fn env(name: &str) -> Option<String> {
 }
 
 fn read(text: &str) -> Result<Loaded, Report> {
-    load_with("rialto.yaml", text, &env)
+    load_with(Source::new("rialto.yaml", text), &env)
 }
 
 /// Loads a text that nothing is wrong with.
