@@ -70,7 +70,11 @@ mod tests {
         let mut file = File::new(&path, &config::load(&path).unwrap());
         fs::remove_file(&path).unwrap();
         assert!(file.look());
-        assert!(level(&file).unwrap_err().contains("cannot read the configuration"));
+        assert!(
+            level(&file)
+                .unwrap_err()
+                .contains("cannot read the configuration")
+        );
         assert!(!file.look());
 
         fs::write(&path, OLD).unwrap();

@@ -1,8 +1,17 @@
 //! Starting programs in the repository's root.
 use anyhow::{Context, Result, bail};
+use std::collections::VecDeque;
 use std::ffi::OsStr;
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
+
+/// How many of the last lines of a program that failed are shown again in the end.
+const LAST_LINES: usize = 60;
+/// How long a program that has ended may be followed by what it said: what it left behind may hold its pipes.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A program that is going to be started.
 pub(crate) struct Task(Command);
@@ -48,13 +57,35 @@ impl Task {
         self
     }
 
-    /// Runs it in the foreground.
+    /// Runs it in the foreground; the error has the last lines of what it wrote.
     pub(crate) fn run(mut self) -> Result<()> {
         let line = self.line();
         println!("$ {line}");
-        let status = self.0.status().with_context(|| format!("cannot start: {line}"))?;
+        if io::stderr().is_terminal() && std::env::var_os("CARGO_TERM_COLOR").is_none() {
+            self.0.env("CARGO_TERM_COLOR", "always");
+        }
+        let mut child = self
+            .0
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start: {line}"))?;
+        let (tell, said) = channel();
+        if let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) {
+            pass_on(out, io::stdout(), tell.clone());
+            pass_on(err, io::stderr(), tell);
+        }
+        let status = child.wait().with_context(|| format!("lost: {line}"))?;
+        let until = Instant::now() + LAST_WORDS;
+        let mut last = VecDeque::new();
+        while let Ok(text) = said.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            last.push_back(text);
+            if last.len() > LAST_LINES {
+                last.pop_front();
+            }
+        }
         if !status.success() {
-            bail!("{status}: {line}");
+            bail!("{status}: {line}\n{}", String::from_iter(last).trim_end());
         }
         Ok(())
     }
@@ -78,5 +109,40 @@ impl Task {
         let name = Path::new(self.0.get_program()).file_name().unwrap_or_default();
         let words = std::iter::once(name).chain(self.0.get_args());
         words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Passes a program's output on as it comes, and tells it line by line.
+fn pass_on(from: impl Read + Send + 'static, mut to: impl Write + Send + 'static, tell: Sender<String>) {
+    std::thread::spawn(move || {
+        let mut from = BufReader::new(from);
+        let mut line = Vec::new();
+        while from.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+            // whoever reads this may be gone, and nobody may wait for the rest any more: the program goes on
+            let _ = to.write_all(&line).and_then(|()| to.flush());
+            let _ = tell.send(String::from_utf8_lossy(&line).into_owned());
+            line.clear();
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_of_a_failed_program_has_its_last_lines() {
+        let script = "for i in $(seq 1 100); do echo out $i; done; echo err >&2; exit 3";
+        let error = program("sh").args(["-c", script]).run().unwrap_err().to_string();
+        assert!(error.starts_with("exit status: 3: sh -c"), "{error}");
+        assert!(error.contains("out 100") && error.contains("err"), "{error}");
+        assert!(!error.contains("out 1\n"), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_leaves_another_behind_has_ended_all_the_same() {
+        let begin = Instant::now();
+        program("sh").args(["-c", "sleep 20 & echo there"]).run().unwrap();
+        assert!(begin.elapsed() < Duration::from_secs(15));
     }
 }

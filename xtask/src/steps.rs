@@ -32,7 +32,7 @@ impl Steps {
         match &end {
             Ok(End::Ok) => println!("--- {name}: ok, {}", seconds(took)),
             Ok(End::LeftOut(why)) => println!("--- {name}: LEFT OUT: {why}"),
-            Err(error) => eprintln!("--- {name}: FAILED, {}\n{error:#}", seconds(took)),
+            Err(_) => eprintln!("--- {name}: FAILED, {}", seconds(took)),
         }
         self.0.push(Done { name, took, end });
     }
@@ -44,8 +44,13 @@ impl Steps {
             .any(|done| done.name == name && matches!(done.end, Ok(End::Ok)))
     }
 
-    /// Shows the table. Fails if any step did.
+    /// Shows why steps failed, and then the table. Fails if any step did.
     pub(crate) fn finish(&self) -> ExitCode {
+        for done in &self.0 {
+            if let Err(error) = &done.end {
+                println!("\n=== {} FAILED ===\n{error:#}", done.name);
+            }
+        }
         println!("\n{}", self.table());
         match self.0.iter().all(|done| done.end.is_ok()) {
             true => ExitCode::SUCCESS,
