@@ -304,7 +304,7 @@ impl<C: Codec> Session for Framed<C> {
             });
         }
         let mut neutral = Call::default();
-        msg.meta.dialect.read_call(msg, &mut neutral)?;
+        msg.meta.dialect.read_call(msg, dispatch.head, &mut neutral)?;
         neutral.timeout_ms = dispatch.timeout_ms;
         dispatch.bridge.outward(&mut neutral);
         if let Some(edits) = dispatch.edits {

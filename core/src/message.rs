@@ -79,6 +79,9 @@ pub struct Head<'a> {
     /// Where the attachments begin in the message, if they are not at a place that the frame tells; the
     /// dialect's own matter.
     pub attachments: u32,
+    /// The whole message was looked through for this head, and all of it is as most are: whoever reads the call need
+    /// not look again. What that means is the dialect's own matter.
+    pub plain: bool,
 }
 
 /// How the messages of one protocol are read. Stateless and static: a head is bytes plus this table.
@@ -110,11 +113,16 @@ pub trait Dialect: Sync {
     fn view<'a>(&self, bytes: &'a [u8]) -> Option<Message<'a>>;
 
     /// Puts the neutral meaning of a request into an empty call, where it stays: calls are too large to be moved
-    /// about.
+    /// about. Its head saves a second look, if it is still at hand.
     ///
     /// # Errors
     /// What cannot be read, in words that the caller will see; the call may hold a part of it then.
-    fn read_call<'a>(&self, msg: &Message<'a>, call: &mut Call<'a>) -> Result<(), CallError>;
+    fn read_call<'a>(
+        &self,
+        msg: &Message<'a>,
+        head: Option<&Head<'a>>,
+        call: &mut Call<'a>,
+    ) -> Result<(), CallError>;
 
     /// Puts the neutral meaning of an answer into an empty outcome.
     ///
@@ -129,7 +137,7 @@ pub trait Dialect: Sync {
     /// As [`Dialect::read_call`].
     fn call<'a>(&self, msg: &Message<'a>) -> Result<Call<'a>, CallError> {
         let mut call = Call::default();
-        self.read_call(msg, &mut call)?;
+        self.read_call(msg, None, &mut call)?;
         Ok(call)
     }
 

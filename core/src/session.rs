@@ -7,7 +7,7 @@ use crate::bridge::Bridge;
 use crate::buf::OutBuf;
 use crate::call::Outcome;
 use crate::error::CallError;
-use crate::message::{Edits, Message, ProtoId};
+use crate::message::{Edits, Head, Message, ProtoId};
 use crate::slots::CallKey;
 
 /// Which end of the connection we are.
@@ -93,6 +93,8 @@ pub struct ReplyTo {
 pub struct Dispatch<'a> {
     /// Changes by route and filters, if there are any.
     pub edits: Option<&'a Edits>,
+    /// The head of the request, if it is still at hand.
+    pub head: Option<&'a Head<'a>>,
     /// Rules for calls that change the protocol.
     pub bridge: &'a Bridge,
     /// What is left until the deadline, for requests that have to be encoded anew.

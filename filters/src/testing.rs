@@ -25,7 +25,12 @@ impl Dialect for Wireless {
         None
     }
 
-    fn read_call<'a>(&self, _: &Message<'a>, _: &mut NeutralCall<'a>) -> Result<(), CallError> {
+    fn read_call<'a>(
+        &self,
+        _: &Message<'a>,
+        _: Option<&Head<'a>>,
+        _: &mut NeutralCall<'a>,
+    ) -> Result<(), CallError> {
         Err(nothing_there())
     }
 

@@ -5,7 +5,7 @@ use crate::stock::{Caller, caller};
 use crate::values::tokens;
 use rialto_core::bridge::Bridge;
 use rialto_core::buf::OutBuf;
-use rialto_core::call::Values;
+use rialto_core::call::{Call, Values};
 use rialto_core::framed::{Codec, Framed, Kind};
 use rialto_core::message::{Head, Message, Status};
 use rialto_core::session::{Answer, Dispatch, Event, ReplyTo, Role, Session, Settings};
@@ -230,6 +230,12 @@ fn asked<C: Codec>(id: u64, msg: &Message<'_>, choice: &Choice) -> String {
             "routed as one call, bridged as another"
         );
     }
+    if let Ok(head) = &head {
+        let mut known = Call::default();
+        let read = dialect.read_call(msg, Some(head), &mut known);
+        let known = read.map(|()| known);
+        assert_eq!(format!("{known:?}"), format!("{call:?}"), "its head changes a call");
+    }
     let args = call.as_ref().ok().map(|call| shown(&call.args));
     format!("{head:?} {attachments:x?} {call:?} {args:?}")
 }
@@ -247,8 +253,10 @@ fn forward<C: Codec>(msg: &Message<'_>, choice: &Choice) {
     let mut upstream = Framed::<C>::new(Role::Client, &choice.settings);
     let mut out = OutBuf::default();
     let bridge = Bridge::default();
+    let head = msg.head().ok();
     let dispatch = Dispatch {
         edits: None,
+        head: head.as_ref(),
         bridge: &bridge,
         timeout_ms: msg.meta.timeout_ms,
     };

@@ -177,7 +177,12 @@ impl Dialect for BoltDialect {
         frame::decode(bytes, usize::MAX).ok()?.message(bytes)
     }
 
-    fn read_call<'a>(&self, msg: &Message<'a>, call: &mut Call<'a>) -> Result<(), CallError> {
+    fn read_call<'a>(
+        &self,
+        msg: &Message<'a>,
+        _: Option<&Head<'a>>,
+        call: &mut Call<'a>,
+    ) -> Result<(), CallError> {
         call::read(msg, call)
     }
 

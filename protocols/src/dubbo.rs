@@ -145,8 +145,13 @@ impl Dialect for DubboDialect {
         frame::decode(bytes, usize::MAX).ok()?.message(bytes)
     }
 
-    fn read_call<'a>(&self, msg: &Message<'a>, call: &mut Call<'a>) -> Result<(), CallError> {
-        call::read(msg, call)
+    fn read_call<'a>(
+        &self,
+        msg: &Message<'a>,
+        head: Option<&Head<'a>>,
+        call: &mut Call<'a>,
+    ) -> Result<(), CallError> {
+        call::read(msg, head, call)
     }
 
     fn read_outcome<'a>(&self, msg: &Message<'a>, outcome: &mut Outcome<'a>) -> Result<(), CallError> {

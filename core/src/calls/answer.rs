@@ -43,11 +43,23 @@ impl Calls {
     /// Answers the caller for good.
     #[inline]
     pub(super) fn reply<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, answer: &Answer<'_>, from: From) {
-        let named = match answer {
-            Answer::Message(m) if m.meta.status == Status::Failed => self.named(key, m),
-            _ => None,
-        };
-        let answer = named.as_ref().unwrap_or(answer);
+        match answer {
+            Answer::Message(m) if m.meta.status == Status::Failed => self.reply_failed(w, key, m, from),
+            _ => self.reply_with(w, key, answer, from),
+        }
+    }
+
+    /// As [`Calls::reply`], for an answer that says that the provider's machinery failed.
+    #[cold]
+    fn reply_failed<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, msg: &Message<'_>, from: From) {
+        match self.named(key, msg) {
+            Some(named) => self.reply_with(w, key, &named, from),
+            None => self.reply_with(w, key, &Answer::Message(*msg), from),
+        }
+    }
+
+    #[inline]
+    fn reply_with<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, answer: &Answer<'_>, from: From) {
         self.finish_with(w, key, |w, ex| {
             let ended = match answer {
                 Answer::Message(m) => Ended::Answered(m.meta.status),
@@ -68,7 +80,6 @@ impl Calls {
 
     /// A failure that changes the protocol says which call it is about, by the caller's names for it: not all
     /// providers do (Dubbo 3 does not tell which service it does not know), and the caller may call several.
-    #[cold]
     fn named<'a>(&self, key: CallKey, msg: &Message<'a>) -> Option<Answer<'a>> {
         let ex = self.table.get(key)?;
         if msg.meta.proto == ex.down.proto {

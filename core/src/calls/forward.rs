@@ -5,7 +5,7 @@ use crate::call::{Attachments, Outcome, Reply};
 use crate::endpoints::Lease;
 use crate::error::{CallError, ErrorKind};
 use crate::exchange::{State, TargetId, Up};
-use crate::message::{Edits, Held, Message};
+use crate::message::{Edits, Head, Held, Message};
 use crate::session::{Answer, Dispatch};
 use crate::slots::{CallKey, ConnKey};
 use crate::snapshot::{EndpointId, Epoch, Snapshot, Target};
@@ -19,6 +19,8 @@ pub(super) struct Sending<'a> {
     pub(super) epoch: &'a Epoch,
     pub(super) target: TargetId,
     pub(super) msg: &'a Message<'a>,
+    /// Its head, unless it was held since that was read.
+    pub(super) head: Option<&'a Head<'a>>,
     pub(super) from: From,
     pub(super) edits: Option<&'a Edits>,
 }
@@ -38,6 +40,7 @@ impl Calls {
             epoch,
             target: id,
             msg,
+            head,
             from,
             edits,
         } = *sending;
@@ -68,6 +71,7 @@ impl Calls {
         };
         let dispatch = Dispatch {
             edits,
+            head,
             bridge: &target.bridge,
             timeout_ms,
         };
@@ -104,6 +108,7 @@ impl Calls {
             epoch: &epoch,
             target,
             msg: &held.view(),
+            head: None,
             from: From::Memory,
             edits: Some(&held.edits).filter(|edits| !edits.is_empty()),
         };

@@ -73,6 +73,7 @@ impl Calls {
             epoch: &epoch,
             target,
             msg,
+            head: Some(&head),
             from: From::Input,
             edits: route.rewrite.as_ref(),
         };

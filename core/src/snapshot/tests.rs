@@ -39,7 +39,12 @@ impl Dialect for Plain {
     fn view<'a>(&self, _: &'a [u8]) -> Option<Message<'a>> {
         None
     }
-    fn read_call<'a>(&self, _: &Message<'a>, _: &mut Call<'a>) -> Result<(), CallError> {
+    fn read_call<'a>(
+        &self,
+        _: &Message<'a>,
+        _: Option<&Head<'a>>,
+        _: &mut Call<'a>,
+    ) -> Result<(), CallError> {
         unreachable!("routing opens no payload")
     }
     fn read_outcome<'a>(&self, _: &Message<'a>, _: &mut Outcome<'a>) -> Result<(), CallError> {

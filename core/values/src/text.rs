@@ -1,4 +1,5 @@
 //! Strings as the Java world sends them.
+use multiversion::multiversion;
 use std::borrow::Cow;
 
 /// A Java string: a sequence of UTF-16 units, each encoded as one to three bytes (CESU-8; U+0000 is the plain
@@ -166,12 +167,15 @@ const STEP: usize = 16;
 /// counted: many bytes are looked at in one step, and the last step overlaps the one before it instead of going byte
 /// by byte.
 #[must_use]
+#[multiversion(targets("x86_64+avx2"))]
 pub fn ascii_prefix(bytes: &[u8]) -> usize {
     // 64 bits at a time, for vectors of them are cheaper to put together than vectors of bytes
+    #[inline(always)]
     fn all<const N: usize>(chunk: &[u8; N]) -> bool {
         let (words, _) = chunk.as_chunks::<8>();
         words.iter().fold(0, |all, word| all | u64::from_ne_bytes(*word)) & HIGH == 0
     }
+    #[inline(always)]
     fn steps<const N: usize>(mut bytes: &[u8]) -> &[u8] {
         while let Some((chunk, rest)) = bytes.split_first_chunk::<N>()
             && all(chunk)
@@ -180,6 +184,7 @@ pub fn ascii_prefix(bytes: &[u8]) -> usize {
         }
         bytes
     }
+    #[inline(always)]
     fn ends<const N: usize>(bytes: &[u8], rest: &[u8]) -> bool {
         rest.len() < N && bytes.last_chunk::<N>().is_some_and(all)
     }

@@ -297,17 +297,24 @@ impl<'a> Scalar<'a> {
 /// A decimal number of milliseconds; 0 for anything else, and for what no timer could hold.
 #[inline]
 pub(crate) fn digits(text: &[u8]) -> u32 {
-    let text = text.trim_ascii();
-    if text.is_empty() || text.len() > 10 {
-        return 0;
+    // blanks around it are rare
+    number(text)
+        .or_else(|| number(text.trim_ascii()))
+        .unwrap_or(0)
+}
+
+#[inline]
+fn number(text: &[u8]) -> Option<u32> {
+    if !(1..=10).contains(&text.len()) {
+        return None;
     }
     let mut value = 0u64;
     for byte in text {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
-            return 0;
+            return None;
         }
         value = value * 10 + u64::from(digit);
     }
-    u32::try_from(value).unwrap_or(0)
+    u32::try_from(value).ok()
 }

@@ -1,12 +1,13 @@
 //! The neutral meaning of a request.
 use super::body::{self, Body, Scalar, Serialization};
+use super::frame::HEADER;
 use super::generic::Invoke;
 use super::head::{Lead, unreadable};
 use super::hint::{Generic, Hint};
 use super::{keys, types, values};
 use crate::text::Piece;
 use rialto_core::call::{Attachments, Call};
-use rialto_core::message::Message;
+use rialto_core::message::{Head, Message};
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::{Library, Plain};
 use std::borrow::Cow;
@@ -15,12 +16,20 @@ use std::borrow::Cow;
 ///
 /// # Errors
 /// [`ErrorKind::BadRequest`] for what cannot be read or has no meaning outside of Dubbo.
-pub(crate) fn read<'a>(msg: &Message<'a>, call: &mut Call<'a>) -> Result<(), CallError> {
+pub(crate) fn read<'a>(
+    msg: &Message<'a>,
+    head: Option<&Head<'a>>,
+    call: &mut Call<'a>,
+) -> Result<(), CallError> {
     let Some(serialization) = Serialization::of_message(msg) else {
         return Err(foreign(msg));
     };
     let bytes = body::of(msg);
-    let mut rest = Plain::new(bytes, 0, Library::Lite);
+    let known = head.filter(|head| head.plain);
+    let mut rest = match known {
+        Some(_) => Plain::again(bytes, 0, Library::Lite),
+        None => Plain::new(bytes, 0, Library::Lite),
+    };
     let plain = match serialization {
         Serialization::Hessian2 => Lead::plain(&mut rest),
         Serialization::Fastjson2 => None,
@@ -28,7 +37,7 @@ pub(crate) fn read<'a>(msg: &Message<'a>, call: &mut Call<'a>) -> Result<(), Cal
     call.one_way = msg.meta.one_way;
     let mut facts = Facts::of(call);
     if let Some(lead) = &plain
-        && facts.take_plain(lead, rest, bytes)?
+        && facts.take_plain(lead, rest, bytes, known)?
     {
         return facts.finish(false);
     }
@@ -71,21 +80,26 @@ impl<'c, 'a> Facts<'c, 'a> {
     }
 
     /// Arguments that are plain values and attachments that are plain strings need no reader and no tables:
-    /// most calls of most fleets. `rest` is what follows the lead. False if this is not such a call; some of it may
-    /// have been taken then.
+    /// most calls of most fleets. `rest` is what follows the lead, and `known` the head if that says that this is such a
+    /// call. False if it is not; some of it may have been taken then.
     pub(super) fn take_plain(
         &mut self,
         lead: &Lead<'a>,
         mut rest: Plain<'a>,
         bytes: &'a [u8],
+        known: Option<&Head<'a>>,
     ) -> Result<bool, CallError> {
         if lead.is_generic() {
             return Ok(false);
         }
-        self.take_names(lead)?;
+        let names = lead.texts(bytes).map_err(|_| no_text())?;
+        self.take_names(names);
         self.take_arguments(lead, bytes, Serialization::Hessian2)?;
         let args = &mut self.call.args;
-        if !(0..args.count).all(|_| rest.skip()) {
+        if let Some(head) = known {
+            let attachments = head.attachments as usize - HEADER;
+            rest = Plain::again(bytes, attachments, Library::Lite);
+        } else if !(0..args.count).all(|_| rest.skip()) {
             return Ok(false);
         }
         *args = values::plain(*args);
@@ -101,7 +115,7 @@ impl<'c, 'a> Facts<'c, 'a> {
         call: &'c mut Call<'a>,
     ) -> Result<Self, CallError> {
         let mut facts = Facts::of(call);
-        facts.take_names(lead)?;
+        facts.take_names([text(lead.path)?, text(lead.version)?, text(lead.method)?]);
         if lead.is_generic() {
             let invoke = Invoke::read(body).map_err(|e| unreadable(&e))?;
             let call = &mut *facts.call;
@@ -119,13 +133,12 @@ impl<'c, 'a> Facts<'c, 'a> {
         Ok(facts)
     }
 
-    fn take_names(&mut self, lead: &Lead<'a>) -> Result<(), CallError> {
-        self.call.service = Cow::Borrowed(text(lead.path)?);
-        self.call.method = Cow::Borrowed(text(lead.method)?);
-        if !keys::is_no_version(lead.version) {
-            self.call.version = Cow::Borrowed(text(lead.version)?);
+    fn take_names(&mut self, [service, version, method]: [&'a str; 3]) {
+        self.call.service = Cow::Borrowed(service);
+        self.call.method = Cow::Borrowed(method);
+        if !keys::is_no_version(version.as_bytes()) {
+            self.call.version = Cow::Borrowed(version);
         }
-        Ok(())
     }
 
     /// Takes the arguments of the method that the request names, and their types.
@@ -254,7 +267,12 @@ fn own<'a>(name: Cow<'static, str>) -> Cow<'a, str> {
 }
 
 fn text(name: &[u8]) -> Result<&str, CallError> {
-    std::str::from_utf8(name).map_err(|_| refused("a name in the request is not text".to_owned()))
+    std::str::from_utf8(name).map_err(|_| no_text())
+}
+
+#[cold]
+fn no_text() -> CallError {
+    refused("a name in the request is not text".to_owned())
 }
 
 fn refused(text: String) -> CallError {

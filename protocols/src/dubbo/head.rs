@@ -9,6 +9,7 @@ use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::{Library, Plain};
 use rialto_values::ValueError;
 use std::borrow::Cow;
+use std::str::Utf8Error;
 
 /// The five strings that begin every request (wire section 2.5). Null is empty.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,6 +86,24 @@ impl<'a> Lead<'a> {
         })
     }
 
+    /// Path, version and method of a lead that [`Lead::plain`] found at the start of these bytes, as text.
+    ///
+    /// # Errors
+    /// They are none.
+    pub(crate) fn texts(&self, bytes: &'a [u8]) -> Result<[&'a str; 3], Utf8Error> {
+        // One look for all of them, unless the lengths between them are no characters.
+        let all = str::from_utf8(&bytes[..self.end()]).unwrap_or_default();
+        let text = |name: &'a [u8], end: usize| match all.get(end - name.len()..end) {
+            Some(text) => Ok(text),
+            None => str::from_utf8(name),
+        };
+        Ok([
+            text(self.path, self.ends[1])?,
+            text(self.version, self.ends[2])?,
+            text(self.method, self.ends[3])?,
+        ])
+    }
+
     /// Where the arguments begin in the body.
     pub(crate) fn end(&self) -> usize {
         self.ends[4]
@@ -97,7 +116,7 @@ impl<'a> Lead<'a> {
 
     /// Whether the call only wants its argument back.
     pub(crate) fn is_echo(&self) -> bool {
-        self.method == keys::ECHO.as_bytes()
+        keys::is_echo(self.method)
     }
 
     /// How many arguments follow.
@@ -142,7 +161,7 @@ fn fill<'a>(msg: &Message<'a>, serialization: Serialization, head: &mut Head<'a>
     }
     if keys::is_no_version(head.version) {
         // Where a version is told, the provider's key has one colon too many for any service.
-        if memchr::memchr(b':', head.service).is_some() {
+        if has_colon(head.service) {
             return Err(hidden_version(head.service));
         }
         head.version = b"";
@@ -151,6 +170,7 @@ fn fill<'a>(msg: &Message<'a>, serialization: Serialization, head: &mut Head<'a>
 }
 
 /// The head of any call.
+#[cold]
 pub(super) fn walked(bytes: &[u8], serialization: Serialization, hint: Hint) -> Result<Head<'_>, ValueError> {
     let lead = Lead::read(bytes, serialization)?;
     let generic = lead.is_generic();
@@ -172,7 +192,7 @@ pub(super) fn walked(bytes: &[u8], serialization: Serialization, hint: Hint) -> 
 }
 
 /// The head of a call whose arguments are plain values and whose attachments are plain strings: that needs no reader
-/// and no tables, and is most calls of most fleets. Whether this is such a call; if not, nothing was filled in.
+/// and no tables, and is most calls of most fleets. Whether this is such a call; if not, a part of it may be filled in.
 #[inline]
 pub(super) fn plain<'a>(bytes: &'a [u8], hint: Hint, head: &mut Head<'a>) -> bool {
     let mut rest = Plain::new(bytes, 0, Library::Lite);
@@ -186,71 +206,74 @@ pub(super) fn plain<'a>(bytes: &'a [u8], hint: Hint, head: &mut Head<'a>) -> boo
     if !arguments.is_some_and(|count| (0..count).all(|_| rest.skip())) {
         return false;
     }
-    let mut told = Told {
-        at: HEADER + rest.position(),
-        ..Told::default()
-    };
-    if !rest.map(|key, value| told.take(key, value)) {
-        return false;
-    }
     head.service = path;
     head.version = version;
     head.method = method;
-    head.echo = method == keys::ECHO.as_bytes();
+    head.echo = keys::is_echo(method);
     head.hint = hint.with_version(dubbo).with_generic(Generic::No).bits();
-    told.tell(head);
-    true
+    let mut told = Told::by(head, HEADER + rest.position());
+    let is_flat = rest.map(|key, value| told.take(key, value));
+    told.finish();
+    head.plain = is_flat;
+    is_flat
 }
 
-/// What the attachments tell.
-#[derive(Default)]
-struct Told<'a> {
-    path: &'a [u8],
-    version: Option<&'a [u8]>,
-    group: &'a [u8],
-    timeout: u32,
-    countdown: Option<u32>,
-    caller: Option<&'a [u8]>,
+/// What the attachments tell goes to the head, over what stands in front of the arguments.
+struct Told<'h, 'a> {
+    head: &'h mut Head<'a>,
+    /// What is left of the caller's time, which counts instead of the timeout; 0 if it does not say.
+    countdown: u32,
     /// The calling application under its older name.
     old_caller: &'a [u8],
-    /// The form of a generic call.
-    generic: Option<&'a [u8]>,
-    /// Where the attachments begin in the message.
-    at: usize,
 }
 
-impl<'a> Told<'a> {
+impl<'h, 'a> Told<'h, 'a> {
+    /// What the attachments at this place in the message tell.
+    #[inline]
+    fn by(head: &'h mut Head<'a>, at: usize) -> Self {
+        head.attachments = at as u32;
+        Told {
+            head,
+            countdown: 0,
+            old_caller: b"",
+        }
+    }
+
     /// Takes a fact.
     #[inline(always)]
     fn take(&mut self, key: &[u8], text: &'a [u8]) {
+        let head = &mut *self.head;
         // By length first: most keys are told apart by it.
         match key.len() {
-            3 if key == b"_TO" => self.countdown = Some(body::digits(text).max(1)),
-            4 if key == b"path" && !text.is_empty() => self.path = text,
-            5 if key == b"group" => self.group = text,
-            7 if key == b"version" => self.version = Some(text),
-            7 if key == b"timeout" => self.timeout = body::digits(text),
-            7 if key == b"generic" => self.generic = Some(text),
+            3 if key == b"_TO" => self.countdown = body::digits(text).max(1),
+            4 if key == b"path" && !text.is_empty() => head.service = text,
+            5 if key == b"group" => head.group = text,
+            7 if key == b"version" => head.version = text,
+            7 if key == b"timeout" => head.timeout_ms = body::digits(text),
+            7 if key == b"generic" => self.take_generic(text),
             11 if key == b"application" && self.old_caller.is_empty() => self.old_caller = text,
-            18 if key == b"remote.application" => self.caller = Some(text),
+            18 if key == b"remote.application" => head.caller = text,
             _ => {}
         }
     }
 
-    /// Fills in what overrides the strings in front of the arguments, and what they do not say.
-    #[inline]
-    fn tell(&self, head: &mut Head<'a>) {
-        if !self.path.is_empty() {
-            head.service = self.path;
+    /// Takes the form of a generic call; other calls have none.
+    #[cold]
+    fn take_generic(&mut self, form: &[u8]) {
+        let hint = Hint::from_bits(self.head.hint);
+        if hint.generic() != Generic::No {
+            self.head.hint = hint.with_generic(Generic::of_attachment(form)).bits();
         }
-        head.version = self.version.unwrap_or(head.version);
-        head.group = self.group;
-        head.timeout_ms = self.countdown.unwrap_or(self.timeout);
-        head.caller = self.caller.unwrap_or(self.old_caller);
-        head.attachments = self.at as u32;
-        if let Some(generic) = self.generic.filter(|_| keys::is_generic(head.method)) {
-            let generic = Generic::of_attachment(generic);
-            head.hint = Hint::from_bits(head.hint).with_generic(generic).bits();
+    }
+
+    /// All is told.
+    #[inline]
+    fn finish(self) {
+        if self.countdown > 0 {
+            self.head.timeout_ms = self.countdown;
+        }
+        if self.head.caller.is_empty() {
+            self.head.caller = self.old_caller;
         }
     }
 }
@@ -273,18 +296,18 @@ fn walk<'a>(
         body.skip()?;
     }
     let at = lead.end() + body.position();
-    let mut told = Told {
-        at: HEADER + at,
-        ..Told::default()
-    };
+    if let Some(method) = named {
+        head.method = method;
+    }
+    let mut told = Told::by(head, HEADER + at);
     let is_flat = matches!(body, Body::Hessian(_))
         && Plain::new(bytes, at, Library::Lite).map(|key, value| told.take(key, value));
     if !is_flat {
         let mut hidden = None;
         body.attachments(|key, value| match value {
             Scalar::Text(Cow::Borrowed(text)) => told.take(key.as_bytes(), text.as_bytes()),
-            value if key == keys::TIMEOUT => told.timeout = value.millis(),
-            value if key == keys::COUNTDOWN => told.countdown = Some(value.millis().max(1)),
+            value if key == keys::TIMEOUT => told.head.timeout_ms = value.millis(),
+            value if key == keys::COUNTDOWN => told.countdown = value.millis().max(1),
             // null says nothing
             Scalar::Other => {}
             _ if keys::is_address(&key) => hidden = Some(key),
@@ -294,10 +317,7 @@ fn walk<'a>(
             return Err(hidden_address(&key));
         }
     }
-    told.tell(head);
-    if let Some(method) = named {
-        head.method = method;
-    }
+    told.finish();
     Ok(())
 }
 
@@ -307,6 +327,20 @@ fn hidden_address(key: &str) -> ValueError {
     ValueError::unsupported(format!(
         "the attachment `{key}` is no string, or in chunks or in characters beyond the usual"
     ))
+}
+
+/// Whether a name has a colon, eight characters at a time: it is asked for in most calls.
+#[inline]
+fn has_colon(name: &[u8]) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let is_in = |eight: &[u8; 8]| {
+        let other = u64::from_ne_bytes(*eight) ^ (EACH * b':' as u64);
+        other.wrapping_sub(EACH) & !other & (EACH << 7) != 0
+    };
+    match name.last_chunk() {
+        Some(last) => name.as_chunks().0.iter().any(is_in) || is_in(last),
+        None => name.contains(&b':'),
+    }
 }
 
 /// Providers find a service by `PATH:VERSION`, put together: `a.B:1.0` without a version is for them version 1.0 of

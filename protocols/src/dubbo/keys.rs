@@ -82,6 +82,19 @@ pub(crate) fn is_no_version(version: &[u8]) -> bool {
 }
 
 /// Whether a method name is that of a generic call.
+#[inline]
 pub(crate) fn is_generic(method: &[u8]) -> bool {
-    method == INVOKE.as_bytes() || method == INVOKE_ASYNC.as_bytes()
+    is_special(method) && (method == INVOKE.as_bytes() || method == INVOKE_ASYNC.as_bytes())
+}
+
+/// Whether a method name is that of an echo.
+#[inline]
+pub(crate) fn is_echo(method: &[u8]) -> bool {
+    is_special(method) && method == ECHO.as_bytes()
+}
+
+/// Methods with a meaning of their own have names that begin like no other: one look tells that it is none of them.
+#[inline]
+fn is_special(method: &[u8]) -> bool {
+    method.first() == Some(&b'$')
 }

@@ -12,6 +12,12 @@ fn exercise(bytes: &[u8]) {
     };
     if let Ok(head) = dialect().head(&msg) {
         let _ = dialect().attachment(&msg, &head, "plain");
+        let mut known = Call::default();
+        let read = dialect().read_call(&msg, Some(&head), &mut known);
+        assert_eq!(
+            format!("{:?}", read.map(|()| known)),
+            format!("{:?}", dialect().call(&msg))
+        );
     }
     if let Ok(call) = dialect().call(&msg) {
         let mut out = vec![];
@@ -211,6 +217,34 @@ fn a_version_in_the_path_does_not_get_past_routes() {
             let error = dialect().head(&message(&bytes)).unwrap_err();
             assert_eq!(error.kind, ErrorKind::BadRequest);
             assert!(error.text.contains("a.B:1.0"), "{error}");
+        }
+    }
+}
+
+/// A version hidden in the name of a service, see [`head`]: wherever the colon is, and however long the name.
+#[test]
+fn a_colon_in_a_path_is_no_way_around_a_rule() {
+    let head_of = |path: String, version: &str| {
+        let sent = request(&Call {
+            service: path.into(),
+            version: version.to_owned().into(),
+            method: "say".into(),
+            ..Call::default()
+        });
+        dialect().head(&message(&sent)).map(|_| ()).map_err(|e| e.to_string())
+    };
+    for len in 1..40 {
+        let name = "a".repeat(len);
+        assert_eq!(head_of(name.clone(), ""), Ok(()));
+        for at in 0..len {
+            let mut hidden = name.clone();
+            hidden.replace_range(at..=at, ":");
+            let refused = head_of(hidden.clone(), "").unwrap_err();
+            assert!(refused.contains("a colon in the path"), "{refused}");
+            assert_eq!(head_of(hidden, "1.0"), Ok(()));
+        }
+        for near in ["9", ";", "\u{1a}", "z"] {
+            assert_eq!(head_of(format!("{near}{name}{near}"), ""), Ok(()));
         }
     }
 }

@@ -24,7 +24,7 @@ fn requests() {
         assert_eq!(Lead::plain(&mut rest), Some(lead), "{name}");
         let mut call = Call::default();
         let mut facts = Facts::of(&mut call);
-        if let Ok(true) = facts.take_plain(&lead, rest, bytes) {
+        if let Ok(true) = facts.take_plain(&lead, rest, bytes, None) {
             let mut call = Call::default();
             let walked = body::read(&bytes[lead.end()..], Hessian2, |body| {
                 Facts::walk(body, &lead, bytes, Hessian2, &mut call)
@@ -34,7 +34,18 @@ fn requests() {
         let hint = Hint::from_bits(msg.meta.hint);
         let mut head = Head::default();
         if head::plain(bytes, hint, &mut head) {
-            let walked = head::walked(bytes, Hessian2, hint).unwrap();
+            let [mut known, mut unknown] = [Call::default(), Call::default()];
+            let known_read = dialect().read_call(&msg, Some(&head), &mut known);
+            let unknown_read = dialect().read_call(&msg, None, &mut unknown);
+            assert_eq!(
+                format!("{known_read:?} {known:?}"),
+                format!("{unknown_read:?} {unknown:?}"),
+                "{name}"
+            );
+            let walked = Head {
+                plain: true,
+                ..head::walked(bytes, Hessian2, hint).unwrap()
+            };
             assert_eq!(format!("{head:?}"), format!("{walked:?}"), "{name}");
             plain += 1;
         }
