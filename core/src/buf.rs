@@ -1,8 +1,10 @@
 //! The memory that bytes can be in: the worker's read buffer, a connection's tail, its out-buffer.
 use std::cell::RefCell;
 
-/// Bytes read at once.
-pub const READ: usize = 64 << 10;
+/// Bytes read at once. An upstream's answers to many callers come in one piece: where a read ends, the run of answers
+/// for a caller is cut, and takes another write. At 8x32, 256 KB take 10 % less CPU time a call than 64 KB
+/// (docs/performance.md).
+pub const READ: usize = 256 << 10;
 /// Tails up to this size are copied in front of the next read; larger frames are assembled in the tail itself.
 pub const HEADROOM: usize = 64 << 10;
 /// An out-buffer that has been written down to nothing keeps no more memory than this.

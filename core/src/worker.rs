@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 /// Reads of one connection per turn, so that a fast one cannot starve the others.
-const READS_PER_TURN: usize = 4;
+const READS_PER_TURN: usize = 2;
 /// How often connections are looked at for age and silence.
 const SWEEP_MS: u64 = 500;
 
