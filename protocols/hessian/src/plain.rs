@@ -84,17 +84,19 @@ impl<'a> Plain<'a> {
         Some(text)
     }
 
-    /// So many of them, one after the other. `None` leaves the walk where it was.
-    #[inline]
-    pub fn texts<const N: usize>(&mut self) -> Option<[&'a [u8]; N]> {
+    /// So many of them, one after the other, and where each ends. `None` leaves the walk where it was.
+    #[inline(always)] // else they go through memory, which takes as long as finding them
+    pub fn texts<const N: usize>(&mut self) -> Option<([&'a [u8]; N], [usize; N])> {
         let (mut rest, mut unknown) = (self.cursor.rest(), self.unknown);
-        let mut texts = [&[][..]; N];
-        for text in &mut texts {
+        let whole = self.cursor.at() + rest.len();
+        let (mut texts, mut ends) = ([&[][..]; N], [0; N]);
+        for (text, end) in texts.iter_mut().zip(&mut ends) {
             (*text, rest) = split_text(rest, self.dialect, &mut unknown)?;
+            *end = whole - rest.len();
         }
         self.cursor.go_on(rest);
         self.unknown = unknown;
-        Some(texts)
+        Some((texts, ends))
     }
 
     /// A string of one chunk of ASCII, or null, which is empty.

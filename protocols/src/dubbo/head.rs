@@ -62,13 +62,9 @@ impl<'a> Lead<'a> {
     }
 
     /// Takes the start of a body in Hessian, if it is plain strings as stock peers write it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn plain(walk: &mut Plain<'a>) -> Option<Self> {
-        let (mut names, mut ends) = ([&[][..]; 5], [0; 5]);
-        for (name, end) in names.iter_mut().zip(&mut ends) {
-            *name = walk.text()?;
-            *end = walk.position();
-        }
+        let (names, ends) = walk.texts()?;
         Lead::of(names, ends)
     }
 
@@ -110,11 +106,13 @@ impl<'a> Lead<'a> {
     }
 
     /// Whether this is a generic call.
+    #[inline]
     pub(crate) fn is_generic(&self) -> bool {
         keys::is_generic(self.method)
     }
 
     /// Whether the call only wants its argument back.
+    #[inline]
     pub(crate) fn is_echo(&self) -> bool {
         keys::is_echo(self.method)
     }
@@ -196,7 +194,7 @@ pub(super) fn walked(bytes: &[u8], serialization: Serialization, hint: Hint) -> 
 #[inline]
 pub(super) fn plain<'a>(bytes: &'a [u8], hint: Hint, head: &mut Head<'a>) -> bool {
     let mut rest = Plain::new(bytes, 0, Library::Lite);
-    let Some([dubbo, path, version, method, descriptor]) = rest.texts() else {
+    let Some(([dubbo, path, version, method, descriptor], _)) = rest.texts() else {
         return false;
     };
     if path.is_empty() || method.is_empty() || keys::is_generic(method) {
