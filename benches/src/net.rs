@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
+use rustix::event::{Timespec, epoll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 
 /// Bytes a read buffer offers to one read.
@@ -121,16 +121,7 @@ impl Poller {
     /// Waits for readiness, at most `timeout` (nanosecond resolution); a signal counts as nothing ready.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.ready.clear();
-        let mut timeout = timeout.map(timespec);
-        if let Some(fine) = timeout
-            .as_mut()
-            .filter(|timeout| timeout.tv_nsec % 1_000_000 != 0)
-        {
-            // epoll's own timeout is in milliseconds; the call that has a finer one is unknown to valgrind.
-            let mut source = [PollFd::new(&self.epoll, PollFlags::IN)];
-            ignore_signal(poll(&mut source, Some(fine)))?;
-            *fine = timespec(Duration::ZERO);
-        }
+        let timeout = timeout.map(timespec);
         let mut events = [const { MaybeUninit::uninit() }; EVENTS_PER_WAIT];
         if let Some((events, _)) = ignore_signal(epoll::wait(&self.epoll, &mut events, timeout.as_ref()))? {
             self.ready.extend(events.iter().map(Ready::from));

@@ -9,9 +9,14 @@ use std::hash::Hasher;
 #[inline]
 #[must_use]
 pub fn glance(service: &[u8], method: &[u8], more: u64, bits: u32) -> usize {
-    let end = |name: &[u8]| match name.last_chunk() {
-        Some(end) => u64::from_le_bytes(*end),
-        None => name.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)),
+    let end = |name: &[u8]| {
+        if let Some(end) = name.last_chunk() {
+            u64::from_le_bytes(*end)
+        } else if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+            u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
+        } else {
+            name.iter().fold(0, |all, byte| all << 8 | u64::from(*byte))
+        }
     };
     let mixed = end(service).rotate_left(23)
         ^ end(method)

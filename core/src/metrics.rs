@@ -31,7 +31,7 @@ pub const OUTCOMES: usize = 4 + ErrorKind::ALL.len();
 
 /// A series of one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SeriesId(pub(crate) u32);
+pub struct SeriesId(pub u32);
 
 /// What a series counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -72,12 +72,9 @@ impl Scrape {
         let labels = |k: &SeriesKey| {
             self.shared.names.with(|names| {
                 vec![
-                    ("listener", names.listener(k.listener)),
-                    ("route", k.route.map_or_else(String::new, |id| names.route(id))),
-                    (
-                        "cluster",
-                        k.cluster.map_or_else(String::new, |id| names.cluster(id)),
-                    ),
+                    ("listener", names.listener(k.listener).to_owned()),
+                    ("route", k.route.map_or("", |id| names.route(id)).to_owned()),
+                    ("cluster", k.cluster.map_or("", |id| names.cluster(id)).to_owned()),
                     ("service", k.service.to_string()),
                     ("method", k.method.to_string()),
                     ("protocol", protocol_name(k.down).to_owned()),

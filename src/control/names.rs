@@ -10,6 +10,8 @@ pub struct Names(RwLock<Tables>);
 
 #[derive(Default)]
 struct Tables {
+    /// Grows with every change.
+    version: u64,
     listeners: Vec<Arc<str>>,
     routes: Vec<Arc<str>>,
     clusters: Vec<Arc<str>>,
@@ -31,6 +33,7 @@ impl Names {
     /// Adds the names of a snapshot.
     pub fn learn(&self, s: &Snapshot) {
         let mut t = self.0.write().unwrap_or_else(|e| e.into_inner());
+        t.version += 1;
         let some = |name: Option<&Arc<str>>| name.cloned();
         put(
             &mut t.listeners,
@@ -69,34 +72,40 @@ fn put(to: &mut Vec<Arc<str>>, names: impl Iterator<Item = Option<Arc<str>>>) {
     }
 }
 
-impl NamesView<'_> {
+impl<'a> NamesView<'a> {
+    /// Another one for other names.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.0.version
+    }
+
     /// The listener's name.
     #[must_use]
-    pub fn listener(&self, id: ListenerId) -> String {
+    pub fn listener(&self, id: ListenerId) -> &'a str {
         name(&self.0.listeners, id.index())
     }
 
     /// The route's name.
     #[must_use]
-    pub fn route(&self, id: RouteId) -> String {
+    pub fn route(&self, id: RouteId) -> &'a str {
         name(&self.0.routes, id.index())
     }
 
     /// The cluster's name.
     #[must_use]
-    pub fn cluster(&self, id: ClusterId) -> String {
+    pub fn cluster(&self, id: ClusterId) -> &'a str {
         name(&self.0.clusters, id.index())
     }
 
     /// The endpoint's address as configured.
     #[must_use]
-    pub fn endpoint(&self, id: EndpointId) -> String {
+    pub fn endpoint(&self, id: EndpointId) -> &'a str {
         name(&self.0.endpoints, id.index())
     }
 }
 
-fn name(of: &[Arc<str>], at: usize) -> String {
-    of.get(at).map_or_else(String::new, |n| n.to_string())
+fn name(of: &[Arc<str>], at: usize) -> &str {
+    of.get(at).map_or("", |name| name)
 }
 
 /// A protocol's name in configuration, metrics and logs.

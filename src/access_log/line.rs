@@ -1,0 +1,334 @@
+//! What a line says. Callers repeat themselves, so most of a line is kept as it was written before.
+use crate::control::{NamesView, protocol_name};
+use rialto_core::access_log::Record;
+use rialto_core::config::LogFormat;
+use rialto_core::metrics::{Ended, SeriesId, SeriesKey};
+use rialto_core::snapshot::EndpointId;
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Which calls have the same names: those of a worker's series that one endpoint answered.
+type Same = (usize, SeriesId, Option<EndpointId>);
+
+/// So many of them are remembered; more are as good as none, and all are forgotten.
+const KEPT: usize = 4096;
+
+/// Puts lines together.
+pub(super) struct Lines {
+    format: LogFormat,
+    series: HashMap<(usize, SeriesId), Arc<SeriesKey>>,
+    parts: HashMap<Same, Parts>,
+    /// The names that the parts are made of.
+    version: u64,
+    /// The last caller, and how it is written.
+    caller: Option<(Option<SocketAddr>, String)>,
+}
+
+/// What stands in a line in front of the caller, and behind it up to how the call ended.
+struct Parts {
+    before: String,
+    behind: String,
+}
+
+/// The names of a call, in their order.
+#[derive(serde::Serialize)]
+struct Names<'a> {
+    protocol: &'static str,
+    service: &'a str,
+    method: &'a str,
+    route: &'a str,
+    cluster: &'a str,
+    upstream_protocol: &'static str,
+    endpoint: Option<&'a str>,
+}
+
+impl Lines {
+    pub(super) fn new(format: LogFormat) -> Self {
+        Lines {
+            format,
+            series: HashMap::new(),
+            parts: HashMap::new(),
+            version: 0,
+            caller: None,
+        }
+    }
+
+    /// Learns the names of series.
+    pub(super) fn learn(&mut self, worker: usize, fresh: Vec<(SeriesId, Arc<SeriesKey>)>) {
+        self.series
+            .extend(fresh.into_iter().map(|(id, key)| ((worker, id), key)));
+    }
+
+    /// Appends a line for each call of a batch.
+    pub(super) fn put(
+        &mut self,
+        out: &mut String,
+        time: &str,
+        worker: usize,
+        records: &[Record],
+        names: &NamesView<'_>,
+    ) {
+        if self.version != names.version() || self.parts.len() > KEPT {
+            self.version = names.version();
+            self.parts.clear();
+        }
+        for record in records {
+            self.put_one(out, time, worker, record, names);
+        }
+    }
+
+    fn put_one(
+        &mut self,
+        out: &mut String,
+        time: &str,
+        worker: usize,
+        record: &Record,
+        names: &NamesView<'_>,
+    ) {
+        let same = (worker, record.series, record.endpoint);
+        if !self.parts.contains_key(&same) {
+            let Some(key) = self.series.get(&(worker, record.series)) else {
+                return;
+            };
+            let parts = Parts::new(self.format, key, record.endpoint, names);
+            self.parts.insert(same, parts);
+        }
+        let Some(Parts { before, behind }) = self.parts.get(&same) else {
+            return;
+        };
+        let caller = match &self.caller {
+            Some((caller, text)) if *caller == record.caller => text,
+            _ => {
+                let text = written(self.format, record.caller);
+                &self.caller.insert((record.caller, text)).1
+            }
+        };
+        let [open, outcome, duration, bytes, attempts, close] = match self.format {
+            LogFormat::Text => [
+                "",
+                " outcome=",
+                " duration_us=",
+                " request_bytes=",
+                " attempts=",
+                "\n",
+            ],
+            LogFormat::Json => [
+                "{\"time\":\"",
+                ",\"outcome\":\"",
+                "\",\"duration_us\":",
+                ",\"request_bytes\":",
+                ",\"attempts\":",
+                "}\n",
+            ],
+        };
+        let mut digits = [(); 3].map(|()| itoa::Buffer::new());
+        let [d, b, a] = &mut digits;
+        for piece in [
+            open,
+            time,
+            before,
+            caller,
+            behind,
+            outcome,
+            Ended::name(record.ended.index()),
+            duration,
+            d.format(record.latency_us),
+            bytes,
+            b.format(record.bytes_in),
+            attempts,
+            a.format(record.attempts),
+            close,
+        ] {
+            out.push_str(piece);
+        }
+    }
+}
+
+impl Parts {
+    fn new(format: LogFormat, key: &SeriesKey, endpoint: Option<EndpointId>, names: &NamesView<'_>) -> Self {
+        let listener = names.listener(key.listener);
+        let call = Names {
+            protocol: protocol_name(key.down),
+            service: &key.service,
+            method: &key.method,
+            route: key.route.map_or("", |id| names.route(id)),
+            cluster: key.cluster.map_or("", |id| names.cluster(id)),
+            upstream_protocol: protocol_name(key.up),
+            endpoint: endpoint.map(|id| names.endpoint(id)),
+        };
+        match format {
+            LogFormat::Text => Parts {
+                before: format!(" {} ", quoted(listener)),
+                behind: call.text(),
+            },
+            LogFormat::Json => Parts {
+                before: format!("\",\"listener\":{},\"caller\":", json(listener)),
+                behind: json(&call).trim_end_matches('}').replacen('{', ",", 1),
+            },
+        }
+    }
+}
+
+impl Names<'_> {
+    /// `key=value` pairs; values that callers choose are quoted where they could be misread.
+    fn text(&self) -> String {
+        format!(
+            " {}->{} service={} method={} route={} cluster={} endpoint={}",
+            self.protocol,
+            self.upstream_protocol,
+            quoted(self.service),
+            quoted(self.method),
+            quoted(self.route),
+            quoted(self.cluster),
+            quoted(self.endpoint.unwrap_or_default()),
+        )
+    }
+}
+
+fn written(format: LogFormat, caller: Option<SocketAddr>) -> String {
+    let mut text = String::new();
+    // writing to a string cannot fail
+    let _ = match (format, caller) {
+        (LogFormat::Text, None) => write!(text, "-"),
+        (LogFormat::Text, Some(caller)) => write!(text, "{caller}"),
+        (LogFormat::Json, None) => write!(text, "null"),
+        (LogFormat::Json, Some(caller)) => write!(text, "\"{caller}\""),
+    };
+    text
+}
+
+/// Strings and structs of strings always have a form in JSON.
+fn json(value: &(impl serde::Serialize + ?Sized)) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn quoted(s: &str) -> std::borrow::Cow<'_, str> {
+    let plain = |c: char| c.is_alphanumeric() || "._-:$/<>*[]".contains(c);
+    if s.is_empty() {
+        "-".into()
+    } else if s.chars().all(plain) {
+        s.into()
+    } else {
+        format!("{s:?}").into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control;
+    use rialto_core::message::Status;
+    use rialto_core::snapshot::{ClusterId, Endpoint, ListenerId, RouteId, Snapshot};
+    use rialto_core::transport::Address;
+    use rialto_protocols::{BOLT, DUBBO};
+
+    fn snapshot(endpoint: &str) -> Snapshot {
+        let endpoint = Endpoint {
+            address: Address::Tcp(([127, 0, 0, 1], 1).into()),
+            name: endpoint.into(),
+            cluster: ClusterId(0),
+            since: 0,
+        };
+        Snapshot {
+            endpoints: vec![Some(endpoint)],
+            ..Snapshot::default()
+        }
+    }
+
+    fn key(service: &str) -> Arc<SeriesKey> {
+        Arc::new(SeriesKey {
+            listener: ListenerId(0),
+            route: Some(RouteId(0)),
+            cluster: None,
+            down: DUBBO,
+            up: BOLT,
+            service: service.into(),
+            method: "say".into(),
+        })
+    }
+
+    fn record(series: u32, caller: Option<&str>, endpoint: Option<EndpointId>) -> Record {
+        Record {
+            series: SeriesId(series),
+            ended: Ended::Answered(Status::Ok),
+            latency_us: 1_234_567,
+            caller: caller.map(|caller| caller.parse().unwrap()),
+            endpoint,
+            attempts: 2,
+            bytes_in: 89,
+        }
+    }
+
+    /// The lines of records, written twice: what was kept says what was written first.
+    fn lines(lines: &mut Lines, names: &control::Names, records: &[Record]) -> Vec<String> {
+        let mut texts = [(); 2].map(|()| {
+            let mut text = String::new();
+            names.with(|names| lines.put(&mut text, "now", 3, records, names));
+            text
+        });
+        assert_eq!(texts[0], texts[1]);
+        std::mem::take(&mut texts[0]).lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn each_call_has_its_own_names_whatever_stood_in_the_lines_before() {
+        let names = control::Names::new(&snapshot("one:1"));
+        let mut text = Lines::new(LogFormat::Text);
+        text.learn(3, vec![(SeriesId(0), key("a.B")), (SeriesId(1), key("a\nb"))]);
+        let (ada, bob) = (Some("10.0.0.1:5"), Some("[::1]:6"));
+        let (answered, lost) = (Some(EndpointId(0)), None);
+        let records = [
+            record(0, ada, answered),
+            record(0, bob, answered),
+            record(0, bob, lost),
+            record(1, None, answered),
+            record(7, ada, answered),
+        ];
+        let tail = "outcome=ok duration_us=1234567 request_bytes=89 attempts=2";
+        let wanted = [
+            ("10.0.0.1:5", "a.B", "one:1"),
+            ("[::1]:6", "a.B", "one:1"),
+            ("[::1]:6", "a.B", "-"),
+            ("-", "\"a\\nb\"", "one:1"),
+        ]
+        .map(|(caller, service, endpoint)| {
+            format!("now - {caller} dubbo->bolt service={service} method=say route=- cluster=- endpoint={endpoint} {tail}")
+        });
+        assert_eq!(lines(&mut text, &names, &records), wanted);
+
+        names.learn(&snapshot("two:2"));
+        let renamed = lines(&mut text, &names, &records[..1]);
+        assert_eq!(renamed, [wanted[0].replace("one:1", "two:2")]);
+    }
+
+    #[test]
+    fn a_line_of_json_is_json() {
+        let names = control::Names::new(&snapshot("one:1"));
+        let mut json = Lines::new(LogFormat::Json);
+        json.learn(3, vec![(SeriesId(0), key("a\"}{\n"))]);
+        let records = [
+            record(0, Some("[::1]:6"), Some(EndpointId(0))),
+            record(0, None, None),
+        ];
+        let line = |caller: &str, endpoint: &str| {
+            format!(
+                r#"{{"time":"now","listener":"","caller":{caller},"protocol":"dubbo","service":"a\"}}{{\n","method":"say","route":"","cluster":"","upstream_protocol":"bolt","endpoint":{endpoint},"outcome":"ok","duration_us":1234567,"request_bytes":89,"attempts":2}}"#
+            )
+        };
+        let wanted = [line("\"[::1]:6\"", "\"one:1\""), line("null", "null")];
+        let written = lines(&mut json, &names, &records);
+        assert_eq!(written, wanted);
+        for line in written {
+            serde_json::from_str::<serde_json::Value>(&line).unwrap();
+        }
+    }
+
+    #[test]
+    fn names_of_callers_cannot_forge_lines() {
+        assert_eq!(quoted("com.acme.Greeter"), "com.acme.Greeter");
+        assert_eq!(quoted("x\n2026 forged"), "\"x\\n2026 forged\"");
+        assert_eq!(quoted(""), "-");
+    }
+}
