@@ -193,6 +193,45 @@ fn values_shared_between_documents_are_written_in_each() {
     assert_eq!(again.last(), Some(&OwnedToken::End));
 }
 
+/// fastjson2 fills references in last, over the null; and its readers take a null behind a reference for the same field.
+#[test]
+fn a_field_that_comes_again_is_not_written_as_a_reference() {
+    let class = Class::new("com.acme.Derived", ["parts", "owner", "owner"]);
+    let bean = Token::Object(&class);
+    let list = Token::List {
+        class: None,
+        len: Some(0),
+    };
+    let again = read_body(&write(&[
+        bean,
+        list,
+        Token::End,
+        Token::Ref(1),
+        Token::Null,
+        Token::End,
+    ]));
+    let list = OwnedToken::List {
+        class: None,
+        len: Some(0),
+    };
+    let expected = [
+        OwnedToken::Object(class.clone()),
+        list.clone(),
+        OwnedToken::End,
+        list,
+        OwnedToken::End,
+        OwnedToken::Null,
+        OwnedToken::End,
+    ];
+    assert_eq!(again, expected);
+    let mut writer = Writer::bare(&LIMITS);
+    let cycle = [bean, Token::Null, Token::Ref(0)];
+    let error = cycle.iter().try_for_each(|t| writer.token(*t)).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unsupported);
+    let last = [bean, Token::Null, Token::Null, Token::Ref(0), Token::End];
+    assert!(read_body(&write(&last)).contains(&OwnedToken::Ref(0)));
+}
+
 #[test]
 fn declared_classes_tell_what_scalars_are() {
     let java8 = |name: &str| format!("com.caucho.hessian.io.java8.{name}Handle");
