@@ -348,6 +348,21 @@ fn values_that_only_the_writer_understands_are_refused_by_their_declared_class()
 }
 
 #[test]
+fn no_object_is_of_a_class_that_is_called_nothing() {
+    let object = b"\xa6\x7f\x4aa\x01\x05\xa5";
+    let array = [&b"\x92\x4a[\x00\x95"[..], object].concat();
+    assert_eq!(
+        read(&array).unwrap().tokens[1..3],
+        [OwnedToken::Map { class: None }, OwnedToken::Text(b"a".to_vec())]
+    );
+    let mut recorder = Recorder::default();
+    Reader::new(b"\xa6\x7f\x4aa\x00\x05\xa5", &LIMITS)
+        .and_then(|mut reader| reader.copy_value_as("", &mut recorder, &mut Numbering::new(&LIMITS)))
+        .unwrap();
+    assert_eq!(recorder.tokens[0], OwnedToken::Map { class: None });
+}
+
+#[test]
 fn what_has_no_form_is_refused_by_name() {
     let inet = Class::new("com.caucho.hessian.io.InetAddressHandle", ["hostName", "address"]);
     let key = Class::new("com.acme.Key", ["k", "self"]);
