@@ -234,7 +234,11 @@ fn asked<C: Codec>(id: u64, msg: &Message<'_>, choice: &Choice) -> String {
         let mut known = Call::default();
         let read = dialect.read_call(msg, Some(head), &mut known);
         let known = read.map(|()| known);
-        assert_eq!(format!("{known:?}"), format!("{call:?}"), "its head changes a call");
+        assert_eq!(
+            format!("{known:?}"),
+            format!("{call:?}"),
+            "its head changes a call"
+        );
     }
     let args = call.as_ref().ok().map(|call| shown(&call.args));
     format!("{head:?} {attachments:x?} {call:?} {args:?}")

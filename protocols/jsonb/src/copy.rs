@@ -408,8 +408,9 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
 }
 
 /// Whether an object without a class can be one of the declared class: fastjson2 leaves the class out only where
-/// it is the very one that was declared, and never for maps, which are empty or have keys that are no symbols.
+/// it is the very one that was declared, and never for maps, which are empty or have keys that are no symbols. No class
+/// is called nothing, as the elements of `[` would be.
 fn can_be(class: &str, shape: &[Str]) -> bool {
     let jdk = class.starts_with("java.") && class != names::STACK_TRACE_ELEMENT;
-    shape.len() > 1 && !jdk && !class.starts_with('[') && class != "object"
+    shape.len() > 1 && !jdk && !class.starts_with('[') && !matches!(class, "" | "object")
 }

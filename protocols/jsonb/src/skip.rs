@@ -3,6 +3,7 @@ use rialto_values::ValueError;
 
 use crate::code;
 use crate::input::Input;
+use crate::string::Str;
 use crate::symbol::{Key, Symbols};
 
 /// What is left to step over in an open container.
@@ -13,13 +14,44 @@ enum Open {
     Object(bool),
 }
 
+/// Whoever wants to know what a value holds while it is stepped over.
+pub(crate) trait Watch {
+    /// A list, map or object begins; its class name or leading byte stands there.
+    fn begin(&mut self, start: usize);
+    /// A text key of the innermost one.
+    fn key(&mut self, key: Str) -> Result<(), ValueError>;
+    /// The innermost one ends.
+    fn end(&mut self);
+}
+
+impl Watch for () {
+    fn begin(&mut self, _: usize) {}
+
+    fn key(&mut self, _: Str) -> Result<(), ValueError> {
+        Ok(())
+    }
+
+    fn end(&mut self) {}
+}
+
 /// Steps over one value; the names it numbers are kept.
 pub(crate) fn skip_value(input: &mut Input<'_>, symbols: &mut Symbols, depth: u32) -> Result<(), ValueError> {
+    walk_value(input, symbols, depth, &mut ())
+}
+
+/// Steps over one value and tells `watch` what it holds.
+pub(crate) fn walk_value(
+    input: &mut Input<'_>,
+    symbols: &mut Symbols,
+    depth: u32,
+    watch: &mut impl Watch,
+) -> Result<(), ValueError> {
     let mut open: Vec<Open> = Vec::new();
     loop {
         match open.last_mut() {
             Some(Open::Array(0)) => {
                 open.pop();
+                watch.end();
                 if open.is_empty() {
                     return Ok(());
                 }
@@ -31,18 +63,21 @@ pub(crate) fn skip_value(input: &mut Input<'_>, symbols: &mut Symbols, depth: u3
                 if input.peek()? == code::OBJECT_END {
                     input.byte("an object")?;
                     open.pop();
+                    watch.end();
                     if open.is_empty() {
                         return Ok(());
                     }
                     continue;
                 }
                 *value_next = true;
-                if !matches!(symbols.key(input)?, Key::Value) {
+                if let Key::Symbol(key) | Key::Text(key) = symbols.key(input)? {
+                    watch.key(key)?;
                     continue;
                 }
             }
             None => {}
         }
+        let start = input.pos();
         if input.peek()? == code::TYPED {
             input.byte("a typed value")?;
             symbols.class(input)?;
@@ -51,10 +86,12 @@ pub(crate) fn skip_value(input: &mut Input<'_>, symbols: &mut Symbols, depth: u3
             code::OBJECT => {
                 input.byte("an object")?;
                 push(&mut open, Open::Object(false), depth)?;
+                watch.begin(start);
             }
             b if code::is_array(b) => {
                 let len = input.array_len()?;
                 push(&mut open, Open::Array(len), depth)?;
+                watch.begin(start);
             }
             _ => {
                 skip_flat(input)?;

@@ -1,4 +1,5 @@
 //! Writing documents.
+mod duplicate;
 mod frame;
 mod handle;
 mod reference;
@@ -14,6 +15,7 @@ use crate::names;
 use crate::output::{put_array, put_binary, put_date, put_double, put_int, put_long};
 use crate::skip::check_depth;
 use crate::string::{put_name, put_text};
+use duplicate::check_paths;
 use frame::{Frame, Spot, Step};
 use reference::Container;
 use value::Value;
@@ -32,6 +34,7 @@ use value::Value;
 /// * Shared containers become references where fastjson2 can follow them, else they are written again: from
 ///   another document (argument) of the stream, as an element of an `Object[]` or of a list it rebuilds after
 ///   reading, and below a map key that its paths cannot spell. Where that cannot end, in a cycle, it is an error.
+///   So is a reference through a name that comes again in its map or object, where the path would mean another value.
 #[derive(Debug)]
 pub struct Writer {
     core: Core,
@@ -51,6 +54,8 @@ struct Core {
     symbols: HashMap<Box<str>, i32>,
     open: Vec<Frame>,
     targets: Vec<Target>,
+    /// Where in this document the containers start that paths find by their name.
+    named: Vec<usize>,
     /// What may still be written by repeating.
     repeat_left: usize,
 }
@@ -148,6 +153,7 @@ impl Core {
             symbols: HashMap::new(),
             open: Vec::new(),
             targets: Vec::new(),
+            named: Vec::new(),
             repeat_left: REPEAT_LIMIT,
         }
     }
@@ -259,6 +265,11 @@ impl Core {
                 end - *start
             )));
         };
+        if !self.named.is_empty() {
+            self.named.sort_unstable();
+            check_paths(&self.out[*start..], &self.named)?;
+            self.named.clear();
+        }
         if self.framed {
             self.out[*start - 4..*start].copy_from_slice(&len.to_be_bytes());
         }
@@ -367,6 +378,7 @@ impl Core {
             parent,
             step,
             passable,
+            on_path: false,
         };
         self.targets[target as usize] = Target::Container(container);
         if let Some(class) = class {

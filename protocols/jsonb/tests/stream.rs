@@ -193,6 +193,45 @@ fn values_shared_between_documents_are_written_in_each() {
     assert_eq!(again.last(), Some(&OwnedToken::End));
 }
 
+/// fastjson2 fills references in last, over the null; and its readers take a null behind a reference for the same field.
+#[test]
+fn a_field_that_comes_again_is_not_written_as_a_reference() {
+    let class = Class::new("com.acme.Derived", ["parts", "owner", "owner"]);
+    let bean = Token::Object(&class);
+    let list = Token::List {
+        class: None,
+        len: Some(0),
+    };
+    let again = read_body(&write(&[
+        bean,
+        list,
+        Token::End,
+        Token::Ref(1),
+        Token::Null,
+        Token::End,
+    ]));
+    let list = OwnedToken::List {
+        class: None,
+        len: Some(0),
+    };
+    let expected = [
+        OwnedToken::Object(class.clone()),
+        list.clone(),
+        OwnedToken::End,
+        list,
+        OwnedToken::End,
+        OwnedToken::Null,
+        OwnedToken::End,
+    ];
+    assert_eq!(again, expected);
+    let mut writer = Writer::bare(&LIMITS);
+    let cycle = [bean, Token::Null, Token::Ref(0)];
+    let error = cycle.iter().try_for_each(|t| writer.token(*t)).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unsupported);
+    let last = [bean, Token::Null, Token::Null, Token::Ref(0), Token::End];
+    assert!(read_body(&write(&last)).contains(&OwnedToken::Ref(0)));
+}
+
 #[test]
 fn declared_classes_tell_what_scalars_are() {
     let java8 = |name: &str| format!("com.caucho.hessian.io.java8.{name}Handle");
@@ -306,6 +345,21 @@ fn values_that_only_the_writer_understands_are_refused_by_their_declared_class()
         matches!(&read(timestamp).unwrap().tokens[0], OwnedToken::Object(c) if c.name().ends_with("LocalDateTimeHandle"))
     );
     assert_eq!(read(b"\xaf").unwrap().tokens, [OwnedToken::Null]);
+}
+
+#[test]
+fn no_object_is_of_a_class_that_is_called_nothing() {
+    let object = b"\xa6\x7f\x4aa\x01\x05\xa5";
+    let array = [&b"\x92\x4a[\x00\x95"[..], object].concat();
+    assert_eq!(
+        read(&array).unwrap().tokens[1..3],
+        [OwnedToken::Map { class: None }, OwnedToken::Text(b"a".to_vec())]
+    );
+    let mut recorder = Recorder::default();
+    Reader::new(b"\xa6\x7f\x4aa\x00\x05\xa5", &LIMITS)
+        .and_then(|mut reader| reader.copy_value_as("", &mut recorder, &mut Numbering::new(&LIMITS)))
+        .unwrap();
+    assert_eq!(recorder.tokens[0], OwnedToken::Map { class: None });
 }
 
 #[test]

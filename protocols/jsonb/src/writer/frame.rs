@@ -146,13 +146,14 @@ impl Frame {
                 next,
                 throwable,
                 ..
-            } => {
-                !throwable
-                    || !class
-                        .fields()
-                        .get(*next)
-                        .is_some_and(|f| matches!(&**f, "cause" | "suppressedExceptions"))
-            }
+            } => match class.fields().get(*next..) {
+                Some([field, later @ ..]) => {
+                    let of_throwable = *throwable && matches!(&**field, "cause" | "suppressedExceptions");
+                    // fastjson2 fills references in last: over a later value of the same name
+                    !of_throwable && !later.contains(field)
+                }
+                _ => true,
+            },
             _ => false,
         }
     }

@@ -30,6 +30,8 @@ pub(super) struct Container {
     pub(super) step: Step,
     /// Whether a path leads to it.
     pub(super) passable: bool,
+    /// Whether a path was written that leads to it, or through it.
+    pub(super) on_path: bool,
 }
 
 impl Core {
@@ -62,6 +64,7 @@ impl Core {
         if self.open.last().is_some_and(Frame::accepts_reference)
             && let Some(path) = self.path(target)
         {
+            self.keep_names(target);
             let mut cesu8 = Vec::with_capacity(path.len());
             let units = text::encode(&path, &mut cesu8);
             self.begin_value(None)?;
@@ -114,6 +117,22 @@ impl Core {
         };
         self.repeat_left = left;
         Ok(())
+    }
+
+    /// Remembers what is found by its name on the way to a target, to be looked at again when the document ends.
+    fn keep_names(&mut self, target: u32) {
+        let document = self.documents.last().map_or(0, |(start, _)| *start);
+        let mut at = target;
+        while let Target::Container(container) = &mut self.targets[at as usize]
+            && container.step != Step::Root
+            && !container.on_path
+        {
+            container.on_path = true;
+            if let Step::Named(_) = container.step {
+                self.named.push(container.start - document);
+            }
+            at = container.parent;
+        }
     }
 
     fn path(&self, target: u32) -> Option<String> {
