@@ -31,8 +31,8 @@ use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// How often the configuration file is looked at.
-const WATCH: Duration = Duration::from_secs(1);
+/// How often the configuration file is looked at. A change counts when it was seen twice.
+const WATCH: Duration = Duration::from_millis(500);
 /// How long the start waits for clusters whose endpoints are still to be found.
 const FIRST_STATES: Duration = Duration::from_secs(5);
 /// No call may be in flight for this long before a draining process ends.
@@ -191,23 +191,20 @@ impl Control {
                 told = signals.next() => match told {
                     Told::End => return,
                     Told::Reload => {
-                        self.look();
+                        if let Some(file) = &mut self.file {
+                            file.look_now();
+                        }
                         self.reload();
                     }
                     Told::ReopenLogs => self.shared.reopen_logs(),
                 },
                 _ = watch.tick() => {
-                    if self.look() {
+                    if self.file.as_mut().is_some_and(File::look) {
                         self.reload();
                     }
                 }
             }
         }
-    }
-
-    /// Looks at the file again, and tells whether it is another one.
-    fn look(&mut self) -> bool {
-        self.file.as_mut().is_some_and(File::look)
     }
 
     /// Takes over the file as it was last seen, or keeps everything as it is and says why.
