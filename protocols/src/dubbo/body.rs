@@ -298,9 +298,7 @@ impl<'a> Scalar<'a> {
 #[inline]
 pub(crate) fn digits(text: &[u8]) -> u32 {
     // blanks around it are rare
-    number(text)
-        .or_else(|| number(text.trim_ascii()))
-        .unwrap_or(0)
+    number(text).or_else(|| number(text.trim_ascii())).unwrap_or(0)
 }
 
 #[inline]

@@ -231,7 +231,10 @@ fn a_colon_in_a_path_is_no_way_around_a_rule() {
             method: "say".into(),
             ..Call::default()
         });
-        dialect().head(&message(&sent)).map(|_| ()).map_err(|e| e.to_string())
+        dialect()
+            .head(&message(&sent))
+            .map(|_| ())
+            .map_err(|e| e.to_string())
     };
     for len in 1..40 {
         let name = "a".repeat(len);
