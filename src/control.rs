@@ -276,7 +276,7 @@ impl Control {
     }
 
     /// Stops accepting, tells callers, lets calls in flight end, and goes. A second signal goes at once.
-    async fn drain(self, signals: &mut Signals) {
+    async fn drain(mut self, signals: &mut Signals) {
         let limit = self.config.runtime.drain_timeout.duration();
         tracing::info!("draining for {} s at most", limit.as_secs_f32());
         self.shared.set_ready(false);
