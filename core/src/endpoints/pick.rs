@@ -50,7 +50,7 @@ fn smooth(set: &HostSet, gained: &mut [i64]) -> usize {
             best = i;
         }
     }
-    gained[best] -= i64::from(set.total_weight);
+    gained[best] -= set.total_weight.cast_signed();
     best
 }
 
@@ -58,12 +58,13 @@ fn by_weight(set: &HostSet, rng: &mut fastrand::Rng) -> usize {
     if set.even {
         return rng.usize(..set.hosts.len());
     }
-    let mut at = rng.u32(..set.total_weight.max(1));
+    let mut at = rng.u64(..set.total_weight.max(1));
     for (i, host) in set.hosts.iter().enumerate() {
-        if at < host.weight {
+        let weight = u64::from(host.weight);
+        if at < weight {
             return i;
         }
-        at -= host.weight;
+        at -= weight;
     }
     0
 }
@@ -133,6 +134,18 @@ mod tests {
     fn chance_follows_the_weights() {
         let c = counts(&set(Balance::Random, &[90, 10]), &idle(2), 10_000);
         assert!((8700..9300).contains(&c[0]), "{c:?}");
+    }
+
+    /// Files and registries may name any weights.
+    #[test]
+    fn weights_may_add_up_to_more_than_any_of_them_can_be() {
+        let weights = [u32::MAX, u32::MAX / 2];
+        assert_eq!(
+            counts(&set(Balance::RoundRobin, &weights), &idle(2), 300),
+            [200, 100]
+        );
+        let c = counts(&set(Balance::Random, &weights), &idle(2), 10_000);
+        assert!((6400..6900).contains(&c[0]), "{c:?}");
     }
 
     #[test]
