@@ -69,16 +69,23 @@ fn by_weight(set: &HostSet, rng: &mut fastrand::Rng) -> usize {
     0
 }
 
-/// Power of two choices: the two are drawn by weight-blind chance, then load is measured against weight.
+/// Power of two choices: two are drawn by weight, then load is measured against weight, and the first one wins a tie.
+/// Thus shares follow the weights where calls are few, too: without that, hosts of little weight would get none while
+/// others are as idle, and as many as anybody else where there are enough of them to be drawn.
 fn least_request(set: &HostSet, hosts: &[EndpointState], rng: &mut fastrand::Rng) -> usize {
     let n = set.hosts.len();
     if n == 1 {
         return 0;
     }
-    let a = rng.usize(..n);
-    let b = (a + 1 + rng.usize(..n - 1)) % n;
+    let a = by_weight(set, rng);
+    let b = if set.even {
+        (a + 1 + rng.usize(..n - 1)) % n
+    } else {
+        // the same one at times, or else one of two would be asked about each call
+        by_weight(set, rng)
+    };
     let cost = |i: usize, by: usize| {
-        let load = u64::from(hosts[set.hosts[i].endpoint.index()].in_flight) + 1;
+        let load = u64::from(hosts[set.hosts[i].endpoint.index()].in_flight);
         load * u64::from(set.hosts[by].weight)
     };
     if cost(b, a) < cost(a, b) { b } else { a }
@@ -156,11 +163,20 @@ mod tests {
             counts(&set(Balance::LeastRequest, &[1, 1]), &hosts, 100),
             [0, 100]
         );
-        // three times the weight carries three times the load
+        // six times the weight carries six times the load, and is drawn first as often
         hosts[1].in_flight = 1;
-        assert_eq!(
-            counts(&set(Balance::LeastRequest, &[6, 1]), &hosts, 100),
-            [100, 0]
-        );
+        let c = counts(&set(Balance::LeastRequest, &[6, 1]), &hosts, 10_000);
+        assert!(c[1] < 300, "only where it was drawn twice: {c:?}");
+        hosts[0].in_flight = 7;
+        let c = counts(&set(Balance::LeastRequest, &[6, 1]), &hosts, 10_000);
+        assert!((2300..3000).contains(&c[1]), "wherever it was drawn: {c:?}");
+    }
+
+    #[test]
+    fn least_request_follows_the_weights_where_calls_are_few() {
+        let c = counts(&set(Balance::LeastRequest, &[3, 1]), &idle(2), 10_000);
+        assert!((7200..7800).contains(&c[0]), "{c:?}");
+        let c = counts(&set(Balance::LeastRequest, &[1000, 1, 1]), &idle(3), 10_000);
+        assert!(c[1] + c[2] < 60, "{c:?}");
     }
 }

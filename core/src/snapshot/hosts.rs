@@ -9,7 +9,7 @@ pub enum Balance {
     RoundRobin,
     /// At random, by weight.
     Random,
-    /// The less loaded of two random ones, load measured against weight.
+    /// The less loaded of two that are drawn by weight, load measured against weight.
     LeastRequest,
 }
 
