@@ -145,6 +145,7 @@ fn read_document<T: for<'t> Deserialize<'t>>(
             value: None,
             findings: document.findings,
             lost: Vec::new(),
+            hidden: Vec::new(),
             incomplete: true,
         };
         return (None, nothing);
@@ -187,7 +188,9 @@ fn check(
     for problem in problems {
         let (path, span) = place(&problem.path, &places);
         let known = reported.iter().any(|finding| finding.is_error_at(&span));
-        let follows = (problem.relational && collected.incomplete)
+        let missing = problem.missing.as_ref();
+        let certain = missing.is_some_and(|(section, name)| !collected.may_hide(section, name));
+        let follows = (problem.relational && collected.incomplete && !certain)
             || collected.lost.iter().any(|lost| lost.is_within(&path));
         if !known && !follows {
             let Problem {
