@@ -156,7 +156,7 @@ impl Control {
             let bound = admin::start(&config.admin, Arc::clone(&shared)).await?;
             shared.set_admin(bound);
         }
-        listening.carry_out(plan, &runtime);
+        listening.take_up(plan, &runtime);
         shared.set_listening(listening.addresses());
         shared.set_ready(true);
         for (name, address) in listening.addresses() {
@@ -217,7 +217,7 @@ impl Control {
         if let Err(why) = self.compiler.has_room_for(&loaded.config) {
             return self.refuse(&why);
         }
-        let plan = match self.listening.plan(&loaded.config.listeners, &mut self.compiler) {
+        let mut plan = match self.listening.plan(&loaded.config.listeners, &mut self.compiler) {
             Ok(plan) => plan,
             Err(e) => return self.refuse(&format!("{e:#}")),
         };
@@ -227,8 +227,9 @@ impl Control {
         self.note_fixed(&loaded.config);
         self.config = loaded.config;
         self.sources.follow(&self.config.clusters);
+        self.listening.let_go(&mut plan, &self.runtime);
         self.publish();
-        self.listening.carry_out(plan, &self.runtime);
+        self.listening.take_up(plan, &self.runtime);
         self.shared.set_listening(self.listening.addresses());
         let sample = (self.config.access_log.path != LogOutput::Off).then_some(self.config.access_log.sample);
         self.runtime.set_log(sample);

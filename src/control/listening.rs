@@ -53,15 +53,21 @@ impl Listening {
         Ok(Plan { add, remove })
     }
 
-    /// Listens on what is new and no longer on what is gone; connections are not touched.
-    pub(super) fn carry_out(&mut self, plan: Plan, runtime: &Runtime) {
-        for id in plan.remove {
+    /// Listens no longer on what is gone; connections are not touched. To be done before the workers forget the
+    /// listeners: whoever is accepted for one that they do not know is hung up on. Sockets that are taken over keep
+    /// their callers waiting meanwhile.
+    pub(super) fn let_go(&mut self, plan: &mut Plan, runtime: &Runtime) {
+        for id in plan.remove.drain(..) {
             runtime.unlisten(id);
             let gone = self.open.remove(&id);
             if let Some(open) = gone.filter(|o| plan.add.iter().all(|(_, new, _)| new.bound != o.bound)) {
                 open.unlink();
             }
         }
+    }
+
+    /// Listens on what is new; the workers know the listeners by now.
+    pub(super) fn take_up(&mut self, plan: Plan, runtime: &Runtime) {
         for (id, open, socket) in plan.add {
             runtime.listen(id, socket);
             self.open.insert(id, open);
