@@ -84,6 +84,19 @@ pub fn load_source(source: Source) -> Result<Loaded, Report> {
     load_with(source, &|variable| std::env::var(variable).ok())
 }
 
+/// Loads a configuration that takes the place of another one. It may not be empty: at the start an empty file does no
+/// harm, but a process that serves would close all its listeners because a disk was full.
+///
+/// # Errors
+/// The configuration is empty or wrong; the report lists all that is.
+pub fn load_changed(source: Source) -> Result<Loaded, Report> {
+    if source.text().trim().is_empty() {
+        let finding = Finding::error("", 0..0, "the file is empty").hint("write {} to run without listeners");
+        return Err(Report::new(Arc::new(source), vec![finding]));
+    }
+    load_source(source)
+}
+
 /// Reads any value from YAML or JSON text, with the same reports as a configuration: lists of endpoints, for example.
 ///
 /// # Errors
@@ -132,6 +145,7 @@ fn read_document<T: for<'t> Deserialize<'t>>(
             value: None,
             findings: document.findings,
             lost: Vec::new(),
+            hidden: Vec::new(),
             incomplete: true,
         };
         return (None, nothing);
@@ -174,7 +188,9 @@ fn check(
     for problem in problems {
         let (path, span) = place(&problem.path, &places);
         let known = reported.iter().any(|finding| finding.is_error_at(&span));
-        let follows = (problem.relational && collected.incomplete)
+        let missing = problem.missing.as_ref();
+        let certain = missing.is_some_and(|(section, name)| !collected.may_hide(section, name));
+        let follows = (problem.relational && collected.incomplete && !certain)
             || collected.lost.iter().any(|lost| lost.is_within(&path));
         if !known && !follows {
             let Problem {

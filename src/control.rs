@@ -31,8 +31,8 @@ use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// How often the configuration file is looked at.
-const WATCH: Duration = Duration::from_secs(1);
+/// How often the configuration file is looked at. A change counts when it was seen twice.
+const WATCH: Duration = Duration::from_millis(500);
 /// How long the start waits for clusters whose endpoints are still to be found.
 const FIRST_STATES: Duration = Duration::from_secs(5);
 /// No call may be in flight for this long before a draining process ends.
@@ -156,7 +156,7 @@ impl Control {
             let bound = admin::start(&config.admin, Arc::clone(&shared)).await?;
             shared.set_admin(bound);
         }
-        listening.carry_out(plan, &runtime);
+        listening.take_up(plan, &runtime);
         shared.set_listening(listening.addresses());
         shared.set_ready(true);
         for (name, address) in listening.addresses() {
@@ -191,23 +191,20 @@ impl Control {
                 told = signals.next() => match told {
                     Told::End => return,
                     Told::Reload => {
-                        self.look();
+                        if let Some(file) = &mut self.file {
+                            file.look_now();
+                        }
                         self.reload();
                     }
                     Told::ReopenLogs => self.shared.reopen_logs(),
                 },
                 _ = watch.tick() => {
-                    if self.look() {
+                    if self.file.as_mut().is_some_and(File::look) {
                         self.reload();
                     }
                 }
             }
         }
-    }
-
-    /// Looks at the file again, and tells whether it is another one.
-    fn look(&mut self) -> bool {
-        self.file.as_mut().is_some_and(File::look)
     }
 
     /// Takes over the file as it was last seen, or keeps everything as it is and says why.
@@ -220,7 +217,7 @@ impl Control {
         if let Err(why) = self.compiler.has_room_for(&loaded.config) {
             return self.refuse(&why);
         }
-        let plan = match self.listening.plan(&loaded.config.listeners, &mut self.compiler) {
+        let mut plan = match self.listening.plan(&loaded.config.listeners, &mut self.compiler) {
             Ok(plan) => plan,
             Err(e) => return self.refuse(&format!("{e:#}")),
         };
@@ -230,8 +227,9 @@ impl Control {
         self.note_fixed(&loaded.config);
         self.config = loaded.config;
         self.sources.follow(&self.config.clusters);
+        self.listening.let_go(&mut plan, &self.runtime);
         self.publish();
-        self.listening.carry_out(plan, &self.runtime);
+        self.listening.take_up(plan, &self.runtime);
         self.shared.set_listening(self.listening.addresses());
         let sample = (self.config.access_log.path != LogOutput::Off).then_some(self.config.access_log.sample);
         self.runtime.set_log(sample);
@@ -279,7 +277,7 @@ impl Control {
     }
 
     /// Stops accepting, tells callers, lets calls in flight end, and goes. A second signal goes at once.
-    async fn drain(self, signals: &mut Signals) {
+    async fn drain(mut self, signals: &mut Signals) {
         let limit = self.config.runtime.drain_timeout.duration();
         tracing::info!("draining for {} s at most", limit.as_secs_f32());
         self.shared.set_ready(false);

@@ -177,6 +177,9 @@ pub trait Protocols: 'static {
     /// The session of an accepted connection whose protocol is yet to be found out.
     fn detecting() -> Self::Session;
 
+    /// What a stranger is told who begins like this, in words that it understands; `None` if there are none.
+    fn refusal(first: &[u8]) -> Option<&'static [u8]>;
+
     /// How messages of a protocol are read.
     fn dialect(proto: ProtoId) -> Option<&'static dyn crate::message::Dialect>;
 }

@@ -139,7 +139,7 @@ pub struct Route {
     /// Where they go, by weight.
     pub targets: Box<[Target]>,
     /// Sum of the weights.
-    pub total_weight: u32,
+    pub total_weight: u64,
     /// What is changed in them, if anything is.
     pub rewrite: Option<Edits>,
     /// Bounds of a call.
@@ -291,12 +291,13 @@ impl Route {
         if self.targets.len() == 1 {
             return 0;
         }
-        let mut at = ((u64::from(random) * u64::from(self.total_weight)) >> 32) as u32;
+        let mut at = ((u128::from(random) * u128::from(self.total_weight)) >> 32) as u64;
         for (i, t) in self.targets.iter().enumerate() {
-            if at < t.weight {
+            let weight = u64::from(t.weight);
+            if at < weight {
                 return i as u16;
             }
-            at -= t.weight;
+            at -= weight;
         }
         0
     }

@@ -304,6 +304,23 @@ impl<E: Env> Wires<E> {
         self.conns.remove(key);
     }
 
+    /// A stranger on a listener of one protocol is refused in its own words. Detection has said them by itself.
+    pub fn last_words(&mut self, key: ConnKey, input: &[u8]) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        // whoever was answered before is none, and would take them for a broken frame
+        let known = conn.calls > 0 || conn.out.position() > 0;
+        if conn.is_callers()
+            && !conn.detecting
+            && !known
+            && let Some(words) = E::Protocols::refusal(input)
+        {
+            conn.out.put(words);
+            self.appended(key);
+        }
+    }
+
     /// Closes the connection because of what its peer did, and says so.
     pub fn fault(&mut self, key: ConnKey, what: &str) {
         let Some(conn) = self.conns.get(key) else { return };

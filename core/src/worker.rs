@@ -244,6 +244,7 @@ impl<E: Env> Worker<E> {
                 Ok(step) => step,
                 Err(fault) => {
                     self.wires.end_run(input);
+                    self.wires.last_words(key, &input[at..]);
                     return self.wires.fault(key, fault.0);
                 }
             };

@@ -46,6 +46,13 @@ impl Protocols for All {
         AnySession::Detecting(Detecting)
     }
 
+    fn refusal(first: &[u8]) -> Option<&'static [u8]> {
+        match detect(&first[..first.len().min(DETECT_MAX)]) {
+            Detected::Refused(answer, _) => Some(answer),
+            _ => None,
+        }
+    }
+
     fn dialect(proto: ProtoId) -> Option<&'static dyn Dialect> {
         match proto {
             BOLT => Some(bolt::dialect()),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::read::{Kind, ReadError, Reader};
 use super::report::Finding;
 use super::source::Span;
-use super::tree::{Node, Step, path_of};
+use super::tree::{Node, Step, Value, path_of};
 
 /// More mistakes are not listed; nobody reads them, and each costs another reading.
 const MOST_MISTAKES: usize = 50;
@@ -24,6 +24,8 @@ pub(super) struct Collected<T> {
     pub(super) findings: Vec<Finding>,
     /// What is missing because of a reported mistake.
     pub(super) lost: Vec<Path>,
+    /// Sections of which elements are missing, each with the element's name if that could be read.
+    pub(super) hidden: Vec<(String, Option<String>)>,
     /// Parts are missing that other parts may refer to.
     pub(super) incomplete: bool,
 }
@@ -35,6 +37,7 @@ pub(super) fn collect<T: for<'t> Deserialize<'t>>(root: &mut Node, reported: Vec
         value: None,
         findings: reported,
         lost: Vec::new(),
+        hidden: Vec::new(),
         incomplete: false,
     };
     loop {
@@ -68,6 +71,12 @@ pub(super) fn collect<T: for<'t> Deserialize<'t>>(root: &mut Node, reported: Vec
 }
 
 impl<T> Collected<T> {
+    /// Whether what is missing of a section may have this name.
+    pub(super) fn may_hide(&self, section: &str, name: &str) -> bool {
+        let mut hidden = self.hidden.iter().filter(|(of, _)| of == section);
+        hidden.any(|(_, called)| called.as_deref().is_none_or(|called| called == name))
+    }
+
     /// Whether the error is only the consequence of one that is reported already.
     fn explains(&self, error: &ReadError, steps: &[Step], span: &Span, root: &Node) -> bool {
         let path = path_of(steps);
@@ -91,6 +100,7 @@ impl<T> Collected<T> {
         if let (Some(meant), Some((_, parent))) = (meant, steps.split_last()) {
             self.lost.push(path_of(parent).key(meant));
         }
+        self.hidden.extend(hidden(steps, meant, removed));
         let harmless = match (&error.kind, steps.last()) {
             (Kind::UnknownKey(None), _) => true,
             (_, Some(Step::Key(key))) => {
@@ -99,5 +109,21 @@ impl<T> Collected<T> {
             _ => false,
         };
         self.incomplete |= !harmless;
+    }
+}
+
+/// The section whose names are less by what was taken out, and the name if that is told.
+fn hidden(steps: &[Step], meant: Option<&str>, removed: &Node) -> Option<(String, Option<String>)> {
+    let name = || match &removed.get(&[Step::Key("name".into())])?.value {
+        Value::Scalar(scalar) => Some(scalar.text.clone()),
+        _ => None,
+    };
+    match steps {
+        [Step::Key(section)] => Some((meant.unwrap_or(section).to_owned(), None)),
+        [Step::Key(section), Step::Index(_)] => Some((section.clone(), name())),
+        [Step::Key(section), Step::Index(_), Step::Key(key)] if meant.unwrap_or(key) == "name" => {
+            Some((section.clone(), None))
+        }
+        _ => None,
     }
 }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct File {
     path: PathBuf,
     last: Result<Source, Report>,
+    /// Something else than `last`, seen once: it may still be being written.
+    unsettled: Option<Result<Source, Report>>,
 }
 
 impl File {
@@ -16,20 +18,40 @@ impl File {
         File {
             path: path.to_owned(),
             last: Ok(Source::clone(&loaded.source)),
+            unsettled: None,
         }
     }
 
-    /// Looks again, and tells whether there is anything else to see than before.
+    /// Looks again, and tells whether there is anything else to see than before, the same two times in a row: most
+    /// writers empty a file before they fill it, and YAML that is cut between two lines is often still YAML.
     pub(super) fn look(&mut self) -> bool {
         let now = config::read(&self.path);
-        let changed = now != self.last;
+        if now == self.last {
+            self.unsettled = None;
+            return false;
+        }
+        if self.unsettled.as_ref() != Some(&now) {
+            self.unsettled = Some(now);
+            return false;
+        }
+        self.take(now);
+        true
+    }
+
+    /// Looks again and believes what is there: someone says that it is written.
+    pub(super) fn look_now(&mut self) {
+        let now = config::read(&self.path);
+        self.take(now);
+    }
+
+    fn take(&mut self, now: Result<Source, Report>) {
         self.last = now;
-        changed
+        self.unsettled = None;
     }
 
     /// What it said when it was last looked at.
     pub(super) fn load(&self) -> Result<Loaded, Report> {
-        config::load_source(self.last.clone()?)
+        config::load_changed(self.last.clone()?)
     }
 }
 
@@ -40,6 +62,11 @@ mod tests {
 
     const OLD: &str = "log: { level: debug }";
     const NEW: &str = "log: { level: error }";
+
+    /// Looks as often as it takes to see a change.
+    fn changed(file: &mut File) -> bool {
+        !file.look() && file.look()
+    }
 
     fn level(file: &File) -> Result<String, String> {
         let loaded = file.load().map_err(|report| report.to_string())?;
@@ -57,7 +84,7 @@ mod tests {
 
         fs::write(&path, NEW).unwrap();
         fs::File::open(&path).unwrap().set_modified(time).unwrap();
-        assert!(file.look());
+        assert!(changed(&mut file));
         assert_eq!(level(&file), Ok("error".into()));
         assert!(!file.look());
     }
@@ -69,7 +96,7 @@ mod tests {
         fs::write(&path, OLD).unwrap();
         let mut file = File::new(&path, &config::load(&path).unwrap());
         fs::remove_file(&path).unwrap();
-        assert!(file.look());
+        assert!(changed(&mut file));
         assert!(
             level(&file)
                 .unwrap_err()
@@ -77,8 +104,53 @@ mod tests {
         );
         assert!(!file.look());
 
+        fs::write(&path, NEW).unwrap();
+        assert!(changed(&mut file));
+        assert_eq!(level(&file), Ok("error".into()));
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rialto.yaml");
         fs::write(&path, OLD).unwrap();
+        let mut file = File::new(&path, &config::load(&path).unwrap());
+        for part in ["", "log:", "log: {}", OLD, NEW] {
+            fs::write(&path, part).unwrap();
+            assert!(!file.look(), "{part:?} was seen once");
+        }
         assert!(file.look());
-        assert_eq!(level(&file), Ok("debug".into()));
+        assert_eq!(level(&file), Ok("error".into()));
+
+        fs::write(&path, OLD).unwrap();
+        assert!(!file.look());
+        fs::write(&path, NEW).unwrap();
+        assert!(!file.look(), "it is as it was");
+    }
+
+    #[test]
+    fn who_asks_for_it_is_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rialto.yaml");
+        fs::write(&path, OLD).unwrap();
+        let mut file = File::new(&path, &config::load(&path).unwrap());
+        fs::write(&path, NEW).unwrap();
+        file.look_now();
+        assert_eq!(level(&file), Ok("error".into()));
+        assert!(!file.look());
+    }
+
+    /// Nobody removes every listener by emptying a file; disks that are full and crashed writers do.
+    #[test]
+    fn an_emptied_file_is_no_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rialto.yaml");
+        fs::write(&path, OLD).unwrap();
+        let mut file = File::new(&path, &config::load(&path).unwrap());
+        for nothing in ["", " \n\n"] {
+            fs::write(&path, nothing).unwrap();
+            file.look_now();
+            assert!(level(&file).unwrap_err().contains("the file is empty"));
+        }
     }
 }

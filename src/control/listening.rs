@@ -18,6 +18,8 @@ struct Open {
     name: String,
     asked: Address,
     bound: transport::Address,
+    /// For a listener that takes the address over.
+    socket: Bound,
 }
 
 /// A change that can be carried out.
@@ -29,40 +31,43 @@ pub(super) struct Plan {
 impl Listening {
     /// Binds what is new in the configuration.
     pub(super) fn plan(&self, listeners: &[Listener], compiler: &mut Compiler) -> anyhow::Result<Plan> {
-        let mut plan = Plan {
-            add: vec![],
-            remove: self.open.keys().copied().collect(),
-        };
-        for l in listeners {
-            let id = compiler.listener_id(&l.name);
-            if self.open.get(&id).is_some_and(|o| o.asked == l.address) {
-                plan.remove.retain(|r| *r != id);
-                continue;
-            }
-            let what = || format!("listener {}: cannot listen on {}", l.name, l.address);
-            let socket = bind(&resolve(&l.address).with_context(what)?).with_context(what)?;
-            let bound = socket.address()?;
-            plan.add.push((
-                id,
-                Open {
-                    name: l.name.clone(),
-                    asked: l.address.clone(),
-                    bound,
-                },
-                socket,
-            ));
+        let (stay, new): (Vec<_>, Vec<_>) = listeners
+            .iter()
+            .map(|l| (compiler.listener_id(&l.name), l))
+            .partition(|(id, l)| self.open.get(id).is_some_and(|o| o.asked == l.address));
+        let mut remove: Vec<_> = self.open.keys().copied().collect();
+        remove.retain(|r| stay.iter().all(|(id, _)| id != r));
+        let mut free: Vec<_> = remove.iter().filter_map(|id| self.open.get(id)).collect();
+        let mut add = vec![];
+        for (id, l) in new {
+            let socket = listen(&l.address, &mut free)
+                .with_context(|| format!("listener {}: cannot listen on {}", l.name, l.address))?;
+            let open = Open {
+                name: l.name.clone(),
+                asked: l.address.clone(),
+                bound: socket.address()?,
+                socket: socket.try_clone()?,
+            };
+            add.push((id, open, socket));
         }
-        Ok(plan)
+        Ok(Plan { add, remove })
     }
 
-    /// Listens on what is new and no longer on what is gone; connections are not touched.
-    pub(super) fn carry_out(&mut self, plan: Plan, runtime: &Runtime) {
-        for id in plan.remove {
+    /// Listens no longer on what is gone; connections are not touched. To be done before the workers forget the
+    /// listeners: whoever is accepted for one that they do not know is hung up on. Sockets that are taken over keep
+    /// their callers waiting meanwhile.
+    pub(super) fn let_go(&mut self, plan: &mut Plan, runtime: &Runtime) {
+        for id in plan.remove.drain(..) {
             runtime.unlisten(id);
-            if let Some(open) = self.open.remove(&id) {
+            let gone = self.open.remove(&id);
+            if let Some(open) = gone.filter(|o| plan.add.iter().all(|(_, new, _)| new.bound != o.bound)) {
                 open.unlink();
             }
         }
+    }
+
+    /// Listens on what is new; the workers know the listeners by now.
+    pub(super) fn take_up(&mut self, plan: Plan, runtime: &Runtime) {
         for (id, open, socket) in plan.add {
             runtime.listen(id, socket);
             self.open.insert(id, open);
@@ -80,9 +85,11 @@ impl Listening {
         all
     }
 
-    /// Removes what listening left in the file system.
-    pub(super) fn close(&self) {
-        self.open.values().for_each(Open::unlink);
+    /// Lets go of the sockets, and removes what they left in the file system.
+    pub(super) fn close(&mut self) {
+        for (_, open) in self.open.drain() {
+            open.unlink();
+        }
     }
 }
 
@@ -93,6 +100,15 @@ impl Open {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+/// A socket for an address: that of a listener which does not need it any more, so that listeners can be renamed and
+/// can exchange their addresses, or else a new one.
+fn listen(address: &Address, free: &mut Vec<&Open>) -> anyhow::Result<Bound> {
+    if let Some(at) = free.iter().position(|o| o.asked == *address) {
+        return Ok(free.swap_remove(at).socket.try_clone()?);
+    }
+    Ok(bind(&resolve(address)?)?)
 }
 
 /// The address to listen on; a name means the first address that the system finds for it.

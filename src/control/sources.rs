@@ -47,10 +47,7 @@ impl Updates for Mailbox {
     }
 
     fn fault(&self, text: String) {
-        tracing::warn!(
-            "cluster {}: {text}; its last known endpoints stay in use",
-            self.cluster
-        );
+        tracing::warn!("cluster {}: {text}", self.cluster);
     }
 }
 

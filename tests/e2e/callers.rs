@@ -206,8 +206,7 @@ fn many_callers_share_few_upstream_connections() {
 fn a_silent_connection_is_closed_in_time_and_one_with_a_call_is_not() {
     let up = Upstream::<Dubbo>::silent();
     let mut config = config::<Dubbo>(&[up.address]);
-    config["listeners"][0]["limits"] =
-        super::support::json!({"idle_timeout": "300ms", "detect_timeout": "300ms"});
+    config["listeners"][0]["limits"] = super::support::json!({"idle_timeout": "300ms"});
     let rialto = Rialto::start(&config);
     let mut busy = Caller::<Dubbo>::connect(rialto.entry());
     let call = busy.send(&greet("Ada").within(3000));
@@ -220,6 +219,23 @@ fn a_silent_connection_is_closed_in_time_and_one_with_a_call_is_not() {
     mute.read_to_end(&mut told).unwrap();
     assert!(told.is_empty(), "{told:?}");
     assert!(busy.answer_to(call).answer.unwrap_err().text.contains("in time"));
+}
+
+/// Dubbo and SOFARPC consumers connect when they start and say nothing before their first call or heartbeat.
+#[test]
+fn who_says_nothing_yet_may_wait_and_who_begins_must_go_on() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let mut config = config::<Dubbo>(&[up.address]);
+    config["listeners"][0]["limits"] = super::support::json!({"detect_timeout": "1ms"});
+    let rialto = Rialto::start(&config);
+    let mut silent = Caller::<Dubbo>::connect(rialto.entry());
+    for _ in 0..2 {
+        let mut begun = Caller::<Dubbo>::connect(rialto.entry());
+        begun.write(&[0xda]);
+        begun.wait_for_close();
+    }
+    assert_eq!(silent.value(&greet("Ada")), "Hello, Ada");
+    assert_eq!(rialto.metric("rialto_faults_total", &["kind=\"limit\""]), 2.0);
 }
 
 /// The end of the stream comes with the last bytes, so there is nothing to wake up for after them.

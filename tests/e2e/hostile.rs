@@ -57,6 +57,38 @@ fn foreign_first_bytes_are_refused_in_their_own_language() {
 }
 
 #[test]
+fn a_listener_of_one_protocol_refuses_as_politely() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    for protocol in ["dubbo", "bolt"] {
+        let mut config = config::<Dubbo>(&[up.address]);
+        config["listeners"][0]["protocol"] = json!(protocol);
+        let rialto = Rialto::start(&config);
+        for (bytes, says) in [
+            (&b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"[..], &b"HTTP/1.1 421 "[..]),
+            (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\x15\x03"),
+            (b"ls\r\n", b"This port serves Dubbo2 and Bolt calls"),
+            (b"\0\0\0\0", b""),
+        ] {
+            let words = last_words(&rialto, bytes);
+            assert!(words.starts_with(says), "{:?}", words.escape_ascii().to_string());
+            assert_eq!(words.is_empty(), says.is_empty());
+        }
+    }
+}
+
+/// Words for people in the middle of a stream of frames would be one broken frame more.
+#[test]
+fn who_was_answered_once_gets_no_words() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let mut config = config::<Dubbo>(&[up.address]);
+    config["listeners"][0]["protocol"] = json!("dubbo");
+    let rialto = Rialto::start(&config);
+    let beat = frames::dubbo(0xe2, 0, 42, b"N");
+    let words = last_words(&rialto, &[&beat[..], b"ls\r\n"].concat());
+    assert_eq!(words.len(), beat.len(), "the heartbeat's answer: {words:?}");
+}
+
+#[test]
 fn a_frame_that_breaks_the_stream_ends_its_connection_only() {
     let up = Upstream::<Dubbo>::greeting("it");
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));

@@ -1,9 +1,10 @@
 //! Changed configurations.
 use super::support::{
     Answer, Bolt, Caller, Dubbo, GREETER, Reply, Request, Rialto, Upstream, config, endpoints, eventually,
-    greet, idle_config, json,
+    greet, idle_config, json, nobody,
 };
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
@@ -143,6 +144,40 @@ fn listeners_come_and_go_and_their_connections_stay() {
     let error = caller.error(&name());
     assert!(error.text.contains("this listener was removed"), "{error}");
     assert_eq!(first.value(&name()), "it");
+}
+
+/// The addresses are taken, but by listeners that give them away in the same change.
+#[test]
+fn listeners_may_be_renamed_and_exchange_their_addresses() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let folder = super::support::process::Folder::new();
+    let path = folder.path("in.sock");
+    let unix = format!("unix:{}", path.display());
+    let tcp = nobody().to_string();
+    let mut config = config::<Dubbo>(&[up.address]);
+    config["listeners"] = json!([
+        {"name": "a", "address": tcp, "routes": ["all"]},
+        {"name": "b", "address": unix, "routes": ["all"]},
+    ]);
+    let rialto = Rialto::start_in(folder, &config);
+    for (first, second) in [("b", "a"), ("b", "c"), ("c", "d")] {
+        config["listeners"][0]["name"] = json!(first);
+        config["listeners"][1]["name"] = json!(second);
+        rialto.reload(&config);
+        let mut caller = Caller::<Bolt>::connect(tcp.parse().unwrap());
+        assert_eq!(caller.value(&name()), "it");
+        assert!(UnixStream::connect(&path).is_ok(), "its file is still there");
+        let count = |name: &str| {
+            let label = format!("listener=\"{name}\"");
+            rialto.metric("rialto_listener_connections_opened_total", &[&label])
+        };
+        assert!(count(first) >= 1.0, "{first} listens");
+        eventually("a connection", || (count(second) >= 1.0).then_some(()));
+    }
+    config["listeners"] = json!([{"name": "e", "address": "127.0.0.1:0", "routes": ["all"]}]);
+    rialto.reload(&config);
+    eventually("that nobody listens", || TcpStream::connect(&tcp).err());
+    assert!(!path.exists());
 }
 
 #[test]

@@ -430,7 +430,7 @@ fn an_answer_that_its_caller_has_not_taken_is_unfinished() {
     };
     stage.net.borrow_mut().links[caller].stalled = true;
     assert_eq!(stage.serve(host), 1);
-    stage.pass(50);
+    stage.pass(500);
     assert_eq!((stage.worker.in_flight(), stage.worker.unfinished()), (0, 1));
     stage.net.borrow_mut().links[caller].stalled = false;
     assert_eq!(stage.answers(caller), [(1, Ok(300_000))]);
@@ -440,7 +440,7 @@ fn an_answer_that_its_caller_has_not_taken_is_unfinished() {
     stage.pass(50);
     stage.net.borrow_mut().links[caller].stalled = true;
     assert_eq!(stage.serve(host), 1);
-    stage.pass(50);
+    stage.pass(500);
     assert_eq!(stage.worker.unfinished(), 1);
     stage.net.borrow_mut().peer_close(caller);
     stage.pass(50);

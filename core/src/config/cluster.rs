@@ -93,13 +93,13 @@ pub struct Endpoint {
 pub struct Subsets {
     /// Sets of metadata keys that a route may ask for, such as `[[zone], [zone, version]]`.
     pub keys: Vec<Vec<String>>,
-    /// What happens to a call whose subset has no usable endpoint.
+    /// What happens to a call whose subset has no endpoint. One whose endpoints cannot be reached is not empty.
     pub fallback: SubsetFallback,
     /// The subset that `fallback: default` takes.
     pub default: Labels,
 }
 
-/// What happens to a call whose subset has no usable endpoint.
+/// What happens to a call whose subset has no endpoint. One whose endpoints cannot be reached is not empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SubsetFallback {

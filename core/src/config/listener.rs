@@ -60,7 +60,8 @@ pub struct ListenerLimits {
     pub max_request_bytes: Size,
     /// A connection without any traffic for this long is closed.
     pub idle_timeout: Timeout,
-    /// How long a new connection may take to show its protocol.
+    /// How long a new connection may take to show its protocol, from its first byte on. Until then only
+    /// `idle_timeout` counts: consumers may connect long before their first call.
     pub detect_timeout: Period,
 }
 

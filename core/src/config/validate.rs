@@ -28,6 +28,9 @@ pub struct Problem {
     /// It was found by comparing parts of the configuration. A reader that had to leave out parts it could not read
     /// should not show it, since the missing part may be the very one it speaks of.
     pub relational: bool,
+    /// It says that nothing in this section has this name: true whatever else could not be read, unless that may be
+    /// what is called so.
+    pub missing: Option<(&'static str, String)>,
 }
 
 /// Whether a configuration with a [`Problem`] can be used.
@@ -91,6 +94,7 @@ impl Problems {
             hint: None,
             severity,
             relational: false,
+            missing: None,
         });
         let last = self.0.len() - 1;
         &mut self.0[last]
@@ -101,6 +105,11 @@ impl Problem {
     fn hint(&mut self, hint: impl Into<String>) -> &mut Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    fn missing(&mut self, section: &'static str, name: &str) -> &mut Self {
+        self.missing = Some((section, name.to_owned()));
+        self.relational()
     }
 
     fn relational(&mut self) -> &mut Self {

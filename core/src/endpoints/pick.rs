@@ -50,7 +50,7 @@ fn smooth(set: &HostSet, gained: &mut [i64]) -> usize {
             best = i;
         }
     }
-    gained[best] -= i64::from(set.total_weight);
+    gained[best] -= set.total_weight.cast_signed();
     best
 }
 
@@ -58,26 +58,34 @@ fn by_weight(set: &HostSet, rng: &mut fastrand::Rng) -> usize {
     if set.even {
         return rng.usize(..set.hosts.len());
     }
-    let mut at = rng.u32(..set.total_weight.max(1));
+    let mut at = rng.u64(..set.total_weight.max(1));
     for (i, host) in set.hosts.iter().enumerate() {
-        if at < host.weight {
+        let weight = u64::from(host.weight);
+        if at < weight {
             return i;
         }
-        at -= host.weight;
+        at -= weight;
     }
     0
 }
 
-/// Power of two choices: the two are drawn by weight-blind chance, then load is measured against weight.
+/// Power of two choices: two are drawn by weight, then load is measured against weight, and the first one wins a tie.
+/// Thus shares follow the weights where calls are few, too: without that, hosts of little weight would get none while
+/// others are as idle, and as many as anybody else where there are enough of them to be drawn.
 fn least_request(set: &HostSet, hosts: &[EndpointState], rng: &mut fastrand::Rng) -> usize {
     let n = set.hosts.len();
     if n == 1 {
         return 0;
     }
-    let a = rng.usize(..n);
-    let b = (a + 1 + rng.usize(..n - 1)) % n;
+    let a = by_weight(set, rng);
+    let b = if set.even {
+        (a + 1 + rng.usize(..n - 1)) % n
+    } else {
+        // the same one at times, or else one of two would be asked about each call
+        by_weight(set, rng)
+    };
     let cost = |i: usize, by: usize| {
-        let load = u64::from(hosts[set.hosts[i].endpoint.index()].in_flight) + 1;
+        let load = u64::from(hosts[set.hosts[i].endpoint.index()].in_flight);
         load * u64::from(set.hosts[by].weight)
     };
     if cost(b, a) < cost(a, b) { b } else { a }
@@ -135,6 +143,18 @@ mod tests {
         assert!((8700..9300).contains(&c[0]), "{c:?}");
     }
 
+    /// Files and registries may name any weights.
+    #[test]
+    fn weights_may_add_up_to_more_than_any_of_them_can_be() {
+        let weights = [u32::MAX, u32::MAX / 2];
+        assert_eq!(
+            counts(&set(Balance::RoundRobin, &weights), &idle(2), 300),
+            [200, 100]
+        );
+        let c = counts(&set(Balance::Random, &weights), &idle(2), 10_000);
+        assert!((6400..6900).contains(&c[0]), "{c:?}");
+    }
+
     #[test]
     fn the_less_loaded_of_two_is_taken() {
         let mut hosts = idle(2);
@@ -143,11 +163,20 @@ mod tests {
             counts(&set(Balance::LeastRequest, &[1, 1]), &hosts, 100),
             [0, 100]
         );
-        // three times the weight carries three times the load
+        // six times the weight carries six times the load, and is drawn first as often
         hosts[1].in_flight = 1;
-        assert_eq!(
-            counts(&set(Balance::LeastRequest, &[6, 1]), &hosts, 100),
-            [100, 0]
-        );
+        let c = counts(&set(Balance::LeastRequest, &[6, 1]), &hosts, 10_000);
+        assert!(c[1] < 300, "only where it was drawn twice: {c:?}");
+        hosts[0].in_flight = 7;
+        let c = counts(&set(Balance::LeastRequest, &[6, 1]), &hosts, 10_000);
+        assert!((2300..3000).contains(&c[1]), "wherever it was drawn: {c:?}");
+    }
+
+    #[test]
+    fn least_request_follows_the_weights_where_calls_are_few() {
+        let c = counts(&set(Balance::LeastRequest, &[3, 1]), &idle(2), 10_000);
+        assert!((7200..7800).contains(&c[0]), "{c:?}");
+        let c = counts(&set(Balance::LeastRequest, &[1000, 1, 1]), &idle(3), 10_000);
+        assert!(c[1] + c[2] < 60, "{c:?}");
     }
 }

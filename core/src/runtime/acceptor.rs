@@ -148,7 +148,13 @@ impl Loop {
     }
 
     fn remove(&mut self, id: ListenerId) {
-        self.listening.remove(&id);
+        let registry = self.poll.registry();
+        // another descriptor of the socket may be in use: closing this one would not end the watch
+        let _ = match self.listening.remove(&id) {
+            Some(Listening::Tcp(mut l)) => registry.deregister(&mut l),
+            Some(Listening::Unix(mut l)) => registry.deregister(&mut l),
+            None => Ok(()),
+        };
     }
 
     fn accept_all(&mut self, id: ListenerId) {

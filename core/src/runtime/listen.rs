@@ -19,6 +19,17 @@ pub enum Bound {
 }
 
 impl Bound {
+    /// The same socket again: it listens until both are dropped.
+    ///
+    /// # Errors
+    /// The process is out of descriptors.
+    pub fn try_clone(&self) -> io::Result<Bound> {
+        Ok(match self {
+            Bound::Tcp(l) => Bound::Tcp(l.try_clone()?),
+            Bound::Unix(l) => Bound::Unix(l.try_clone()?),
+        })
+    }
+
     /// Where it listens really: the port is known now if 0 was asked for.
     ///
     /// # Errors

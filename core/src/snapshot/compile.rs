@@ -281,7 +281,7 @@ fn route_of(
                 .map(|(k, v)| (k.as_str().into(), v.clone()))
                 .collect(),
         },
-        total_weight: targets.iter().map(|t| t.weight).sum(),
+        total_weight: targets.iter().map(|t| u64::from(t.weight)).sum(),
         targets: targets.into(),
         rewrite: Some(rewrite_of(&r.rewrite)).filter(|edits| !edits.is_empty()),
         policy: policy(r.timeout, r.retry),

@@ -9,7 +9,7 @@ pub enum Balance {
     RoundRobin,
     /// At random, by weight.
     Random,
-    /// The less loaded of two random ones, load measured against weight.
+    /// The less loaded of two that are drawn by weight, load measured against weight.
     LeastRequest,
 }
 
@@ -30,7 +30,7 @@ pub struct HostSet {
     /// The hosts.
     pub hosts: Box<[Host]>,
     /// Sum of their weights.
-    pub total_weight: u32,
+    pub total_weight: u64,
     /// All weights are equal.
     pub even: bool,
 }
@@ -40,7 +40,7 @@ impl HostSet {
     #[must_use]
     pub fn new(balance: Balance, hosts: impl IntoIterator<Item = Host>) -> Self {
         let hosts: Box<[Host]> = hosts.into_iter().filter(|h| h.weight > 0).collect();
-        let total_weight = hosts.iter().fold(0u32, |sum, h| sum.saturating_add(h.weight));
+        let total_weight = hosts.iter().map(|h| u64::from(h.weight)).sum();
         let even = hosts.windows(2).all(|w| w[0].weight == w[1].weight);
         HostSet {
             balance,

@@ -215,6 +215,21 @@ fn targets_are_taken_by_weight() {
 }
 
 #[test]
+fn weights_of_targets_may_add_up_to_more_than_any_of_them_can_be() {
+    let mut heavy = route("heavy", "{}");
+    let target = |weight| config::RouteTarget {
+        weight,
+        ..heavy.to[0].clone()
+    };
+    heavy.to = vec![target(u32::MAX), target(u32::MAX)];
+    let snapshot = compile(&mut Compiler::default(), &config(vec![heavy]));
+    let route = &snapshot.routes[0];
+    let mut rng = fastrand::Rng::with_seed(3);
+    let second = (0..10_000).filter(|_| route.target(rng.u32(..)) == 1).count();
+    assert!((4800..5200).contains(&second), "{second}");
+}
+
+#[test]
 fn more_names_than_ids_are_refused() {
     let mut compiler = Compiler::default();
     let gone = route("gone", "{}");

@@ -76,7 +76,10 @@ impl<E: Env> Wires<E> {
                         Fate::Keep
                     };
                 };
-                if conn.detecting && age >= u64::from(l.detect_ms) {
+                if conn.detecting && conn.tail.is_empty() {
+                    // stock consumers connect long before their first call: the time begins with the first byte
+                    conn.opened_ms = self.now_ms;
+                } else if conn.detecting && age >= u64::from(l.detect_ms) {
                     return Fate::Close("it did not show its protocol in time");
                 }
                 if past(l.idle_ms, silent) && conn.calls == 0 {

@@ -173,6 +173,32 @@ clusters: [{ nam: sofa, protocol: bolt, endpoints: none }]
     );
 }
 
+/// A name that nothing has is told although other parts could not be read, unless one of these may be called so.
+#[test]
+fn a_mistake_does_not_hide_a_name_that_nothing_has() {
+    finds(
+        "\
+listeners:
+  - { name: in, address: 5, routes: [r, greter] }
+  - { name: in2, address: '127.0.0.1:1', routes: [greter, broken] }
+routes:
+  - { name: greeter, match: { listener: in }, to: [{ cluster: sofa }, { cluster: dubbo }, { cluster: sofa2 }] }
+  - { name: broken, too: [] }
+clusters:
+  - { name: sofa, protocol: bolt, endpoints: [{ address: nowhere }] }
+  - { name: sofa2, protocol: grpc, endpoints: [{ address: a:1 }] }
+",
+        &[
+            "2:26 listeners[0].address: \"5\" is no address: the port is missing; write host:port or unix:/path",
+            "3:51 listeners[1].routes[0]: there is no route named \"greter\" (did you mean \"greeter\"?)",
+            "5:82 routes[0].to[1].cluster: there is no cluster named \"dubbo\" (known clusters: sofa)",
+            "6:21 routes[1].too: unknown key \"too\" (did you mean \"to\"?)",
+            "8:58 clusters[0].endpoints[0].address: \"nowhere\" is no address: the port is missing; write host:port or unix:/path",
+            "9:30 clusters[1].protocol: \"grpc\" is not one of dubbo, bolt",
+        ],
+    );
+}
+
 #[test]
 fn paths_count_elements_as_they_are_written() {
     finds(

@@ -9,7 +9,7 @@ use crate::config::{Cluster, Config, Path, Protocol, SubsetFallback};
 pub(super) fn check(config: &Config, problems: &mut Problems) {
     let section = Path::root().key("clusters");
     let names = Names::new(
-        "cluster",
+        "clusters",
         config.clusters.iter().map(|cluster| cluster.name.as_str()),
     );
     let used: HashSet<&str> = config

@@ -11,10 +11,10 @@ use crate::config::{Address, Config, Listener, ListenerProtocol, Path, Protocol,
 pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Problems) {
     let section = Path::root().key("listeners");
     let names = Names::new(
-        "listener",
+        "listeners",
         config.listeners.iter().map(|listener| listener.name.as_str()),
     );
-    let routes = Names::new("route", config.routes.iter().map(|route| route.name.as_str()));
+    let routes = Names::new("routes", config.routes.iter().map(|route| route.name.as_str()));
     if config.listeners.is_empty() {
         problems
             .warning(section.clone(), "no listener is defined, so no call can arrive")

@@ -12,18 +12,26 @@ const LONGEST_NAME: usize = 128;
 pub(super) struct Names<'a> {
     /// What they are: "listener", "route", "cluster".
     kind: &'static str,
+    /// Where they are: "listeners", "routes", "clusters".
+    section: &'static str,
     first: HashMap<&'a str, usize>,
     all: Vec<&'a str>,
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new(kind: &'static str, names: impl IntoIterator<Item = &'a str>) -> Self {
+    /// `section` is the plural of what they are.
+    pub(super) fn new(section: &'static str, names: impl IntoIterator<Item = &'a str>) -> Self {
         let all: Vec<&str> = names.into_iter().collect();
         let mut first = HashMap::with_capacity(all.len());
         for (index, name) in all.iter().enumerate() {
             first.entry(*name).or_insert(index);
         }
-        Self { kind, first, all }
+        Self {
+            kind: section.strip_suffix('s').unwrap_or(section),
+            section,
+            first,
+            all,
+        }
     }
 
     /// The index of the thing of this name.
@@ -69,7 +77,7 @@ impl<'a> Names<'a> {
         if found.is_none() {
             let problem = problems
                 .error(path, format!("there is no {} named \"{name}\"", self.kind))
-                .relational();
+                .missing(self.section, name);
             match closest(name, self.all.iter().copied()) {
                 Some(near) => problem.hint(format!("did you mean \"{near}\"?")),
                 None => problem.hint(self.known()),

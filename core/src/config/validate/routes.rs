@@ -8,13 +8,13 @@ use crate::config::{AttachmentEdit, Cluster, Config, Filter, Path, Protocol, Rou
 
 pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Problems) {
     let section = Path::root().key("routes");
-    let names = Names::new("route", config.routes.iter().map(|route| route.name.as_str()));
+    let names = Names::new("routes", config.routes.iter().map(|route| route.name.as_str()));
     let listeners = Names::new(
-        "listener",
+        "listeners",
         config.listeners.iter().map(|listener| listener.name.as_str()),
     );
     let clusters = Names::new(
-        "cluster",
+        "clusters",
         config.clusters.iter().map(|cluster| cluster.name.as_str()),
     );
     let used: HashSet<&str> = config
