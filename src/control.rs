@@ -99,7 +99,7 @@ impl Control {
         updates: mpsc::Sender<Update>,
         inbox: &mut mpsc::Receiver<Update>,
     ) -> anyhow::Result<Control> {
-        let file = path.map(|path| File::new(path, &loaded));
+        let file = path.and_then(|path| File::new(path, &loaded));
         let config = loaded.config;
         if !loaded.warnings.is_empty() {
             tracing::warn!("the configuration has warnings:\n{}", loaded.warnings);
@@ -209,7 +209,9 @@ impl Control {
 
     /// Takes over the file as it was last seen, or keeps everything as it is and says why.
     fn reload(&mut self) {
-        let Some(file) = &self.file else { return };
+        let Some(file) = &self.file else {
+            return tracing::warn!("the configuration came from no file, so there is none to read again");
+        };
         let loaded = match file.load() {
             Ok(loaded) => loaded,
             Err(report) => return self.refuse(&report.to_string()),

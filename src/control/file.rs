@@ -1,5 +1,6 @@
 //! The configuration file, looked at again and again.
 use crate::config::{self, Loaded, Report, Source};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// A file, and what it said when it was last looked at.
@@ -13,19 +14,29 @@ pub(super) struct File {
 }
 
 impl File {
-    /// The file that was loaded.
-    pub(super) fn new(path: &Path, loaded: &Loaded) -> File {
-        File {
+    /// The file that was loaded. `None` if it is a pipe, which has been read for good.
+    pub(super) fn new(path: &Path, loaded: &Loaded) -> Option<File> {
+        path.is_file().then(|| File {
             path: path.to_owned(),
             last: Ok(Source::clone(&loaded.source)),
             unsettled: None,
+        })
+    }
+
+    /// What it says now; what it said last if there is a pipe in its place, for nobody may be at its other end.
+    fn read(&self) -> Result<Source, Report> {
+        let is_pipe = std::fs::metadata(&self.path).is_ok_and(|what| what.file_type().is_fifo());
+        if is_pipe {
+            self.last.clone()
+        } else {
+            config::read(&self.path)
         }
     }
 
     /// Looks again, and tells whether there is anything else to see than before, the same two times in a row: most
     /// writers empty a file before they fill it, and YAML that is cut between two lines is often still YAML.
     pub(super) fn look(&mut self) -> bool {
-        let now = config::read(&self.path);
+        let now = self.read();
         if now == self.last {
             self.unsettled = None;
             return false;
@@ -40,7 +51,7 @@ impl File {
 
     /// Looks again and believes what is there: someone says that it is written.
     pub(super) fn look_now(&mut self) {
-        let now = config::read(&self.path);
+        let now = self.read();
         self.take(now);
     }
 
@@ -79,7 +90,7 @@ mod tests {
         let path = folder.path().join("rialto.yaml");
         fs::write(&path, OLD).unwrap();
         let time = fs::metadata(&path).unwrap().modified().unwrap();
-        let mut file = File::new(&path, &config::load(&path).unwrap());
+        let mut file = File::new(&path, &config::load(&path).unwrap()).unwrap();
         assert!(!file.look());
 
         fs::write(&path, NEW).unwrap();
@@ -94,7 +105,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rialto.yaml");
         fs::write(&path, OLD).unwrap();
-        let mut file = File::new(&path, &config::load(&path).unwrap());
+        let mut file = File::new(&path, &config::load(&path).unwrap()).unwrap();
         fs::remove_file(&path).unwrap();
         assert!(changed(&mut file));
         assert!(
@@ -114,7 +125,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rialto.yaml");
         fs::write(&path, OLD).unwrap();
-        let mut file = File::new(&path, &config::load(&path).unwrap());
+        let mut file = File::new(&path, &config::load(&path).unwrap()).unwrap();
         for part in ["", "log:", "log: {}", OLD, NEW] {
             fs::write(&path, part).unwrap();
             assert!(!file.look(), "{part:?} was seen once");
@@ -133,7 +144,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rialto.yaml");
         fs::write(&path, OLD).unwrap();
-        let mut file = File::new(&path, &config::load(&path).unwrap());
+        let mut file = File::new(&path, &config::load(&path).unwrap()).unwrap();
         fs::write(&path, NEW).unwrap();
         file.look_now();
         assert_eq!(level(&file), Ok("error".into()));
@@ -146,11 +157,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rialto.yaml");
         fs::write(&path, OLD).unwrap();
-        let mut file = File::new(&path, &config::load(&path).unwrap());
+        let mut file = File::new(&path, &config::load(&path).unwrap()).unwrap();
         for nothing in ["", " \n\n"] {
             fs::write(&path, nothing).unwrap();
             file.look_now();
             assert!(level(&file).unwrap_err().contains("the file is empty"));
         }
+    }
+
+    /// Opening a pipe waits for its other end: the process would hear no signal any more.
+    #[test]
+    fn a_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rialto.yaml");
+        fs::write(&path, OLD).unwrap();
+        let loaded = config::load(&path).unwrap();
+        let mut file = File::new(&path, &loaded).unwrap();
+        fs::remove_file(&path).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        assert!(!changed(&mut file));
+        file.look_now();
+        assert_eq!(level(&file), Ok("debug".into()));
+        assert!(File::new(&path, &loaded).is_none());
     }
 }
