@@ -77,6 +77,8 @@ fn router(shared: Arc<Shared>, token: Option<SecretText>) -> Router {
         .with_state(shared)
 }
 
+const SCHEME: &[u8] = b"Bearer ";
+
 /// Compares in constant time, so that the answer's delay tells nothing of the token.
 async fn check_token(State(token): State<Arc<SecretText>>, request: Request, next: Next) -> Response {
     let given = request
@@ -84,7 +86,12 @@ async fn check_token(State(token): State<Arc<SecretText>>, request: Request, nex
         .get(header::AUTHORIZATION)
         .map(|v| v.as_bytes())
         .unwrap_or_default();
-    let wanted = format!("Bearer {}", token.expose());
+    // the name of a scheme is in any case (RFC 9110 section 11.1)
+    let given = match given.split_at_checked(SCHEME.len()) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case(SCHEME) => token,
+        _ => &[],
+    };
+    let wanted = token.expose();
     let differs = given.len() ^ wanted.len();
     let differs = wanted
         .bytes()

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::text::{self, FromText};
 
-/// Where a secret is found. It is read when it is needed, so a dump of the configuration cannot show it.
+/// Where a secret is found. It is read at the start and not kept here, so a dump of the configuration cannot show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Secret {
