@@ -19,7 +19,7 @@ use crate::tables;
 /// Keep one and [`Copier::clear`] it between streams: its memory stays.
 #[derive(Debug, Default)]
 pub struct Copier {
-    /// For each container of the source: its number in the token stream, or [`UNSEEN`].
+    /// For each container of the source: its number in the token stream, [`UNSEEN`] or [`AROUND`].
     numbers: Vec<u32>,
     next: u32,
     tokens: u32,
@@ -27,6 +27,8 @@ pub struct Copier {
 }
 
 const UNSEEN: u32 = u32::MAX;
+/// The caller is inside of it.
+const AROUND: u32 = u32::MAX - 1;
 
 /// A container being copied.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +68,12 @@ impl Copier {
     /// Says that the caller has emitted so many containers of its own into the same token stream.
     pub fn skip_numbers(&mut self, containers: u32) {
         self.next += containers;
+    }
+
+    /// Says that the caller walks the container that the reader began last, and writes one of its own. A reference
+    /// back to it is refused: copied in full, it would take in the values that are still to come.
+    pub fn stay_inside(&mut self, reader: &Reader<'_, '_>) {
+        self.set_number(reader, AROUND);
     }
 
     /// Emits the next value of the reader.
@@ -203,6 +211,9 @@ impl Copier {
     ) -> Result<(), ValueError> {
         let index = reader.earlier(index)?;
         match self.numbers.get(index as usize) {
+            Some(&AROUND) => Err(ValueError::unsupported(
+                "a Hessian reference to the object around it, which is not copied as it is",
+            )),
             Some(&number) if number != UNSEEN => self.emit(reader, sink, Token::Ref(number)),
             _ => {
                 if self.open.len() >= reader.limits.depth as usize {
@@ -249,12 +260,17 @@ impl Copier {
     /// Gives the container that the reader numbered last the next number of the token stream.
     #[inline]
     fn assign(&mut self, reader: &Reader<'_, '_>) {
+        self.set_number(reader, self.next);
+        self.next += 1;
+    }
+
+    #[inline]
+    fn set_number(&mut self, reader: &Reader<'_, '_>, number: u32) {
         let index = reader.next.value as usize - 1;
         if self.numbers.len() <= index {
             self.numbers.resize(index + 1, UNSEEN);
         }
-        self.numbers[index] = self.next;
-        self.next += 1;
+        self.numbers[index] = number;
     }
 
     #[inline]

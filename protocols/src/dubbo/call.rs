@@ -117,6 +117,13 @@ impl<'c, 'a> Facts<'c, 'a> {
         let mut facts = Facts::of(call);
         facts.take_names([text(lead.path)?, text(lead.version)?, text(lead.method)?]);
         if lead.is_generic() {
+            // Who read on regardless would find other attachments than routes and filters see, who go by the count.
+            let count = lead.arguments().map_err(|e| unreadable(&e))?;
+            if count != Invoke::ARGUMENTS {
+                return Err(refused(format!(
+                    "a generic call takes a method name, its types and its arguments, not {count} values"
+                )));
+            }
             let invoke = Invoke::read(body).map_err(|e| unreadable(&e))?;
             let call = &mut *facts.call;
             call.method = Cow::Borrowed(text(invoke.method)?);

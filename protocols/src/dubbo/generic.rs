@@ -22,6 +22,9 @@ pub(crate) struct Invoke<'a> {
 }
 
 impl<'a> Invoke<'a> {
+    /// How many arguments a generic call has.
+    pub(crate) const ARGUMENTS: usize = 3;
+
     /// Takes method name, type names and arguments off a body.
     ///
     /// # Errors

@@ -30,8 +30,8 @@ pub(super) fn put(
     }
     out.truncate(start);
     match renumber(out, content, written, change) {
-        // Something in it cannot be copied (an Optional, which only its own library reads). The header has the
-        // new attachments, which is enough for all but S4.
+        // Something in it cannot be copied (an Optional, which only its own library reads, or a reference to the
+        // request itself). The header has the new attachments, which is enough for all but S4.
         Err(e) if e.kind == ErrorKind::Unsupported => {
             out.truncate(start);
             patch(out, content, written, change, Scope::Names)?
@@ -223,6 +223,7 @@ fn renumber(
             let mut w = Writer::new(out, library, tables);
             scratch::with_copier(|copier| {
                 let class = reader.begin_object()?;
+                copier.stay_inside(reader);
                 let adds =
                     change.new_baggage().next().is_some() && class.field(keys::REQUEST_PROPS).is_none();
                 let props = adds.then_some(Box::from(keys::REQUEST_PROPS));

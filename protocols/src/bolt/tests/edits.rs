@@ -150,6 +150,33 @@ fn arguments_that_cannot_be_copied_keep_new_attachments_out_of_the_content() {
     assert!(error.text.contains("Optional"), "{error}");
 }
 
+/// Copied in full where it is referred to, the request would take in what still has to come, and the types would be
+/// no list but a reference.
+#[test]
+fn a_request_that_refers_to_itself_keeps_new_attachments_out_of_the_content() {
+    let case = case("sofa-5.13.2", "string-first");
+    let mut block = vec![];
+    header::put(&mut block, keys::SERVICE, "lab.api.Zoo:1.0");
+    let content = [
+        &b"O\xbccom.alipay.sofa.rpc.core.request.SofaRequest\x93"[..],
+        b"\x0amethodName\x04self\x0dmethodArgSigs",
+        b"o\x90\x03sayJ\0Vz",
+    ]
+    .concat();
+    let request = rebuilt(&Parts::of(case.request()), &block, &content);
+    let bytes = edited(&request, UNTOLD, &everything());
+    assert_eq!(
+        Parts::of(&bytes).content,
+        replaced(&content, b"\x03say", b"\x07renamed")
+    );
+    assert!(call(&bytes).types.is_empty());
+    assert_eq!(attachment(&bytes, "new").as_deref(), Some("grün 😀"));
+    let error = codec(Role::Client, FINAL)
+        .reframe(&mut vec![], 1, &message(&request), None, &Edits::default())
+        .unwrap_err();
+    assert!(error.text.contains("the object around it"), "{error}");
+}
+
 #[test]
 fn plain_headers_stay_plain() {
     let case = case("sofa-5.13.2", "custom-header");

@@ -221,6 +221,32 @@ fn a_version_in_the_path_does_not_get_past_routes() {
     }
 }
 
+/// Routes and filters take what stands behind the one argument for the attachments; what comes later is nobody's.
+#[test]
+fn a_generic_call_of_other_than_three_arguments_hides_no_attachments() {
+    let mut bytes = vec![];
+    let open = frame::Open::request(&mut bytes, 7, HESSIAN2, false);
+    let mut tables = rialto_hessian::WriteTables::default();
+    let mut w = rialto_hessian::Writer::new(&mut bytes, rialto_hessian::Library::Lite, &mut tables);
+    for text in ["2.0.2", "a.B", "0.0.0", "$invoke", "Ljava/lang/String;", "say"] {
+        w.write_str(text);
+    }
+    w.write_null();
+    w.write_null();
+    w.begin_map(None).unwrap();
+    for text in ["group", "hidden"] {
+        w.write_str(text);
+    }
+    w.end().unwrap();
+    w.finish().unwrap();
+    open.close(&mut bytes);
+    let msg = message(&bytes);
+    assert_eq!(dialect().head(&msg).unwrap().group, b"");
+    let error = dialect().call(&msg).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::BadRequest);
+    assert!(error.text.contains("not 1 values"), "{error}");
+}
+
 /// A version hidden in the name of a service, see [`head`]: wherever the colon is, and however long the name.
 #[test]
 fn a_colon_in_a_path_is_no_way_around_a_rule() {
