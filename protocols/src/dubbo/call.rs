@@ -4,7 +4,7 @@ use super::frame::HEADER;
 use super::generic::Invoke;
 use super::head::{Lead, unreadable};
 use super::hint::{Generic, Hint};
-use super::{keys, types, values};
+use super::{generic, keys, types, values};
 use crate::text::Piece;
 use rialto_core::call::{Attachments, Call};
 use rialto_core::message::{Head, Message};
@@ -117,6 +117,14 @@ impl<'c, 'a> Facts<'c, 'a> {
         let mut facts = Facts::of(call);
         facts.take_names([text(lead.path)?, text(lead.version)?, text(lead.method)?]);
         if lead.is_generic() {
+            // Of any other number a route took something else for the attachments.
+            let count = lead.arguments().map_err(|e| unreadable(&e))?;
+            if count != generic::ARGUMENTS {
+                return Err(refused(format!(
+                    "a generic call takes {} arguments, not {count}",
+                    generic::ARGUMENTS
+                )));
+            }
             let invoke = Invoke::read(body).map_err(|e| unreadable(&e))?;
             let call = &mut *facts.call;
             call.method = Cow::Borrowed(text(invoke.method)?);

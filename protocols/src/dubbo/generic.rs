@@ -13,6 +13,9 @@ pub(crate) use generalize::Generalize;
 /// The entry of a map that names the class of the object it stands for.
 const CLASS: &str = "class";
 
+/// Method name, names of types, and the list of arguments. Providers take no other call for a generic one.
+pub(crate) const ARGUMENTS: usize = 3;
+
 /// What a generic call asks for.
 pub(crate) struct Invoke<'a> {
     pub(crate) method: &'a [u8],

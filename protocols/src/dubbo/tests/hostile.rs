@@ -251,3 +251,33 @@ fn a_colon_in_a_path_is_no_way_around_a_rule() {
         }
     }
 }
+
+/// A generic call has three arguments. Of more or fewer a route would read one map of attachments, and the bridge another.
+#[test]
+fn a_generic_call_of_other_arguments_is_no_way_around_a_rule() {
+    const STRING: &str = "Ljava/lang/String;";
+    let frame_with = |descriptor: &str, values: &[&[u8]]| {
+        let mut bytes = vec![];
+        let open = frame::Open::request(&mut bytes, 7, HESSIAN2, false);
+        for name in ["2.0.2", "a.Public", "0.0.0", "$invoke", descriptor] {
+            rialto_hessian::raw::put_str(&mut bytes, rialto_hessian::Library::Lite, name);
+        }
+        values.iter().for_each(|value| bytes.extend_from_slice(value));
+        open.close(&mut bytes);
+        bytes
+    };
+    let other: &[u8] = b"H\x04path\x09a.PrivateZ";
+    for (count, values) in [
+        // method, types, then what the route takes for attachments and the bridge for the arguments
+        (2, &[&b"\x03say"[..], b"N", b"N", other][..]),
+        (4, &[&b"\x03say"[..], b"N", b"N", other, b"HZ"]),
+        (3, &[&b"\x03say"[..], b"N", b"N", b"HZ", other]),
+    ] {
+        let bytes = frame_with(&STRING.repeat(count), values);
+        assert_eq!(head(&bytes).service, b"a.Public");
+        match dialect().call(&message(&bytes)) {
+            Ok(call) => assert_eq!((call.service, count), ("a.Public".into(), 3)),
+            Err(e) => assert!(count != 3 && e.text.contains("generic"), "{e}"),
+        }
+    }
+}
