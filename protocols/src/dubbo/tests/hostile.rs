@@ -281,3 +281,18 @@ fn a_generic_call_of_other_arguments_is_no_way_around_a_rule() {
         }
     }
 }
+
+/// What another protocol calls so would be a generic call here, of a method that no route has seen.
+#[test]
+fn a_method_of_another_protocol_is_no_generic_call() {
+    for method in ["$invoke", "$invokeAsync"] {
+        let call = Call {
+            service: "a.B".into(),
+            method: method.into(),
+            ..Call::default()
+        };
+        let error = codec(Role::Client).request(&mut vec![], 7, &call).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::BadRequest);
+        assert!(error.text.contains(&format!("`{method}`")), "{error}");
+    }
+}
