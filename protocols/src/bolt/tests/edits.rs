@@ -202,6 +202,28 @@ fn an_empty_service_in_the_header_gives_way_to_the_target() {
     assert_eq!(Parts::of(&edited(&bytes, UNTOLD, &edits)).header, out);
 }
 
+/// Of two the last counts, for routes and for providers, so a new version is not one of the first.
+#[test]
+fn of_a_service_that_is_named_twice_the_last_is_changed() {
+    let case = case("sofa-5.13.2", "string-first");
+    let parts = Parts::of(case.request());
+    let mut block = vec![];
+    for name in ["a.Private:1.0", "a.Public:1.0"] {
+        header::put(&mut block, keys::SERVICE, name);
+    }
+    let bytes = rebuilt(&parts, &block, parts.content);
+    assert_eq!(head(&bytes).service, b"a.Public");
+    let edits = rewrite(|e| e.version = Some("2.0".into()));
+    let bytes = edited(&bytes, UNTOLD, &edits);
+    let names = sofa::Names::read(Parts::of(&bytes).content, false).unwrap();
+    for name in header::pairs(Parts::of(&bytes).header).map(|(_, name)| name) {
+        assert_eq!(
+            (name, names.service),
+            (&b"a.Public:2.0"[..], &b"a.Public:2.0"[..])
+        );
+    }
+}
+
 #[test]
 fn requests_without_properties_get_them() {
     for name in ["drop-app-props", "props-null", "hdr-service-only"] {
