@@ -163,6 +163,32 @@ fn plain_headers_stay_plain() {
     assert_eq!(property(&bytes, "x-user").as_deref(), Some("u2"));
 }
 
+/// Trace facts stand flat in the header, and in a map of their own in the content.
+#[test]
+fn trace_facts_change_in_header_and_content() {
+    for (file, library) in PEERS {
+        let case = case(file, "string-first");
+        let before = call(case.request()).trace;
+        assert!(!before.sofa_trace_id.is_empty() && !before.sofa_rpc_id.is_empty());
+        let edits = rewrite(|e| {
+            e.set("rpc_trace_context.sofaTraceId", "mine");
+            e.remove("rpc_trace_context.sofaRpcId");
+        });
+        for variant in [UNTOLD, FINAL, DRAFT] {
+            let bytes = edited(case.request(), variant, &edits);
+            for bytes in [&bytes, &headless(&bytes)] {
+                let after = call(bytes);
+                assert_eq!(
+                    (&*after.trace.sofa_trace_id, &*after.trace.sofa_rpc_id),
+                    ("mine", ""),
+                    "{file} {library:?} for {variant}"
+                );
+                assert_eq!(tokens(&after.args), tokens(&call(case.request()).args));
+            }
+        }
+    }
+}
+
 #[test]
 fn what_addresses_a_call_is_no_attachment() {
     let case = case("sofa-5.13.2", "string-first");
@@ -173,6 +199,17 @@ fn what_addresses_a_call_is_no_attachment() {
     let bytes = edited(case.request(), UNTOLD, &edits);
     let (head, before) = (head(&bytes), self::head(case.request()));
     assert_eq!((head.service, head.method), (before.service, before.method));
+    // Nor does a new name of the service take the place of an attachment that is called like its key.
+    let edits = rewrite(|e| {
+        e.version = Some("2.0".into());
+        e.set("service", "mine");
+    });
+    let bytes = edited(case.request(), UNTOLD, &edits);
+    for bytes in [&bytes, &headless(&bytes)] {
+        assert_eq!(self::head(bytes).version, b"2.0");
+        let call = call(bytes);
+        assert!(call.attachments.contains(&("service".into(), "mine".into())));
+    }
 }
 
 #[test]
