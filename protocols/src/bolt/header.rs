@@ -72,10 +72,11 @@ impl<'a> Iterator for Pairs<'a> {
     }
 }
 
-/// The value of a key.
+/// The value of a key. Of several the last counts, as in Java.
 #[inline]
 pub(crate) fn get<'a>(block: &'a [u8], key: &str) -> Option<&'a [u8]> {
-    pairs(block).find(|(k, _)| *k == key.as_bytes()).map(|(_, v)| v)
+    let values = pairs(block).filter(|(k, _)| *k == key.as_bytes());
+    values.map(|(_, v)| v).last()
 }
 
 /// Appends a pair.

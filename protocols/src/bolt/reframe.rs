@@ -194,9 +194,24 @@ impl<'e> Change<'e> {
             .filter(|(key, _)| !self.plain.contains(key))
     }
 
+    /// Takes away what has its place under this key already. Keys that say what is called are no place for it, even if
+    /// they change.
+    fn found(&self, key: &str, baggage: &mut Vec<(&'e str, &'e str)>) {
+        if !is_protected(key) {
+            baggage.retain(|(k, _)| *k != keys::user_key(key));
+        }
+    }
+
     /// Whether properties change.
     fn changes_properties(&self) -> bool {
         !self.edits.set.is_empty() || !self.edits.remove.is_empty() || self.deadline.is_some()
+    }
+
+    /// Whether trace facts change, which stand in a map of their own among the properties.
+    fn changes_trace(&self) -> bool {
+        let set = self.edits.set.iter().map(|(key, _)| key);
+        set.chain(&self.edits.remove)
+            .any(|key| keys::trace_key(key).is_some())
     }
 
     fn put_header(&self, out: &mut Vec<u8>, block: &[u8]) {
@@ -206,7 +221,7 @@ impl<'e> Change<'e> {
             let value = match self.fate(&name) {
                 Fate::Goes => continue,
                 Fate::Becomes(value) => {
-                    baggage.retain(|(k, _)| *k != keys::user_key(&name));
+                    self.found(&name, &mut baggage);
                     value.as_bytes()
                 }
                 Fate::Stays => value,

@@ -292,6 +292,14 @@ impl<'a> Scalar<'a> {
             _ => 0,
         }
     }
+
+    /// What is left of a caller's time in milliseconds, at least one; 0 if it does not say.
+    pub(crate) fn countdown(&self) -> u32 {
+        match self {
+            Scalar::Other => 0,
+            told => told.millis().max(1),
+        }
+    }
 }
 
 /// A decimal number of milliseconds; 0 for anything else, and for what no timer could hold.

@@ -60,7 +60,8 @@ pub(crate) fn read<'a>(
 pub(super) struct Facts<'c, 'a> {
     call: &'c mut Call<'a>,
     timeout: u32,
-    countdown: Option<u32>,
+    /// What is left of the caller's time, which counts instead of the timeout; 0 if it does not say.
+    countdown: u32,
     generic: Option<Cow<'a, str>>,
     callback: Option<Cow<'a, str>>,
     /// The calling application under its older name.
@@ -72,7 +73,7 @@ impl<'c, 'a> Facts<'c, 'a> {
         Facts {
             call,
             timeout: 0,
-            countdown: None,
+            countdown: 0,
             generic: None,
             callback: None,
             old_caller: Cow::Borrowed(""),
@@ -181,13 +182,13 @@ impl<'c, 'a> Facts<'c, 'a> {
         match (&*key, value) {
             (_, Scalar::Text(text)) => self.take_text(key, text),
             (keys::TIMEOUT, value) => self.timeout = value.millis(),
-            (keys::COUNTDOWN, value) => self.countdown = Some(value.millis().max(1)),
+            (keys::COUNTDOWN, value) => self.countdown = value.countdown(),
             (name, _) if name.starts_with(keys::CALLBACK) => self.callback = Some(key),
-            (_, value) => {
-                if let Some(text) = value.into_text() {
-                    self.take_text(key, text);
-                }
-            }
+            (_, value) => match value.into_text() {
+                Some(text) => self.take_text(key, text),
+                // Of several with one name the last counts, as in Java, also if it has no text: routes and filters see none.
+                None => self.call.attachments.retain(|(k, _)| *k != key),
+            },
         }
     }
 
@@ -217,7 +218,7 @@ impl<'c, 'a> Facts<'c, 'a> {
                 return;
             }
             _ if is(keys::COUNTDOWN) => {
-                self.countdown = Some(body::digits(value.bytes()).max(1));
+                self.countdown = body::digits(value.bytes()).max(1);
                 return;
             }
             _ if is(keys::APPLICATION) => &mut call.caller,
@@ -260,7 +261,10 @@ impl<'c, 'a> Facts<'c, 'a> {
             )));
         }
         let call = self.call;
-        call.timeout_ms = self.countdown.unwrap_or(self.timeout);
+        call.timeout_ms = match self.countdown {
+            0 => self.timeout,
+            left => left,
+        };
         if call.caller.is_empty() {
             call.caller = self.old_caller;
         }

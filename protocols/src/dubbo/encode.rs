@@ -80,6 +80,15 @@ pub(crate) fn request(out: &mut Vec<u8>, id: u64, call: &Call<'_>) -> Result<(),
 /// Puts together what is the same in all calls of a method: what stands in front of the arguments, and the first
 /// attachments behind them.
 fn prepare(pieces: &mut Pieces, call: &Call<'_>, caller: &str) -> Result<(), CallError> {
+    // Providers take it for a generic call whatever the attachments say, and run the method that its first argument
+    // names (wire section 2.9): a route has seen another one.
+    if keys::is_generic(call.method.as_bytes()) {
+        let text = format!(
+            "the method `{}` would be a generic call in Dubbo, of a method that no route has seen",
+            call.method
+        );
+        return Err(CallError::new(ErrorKind::BadRequest, text));
+    }
     let version = if call.version.is_empty() {
         keys::NO_VERSION
     } else {

@@ -22,7 +22,7 @@ pub(crate) struct Invoke<'a> {
 }
 
 impl<'a> Invoke<'a> {
-    /// How many arguments a generic call has.
+    /// Method name, names of types, and the list of arguments. Providers take no other call for a generic one.
     pub(crate) const ARGUMENTS: usize = 3;
 
     /// Takes method name, type names and arguments off a body.

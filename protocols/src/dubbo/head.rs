@@ -249,7 +249,7 @@ impl<'h, 'a> Told<'h, 'a> {
             7 if key == b"version" => head.version = text,
             7 if key == b"timeout" => head.timeout_ms = body::digits(text),
             7 if key == b"generic" => self.take_generic(text),
-            11 if key == b"application" && self.old_caller.is_empty() => self.old_caller = text,
+            11 if key == b"application" => self.old_caller = text,
             18 if key == b"remote.application" => head.caller = text,
             _ => {}
         }
@@ -305,7 +305,7 @@ fn walk<'a>(
         body.attachments(|key, value| match value {
             Scalar::Text(Cow::Borrowed(text)) => told.take(key.as_bytes(), text.as_bytes()),
             value if key == keys::TIMEOUT => told.head.timeout_ms = value.millis(),
-            value if key == keys::COUNTDOWN => told.countdown = value.millis().max(1),
+            value if key == keys::COUNTDOWN => told.countdown = value.countdown(),
             // null says nothing
             Scalar::Other => {}
             _ if keys::is_address(&key) => hidden = Some(key),

@@ -101,11 +101,15 @@ impl Patch<'_, '_> {
                 continue;
             };
             let key = key.text().to_str().into_owned();
-            if inside == Inside::Properties && key == keys::BAGGAGE && reader.kind()? == Kind::Map {
-                if !self.map(reader, change, Inside::Baggage)? {
+            if let Some(nested) = inside.nested(change, &key)
+                && reader.kind()? == Kind::Map
+            {
+                if !self.map(reader, change, nested)? {
                     return Ok(false);
                 }
-                baggage.clear();
+                if nested == Inside::Baggage {
+                    baggage.clear();
+                }
                 continue;
             }
             match inside.fate(change, &key) {
@@ -114,7 +118,7 @@ impl Patch<'_, '_> {
                     if !self.replace(reader, value)? {
                         return Ok(false);
                     }
-                    baggage.retain(|(k, _)| *k != keys::user_key(&key));
+                    inside.found(change, &key, &mut baggage);
                 }
                 Fate::Goes => {
                     if !is_scalar(reader)? {
@@ -126,8 +130,10 @@ impl Patch<'_, '_> {
                 }
             }
         }
-        if inside == Inside::Properties {
-            return Ok(baggage.is_empty());
+        match inside {
+            Inside::Properties => return Ok(baggage.is_empty()),
+            Inside::Trace => return Ok(true),
+            Inside::Baggage => {}
         }
         // In front of the end mark, which was just read.
         self.copy_to(reader.position() - 1);
@@ -144,13 +150,33 @@ impl Patch<'_, '_> {
 enum Inside {
     Properties,
     Baggage,
+    Trace,
 }
 
 impl Inside {
+    /// The map that changes under this key, if there is one.
+    fn nested(self, change: &Change<'_>, key: &str) -> Option<Self> {
+        match (self, key) {
+            (Inside::Properties, keys::BAGGAGE) => Some(Inside::Baggage),
+            (Inside::Properties, keys::TRACE) if change.changes_trace() => Some(Inside::Trace),
+            _ => None,
+        }
+    }
+
     fn fate<'c>(self, change: &'c Change<'_>, key: &str) -> Fate<'c> {
         match self {
             Inside::Properties => change.fate(key),
             Inside::Baggage => change.attachment(key),
+            Inside::Trace => change.attachment(&format!("{}.{key}", keys::TRACE)),
+        }
+    }
+
+    /// Takes away what has its place under this key.
+    fn found<'e>(self, change: &Change<'e>, key: &str, baggage: &mut Vec<(&'e str, &'e str)>) {
+        match self {
+            Inside::Properties => change.found(key, baggage),
+            Inside::Baggage => baggage.retain(|(k, _)| *k != key),
+            Inside::Trace => {}
         }
     }
 }
@@ -300,10 +326,12 @@ fn put_map(
             continue;
         };
         let key = key.text().to_str().into_owned();
-        if inside == Inside::Properties && key == keys::BAGGAGE && reader.kind()? == Kind::Map {
+        if let Some(map) = inside.nested(change, &key)
+            && reader.kind()? == Kind::Map
+        {
             w.write_str(&key);
-            put_map(w, copier, reader, change, Inside::Baggage)?;
-            nested = true;
+            put_map(w, copier, reader, change, map)?;
+            nested |= map == Inside::Baggage;
             continue;
         }
         match inside.fate(change, &key) {
@@ -312,7 +340,7 @@ fn put_map(
                 reader.skip_value()?;
                 w.write_str(&key);
                 w.write_str(value);
-                baggage.retain(|(k, _)| *k != keys::user_key(&key));
+                inside.found(change, &key, &mut baggage);
             }
             Fate::Stays => {
                 reader.seek(entry);
@@ -329,7 +357,7 @@ fn put_map(
             put_pairs(w, &baggage);
             w.end()?;
         }
-        Inside::Properties => {}
+        Inside::Properties | Inside::Trace => {}
     }
     w.end()
 }

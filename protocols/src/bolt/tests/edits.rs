@@ -190,6 +190,32 @@ fn plain_headers_stay_plain() {
     assert_eq!(property(&bytes, "x-user").as_deref(), Some("u2"));
 }
 
+/// Trace facts stand flat in the header, and in a map of their own in the content.
+#[test]
+fn trace_facts_change_in_header_and_content() {
+    for (file, library) in PEERS {
+        let case = case(file, "string-first");
+        let before = call(case.request()).trace;
+        assert!(!before.sofa_trace_id.is_empty() && !before.sofa_rpc_id.is_empty());
+        let edits = rewrite(|e| {
+            e.set("rpc_trace_context.sofaTraceId", "mine");
+            e.remove("rpc_trace_context.sofaRpcId");
+        });
+        for variant in [UNTOLD, FINAL, DRAFT] {
+            let bytes = edited(case.request(), variant, &edits);
+            for bytes in [&bytes, &headless(&bytes)] {
+                let after = call(bytes);
+                assert_eq!(
+                    (&*after.trace.sofa_trace_id, &*after.trace.sofa_rpc_id),
+                    ("mine", ""),
+                    "{file} {library:?} for {variant}"
+                );
+                assert_eq!(tokens(&after.args), tokens(&call(case.request()).args));
+            }
+        }
+    }
+}
+
 #[test]
 fn what_addresses_a_call_is_no_attachment() {
     let case = case("sofa-5.13.2", "string-first");
@@ -200,6 +226,17 @@ fn what_addresses_a_call_is_no_attachment() {
     let bytes = edited(case.request(), UNTOLD, &edits);
     let (head, before) = (head(&bytes), self::head(case.request()));
     assert_eq!((head.service, head.method), (before.service, before.method));
+    // Nor does a new name of the service take the place of an attachment that is called like its key.
+    let edits = rewrite(|e| {
+        e.version = Some("2.0".into());
+        e.set("service", "mine");
+    });
+    let bytes = edited(case.request(), UNTOLD, &edits);
+    for bytes in [&bytes, &headless(&bytes)] {
+        assert_eq!(self::head(bytes).version, b"2.0");
+        let call = call(bytes);
+        assert!(call.attachments.contains(&("service".into(), "mine".into())));
+    }
 }
 
 #[test]
@@ -227,6 +264,28 @@ fn an_empty_service_in_the_header_gives_way_to_the_target() {
     header::put(&mut out, keys::SERVICE, "lab.api.Zoo:2.0");
     header::put(&mut out, keys::TARGET_SERVICE, "lab.api.Zoo:2.0");
     assert_eq!(Parts::of(&edited(&bytes, UNTOLD, &edits)).header, out);
+}
+
+/// Of two the last counts, for routes and for providers, so a new version is not one of the first.
+#[test]
+fn of_a_service_that_is_named_twice_the_last_is_changed() {
+    let case = case("sofa-5.13.2", "string-first");
+    let parts = Parts::of(case.request());
+    let mut block = vec![];
+    for name in ["a.Private:1.0", "a.Public:1.0"] {
+        header::put(&mut block, keys::SERVICE, name);
+    }
+    let bytes = rebuilt(&parts, &block, parts.content);
+    assert_eq!(head(&bytes).service, b"a.Public");
+    let edits = rewrite(|e| e.version = Some("2.0".into()));
+    let bytes = edited(&bytes, UNTOLD, &edits);
+    let names = sofa::Names::read(Parts::of(&bytes).content, false).unwrap();
+    for name in header::pairs(Parts::of(&bytes).header).map(|(_, name)| name) {
+        assert_eq!(
+            (name, names.service),
+            (&b"a.Public:2.0"[..], &b"a.Public:2.0"[..])
+        );
+    }
 }
 
 #[test]

@@ -221,32 +221,6 @@ fn a_version_in_the_path_does_not_get_past_routes() {
     }
 }
 
-/// Routes and filters take what stands behind the one argument for the attachments; what comes later is nobody's.
-#[test]
-fn a_generic_call_of_other_than_three_arguments_hides_no_attachments() {
-    let mut bytes = vec![];
-    let open = frame::Open::request(&mut bytes, 7, HESSIAN2, false);
-    let mut tables = rialto_hessian::WriteTables::default();
-    let mut w = rialto_hessian::Writer::new(&mut bytes, rialto_hessian::Library::Lite, &mut tables);
-    for text in ["2.0.2", "a.B", "0.0.0", "$invoke", "Ljava/lang/String;", "say"] {
-        w.write_str(text);
-    }
-    w.write_null();
-    w.write_null();
-    w.begin_map(None).unwrap();
-    for text in ["group", "hidden"] {
-        w.write_str(text);
-    }
-    w.end().unwrap();
-    w.finish().unwrap();
-    open.close(&mut bytes);
-    let msg = message(&bytes);
-    assert_eq!(dialect().head(&msg).unwrap().group, b"");
-    let error = dialect().call(&msg).unwrap_err();
-    assert_eq!(error.kind, ErrorKind::BadRequest);
-    assert!(error.text.contains("not 1 values"), "{error}");
-}
-
 /// A version hidden in the name of a service, see [`head`]: wherever the colon is, and however long the name.
 #[test]
 fn a_colon_in_a_path_is_no_way_around_a_rule() {
@@ -275,5 +249,50 @@ fn a_colon_in_a_path_is_no_way_around_a_rule() {
         for near in ["9", ";", "\u{1a}", "z"] {
             assert_eq!(head_of(format!("{near}{name}{near}"), ""), Ok(()));
         }
+    }
+}
+
+/// A generic call has three arguments. Of more or fewer a route would read one map of attachments, and the bridge another.
+#[test]
+fn a_generic_call_of_other_arguments_is_no_way_around_a_rule() {
+    const STRING: &str = "Ljava/lang/String;";
+    let frame_with = |descriptor: &str, values: &[&[u8]]| {
+        let mut bytes = vec![];
+        let open = frame::Open::request(&mut bytes, 7, HESSIAN2, false);
+        for name in ["2.0.2", "a.Public", "0.0.0", "$invoke", descriptor] {
+            rialto_hessian::raw::put_str(&mut bytes, rialto_hessian::Library::Lite, name);
+        }
+        values.iter().for_each(|value| bytes.extend_from_slice(value));
+        open.close(&mut bytes);
+        bytes
+    };
+    let other: &[u8] = b"H\x04path\x09a.PrivateZ";
+    for (count, values) in [
+        // method, types, then what the route takes for attachments and the bridge for the arguments
+        (2, &[&b"\x03say"[..], b"N", b"N", other][..]),
+        (4, &[&b"\x03say"[..], b"N", b"N", other, b"HZ"]),
+        (3, &[&b"\x03say"[..], b"N", b"N", b"HZ", other]),
+    ] {
+        let bytes = frame_with(&STRING.repeat(count), values);
+        assert_eq!(head(&bytes).service, b"a.Public");
+        match dialect().call(&message(&bytes)) {
+            Ok(call) => assert_eq!((call.service, count), ("a.Public".into(), 3)),
+            Err(e) => assert!(count != 3 && e.text.contains("generic"), "{e}"),
+        }
+    }
+}
+
+/// What another protocol calls so would be a generic call here, of a method that no route has seen.
+#[test]
+fn a_method_of_another_protocol_is_no_generic_call() {
+    for method in ["$invoke", "$invokeAsync"] {
+        let call = Call {
+            service: "a.B".into(),
+            method: method.into(),
+            ..Call::default()
+        };
+        let error = codec(Role::Client).request(&mut vec![], 7, &call).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::BadRequest);
+        assert!(error.text.contains(&format!("`{method}`")), "{error}");
     }
 }

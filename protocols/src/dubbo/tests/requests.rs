@@ -195,6 +195,44 @@ fn traces_of_both_worlds_survive_and_own_keys_cannot_be_smuggled_in() {
     );
 }
 
+/// Also where the last one has no text: what a route or filter does not see does not cross.
+#[test]
+fn of_attachments_with_one_name_the_last_counts() {
+    let with = |entries: &[(&str, &[u8])]| {
+        let mut bytes = vec![];
+        let open = frame::Open::request(&mut bytes, 1, HESSIAN2, false);
+        bytes.extend_from_slice(b"\x052.0.2\x03a.B\x050.0.0\x01m\0H");
+        for (key, value) in entries {
+            rialto_hessian::raw::put_str(&mut bytes, rialto_hessian::Library::Lite, key);
+            bytes.extend_from_slice(value);
+        }
+        bytes.push(b'Z');
+        open.close(&mut bytes);
+        bytes
+    };
+    for last in [&b"N"[..], b"HZ"] {
+        let bytes = with(&[("tag", b"\x04gray"), ("k", b"\x01v"), ("tag", last)]);
+        let (msg, head) = (message(&bytes), head(&bytes));
+        assert_eq!(dialect().attachment(&msg, &head, "tag"), None);
+        let call = dialect().call(&msg).unwrap();
+        assert_eq!(call.attachments[..], [("k".into(), "v".into())]);
+    }
+    for (entries, caller, timeout) in [
+        (
+            &[("application", &b"\x01a"[..]), ("application", b"\x01b")][..],
+            "b",
+            0,
+        ),
+        (&[("timeout", b"\x03250"), ("_TO", b"N")], "", 250),
+        (&[("_TO", b"N"), ("timeout", b"\x03250"), ("_TO", b"\x90")], "", 1),
+    ] {
+        let bytes = with(entries);
+        let (head, call) = (head(&bytes), dialect().call(&message(&bytes)).unwrap());
+        assert_eq!((head.caller, head.timeout_ms), (caller.as_bytes(), timeout));
+        assert_eq!((&*call.caller, call.timeout_ms), (caller, timeout));
+    }
+}
+
 #[test]
 fn types_and_arguments_must_agree() {
     let call = Call {
