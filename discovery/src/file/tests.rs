@@ -121,6 +121,13 @@ async fn what_cannot_be_a_list_is_not_read() {
     assert!(stage.record.fault().await.contains("not a regular file"));
 
     let stage = Stage::new(|directory| {
+        let mut mkfifo = std::process::Command::new("mkfifo");
+        assert!(mkfifo.arg(directory.join("list")).status().unwrap().success());
+    });
+    let fault = tokio::time::timeout(POLL, stage.record.fault()).await;
+    assert!(fault.unwrap().contains("not a regular file"));
+
+    let stage = Stage::new(|directory| {
         let file = File::create(directory.join("list")).unwrap();
         file.set_len(LARGEST + 1).unwrap();
     });
