@@ -11,7 +11,7 @@ use std::rc::Rc;
 pub(crate) struct Exchange {
     /// The caller's side.
     pub(crate) down: Down,
-    /// The provider's side; meaningful from [`State::Sent`] on.
+    /// The provider's side; of a call that waits, the dial that it waits for.
     pub(crate) up: Up,
     /// How far it is.
     pub(crate) state: State,
@@ -82,6 +82,15 @@ pub(crate) enum State {
     /// Over for the caller. The slot, and so the wire id, stays taken until the late answer came or the
     /// connection ended.
     Quarantined,
+}
+
+impl Exchange {
+    /// Whether it waits for this dial. Lists of those that wait are not told of calls that end before, and where calls
+    /// are short, a slot has gone through all of its generations while a host does not answer: a key in such a list
+    /// may name a call that is meant for somebody else by then.
+    pub(crate) fn waits_for(&self, dial: ConnKey) -> bool {
+        self.state == State::Waiting && self.up.conn == dial
+    }
 }
 
 #[cfg(test)]

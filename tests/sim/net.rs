@@ -103,6 +103,18 @@ impl Net {
         ready
     }
 
+    /// Dials of a silent address that are under way succeed after all.
+    pub fn answer_dials(&mut self, to: &str) {
+        self.silent.retain(|silent| silent != to);
+        for (i, l) in self.links.iter_mut().enumerate() {
+            let is_there = l.dialed.as_ref().is_some_and(|address| address.to_string() == to);
+            if is_there && !l.closed[0] {
+                l.connecting = true;
+                self.fresh_dials.push(i);
+            }
+        }
+    }
+
     /// The peer reads some of what the worker wrote.
     pub fn peer_read(&mut self, link: usize, most: usize) -> Vec<u8> {
         let l = &mut self.links[link];

@@ -145,6 +145,55 @@ fn a_caller_waits_for_each_host_that_does_not_read() {
     assert_eq!(stage.worker.in_flight(), 0, "the callers were read again");
 }
 
+/// A call gives up waiting for a dial; its slot goes through all of its generations before the dial ends.
+#[test]
+fn a_call_does_not_go_where_an_earlier_one_of_its_key_waited() {
+    for is_reached in [true, false] {
+        let nowhere = "
+  - { name: n, match: { service: to.None }, to: [ { cluster: one, subset: { zone: none } } ] }
+clusters:
+  - { name: one, protocol: bolt, connect_timeout: 30s, subsets: { keys: [[zone]] }, endpoints: [ { address: 127.0.0.1:11 } ] }
+  - { name: two, protocol: bolt, connect_timeout: 1h, endpoints: [ { address: 127.0.0.1:12 } ] }
+";
+        let routes = TWO_CLUSTERS.split("\nclusters").next().unwrap_or_default();
+        let mut stage = Stage::new(&format!(
+            "{}{routes}{nowhere}",
+            LISTENER.replace("[r]", "[r, s, n]")
+        ));
+        stage.net.borrow_mut().silent = vec!["127.0.0.1:11".into(), "127.0.0.1:12".into()];
+        let caller = stage.caller();
+        stage.call(caller, 0, "to.One", b"impatient");
+        stage.pass(2000);
+        assert!(matches!(stage.answers(caller)[..], [(0, Err(_))]));
+        for id in 1..4096 {
+            stage.call(caller, id, "to.None", b"x");
+            stage.pass(0);
+            stage.received_in(2, caller);
+        }
+        stage.answers(caller);
+        assert_eq!(stage.worker.held_calls(), 0);
+        stage.call_within(caller, 4096, "to.Two", b"for two", 3_600_000, false);
+        stage.pass(50);
+        if is_reached {
+            stage.net.borrow_mut().answer_dials("127.0.0.1:11");
+        } else {
+            stage.pass(60_000);
+        }
+        stage.pass(50);
+        for (one, _) in stage.dialed(Proto::Bolt) {
+            assert!(stage.received(one).is_empty(), "it is not meant for that host");
+        }
+        assert_eq!(stage.answers(caller), []);
+        stage.net.borrow_mut().answer_dials("127.0.0.1:12");
+        stage.pass(50);
+        let [(two, _)] = stage.dialed(Proto::Bolt)[..] else {
+            panic!("one dial")
+        };
+        assert_eq!(stage.serve(two), 1);
+        assert_eq!(stage.answers(caller), [(4096, Ok(7))]);
+    }
+}
+
 #[test]
 fn requests_that_wait_for_a_dial_hold_their_caller_back() {
     let mut stage = Stage::new(&config("", &[11]));

@@ -218,7 +218,7 @@ impl Calls {
             for &grave in &graves {
                 if let Some(Owner::Endpoint(id)) = w.get(grave).map(|c| c.owner) {
                     let waiting = self.endpoints.lost(w, id, grave);
-                    stranded.extend(waiting.into_iter().map(|call| (call, id)));
+                    stranded.extend(waiting.into_iter().map(|call| (call, id, grave)));
                 }
             }
             if graves.iter().any(|g| w.get(*g).is_some_and(|c| c.calls > 0)) {
@@ -231,8 +231,8 @@ impl Calls {
                     }
                 }
             }
-            for (call, id) in stranded {
-                self.try_elsewhere(w, call, id);
+            for (call, id, dial) in stranded {
+                self.try_elsewhere(w, call, id, dial);
             }
             for grave in graves {
                 w.remove(grave);

@@ -1,6 +1,7 @@
 //! A call goes out: host, connection, and waiting for one.
 use super::{Batch, Calls, Leased};
 use crate::Env;
+use crate::buf::Mark;
 use crate::call::{Attachments, Outcome, Reply};
 use crate::endpoints::Lease;
 use crate::error::{CallError, ErrorKind};
@@ -58,6 +59,8 @@ impl Calls {
                     return self.fail(w, key, &e);
                 }
                 ex.held = Some(msg.hold(edits.cloned().unwrap_or_default()));
+                let mark = Mark::default();
+                ex.up = Up { conn, mark, endpoint };
                 w.throttle(ex.down.conn, conn);
                 return self.endpoints.wait(endpoint, key);
             }
@@ -194,7 +197,9 @@ impl Calls {
         endpoint: EndpointId,
         conn: ConnKey,
     ) {
-        let Some(ex) = self.table.get_mut(key) else { return };
+        let Some(ex) = self.table.get_mut(key).filter(|ex| ex.waits_for(conn)) else {
+            return;
+        };
         let Some(held) = ex.held.take() else { return };
         ex.attempts = ex.attempts.saturating_sub(1);
         let id = ex.target;
@@ -205,9 +210,17 @@ impl Calls {
         self.send_again(w, Some(&mut batch), key, &held, None);
     }
 
-    /// The host that a waiting call was meant for cannot be reached.
-    pub(super) fn try_elsewhere<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, not: EndpointId) {
-        let Some(ex) = self.table.get(key) else { return };
+    /// The host that a waiting call was meant for cannot be reached: this connection never stood.
+    pub(super) fn try_elsewhere<E: Env>(
+        &mut self,
+        w: &mut Wires<E>,
+        key: CallKey,
+        not: EndpointId,
+        dial: ConnKey,
+    ) {
+        let Some(ex) = self.table.get(key).filter(|ex| ex.waits_for(dial)) else {
+            return;
+        };
         if ex.attempts < ex.max_attempts {
             self.metrics.retried(ex.series);
             return self.send_held(w, key, Some(not));
