@@ -216,6 +216,8 @@ pub struct Epoch {
     /// One chain for each pair of listener and route that has filters.
     chains: HashMap<(ListenerId, RouteId), Chain>,
     filtered: bool,
+    /// The filters of all chains, for their successors.
+    filters: HashMap<Place, Rc<dyn Filter>>,
 }
 
 /// Filters in order.
@@ -225,8 +227,16 @@ pub type Chain = Rc<[Rc<dyn Filter>]>;
 #[derive(Default)]
 pub struct Chains {
     /// For each pair that has any: the listener's, then the route's.
-    pub of: HashMap<(ListenerId, RouteId), Vec<Arc<dyn FilterFactory>>>,
-    routes: HashMap<RouteId, Vec<Arc<dyn FilterFactory>>>,
+    of: HashMap<(ListenerId, RouteId), Vec<Place>>,
+    factories: HashMap<Place, Arc<dyn FilterFactory>>,
+}
+
+/// Whose filter it is, and the how manieth of his. A filter that stands in several chains is one filter, and has one
+/// predecessor: two that took over the same counters would go on counting together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Place {
+    Listener(ListenerId, usize),
+    Route(RouteId, usize),
 }
 
 impl Default for Limits {
@@ -307,38 +317,24 @@ impl Epoch {
     /// A worker's copy. Filters take over what their predecessors of the same place and kind had gathered.
     #[must_use]
     pub fn new(compiled: &Compiled, before: Option<&Epoch>) -> Self {
-        let places = || {
-            let chains = compiled.chains.of.iter();
-            chains.flat_map(|(at, chain)| chain.iter().enumerate().map(move |(i, f)| (*at, i, f)))
-        };
-        // a filter that stands in several chains is one filter, so it is made once
-        let mut made: HashMap<*const (), Rc<dyn Filter>> = HashMap::new();
-        for (at, i, factory) in places() {
-            let old = before
-                .and_then(|e| e.chain(at.0, at.1))
-                .and_then(|chain| chain.get(i));
-            if let Some(old) = old {
-                made.entry(address(factory))
-                    .or_insert_with(|| factory.make(Some(&**old)));
-            }
-        }
-        for (_, _, factory) in places() {
-            made.entry(address(factory)).or_insert_with(|| factory.make(None));
-        }
-        let chain = |factories: &Vec<Arc<dyn FilterFactory>>| -> Chain {
-            factories
-                .iter()
-                .filter_map(|f| made.get(&address(f)).map(Rc::clone))
-                .collect()
+        let made = compiled.chains.factories.iter().map(|(place, factory)| {
+            let old = before.and_then(|e| e.filters.get(place));
+            (*place, factory.make(old.map(|old| &**old)))
+        });
+        let filters: HashMap<Place, Rc<dyn Filter>> = made.collect();
+        let chain = |places: &Vec<Place>| -> Chain {
+            let found = places.iter().filter_map(|place| filters.get(place));
+            found.map(Rc::clone).collect()
         };
         let chains: HashMap<_, Chain> = (compiled.chains.of.iter())
-            .map(|(at, f)| (*at, chain(f)))
+            .map(|(at, places)| (*at, chain(places)))
             .collect();
         let filtered = !chains.is_empty();
         Epoch {
             snapshot: Arc::clone(&compiled.snapshot),
             chains,
             filtered,
+            filters,
         }
     }
 
@@ -351,9 +347,4 @@ impl Epoch {
         }
         self.chains.get(&(listener, route))
     }
-}
-
-/// Tells factories apart.
-fn address(factory: &Arc<dyn FilterFactory>) -> *const () {
-    Arc::as_ptr(factory).cast()
 }

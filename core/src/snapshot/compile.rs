@@ -2,7 +2,7 @@
 use super::ids::{EndpointIds, Key};
 use super::{
     Balance, Chains, Cluster, ClusterId, Endpoint, Host, HostSet, Index, Listener, ListenerId, LooksAt,
-    Policy, Route, RouteId, RouteMatch, Snapshot, Target,
+    Place, Policy, Route, RouteId, RouteMatch, Snapshot, Target,
 };
 use crate::bridge::{Bridge, GroupRule};
 use crate::config::{self, Config, Protocol, SubsetFallback, TextMatch, Timeout};
@@ -375,10 +375,10 @@ fn listener_of(
         })
         .filter(|(_, r)| takes(r))
         .collect();
-    let own = chains.make(&l.filters, world);
+    let own = chains.places(&l.filters, world, |i| Place::Listener(id, i));
     for (route, r) in &routes {
-        let theirs = chains.of_route(*route, r, world);
-        let all: Vec<_> = own.iter().chain(&theirs).map(Arc::clone).collect();
+        let theirs = chains.places(&r.filters, world, |i| Place::Route(*route, i));
+        let all: Vec<Place> = own.iter().chain(&theirs).copied().collect();
         if !all.is_empty() {
             chains.of.insert((id, *route), all);
         }
@@ -406,26 +406,20 @@ fn listener_of(
 }
 
 impl Chains {
-    fn make(&self, filters: &[config::Filter], world: &Resolver<'_>) -> Vec<Arc<dyn FilterFactory>> {
-        filters
-            .iter()
-            .map(|f| (world.filters)(f, world.workers))
-            .collect()
-    }
-
-    /// A route's filters are the same ones on every listener: a limit of the route counts all of its calls.
-    fn of_route(
+    /// The places of these filters. A route's are the same ones on every listener: a limit of the route counts all of
+    /// its calls.
+    fn places(
         &mut self,
-        id: RouteId,
-        route: &config::Route,
+        filters: &[config::Filter],
         world: &Resolver<'_>,
-    ) -> Vec<Arc<dyn FilterFactory>> {
-        if let Some(made) = self.routes.get(&id) {
-            return made.clone();
+        place: impl Fn(usize) -> Place,
+    ) -> Vec<Place> {
+        let places: Vec<Place> = (0..filters.len()).map(place).collect();
+        for (place, filter) in places.iter().zip(filters) {
+            let made = self.factories.entry(*place);
+            made.or_insert_with(|| (world.filters)(filter, world.workers));
         }
-        let made = self.make(&route.filters, world);
-        self.routes.insert(id, made.clone());
-        made
+        places
     }
 }
 

@@ -4,7 +4,9 @@ use crate::call::{Call, Outcome};
 use crate::config::{self, Config};
 use crate::discovery::Instance;
 use crate::error::CallError;
+use crate::filter::{RequestCx, Verdict};
 use crate::message::{Dialect, Meta, Status};
+use std::any::Any;
 use std::borrow::Cow;
 
 /// Messages whose head is `service/version/group/method/caller` and whose attachments are `k=v` after a blank.
@@ -73,23 +75,26 @@ fn route(name: &str, json: &str) -> config::Route {
 }
 
 fn compile(compiler: &mut Compiler, config: &Config) -> Arc<Snapshot> {
+    compile_with(compiler, config, &|_, _| unreachable!("no filters here")).snapshot
+}
+
+fn compile_with(compiler: &mut Compiler, config: &Config, filters: FilterFactories<'_>) -> Compiled {
     let instance = |e: &config::Endpoint| Instance {
         address: Address::Tcp(e.address.to_string().parse().unwrap()),
         name: e.address.to_string().into(),
         weight: e.weight,
         metadata: e.metadata.clone(),
     };
-    let compiled = compiler.compile(
+    compiler.compile(
         config,
         &Resolver {
             protocol: &|p| ProtoId(if p == config::Protocol::Bolt { 1 } else { 2 }),
             endpoints: &|c| c.endpoints.iter().map(instance).collect(),
-            filters: &|_, _| unreachable!("no filters here"),
+            filters,
             workers: 1,
             now: std::time::Instant::now(),
         },
-    );
-    compiled.snapshot
+    )
 }
 
 fn config(routes: Vec<config::Route>) -> Config {
@@ -244,4 +249,53 @@ fn more_names_than_ids_are_refused() {
     assert!(why.contains("65536 names of routes"), "{why}");
     routes.pop();
     compiler.has_room_for(&config(routes)).unwrap();
+}
+
+/// A filter that counts where its predecessor counted.
+struct Heir(Rc<()>);
+
+impl Filter for Heir {
+    fn on_request(&self, _: &mut RequestCx<'_>) -> Verdict {
+        Verdict::Continue
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+struct Heirs;
+
+impl FilterFactory for Heirs {
+    fn make(&self, before: Option<&dyn Filter>) -> Rc<dyn Filter> {
+        let before = before.and_then(|f| f.as_any().downcast_ref::<Heir>());
+        Rc::new(Heir(before.map_or_else(Rc::default, |heir| Rc::clone(&heir.0))))
+    }
+}
+
+#[test]
+fn a_filter_that_is_put_before_others_counts_for_itself() {
+    let limit: config::Filter =
+        serde_json::from_value(serde_json::json!({ "rate_limit": { "rate": 5 } })).unwrap();
+    let mut c = config(vec![route("r", "{}")]);
+    c.routes[0].filters = vec![limit.clone()];
+    c.listeners.push(config::Listener {
+        name: "other".into(),
+        ..c.listeners[0].clone()
+    });
+    let mut compiler = Compiler::default();
+    let mut epoch = |c: &Config, before: Option<&Epoch>| {
+        let compiled = compile_with(&mut compiler, c, &|_, _| Arc::new(Heirs));
+        Epoch::new(&compiled, before)
+    };
+    let old = epoch(&c, None);
+    c.listeners[0].filters = vec![limit];
+    let new = epoch(&c, Some(&old));
+    let counted = |e: &Epoch, listener: u16, at: usize| {
+        let chain = e.chain(ListenerId(listener), RouteId(0)).unwrap();
+        Rc::clone(&chain[at].as_any().downcast_ref::<Heir>().unwrap().0)
+    };
+    let [of_listener, of_route, on_other] = [(0, 0), (0, 1), (1, 0)].map(|(l, at)| counted(&new, l, at));
+    assert!(!Rc::ptr_eq(&of_listener, &of_route) && !Rc::ptr_eq(&of_listener, &on_other));
+    assert!(Rc::ptr_eq(&of_route, &on_other), "one filter on both listeners");
+    assert!(Rc::ptr_eq(&of_route, &counted(&old, 1, 0)), "it goes on counting");
 }
