@@ -1,4 +1,5 @@
 //! The admin interface: plain HTTP for operators, probes and Prometheus. Never on a call's path.
+mod bounded;
 mod metrics;
 mod pages;
 
@@ -10,6 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use bounded::Bounded;
 use rialto_core::config::{Address, Admin, SecretText};
 use rialto_core::runtime::{Bound, bind};
 use rialto_core::transport;
@@ -35,7 +37,7 @@ pub async fn start(config: &Admin, shared: Arc<Shared>) -> anyhow::Result<String
         };
         let listener = tokio::net::UnixListener::from_std(bound).with_context(what)?;
         tracing::info!("admin on {}", config.address);
-        tokio::spawn(async move { axum::serve(listener, app).await });
+        tokio::spawn(async move { axum::serve(Bounded::new(listener), app).await });
         return Ok(config.address.to_string());
     }
     let address: SocketAddr = match &config.address {
@@ -50,7 +52,7 @@ pub async fn start(config: &Admin, shared: Arc<Shared>) -> anyhow::Result<String
     let listener = tokio::net::TcpListener::bind(address).await.with_context(what)?;
     let bound = listener.local_addr()?.to_string();
     tracing::info!("admin on {bound}");
-    tokio::spawn(async move { axum::serve(listener, app).await });
+    tokio::spawn(async move { axum::serve(Bounded::new(listener), app).await });
     Ok(bound)
 }
 
