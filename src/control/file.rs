@@ -74,6 +74,15 @@ mod tests {
     const OLD: &str = "log: { level: debug }";
     const NEW: &str = "log: { level: error }";
 
+    /// A file that was loaded.
+    fn stage() -> (tempfile::TempDir, PathBuf, File) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rialto.yaml");
+        fs::write(&path, OLD).unwrap();
+        let file = File::new(&path, &config::load(&path).unwrap()).unwrap();
+        (folder, path, file)
+    }
+
     /// Looks as often as it takes to see a change.
     fn changed(file: &mut File) -> bool {
         !file.look() && file.look()
@@ -86,11 +95,8 @@ mod tests {
 
     #[test]
     fn a_change_is_seen_that_neither_time_nor_length_tells() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rialto.yaml");
-        fs::write(&path, OLD).unwrap();
+        let (_folder, path, mut file) = stage();
         let time = fs::metadata(&path).unwrap().modified().unwrap();
-        let mut file = File::new(&path, &config::load(&path).unwrap()).unwrap();
         assert!(!file.look());
 
         fs::write(&path, NEW).unwrap();
@@ -102,10 +108,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_gone_is_told_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rialto.yaml");
-        fs::write(&path, OLD).unwrap();
-        let mut file = File::new(&path, &config::load(&path).unwrap()).unwrap();
+        let (_folder, path, mut file) = stage();
         fs::remove_file(&path).unwrap();
         assert!(changed(&mut file));
         assert!(
@@ -122,10 +125,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_being_written_is_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rialto.yaml");
-        fs::write(&path, OLD).unwrap();
-        let mut file = File::new(&path, &config::load(&path).unwrap()).unwrap();
+        let (_folder, path, mut file) = stage();
         for part in ["", "log:", "log: {}", OLD, NEW] {
             fs::write(&path, part).unwrap();
             assert!(!file.look(), "{part:?} was seen once");
@@ -141,10 +141,7 @@ mod tests {
 
     #[test]
     fn who_asks_for_it_is_believed() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rialto.yaml");
-        fs::write(&path, OLD).unwrap();
-        let mut file = File::new(&path, &config::load(&path).unwrap()).unwrap();
+        let (_folder, path, mut file) = stage();
         fs::write(&path, NEW).unwrap();
         file.look_now();
         assert_eq!(level(&file), Ok("error".into()));
@@ -154,10 +151,7 @@ mod tests {
     /// Nobody removes every listener by emptying a file; disks that are full and crashed writers do.
     #[test]
     fn an_emptied_file_is_no_configuration() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rialto.yaml");
-        fs::write(&path, OLD).unwrap();
-        let mut file = File::new(&path, &config::load(&path).unwrap()).unwrap();
+        let (_folder, path, mut file) = stage();
         for nothing in ["", " \n\n"] {
             fs::write(&path, nothing).unwrap();
             file.look_now();
@@ -168,11 +162,8 @@ mod tests {
     /// Opening a pipe waits for its other end: the process would hear no signal any more.
     #[test]
     fn a_pipe_is_not_waited_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rialto.yaml");
-        fs::write(&path, OLD).unwrap();
-        let loaded = config::load(&path).unwrap();
-        let mut file = File::new(&path, &loaded).unwrap();
+        let (_folder, path, mut file) = stage();
+        let loaded = file.load().unwrap();
         fs::remove_file(&path).unwrap();
         let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
         assert!(made.success());
