@@ -41,6 +41,8 @@ const QUIET: Duration = Duration::from_millis(300);
 /// A process that serves, seen from the inside.
 struct Control {
     file: Option<File>,
+    /// Whether there is an access log, which is for good.
+    logs_calls: bool,
     config: Config,
     compiler: Compiler,
     sources: Sources,
@@ -141,7 +143,8 @@ impl Control {
         };
         let runtime = Arc::new(Runtime::start::<All>(&layout, &compiled)?);
         drop(layout);
-        if config.access_log.path != LogOutput::Off {
+        let logs_calls = config.access_log.path != LogOutput::Off;
+        if logs_calls {
             runtime.set_log(Some(config.access_log.sample));
         }
         let shared = Arc::new(Shared::new(
@@ -165,6 +168,7 @@ impl Control {
         tracing::info!(workers, "rialto {} is ready", crate::version::SHORT);
         Ok(Control {
             file,
+            logs_calls,
             config,
             compiler,
             sources,
@@ -233,8 +237,9 @@ impl Control {
         self.publish();
         self.listening.take_up(plan, &self.runtime);
         self.shared.set_listening(self.listening.addresses());
-        let sample = (self.config.access_log.path != LogOutput::Off).then_some(self.config.access_log.sample);
-        self.runtime.set_log(sample);
+        if self.logs_calls {
+            self.runtime.set_log(Some(self.config.access_log.sample));
+        }
         self.shared.accepted(&self.config);
         tracing::info!("the configuration {} was taken over", loaded.source.name());
     }

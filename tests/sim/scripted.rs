@@ -194,6 +194,38 @@ clusters:
     }
 }
 
+/// Its caller's key comes back after 4096 other connections, before the one-way call is over.
+#[test]
+fn a_one_way_call_outlives_its_caller_and_counts_for_nobody_else() {
+    let mut stage = Stage::new(&config("", &[11]).replace("connect_timeout: 1s", "connect_timeout: 1h"));
+    stage.net.borrow_mut().silent = vec!["127.0.0.1:11".into()];
+    let first = stage.caller();
+    stage.call_within(first, 1, "a.Service", b"for good", 3_600_000, true);
+    stage.pass(10);
+    stage.net.borrow_mut().peer_close(first);
+    stage.pass(10);
+    for _ in 1..4096 {
+        let other = stage.caller();
+        stage.net.borrow_mut().peer_close(other);
+        stage.pass(0);
+        stage.pass(0);
+    }
+    let last = stage.caller();
+    stage.pass(0);
+    assert_eq!(stage.worker.in_flight(), 1);
+    stage.net.borrow_mut().answer_dials("127.0.0.1:11");
+    stage.pass(50);
+    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else {
+        panic!("one dial")
+    };
+    assert_eq!(stage.received(host).len(), 1, "it was sent");
+    assert_eq!(stage.worker.in_flight(), 0);
+    stage.call(last, 2, "a.Service", b"hello");
+    stage.pass(10);
+    assert_eq!(stage.serve(host), 1);
+    assert_eq!(stage.answers(last), [(2, Ok(5))]);
+}
+
 #[test]
 fn requests_that_wait_for_a_dial_hold_their_caller_back() {
     let mut stage = Stage::new(&config("", &[11]));

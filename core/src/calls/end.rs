@@ -9,13 +9,16 @@ use crate::exchange::{Down, Exchange, State};
 use crate::message::Edits;
 use crate::metrics::{Ended, SeriesId};
 use crate::session::{Answer, Protocols};
-use crate::slots::{CallKey, ConnKey};
+use crate::slots::{CallKey, ConnKey, RESERVED_ID};
 use crate::snapshot::EndpointId;
 use crate::wires::{From, Owner, Wires};
 
 /// An answer that is so late was lost: providers drop requests whose time is over without a word. Its connection is
 /// replaced, because only its end makes sure that the call's id is free again.
 const QUARANTINE_MS: u64 = 30_000;
+
+/// The key of no connection.
+const NOBODY: ConnKey = ConnKey::from_bits(RESERVED_ID);
 
 /// What is left to do when the caller's side of an exchange ends.
 #[derive(Clone, Copy)]
@@ -226,8 +229,8 @@ impl Calls {
                     let Some(ex) = self.table.get(key) else { continue };
                     if ex.state != State::Waiting && !w.alive(ex.up.conn) {
                         self.upstream_lost(w, key);
-                    } else if ex.state != State::Quarantined && !ex.one_way && !w.alive(ex.down.conn) {
-                        self.abandon(w, key, ErrorKind::Cancelled);
+                    } else if ex.state != State::Quarantined && !w.alive(ex.down.conn) {
+                        self.caller_lost(w, key);
                     }
                 }
             }
@@ -237,6 +240,15 @@ impl Calls {
             for grave in graves {
                 w.remove(grave);
             }
+        }
+    }
+
+    /// Nobody waits for the answer any more. One-way calls go on without their caller, whose key may be another's by
+    /// the time they end.
+    fn caller_lost<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey) {
+        match self.table.get_mut(key) {
+            Some(ex) if ex.one_way => ex.down.conn = NOBODY,
+            _ => self.abandon(w, key, ErrorKind::Cancelled),
         }
     }
 
