@@ -8,6 +8,7 @@
 )]
 mod sim {
     pub mod fleet;
+    mod isolation;
     pub mod net;
     pub mod peer;
     mod scripted;

@@ -4,21 +4,26 @@ mod answer;
 mod end;
 mod forward;
 mod request;
+mod shares;
 mod ways;
 
 use crate::Env;
 use crate::access_log::Tap;
 use crate::endpoints::Endpoints;
-use crate::exchange::Exchange;
+use crate::error::{CallError, ErrorKind};
+use crate::exchange::{Exchange, State};
 use crate::faults::FaultKind;
 use crate::metrics::Shard;
 use crate::session::Event;
 use crate::slots::{CallKey, CallTag, ConnKey, Slots};
-use crate::snapshot::{Compiled, EndpointId, Epoch, ListenerId};
+use crate::snapshot::{Cluster, ClusterId, Compiled, EndpointId, Epoch, ListenerId};
 use crate::wheel::Wheel;
 use crate::wires::{Owner, Wires};
+use shares::{Excess, Holder, Shares};
 use std::rc::Rc;
 use ways::Ways;
+
+pub use shares::Application;
 
 /// The calls of a worker.
 pub struct Calls {
@@ -36,6 +41,8 @@ pub struct Calls {
     quarantined: u32,
     /// One-way calls: over as soon as their bytes are out.
     one_ways: Vec<CallKey>,
+    /// Who has how many of the calls to clusters that are crowded.
+    shares: Shares,
     wheel: Wheel,
     epoch: Rc<Epoch>,
     /// What was found in it.
@@ -70,6 +77,7 @@ impl Calls {
             in_flight: vec![],
             quarantined: 0,
             one_ways: vec![],
+            shares: Shares::default(),
             wheel: Wheel::default(),
             epoch: Rc::new(Epoch::new(compiled, None)),
             ways: Ways::default(),
@@ -118,6 +126,83 @@ impl Calls {
         self.in_flight.get(id.index()).copied().unwrap_or(0)
     }
 
+    /// A call was given to an endpoint.
+    #[inline]
+    fn began_upstream<E: Env>(&mut self, w: &Wires<E>, key: CallKey) {
+        let Some(ex) = self.table.get(key) else { return };
+        self.endpoints.began(ex.up.endpoint, ex.target.cluster);
+        if let Some(holder) = self.shares.holder(w, ex) {
+            self.shares.began(ex.target.cluster, holder);
+        }
+    }
+
+    /// Nobody waits any more for a call that was given to an endpoint.
+    #[inline]
+    fn gave_up_upstream(&mut self, id: ClusterId, holder: Option<Holder>) {
+        self.endpoints.gave_up(id);
+        if self.shares.is_empty() {
+            return;
+        }
+        if let Some(holder) = holder {
+            self.shares.ended(id, holder);
+        }
+        let cluster = self.epoch.snapshot.cluster(id);
+        if cluster.is_none_or(|c| self.endpoints.cluster_in_flight(id) < c.crowded_at() / 2) {
+            self.shares.close(id);
+        }
+    }
+
+    /// Why the cluster takes no further call from this downstream.
+    #[inline]
+    fn over_budget<E: Env>(
+        &mut self,
+        w: &Wires<E>,
+        ex: CallKey,
+        id: ClusterId,
+        c: &Cluster,
+    ) -> Option<CallError> {
+        let in_flight = self.endpoints.cluster_in_flight(id);
+        if in_flight < c.crowded_at() {
+            return None;
+        }
+        if in_flight >= c.max_in_flight {
+            let text = format!(
+                "too many calls in flight to cluster {} (limits.in_flight: {})",
+                c.name, c.max_in_flight
+            );
+            return Some(CallError::new(ErrorKind::Overload, text));
+        }
+        self.over_share(w, ex, id, c)
+    }
+
+    #[cold]
+    fn over_share<E: Env>(
+        &mut self,
+        w: &Wires<E>,
+        key: CallKey,
+        id: ClusterId,
+        c: &Cluster,
+    ) -> Option<CallError> {
+        if !self.shares.has(id) {
+            let counts = |ex: &&Exchange| ex.state == State::Sent && ex.target.cluster == id;
+            let calls = self.table.iter().map(|(_, ex)| ex).filter(counts);
+            self.shares.open(id, calls.filter_map(|ex| Holder::of(w, ex)));
+        }
+        let holder = Holder::of(w, self.table.get(key)?)?;
+        let excess = self
+            .shares
+            .excess(id, c, self.endpoints.cluster_in_flight(id), holder)?;
+        let whose = match excess {
+            Excess::Connection => "this connection",
+            Excess::Application => "the calling application",
+        };
+        let text = format!(
+            "cluster {} is crowded, and {whose} has its share of the calls in flight to it (limits.downstream_share: {})",
+            c.name, c.downstream_share
+        );
+        Some(CallError::new(ErrorKind::Overload, text))
+    }
+
     /// The one entry from the wire.
     #[inline]
     pub fn on_event<E: Env>(&mut self, w: &mut Wires<E>, batch: &mut Batch, from: ConnKey, event: Event<'_>) {
@@ -143,6 +228,13 @@ impl Calls {
         if let Some(Owner::Endpoint(id)) = w.get(from).map(|c| c.owner) {
             self.endpoints.set_read_only(id, on);
         }
+    }
+
+    /// What is to be done now and then.
+    pub fn sweep<E: Env>(&mut self, w: &mut Wires<E>) {
+        self.table.shrink();
+        let epoch = Rc::clone(&self.epoch);
+        self.endpoints.probe(w, &epoch.snapshot);
     }
 
     /// A dial succeeded: the calls that waited for it go.

@@ -1,33 +1,31 @@
-//! A worker's own view of the hosts: connections, load, callers that wait for a dial. Indexed by interned ids.
+//! A worker's own view of the endpoints: connections, load, calls that wait for a dial. Indexed by interned ids.
+mod health;
 mod pick;
 
 use crate::Env;
 use crate::slots::{CallKey, ConnKey};
-use crate::snapshot::{ClusterId, EndpointId, Snapshot};
+use crate::snapshot::{Cluster, ClusterId, Endpoint, EndpointId, Snapshot};
+use crate::transport::is_process_wide;
 use crate::wires::{Owner, Wires};
+use health::{Health, back_off};
 use pick::Picker;
 
-/// A host whose dial failed is left alone for this long, doubled with each further failure up to the maximum.
-const BACKOFF_MS: u64 = 250;
-const BACKOFF_MAX_MS: u64 = 30_000;
-/// A host whose connection broke is not the first choice for this long.
-const BROKEN_MS: u64 = 1000;
-/// So often the policy is asked for a host before any that can be used is taken.
+/// So often the policy is asked for an endpoint before any that can be used is taken.
 const PICKS: usize = 4;
+/// So many dials may fail at once while an endpoint is looked for.
+const DIALS: usize = 3;
 
-/// One host as this worker knows it.
+/// One endpoint as this worker knows it.
 #[derive(Default)]
 pub struct EndpointState {
     /// Version of the snapshot since which its id is its own.
     since: u64,
     conns: Vec<ConnKey>,
-    dialing: Option<ConnKey>,
-    waiting: Vec<CallKey>,
-    /// Calls given to it and not over.
+    /// Dials under way: one, and those that failed in this turn.
+    dials: Vec<Dial>,
+    /// Calls that it has not answered, those included for which nobody waits any more.
     pub in_flight: u32,
-    /// It is not the first choice before this time.
-    shunned_until_ms: u64,
-    failures: u8,
+    health: Health,
     /// It said that it is going away.
     pub read_only: bool,
     /// Dials made although it still stands and says so, and when the next one may be.
@@ -37,29 +35,61 @@ pub struct EndpointState {
     pub dial_failures: u64,
 }
 
-/// All hosts.
+/// A dial under way.
+struct Dial {
+    conn: ConnKey,
+    /// The calls that wait for it.
+    waiting: Vec<CallKey>,
+}
+
+/// All endpoints.
 #[derive(Default)]
 pub struct Endpoints {
     list: Vec<EndpointState>,
-    /// Calls in flight by cluster.
+    /// Calls by cluster for which somebody waits.
     in_flight: Vec<u32>,
+    /// Endpoints whose last dial failed: they are dialed again in the background.
+    failing: Vec<EndpointId>,
     /// By place in the host sets of the snapshot of this version.
     pickers: Vec<Picker>,
     version: u64,
     rng: fastrand::Rng,
 }
 
-/// What came of asking for a host.
+/// What came of asking for an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lease {
     /// This connection takes the call.
     Ready(EndpointId, ConnKey),
-    /// The host is being dialed; the call has to wait for this connection.
+    /// The endpoint is being dialed; the call has to wait for this connection.
     Dialing(EndpointId, ConnKey),
     /// Nothing can be used.
     None,
-    /// A limit is reached.
+    /// A limit of connections and calls is reached.
     Full,
+    /// This process has no room for another connection.
+    Exhausted,
+}
+
+/// Which endpoints a call may be given to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// The one that it comes from: taken only if there is no other.
+    pub not: Option<EndpointId>,
+    /// Also one that is not known to be well, if no other can be used.
+    pub or_any: bool,
+}
+
+/// What an endpoint has for a call.
+enum Offer {
+    /// A connection with room.
+    Ready(ConnKey),
+    /// A connection for which much waits already, or none that is not at its limit of calls.
+    Crowded(Option<ConnKey>),
+    /// A dial under way.
+    Dialing(ConnKey),
+    /// Nothing, unless it is dialed.
+    Dial,
 }
 
 impl Endpoints {
@@ -72,7 +102,7 @@ impl Endpoints {
         }
     }
 
-    /// Follows a new snapshot. Hosts keep their state; choices begin anew.
+    /// Follows a new snapshot. Endpoints keep their state; choices begin anew.
     pub fn configure(&mut self, s: &Snapshot) {
         let hosts = s.endpoints.len().max(self.list.len());
         self.list.resize_with(hosts, EndpointState::default);
@@ -94,7 +124,7 @@ impl Endpoints {
         self.version = s.version;
     }
 
-    /// Ids that stand for another host in the snapshot than so far, each with the version since which it does.
+    /// Ids that stand for another endpoint in the snapshot than so far, each with the version since which it does.
     pub(crate) fn changed_hands(&self, s: &Snapshot) -> Vec<(EndpointId, u64)> {
         let hosts = (0..).zip(self.list.iter().zip(&s.endpoints));
         let anew = hosts.filter_map(|(id, (state, endpoint))| {
@@ -110,75 +140,117 @@ impl Endpoints {
         self.rng.u32(..)
     }
 
-    /// The state of a host.
+    /// The state of an endpoint.
     #[must_use]
     pub fn get(&self, id: EndpointId) -> Option<&EndpointState> {
         self.list.get(id.index())
     }
 
-    /// Calls in flight to a cluster.
+    /// Calls to a cluster for which somebody waits.
     #[must_use]
     pub fn cluster_in_flight(&self, id: ClusterId) -> u32 {
         self.in_flight.get(id.index()).copied().unwrap_or(0)
     }
 
-    /// A call was given to a host ...
+    /// A call was given to an endpoint.
     #[inline]
     pub fn began(&mut self, endpoint: EndpointId, cluster: ClusterId) {
         self.list[endpoint.index()].in_flight += 1;
         self.in_flight[cluster.index()] += 1;
     }
 
-    /// ... and is over.
+    /// Nobody waits for the call any more: it no longer counts against the cluster's limits.
     #[inline]
-    pub fn ended(&mut self, endpoint: EndpointId, cluster: ClusterId) {
-        self.list[endpoint.index()].in_flight -= 1;
+    pub fn gave_up(&mut self, cluster: ClusterId) {
         self.in_flight[cluster.index()] -= 1;
     }
 
-    /// A call waits for the dial of a host.
-    pub fn wait(&mut self, endpoint: EndpointId, call: CallKey) {
-        self.list[endpoint.index()].waiting.push(call);
+    /// The endpoint has nothing more to do with the call.
+    #[inline]
+    pub fn ended(&mut self, endpoint: EndpointId) {
+        self.list[endpoint.index()].in_flight -= 1;
     }
 
-    /// A host of the set and a connection to it. `not` is the host that a retry comes from.
-    pub fn lease<E: Env>(
+    /// A call waits for the dial of an endpoint.
+    pub fn wait(&mut self, endpoint: EndpointId, dial: ConnKey, call: CallKey) {
+        let dials = &mut self.list[endpoint.index()].dials;
+        if let Some(dial) = dials.iter_mut().find(|d| d.conn == dial) {
+            dial.waiting.push(call);
+        }
+    }
+
+    /// An endpoint of the set and a connection to it: the one that the policy picks; then any that is well, for chance
+    /// may miss it, and the less loaded of two is the one that is down; then, if the choice allows it, any at all.
+    pub fn lease<E: Env>(&mut self, w: &mut Wires<E>, s: &Snapshot, set: usize, choice: Choice) -> Lease {
+        let set_of = &s.host_sets[set];
+        let n = set_of.hosts.len();
+        if n == 0 {
+            return Lease::None;
+        }
+        let mut search = Search::default();
+        for _ in 0..PICKS.min(n) {
+            let id = self.pick(s, set);
+            if self.is_well(w, id, choice, n)
+                && let Some(lease) = self.ask(w, s, id, &mut search)
+            {
+                return lease;
+            }
+        }
+        let start = self.rng.usize(..n);
+        let around = |i: usize| set_of.hosts[(start + i) % n].endpoint;
+        for id in (0..n).map(around) {
+            if self.is_well(w, id, choice, n)
+                && let Some(lease) = self.ask(w, s, id, &mut search)
+            {
+                return lease;
+            }
+        }
+        if let Some((id, conn)) = search.crowded {
+            return Lease::Ready(id, conn);
+        }
+        if choice.or_any {
+            for id in (0..n).map(around) {
+                if let Some(lease) = self.ask(w, s, id, &mut search) {
+                    return lease;
+                }
+            }
+        }
+        search.in_vain()
+    }
+
+    fn is_well<E: Env>(&self, w: &Wires<E>, id: EndpointId, choice: Choice, n: usize) -> bool {
+        !self.list[id.index()].is_avoided(w.now_ms) && (choice.not != Some(id) || n == 1)
+    }
+
+    /// Asks an endpoint for a connection; `None` if the search goes on.
+    #[inline]
+    fn ask<E: Env>(
         &mut self,
         w: &mut Wires<E>,
         s: &Snapshot,
-        set: usize,
-        not: Option<EndpointId>,
-    ) -> Lease {
-        let hosts = &s.host_sets[set];
-        let n = hosts.hosts.len();
-        let mut worst = Lease::None;
-        // whom the policy picks; then whoever can be used, for chance may miss him, and the least loaded of two
-        // is the one that is down; then anybody
-        let (mut start, mut strict) = (0, true);
-        for i in 0..PICKS.min(n) + 2 * n {
-            let id = match i.checked_sub(PICKS.min(n)) {
-                None => self.pick(s, set),
-                Some(i) => {
-                    if i == 0 {
-                        start = self.rng.usize(..n);
-                    }
-                    strict = i < n;
-                    hosts.hosts[(start + i) % n].endpoint
-                }
-            };
-            if strict && (self.list[id.index()].is_avoided(w.now_ms) || (not == Some(id) && n > 1)) {
-                continue;
+        id: EndpointId,
+        search: &mut Search,
+    ) -> Option<Lease> {
+        let conf = s.endpoint(id)?;
+        let cluster = s.cluster(conf.cluster)?;
+        match self.offer(w, cluster, id) {
+            Offer::Ready(conn) => return Some(Lease::Ready(id, conn)),
+            Offer::Dialing(conn) => return Some(Lease::Dialing(id, conn)),
+            Offer::Crowded(conn) => {
+                search.is_full = true;
+                search.crowded = search.crowded.or(conn.map(|conn| (id, conn)));
             }
-            match self.connection(w, s, id) {
-                Lease::None => {}
-                Lease::Full => worst = Lease::Full,
-                lease => return lease,
-            }
+            Offer::Dial if search.may_dial() => match self.dial(w, conf, cluster, id) {
+                Ok(conn) => return Some(Lease::Dialing(id, conn)),
+                Err(DialFailed::Here) => search.is_exhausted = true,
+                Err(DialFailed::There) => search.failed_dials += 1,
+            },
+            Offer::Dial => {}
         }
-        worst
+        None
     }
 
-    /// Whom the set's policy picks. A call of an older snapshot has sets of its own, for which nothing was
+    /// Which endpoint the set's policy picks. A call of an older snapshot has sets of its own, for which nothing was
     /// remembered.
     #[inline]
     fn pick(&mut self, s: &Snapshot, set: usize) -> EndpointId {
@@ -191,76 +263,117 @@ impl Endpoints {
         picker.pick(&s.host_sets[set], &self.list, &mut self.rng)
     }
 
-    /// A connection to the host: the least loaded one, a new one past the limit of calls on it.
-    fn connection<E: Env>(&mut self, w: &mut Wires<E>, s: &Snapshot, id: EndpointId) -> Lease {
-        let Some(conf) = s.endpoint(id) else {
-            return Lease::None;
-        };
-        let Some(cluster) = s.cluster(conf.cluster) else {
-            return Lease::None;
-        };
-        let e = &mut self.list[id.index()];
-        let usable = |k: &ConnKey| w.get(*k).filter(|c| c.takes_calls()).map(|c| (c.calls, *k));
-        let best = e.conns.iter().filter_map(usable).min_by_key(|(calls, _)| *calls);
-        if let Some((calls, conn)) = best
+    /// A connection to the endpoint: the least loaded one, a new one past the limit of calls on it.
+    fn offer<E: Env>(&self, w: &Wires<E>, cluster: &Cluster, id: EndpointId) -> Offer {
+        let e = &self.list[id.index()];
+        let usable = |k: &ConnKey| w.get(*k).filter(|c| c.takes_calls());
+        let best = (e.conns.iter())
+            .filter_map(|k| usable(k).map(|c| (c.awaited(), c.is_full(), *k)))
+            .min_by_key(|(calls, is_full, _)| (*is_full, *calls));
+        if let Some((calls, is_full, conn)) = best
             && calls < cluster.max_per_connection
         {
-            return Lease::Ready(id, conn);
+            return if is_full {
+                Offer::Crowded(Some(conn))
+            } else {
+                Offer::Ready(conn)
+            };
         }
-        if let Some(conn) = e.dialing {
-            return Lease::Dialing(id, conn);
+        if let Some(dial) = e.dials.iter().find(|dial| w.alive(dial.conn)) {
+            return Offer::Dialing(dial.conn);
         }
         let live = e.conns.iter().filter_map(usable).count() as u32;
         if live >= cluster.max_connections {
-            return Lease::Full;
+            return Offer::Crowded(None);
         }
-        // Behind its address there may be a new process already. If there is not, the one that goes away still serves,
-        // and would say so again on each connection.
-        let going = |k: &ConnKey| w.get(*k).filter(|c| c.is_draining()).map(|c| (c.calls, *k));
-        let going = e.conns.iter().filter_map(going).min_by_key(|(calls, _)| *calls);
-        if let Some((calls, conn)) = going {
-            if w.now_ms < e.redial_at_ms {
-                return if calls < cluster.max_per_connection {
-                    Lease::Ready(id, conn)
+        // All connections drain. Behind the address there may be a new process already; if there is not, the one that
+        // goes away still serves, and would say so again on each connection. So dials are spaced.
+        let draining = |k: &ConnKey| w.get(*k).filter(|c| c.is_draining()).map(|c| (c.awaited(), *k));
+        let draining = e
+            .conns
+            .iter()
+            .filter_map(draining)
+            .min_by_key(|(calls, _)| *calls);
+        match draining {
+            Some((calls, conn)) if w.now_ms < e.redial_at_ms => {
+                if calls < cluster.max_per_connection {
+                    Offer::Ready(conn)
                 } else {
-                    Lease::Full
-                };
+                    Offer::Crowded(None)
+                }
             }
+            _ => Offer::Dial,
+        }
+    }
+
+    fn dial<E: Env>(
+        &mut self,
+        w: &mut Wires<E>,
+        conf: &Endpoint,
+        cluster: &Cluster,
+        id: EndpointId,
+    ) -> Result<ConnKey, DialFailed> {
+        let e = &mut self.list[id.index()];
+        let conns = || e.conns.iter().filter_map(|k| w.get(*k));
+        if conns().any(|c| c.is_draining()) && !conns().any(|c| c.takes_calls()) {
             e.redials = e.redials.saturating_add(1);
             e.redial_at_ms = w.now_ms + back_off(e.redials);
         }
         match w.dial(&conf.address, cluster, Owner::Endpoint(id)) {
             Ok(conn) => {
-                e.dialing = Some(conn);
-                Lease::Dialing(id, conn)
+                let waiting = vec![];
+                e.dials.push(Dial { conn, waiting });
+                Ok(conn)
             }
             Err(error) => {
                 w.connect_fault(id, &error);
+                if is_process_wide(&error) {
+                    return Err(DialFailed::Here);
+                }
                 self.dial_failed(id, w.now_ms);
-                Lease::None
+                Err(DialFailed::There)
             }
         }
     }
 
     fn dial_failed(&mut self, id: EndpointId, now_ms: u64) {
         let e = &mut self.list[id.index()];
-        e.failures = e.failures.saturating_add(1);
         e.dial_failures += 1;
-        e.shunned_until_ms = now_ms + back_off(e.failures);
+        if !e.health.is_failing() {
+            self.failing.push(id);
+        }
+        e.health.dial_failed(now_ms);
+    }
+
+    /// Dials endpoints again whose last dial failed, so that no call has to find out whether they are back.
+    pub fn probe<E: Env>(&mut self, w: &mut Wires<E>, s: &Snapshot) {
+        for id in std::mem::take(&mut self.failing) {
+            let e = &self.list[id.index()];
+            let conf = s.endpoint(id).filter(|conf| conf.since == e.since);
+            let Some((conf, cluster)) = conf.and_then(|c| Some((c, s.cluster(c.cluster)?))) else {
+                continue;
+            };
+            if !e.health.is_failing() {
+                continue;
+            }
+            self.failing.push(id);
+            if e.dials.is_empty() && e.health.may_dial(w.now_ms) {
+                // a failure was counted and logged
+                let _ = self.dial(w, conf, cluster, id);
+            }
+        }
     }
 
     /// A dial succeeded: the calls that waited for it.
     pub fn connected(&mut self, id: EndpointId, conn: ConnKey) -> Vec<CallKey> {
         let e = &mut self.list[id.index()];
-        e.dialing = e.dialing.filter(|d| *d != conn);
         e.conns.push(conn);
-        e.failures = 0;
-        e.shunned_until_ms = 0;
+        e.health = Health::default();
         e.read_only = false;
-        std::mem::take(&mut e.waiting)
+        e.take_dial(conn).map_or(vec![], |dial| dial.waiting)
     }
 
-    /// The host said that it is going away, or that it is back.
+    /// The endpoint said that it is going away, or that it is back.
     pub fn set_read_only(&mut self, id: EndpointId, on: bool) {
         let e = &mut self.list[id.index()];
         e.read_only = on;
@@ -269,51 +382,78 @@ impl Endpoints {
         }
     }
 
-    /// A connection is gone; if it was a dial, its callers have to look elsewhere.
+    /// A connection is gone; if it was a dial, the calls that wait for it have to look elsewhere.
     pub fn lost<E: Env>(&mut self, w: &mut Wires<E>, id: EndpointId, conn: ConnKey) -> Vec<CallKey> {
         let e = &mut self.list[id.index()];
         let had = e.conns.len();
         e.conns.retain(|c| *c != conn);
         if e.conns.len() < had {
             if e.conns.is_empty() {
-                e.read_only = false; // whoever answers the next dial may be a new process
+                e.read_only = false; // a new process may answer the next dial
                 (e.redials, e.redial_at_ms) = (0, 0);
             }
             if w.get(conn).is_some_and(|c| !c.retired) {
-                e.shunned_until_ms = w.now_ms + BROKEN_MS;
+                e.health.connection_broke(w.now_ms);
             }
         }
-        if e.dialing != Some(conn) {
+        let Some(dial) = e.take_dial(conn) else {
             return vec![];
-        }
-        e.dialing = None;
-        let waiting = std::mem::take(&mut e.waiting);
+        };
         self.dial_failed(id, w.now_ms);
-        waiting
+        dial.waiting
     }
 }
 
-/// How long a host is left alone after so many failures in a row.
-fn back_off(failures: u8) -> u64 {
-    (BACKOFF_MS << u32::from(failures.saturating_sub(1)).min(10)).min(BACKOFF_MAX_MS)
+/// What was found on the way to an endpoint.
+#[derive(Default)]
+struct Search {
+    /// A connection that can take the call, though much waits for it already.
+    crowded: Option<(EndpointId, ConnKey)>,
+    is_full: bool,
+    /// This process has no room for another connection.
+    is_exhausted: bool,
+    failed_dials: usize,
+}
+
+/// Where the cause lies that a dial failed at once.
+enum DialFailed {
+    /// This process or machine has no room for another connection.
+    Here,
+    /// The endpoint cannot be reached.
+    There,
+}
+
+impl Search {
+    fn may_dial(&self) -> bool {
+        !self.is_exhausted && self.failed_dials < DIALS
+    }
+
+    fn in_vain(&self) -> Lease {
+        match self {
+            Search {
+                is_exhausted: true, ..
+            } => Lease::Exhausted,
+            Search { is_full: true, .. } => Lease::Full,
+            _ => Lease::None,
+        }
+    }
 }
 
 impl EndpointState {
+    fn take_dial(&mut self, conn: ConnKey) -> Option<Dial> {
+        let at = self.dials.iter().position(|dial| dial.conn == conn)?;
+        Some(self.dials.swap_remove(at))
+    }
+
     /// Connections that stand.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.conns.len()
     }
 
-    /// Whether it is the choice of last resort at this time.
+    /// Whether calls go elsewhere if they can.
     #[must_use]
-    pub fn is_shunned(&self, now_ms: u64) -> bool {
-        self.read_only || self.shunned_until_ms > now_ms
-    }
-
-    /// Whether calls go elsewhere if they can: it is shunned, or it failed and one call is finding out whether it
-    /// is back, which may take as long as connecting may.
-    fn is_avoided(&self, now_ms: u64) -> bool {
-        self.is_shunned(now_ms) || (self.failures > 0 && self.dialing.is_some())
+    pub fn is_avoided(&self, now_ms: u64) -> bool {
+        self.read_only || self.health.is_avoided(now_ms)
     }
 }

@@ -1,7 +1,8 @@
-//! Generational slots: the one container of connections and of calls.
+//! A table whose keys are 32-bit sequence numbers: the one container of connections and of calls.
 //!
-//! A key is a slot (20 bits) and a generation (12 bits), so it fits the 32-bit id of every protocol: the key
-//! of a call *is* its id on the upstream wire, and an answer that comes late or twice finds nothing.
+//! A key fits the id of every protocol, so the key of a call *is* its id on the upstream wire. Keys are given out in
+//! order and a number comes round only after 2^32 others: a response that arrives late or twice finds nothing, however
+//! many calls were made since.
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -17,27 +18,29 @@ pub type ConnKey = Key<ConnTag>;
 /// Names a call of a worker; its bits are the call's id on the upstream wire.
 pub type CallKey = Key<CallTag>;
 
-const SLOT_BITS: u32 = 20;
-const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
-const NO_SLOT: u32 = u32::MAX;
-
-/// How many entries a [`Slots`] takes. The last slot is never used: [`RESERVED_ID`] lies in it.
-pub const CAPACITY: usize = SLOT_MASK as usize;
+/// How many entries a [`Slots`] takes.
+pub const CAPACITY: usize = 1 << 20;
 
 /// A wire id that no call ever has; heartbeats that we send carry it.
 pub const RESERVED_ID: u32 = u32::MAX;
 
-/// A growing table with O(1) insert, look-up and removal.
+/// The smallest table. It is a power of two, as all sizes are.
+const SMALLEST: usize = 16;
+
+/// A table with O(1) insert, look-up and removal.
+///
+/// An entry lies at its key modulo the length of the table. The table is at most half full, so that the next free key
+/// is found after a look or two, and it shrinks again when it is nearly empty.
 pub struct Slots<Tag, T> {
     entries: Vec<Entry<T>>,
-    free: u32,
+    /// The last key that was given out.
+    last: u32,
     len: usize,
     tag: PhantomData<fn() -> Tag>,
 }
 
 struct Entry<T> {
     key: u32,
-    next_free: u32,
     value: Option<T>,
 }
 
@@ -57,11 +60,6 @@ impl<Tag> Key<Tag> {
     pub const fn bits(self) -> u32 {
         self.0
     }
-
-    #[inline(always)]
-    const fn slot(self) -> usize {
-        (self.0 & SLOT_MASK) as usize
-    }
 }
 
 impl<Tag> Clone for Key<Tag> {
@@ -78,9 +76,14 @@ impl<Tag> PartialEq for Key<Tag> {
     }
 }
 impl<Tag> Eq for Key<Tag> {}
+impl<Tag> std::hash::Hash for Key<Tag> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 impl<Tag> fmt::Debug for Key<Tag> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.0 & SLOT_MASK, self.0 >> SLOT_BITS)
+        write!(f, "#{}", self.0)
     }
 }
 
@@ -90,7 +93,7 @@ impl<Tag, T> Default for Slots<Tag, T> {
     fn default() -> Self {
         Slots {
             entries: Vec::new(),
-            free: NO_SLOT,
+            last: RESERVED_ID,
             len: 0,
             tag: PhantomData,
         }
@@ -118,33 +121,26 @@ impl<Tag, T> Slots<Tag, T> {
     }
 
     /// The key that the next `insert` will return (a value may have to know its own key).
-    #[must_use]
-    pub fn next_key(&self) -> Key<Tag> {
-        match self.entries.get(self.free as usize) {
-            Some(e) => Key::from_bits(e.key),
-            None => Key::from_bits(self.entries.len() as u32),
-        }
+    pub fn next_key(&mut self) -> Key<Tag> {
+        self.make_room();
+        Key::from_bits(self.free_key())
     }
 
-    /// Puts a value into a free slot.
+    /// Puts a value into the table.
     ///
     /// # Panics
     /// When [`is_full`](Self::is_full): callers ask before they take on more.
     #[inline]
     pub fn insert(&mut self, value: T) -> Key<Tag> {
-        self.len += 1;
-        if let Some(e) = self.entries.get_mut(self.free as usize) {
-            self.free = e.next_free;
-            e.value = Some(value);
-            return Key::from_bits(e.key);
-        }
-        let key = self.entries.len() as u32;
-        assert!((key as usize) < CAPACITY, "slots are exhausted");
-        self.entries.push(Entry {
+        self.make_room();
+        let key = self.free_key();
+        let at = self.place(key);
+        self.entries[at] = Entry {
             key,
-            next_free: NO_SLOT,
             value: Some(value),
-        });
+        };
+        self.last = key;
+        self.len += 1;
         Key::from_bits(key)
     }
 
@@ -152,7 +148,7 @@ impl<Tag, T> Slots<Tag, T> {
     #[inline(always)]
     #[must_use]
     pub fn get(&self, key: Key<Tag>) -> Option<&T> {
-        match self.entries.get(key.slot()) {
+        match self.entries.get(self.place(key.0)) {
             Some(e) if e.key == key.0 => e.value.as_ref(),
             _ => None,
         }
@@ -161,7 +157,8 @@ impl<Tag, T> Slots<Tag, T> {
     /// As [`get`](Self::get), to change it.
     #[inline(always)]
     pub fn get_mut(&mut self, key: Key<Tag>) -> Option<&mut T> {
-        match self.entries.get_mut(key.slot()) {
+        let at = self.place(key.0);
+        match self.entries.get_mut(at) {
             Some(e) if e.key == key.0 => e.value.as_mut(),
             _ => None,
         }
@@ -170,16 +167,22 @@ impl<Tag, T> Slots<Tag, T> {
     /// Takes the value out; its key is stale from now on.
     #[inline]
     pub fn remove(&mut self, key: Key<Tag>) -> Option<T> {
-        let e = self.entries.get_mut(key.slot())?;
+        let at = self.place(key.0);
+        let e = self.entries.get_mut(at)?;
         if e.key != key.0 {
             return None;
         }
         let value = e.value.take()?;
-        e.key = e.key.wrapping_add(1 << SLOT_BITS);
-        e.next_free = self.free;
-        self.free = key.slot() as u32;
         self.len -= 1;
         Some(value)
+    }
+
+    /// Gives back the memory of a table that was much larger once.
+    pub fn shrink(&mut self) {
+        let mut size = self.entries.len();
+        while size > SMALLEST && self.len <= size / 16 && self.resize(size / 2) {
+            size /= 2;
+        }
     }
 
     /// All entries in use.
@@ -193,6 +196,57 @@ impl<Tag, T> Slots<Tag, T> {
     #[must_use]
     pub fn keys(&self) -> Vec<Key<Tag>> {
         self.iter().map(|(k, _)| k).collect()
+    }
+
+    /// Where a key lies. In an empty table this is beyond its end.
+    #[inline(always)]
+    fn place(&self, key: u32) -> usize {
+        key as usize & self.entries.len().wrapping_sub(1)
+    }
+
+    /// The next number whose place is free. There is one, because the table is at most half full.
+    #[inline]
+    fn free_key(&self) -> u32 {
+        let mut key = self.last;
+        loop {
+            key = key.wrapping_add(1);
+            if key != RESERVED_ID && self.entries[self.place(key)].value.is_none() {
+                return key;
+            }
+        }
+    }
+
+    #[inline]
+    fn make_room(&mut self) {
+        if self.len * 2 >= self.entries.len() {
+            self.grow();
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        assert!(self.len < CAPACITY, "the table is full");
+        let size = (self.entries.len() * 2).max(SMALLEST);
+        // keys that differ modulo the old size differ modulo the new one
+        self.resize(size);
+    }
+
+    /// Moves all entries into a table of another size. False, and nothing changed, if two of them would meet there.
+    fn resize(&mut self, size: usize) -> bool {
+        let place = |key: u32| key as usize & (size - 1);
+        let mut taken = vec![false; size];
+        let meet = |key: u32| std::mem::replace(&mut taken[place(key)], true);
+        if self.iter().map(|(key, _)| key.0).any(meet) {
+            return false;
+        }
+        let mut entries: Vec<Entry<T>> = Vec::with_capacity(size);
+        entries.resize_with(size, || Entry { key: 0, value: None });
+        for entry in self.entries.drain(..).filter(|e| e.value.is_some()) {
+            let at = place(entry.key);
+            entries[at] = entry;
+        }
+        self.entries = entries;
+        true
     }
 }
 
@@ -211,8 +265,52 @@ mod tests {
     }
 
     #[test]
+    fn a_key_comes_round_after_all_others_only() {
+        let mut s: Slots<CallTag, u8> = Slots::default();
+        let stays = s.insert(1);
+        let mut last = stays.bits();
+        for _ in 0..100_000 {
+            let key = s.insert(2);
+            assert!(key.bits() > last, "{key:?} after {last}");
+            last = key.bits();
+            s.remove(key);
+        }
+        assert!(s.entries.len() <= SMALLEST);
+        // the numbers begin anew: those in use and the reserved one are left out
+        s.last = RESERVED_ID - 3;
+        let keys: Vec<u32> = (0..4).map(|_| s.insert(3).bits()).collect();
+        assert_eq!(keys, [RESERVED_ID - 2, RESERVED_ID - 1, 1, 2]);
+        assert_eq!(s.get(stays), Some(&1));
+    }
+
+    #[test]
+    fn what_is_in_use_stays_while_the_table_grows_and_shrinks() {
+        let mut s: Slots<CallTag, usize> = Slots::default();
+        let mut rng = fastrand::Rng::with_seed(1);
+        let mut live = vec![];
+        for round in 0..20 {
+            let target = if round % 2 == 0 { 3000 } else { 20 };
+            while live.len() != target {
+                if live.len() < target {
+                    live.push((s.insert(live.len()), live.len()));
+                } else {
+                    let (key, value) = live.swap_remove(rng.usize(..live.len()));
+                    assert_eq!(s.remove(key), Some(value));
+                }
+            }
+            s.shrink();
+            assert!(live.iter().all(|(key, value)| s.get(*key) == Some(value)));
+            assert_eq!(s.len(), live.len());
+        }
+        assert!(live.into_iter().all(|(key, _)| s.remove(key).is_some()));
+        s.shrink();
+        assert_eq!(s.entries.len(), SMALLEST);
+    }
+
+    #[test]
     fn the_reserved_id_names_nothing() {
         let mut s: Slots<CallTag, u8> = Slots::default();
+        assert!(s.get(Key::from_bits(RESERVED_ID)).is_none());
         for _ in 0..CAPACITY {
             s.insert(0);
         }

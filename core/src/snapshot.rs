@@ -79,6 +79,8 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes of half-received messages of all connections together.
     pub partial_bytes: usize,
+    /// Bytes that peers do not take at the moment, of all connections together.
+    pub unsent_bytes: usize,
     /// Series of calls in the metrics.
     pub series: usize,
 }
@@ -151,11 +153,9 @@ pub struct Route {
 /// Bounds of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Of its time in milliseconds, if its caller tells none.
+    /// The most time it may take, in milliseconds. Its caller may allow less, not more.
     pub timeout_ms: u32,
-    /// Of its time in milliseconds, whatever its caller tells.
-    pub longest_ms: u32,
-    /// How often it is given to an endpoint before it fails, as long as no byte of it was written.
+    /// How often it is given to endpoints that are not known to be well, as long as no byte of it was written.
     pub attempts: u8,
 }
 
@@ -195,6 +195,10 @@ pub struct Cluster {
     pub max_per_connection: u32,
     /// Calls in flight to the cluster.
     pub max_in_flight: u32,
+    /// Calls that it can have in flight by all of its limits.
+    pub capacity: u32,
+    /// How much of that one downstream may take, in percent.
+    pub downstream_share: u8,
 }
 
 /// A host.
@@ -244,6 +248,7 @@ impl Default for Limits {
         Limits {
             connections: 100_000,
             partial_bytes: 256 << 20,
+            unsent_bytes: 512 << 20,
             series: 4096,
         }
     }
@@ -280,6 +285,15 @@ impl Snapshot {
             .iter()
             .copied()
             .find(|r| self.routes[r.index()].matches.matches(msg, head))
+    }
+}
+
+impl Cluster {
+    /// With fewer calls in flight no downstream can have more than its share.
+    #[inline]
+    #[must_use]
+    pub fn crowded_at(&self) -> u32 {
+        (u64::from(self.capacity) * u64::from(self.downstream_share) / 100) as u32
     }
 }
 

@@ -68,3 +68,21 @@ impl fmt::Display for Address {
         }
     }
 }
+
+/// Whether a dial failed because this process or machine has no room for another connection, and not because of the
+/// peer: no other peer could be reached at the moment either.
+#[must_use]
+pub fn is_process_wide(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    errno.is_some_and(|errno| {
+        [
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::NOBUFS,
+            Errno::NOMEM,
+            Errno::ADDRNOTAVAIL,
+        ]
+        .contains(&errno)
+    })
+}

@@ -1,5 +1,6 @@
 //! All connections of a worker: sessions, buffers, transports. Knows ids and bytes, nothing of routes or
 //! exchanges, and is the only one that touches transports.
+mod backlog;
 mod command;
 mod conn;
 mod read;
@@ -17,8 +18,9 @@ use crate::message::ProtoId;
 use crate::metrics::Traffic;
 use crate::session::{Protocols, Role, Session, Settings};
 use crate::slots::{ConnKey, ConnTag, Slots};
-use crate::snapshot::{Cluster, EndpointId, Listener, ListenerId};
+use crate::snapshot::{Cluster, EndpointId, Limits, Listener, ListenerId};
 use crate::transport::{Address, Reactor};
+use backlog::Backlog;
 use run::{Deferred, Hole, Run};
 use std::collections::BTreeSet;
 use std::io;
@@ -29,13 +31,13 @@ pub(crate) type TransportOf<E> = <<E as Env>::Reactor as Reactor>::Transport;
 
 /// A connection is written before the end of the turn when this much waits.
 pub const EARLY_FLUSH: usize = 128 << 10;
-/// A caller is not read while its own answers, or the upstream that it writes to, hold more than this.
+/// A downstream is not read while more than this waits to be sent to it, and an upstream with so much is chosen only
+/// if no other endpoint can be used.
 pub const HIGH: usize = 1 << 20;
-/// It is read again once they hold less than this.
+/// A downstream is read again once less than this waits.
 pub const LOW: usize = HIGH / 4;
-/// A caller that lets this much pile up is cut, and an upstream that does takes no more calls: the memory that
-/// one peer can take by not reading is bounded by it and one message.
-pub const CUT: usize = 16 << 20;
+/// An upstream connection for which this much waits takes no more calls.
+pub const UPSTREAM_MAX: usize = 16 << 20;
 
 /// The connections.
 pub struct Wires<E: Env> {
@@ -67,6 +69,8 @@ pub struct Wires<E: Env> {
     /// Bytes of half-received messages.
     partial: usize,
     partial_max: usize,
+    /// Bytes that peers do not take at the moment.
+    backlog: Backlog,
 }
 
 impl<E: Env> Wires<E> {
@@ -91,6 +95,7 @@ impl<E: Env> Wires<E> {
             clogged: 0,
             partial: 0,
             partial_max: usize::MAX,
+            backlog: Backlog::default(),
         }
     }
 
@@ -100,12 +105,13 @@ impl<E: Env> Wires<E> {
     }
 
     /// Makes room for the counters of a new snapshot.
-    pub fn configure(&mut self, listeners: usize, endpoints: usize, partial_max: usize) {
+    pub fn configure(&mut self, listeners: usize, endpoints: usize, limits: &Limits) {
         self.listeners
             .resize(listeners.max(self.listeners.len()), Traffic::default());
         self.endpoints
             .resize(endpoints.max(self.endpoints.len()), Traffic::default());
-        self.partial_max = partial_max;
+        self.partial_max = limits.partial_bytes;
+        self.backlog.max = limits.unsent_bytes;
     }
 
     /// These ids stand for other endpoints from now on: nothing of the former ones is left.
@@ -283,6 +289,8 @@ impl<E: Env> Wires<E> {
             return;
         }
         conn.dead = true;
+        conn.held = 0;
+        self.backlog.set(&mut conn.backlog, 0);
         self.reactor.forget(&mut conn.transport);
         self.partial -= std::mem::take(&mut conn.tail).len();
         match conn.owner {
@@ -296,7 +304,6 @@ impl<E: Env> Wires<E> {
         }
         self.dialing.retain(|(k, _)| *k != key);
         self.graves.push(key);
-        self.resume_waiters(key);
     }
 
     /// Forgets a connection whose calls were told.

@@ -80,8 +80,8 @@ pub struct EndpointReport {
     pub connections: usize,
     /// Calls given to it and not over.
     pub in_flight: u32,
-    /// It is the choice of last resort.
-    pub shunned: bool,
+    /// Calls go elsewhere if they can.
+    pub avoided: bool,
     /// It said that it is going away.
     pub read_only: bool,
 }
@@ -110,7 +110,7 @@ impl<E: Env> Worker<E> {
     fn follow(&mut self, compiled: &Compiled) {
         let s = &compiled.snapshot;
         self.wires
-            .configure(s.listeners.len(), s.endpoints.len(), s.limits.partial_bytes);
+            .configure(s.listeners.len(), s.endpoints.len(), &s.limits);
     }
 
     /// Takes over a caller's connection.
@@ -201,6 +201,7 @@ impl<E: Env> Worker<E> {
             self.next_sweep_ms = now_ms + SWEEP_MS;
             let epoch = Rc::clone(self.calls.epoch());
             self.wires.sweep(&epoch.snapshot);
+            self.calls.sweep(&mut self.wires);
         }
         self.calls.bury(&mut self.wires);
         while self.wires.flush_dirty() {
@@ -307,7 +308,7 @@ impl<E: Env> Worker<E> {
                 traffic: *t,
                 connections: state.map_or(0, |e| e.connections()),
                 in_flight: state.map_or(0, |e| e.in_flight),
-                shunned: state.is_some_and(|e| e.is_shunned(now_ms)),
+                avoided: state.is_some_and(|e| e.is_avoided(now_ms)),
                 read_only: state.is_some_and(|e| e.read_only),
             }
         };

@@ -150,7 +150,7 @@ fn endpoint(s: &Snapshot, id: rialto_core::snapshot::EndpointId, reports: &[Repo
         "in_flight": sum(&|e| u64::from(e.in_flight)),
         "bytes_out": sum(&|e| e.traffic.bytes_out),
         "bytes_in": sum(&|e| e.traffic.bytes_in),
-        "avoided_by_workers": seen.iter().filter(|e| e.shunned).count(),
+        "avoided_by_workers": seen.iter().filter(|e| e.avoided).count(),
         "read_only": seen.iter().any(|e| e.read_only),
     })
 }

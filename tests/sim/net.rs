@@ -30,6 +30,12 @@ pub struct Net {
     pub refuse_dial: f64,
     /// Addresses that never answer a dial.
     pub silent: Vec<String>,
+    /// Addresses that refuse every dial, after some time.
+    pub refusing: Vec<String>,
+    /// The process has no descriptors left.
+    pub exhausted: bool,
+    /// Dials that were tried, whatever came of them.
+    pub tried: usize,
     /// Reads of the worker give less than this.
     pub cut: usize,
     pub bytes: u64,
@@ -53,6 +59,9 @@ impl Net {
             rng,
             refuse_dial: 0.0,
             silent: vec![],
+            refusing: vec![],
+            exhausted: false,
+            tried: 0,
             cut: 3000,
             bytes: 0,
             fresh_dials: vec![],
@@ -101,6 +110,16 @@ impl Net {
         }
         self.rng.shuffle(&mut ready);
         ready
+    }
+
+    /// Dials of a silent address that are under way fail after all.
+    pub fn refuse_dials(&mut self, to: &str) {
+        for l in &mut self.links {
+            let is_there = l.dialed.as_ref().is_some_and(|address| address.to_string() == to);
+            if is_there && !l.closed[0] {
+                (l.connecting, l.closed[1]) = (true, true);
+            }
+        }
     }
 
     /// Dials of a silent address that are under way succeed after all.
@@ -205,12 +224,18 @@ impl Reactor for SimReactor {
     type Transport = End;
 
     fn dial(&mut self, to: &Address, key: ConnKey) -> io::Result<End> {
+        self.0.borrow_mut().tried += 1;
+        if self.0.borrow().exhausted {
+            const EMFILE: i32 = 24;
+            return Err(io::Error::from_raw_os_error(EMFILE));
+        }
         let (link, end) = Net::connect(&self.0);
         let mut net = self.0.borrow_mut();
         let (odds, at_once) = (net.rng.f64(), net.rng.bool());
-        let refused = odds < net.refuse_dial;
+        let refusing = net.refusing.contains(&to.to_string());
+        let refused = refusing || odds < net.refuse_dial;
         let silent = net.silent.contains(&to.to_string());
-        if refused && at_once {
+        if refused && at_once && !refusing {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         let l = &mut net.links[link];

@@ -94,7 +94,21 @@ impl Peer {
         timeout_ms: u32,
         one_way: bool,
     ) -> Vec<u8> {
+        self.request_by("", id, service, text, timeout_ms, one_way)
+    }
+
+    /// A request of an application of this name.
+    pub fn request_by(
+        &mut self,
+        application: &str,
+        id: u32,
+        service: &str,
+        text: &[u8],
+        timeout_ms: u32,
+        one_way: bool,
+    ) -> Vec<u8> {
         let call = Call {
+            caller: Cow::Borrowed(application),
             service: Cow::Borrowed(service),
             version: Cow::Borrowed("1.0"),
             method: Cow::Borrowed("echo"),

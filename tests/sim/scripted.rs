@@ -3,11 +3,12 @@ use crate::sim::peer::{Found, Peer, Proto};
 use crate::sim::stage::Stage;
 use rialto_core::session::ReplyTo;
 
-const LISTENER: &str =
-    "listeners: [ { name: in, address: 127.0.0.1:1, routes: [r], limits: { idle_timeout: off } } ]\n";
+pub(super) const LISTENER: &str = "runtime: { call_timeout: off }
+listeners: [ { name: in, address: 127.0.0.1:1, routes: [r], limits: { idle_timeout: off } } ]
+";
 
 /// One route to one cluster with these settings; hosts 11, 12, ...
-fn config(settings: &str, ports: &[u16]) -> String {
+pub(super) fn config(settings: &str, ports: &[u16]) -> String {
     let hosts: Vec<String> = ports
         .iter()
         .map(|p| format!("{{ address: 127.0.0.1:{p} }}"))
@@ -100,7 +101,7 @@ fn answers_that_never_come_hold_nothing_for_ever() {
     assert_eq!(stage.answers(caller), [(100, Ok(5))]);
 }
 
-const TWO_CLUSTERS: &str = "
+pub(super) const TWO_CLUSTERS: &str = "
 routes:
   - { name: r, match: { service: to.One }, to: [ { cluster: one } ] }
   - { name: s, match: { service: to.Two }, to: [ { cluster: two } ] }
@@ -109,43 +110,7 @@ clusters:
   - { name: two, protocol: bolt, endpoints: [ { address: 127.0.0.1:12 } ] }
 ";
 
-#[test]
-fn a_caller_waits_for_each_host_that_does_not_read() {
-    let mut stage = Stage::new(&format!("{}{TWO_CLUSTERS}", LISTENER.replace("[r]", "[r, s]")));
-    let send = |stage: &mut Stage, from, ids: std::ops::Range<u32>, service, size| {
-        let text = vec![b'x'; size];
-        ids.for_each(|id| stage.call_within(from, id, service, &text, 60_000, false));
-        stage.pass(1000);
-    };
-    let callers = [(); 3].map(|()| stage.caller());
-    let [caller, fills_one, fills_two] = callers;
-    send(&mut stage, fills_one, 0..20, "to.One", 100_000);
-    send(&mut stage, fills_two, 0..20, "to.Two", 100_000);
-    let [(one, _), (two, _)] = stage.dialed(Proto::Bolt)[..] else {
-        panic!("two dials")
-    };
-    // both are full; one read brings a call for each, so the caller waits for two
-    for (id, service) in [(0, "to.Two"), (1, "to.One")] {
-        stage.call_within(caller, id, service, b"small", 60_000, false);
-    }
-    stage.pass(20);
-    send(&mut stage, caller, 2..100, "to.Two", 100_000);
-    stage.serve(one);
-    stage.pass(1000);
-    let most = stage.worker.wires().iter().map(|(_, c)| c.pending()).max();
-    assert!(
-        most < Some(2 << 20),
-        "{most:?} bytes wait for a host that does not read"
-    );
-    for _ in 0..60 {
-        stage.serve(one);
-        stage.serve(two);
-        callers.iter().for_each(|c| drop(stage.answers(*c)));
-    }
-    assert_eq!(stage.worker.in_flight(), 0, "the callers were read again");
-}
-
-/// A call gives up waiting for a dial; its slot goes through all of its generations before the dial ends.
+/// A call gives up waiting for a dial, and thousands of calls come and go before the dial ends.
 #[test]
 fn a_call_does_not_go_where_an_earlier_one_of_its_key_waited() {
     for is_reached in [true, false] {
@@ -194,7 +159,7 @@ clusters:
     }
 }
 
-/// Its caller's key comes back after 4096 other connections, before the one-way call is over.
+/// Thousands of other connections come and go before the one-way call is over.
 #[test]
 fn a_one_way_call_outlives_its_caller_and_counts_for_nobody_else() {
     let mut stage = Stage::new(&config("", &[11]).replace("connect_timeout: 1s", "connect_timeout: 1h"));
@@ -224,38 +189,6 @@ fn a_one_way_call_outlives_its_caller_and_counts_for_nobody_else() {
     stage.pass(10);
     assert_eq!(stage.serve(host), 1);
     assert_eq!(stage.answers(last), [(2, Ok(5))]);
-}
-
-#[test]
-fn requests_that_wait_for_a_dial_hold_their_caller_back() {
-    let mut stage = Stage::new(&config("", &[11]));
-    stage.net.borrow_mut().silent = vec!["127.0.0.1:11".into()];
-    let caller = stage.caller();
-    for id in 0..100 {
-        stage.call_within(caller, id, "a.Service", &[b'x'; 100_000], 60_000, false);
-    }
-    stage.pass(900);
-    assert!(
-        stage.worker.in_flight() < 15,
-        "{} calls are held",
-        stage.worker.in_flight()
-    );
-    stage.net.borrow_mut().silent.clear();
-    stage.pass(3000);
-    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else {
-        panic!("one dial")
-    };
-    let mut good = 0;
-    for _ in 0..60 {
-        stage.serve(host);
-        good += stage
-            .answers(caller)
-            .iter()
-            .filter(|(_, answer)| answer.is_ok())
-            .count();
-        stage.pass(1000);
-    }
-    assert_eq!(good, 100);
 }
 
 #[test]
@@ -350,7 +283,6 @@ fn the_id_of_a_call_that_timed_out_is_not_given_to_another() {
     let (late, _) = only_call(&mut stage, host);
     stage.pass(2000);
     assert!(matches!(stage.answers(caller)[..], [(0, Err(_))]));
-    // as many calls as ids have generations: the slot of the late one would have come round
     for id in 1..5000 {
         stage.call(caller, id, "a.Service", b"x");
         stage.pass(0);

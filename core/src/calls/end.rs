@@ -62,6 +62,8 @@ impl Calls {
         let ended = last(w, &ex);
         self.leave_caller(w, Parting::of(&ex), ended);
         if ex.state == State::Sent {
+            let holder = self.shares.holder(w, &ex);
+            self.gave_up_upstream(ex.target.cluster, holder);
             self.leave_upstream(w, &ex);
         }
     }
@@ -122,7 +124,7 @@ impl Calls {
     #[inline]
     fn leave_upstream<E: Env>(&mut self, w: &mut Wires<E>, ex: &Exchange) {
         w.release(ex.up.conn);
-        self.endpoints.ended(ex.up.endpoint, ex.target.cluster);
+        self.endpoints.ended(ex.up.endpoint);
     }
 
     /// Answers with an error and gives up upstream.
@@ -144,14 +146,24 @@ impl Calls {
         if ex.state != State::Sent || ex.one_way || !w.alive(ex.up.conn) {
             return self.finish(w, key, Ended::Failed(kind));
         }
+        let holder = self.shares.holder(w, ex);
         // the wire id is still out there: nobody else may get it
         ex.state = State::Quarantined;
         ex.held = None;
         ex.deadline_ms = w.now_ms + QUARANTINE_MS;
         self.wheel.push(ex.deadline_ms, key);
         self.quarantined += 1;
-        w.quarantine(ex.up.conn);
-        let parting = Parting::of(ex);
+        let quarantined = w.quarantine(ex.up.conn);
+        let cluster = ex.epoch.snapshot.cluster(ex.target.cluster);
+        if cluster.is_some_and(|c| quarantined >= c.max_per_connection) {
+            // as many calls as it may have at once are lost on it: a new connection has none of their ids
+            w.retire(ex.up.conn);
+        }
+        if kind == ErrorKind::Timeout {
+            w.ask_if_silent(ex.up.conn, self.now_us.saturating_sub(ex.started_us) / 1000);
+        }
+        let (cluster, parting) = (ex.target.cluster, Parting::of(ex));
+        self.gave_up_upstream(cluster, holder);
         self.leave_caller(w, parting, Ended::Failed(kind));
     }
 
@@ -263,26 +275,23 @@ impl Calls {
             return self.finish(w, key, Ended::Failed(ErrorKind::Cancelled));
         }
         // the bytes are in the upstream's own protocol; edits and bridging are already in them
-        let held = if ex.attempts < ex.max_attempts {
-            let dialect = w.proto(lost.conn).and_then(E::Protocols::dialect);
-            let bytes = w.unsent(lost.conn, lost.mark);
-            dialect
-                .zip(bytes)
-                .and_then(|(d, b)| d.view(b))
-                .map(|m| m.hold(Edits::default()))
-        } else {
-            None
-        };
-        let Some(held) = held else {
+        let dialect = w.proto(lost.conn).and_then(E::Protocols::dialect);
+        let unsent = dialect.zip(w.unsent(lost.conn, lost.mark));
+        let Some(held) = unsent
+            .and_then(|(d, b)| d.view(b))
+            .map(|m| m.hold(Edits::default()))
+        else {
             let text = "the connection to the provider was lost before it answered";
             return self.fail(w, key, &CallError::new(ErrorKind::UpstreamClosed, text));
         };
+        let holder = self.shares.holder(w, ex);
         ex.state = State::Waiting;
         ex.held = Some(held);
         let (cluster, series) = (ex.target.cluster, ex.series);
         self.metrics.retried(series);
         w.release(lost.conn);
-        self.endpoints.ended(lost.endpoint, cluster);
+        self.endpoints.ended(lost.endpoint);
+        self.gave_up_upstream(cluster, holder);
         self.send_held(w, key, Some(lost.endpoint));
     }
 }

@@ -3,7 +3,7 @@ use super::{Batch, Calls, Leased};
 use crate::Env;
 use crate::buf::Mark;
 use crate::call::{Attachments, Outcome, Reply};
-use crate::endpoints::Lease;
+use crate::endpoints::{Choice, Lease};
 use crate::error::{CallError, ErrorKind};
 use crate::exchange::{State, TargetId, Up};
 use crate::message::{Edits, Head, Held, Message};
@@ -27,7 +27,7 @@ pub(super) struct Sending<'a> {
 }
 
 impl Calls {
-    /// Gives the request to a host, or holds it until that is possible. `not` is the host that a retry comes from.
+    /// Gives the request to an endpoint, or holds it until that is possible. `not` is the endpoint that it comes from.
     #[inline]
     pub(super) fn send<E: Env>(
         &mut self,
@@ -46,7 +46,13 @@ impl Calls {
             edits,
         } = *sending;
         let target = &epoch.snapshot.routes[id.route.index()].targets[usize::from(id.place)];
-        let lease = match self.lease(w, batch, &epoch.snapshot, target, not) {
+        let cluster = epoch.snapshot.cluster(id.cluster);
+        if let Some(e) = cluster.and_then(|c| self.over_budget(w, key, id.cluster, c)) {
+            return self.fail(w, key, &e);
+        }
+        let Some(ex) = self.table.get(key) else { return };
+        let or_any = ex.attempts < ex.max_attempts;
+        let lease = match self.lease(w, batch, &epoch.snapshot, target, Choice { not, or_any }) {
             Ok(lease) => lease,
             Err(e) => return self.fail(w, key, &e),
         };
@@ -61,10 +67,9 @@ impl Calls {
                 ex.held = Some(msg.hold(edits.cloned().unwrap_or_default()));
                 let mark = Mark::default();
                 ex.up = Up { conn, mark, endpoint };
-                w.throttle(ex.down.conn, conn);
-                return self.endpoints.wait(endpoint, key);
+                return self.endpoints.wait(endpoint, conn, key);
             }
-            Lease::None | Lease::Full => return,
+            Lease::None | Lease::Full | Lease::Exhausted => return,
         };
         let left = ex.deadline_ms.saturating_sub(w.now_ms);
         let timeout_ms = if ex.deadline_ms == u64::MAX {
@@ -79,17 +84,13 @@ impl Calls {
             timeout_ms,
         };
         match w.request(conn, key, msg, from, &dispatch) {
-            Ok(placed) => {
-                let mark = placed.mark;
+            Ok(mark) => {
                 ex.up = Up { conn, mark, endpoint };
                 ex.state = State::Sent;
-                self.endpoints.began(endpoint, id.cluster);
                 if ex.one_way {
                     self.one_ways.push(key);
                 }
-                if placed.is_full {
-                    w.throttle(ex.down.conn, conn);
-                }
+                self.began_upstream(w, key);
             }
             Err(e) => self.fail(w, key, &e),
         }
@@ -126,23 +127,19 @@ impl Calls {
         batch: Option<&mut Batch>,
         s: &Snapshot,
         target: &Target,
-        not: Option<EndpointId>,
+        choice: Choice,
     ) -> Result<Lease, CallError> {
         let Some(cluster) = s.cluster(target.cluster) else {
             return Err(CallError::new(ErrorKind::NoHost, "the cluster was removed"));
         };
-        if self.endpoints.cluster_in_flight(target.cluster) >= cluster.max_in_flight {
-            let text = format!("too many calls in flight to cluster {}", cluster.name);
-            return Err(CallError::new(ErrorKind::Overload, text));
-        }
         if let Some(Batch { leased: Some(l) }) = &batch
             && l.set == target.hosts
             && w.get(l.conn)
-                .is_some_and(|c| c.takes_calls() && c.calls < cluster.max_per_connection)
+                .is_some_and(|c| c.takes_calls() && c.awaited() < cluster.max_per_connection)
         {
             return Ok(Lease::Ready(l.endpoint, l.conn));
         }
-        match self.endpoints.lease(w, s, target.hosts, not) {
+        match self.endpoints.lease(w, s, target.hosts, choice) {
             Lease::None => {
                 let text = format!("no endpoint of cluster {} can be reached", cluster.name);
                 Err(CallError::new(ErrorKind::NoHost, text))
@@ -150,6 +147,13 @@ impl Calls {
             Lease::Full => {
                 let text = format!(
                     "all connections to cluster {} are at their limit of calls",
+                    cluster.name
+                );
+                Err(CallError::new(ErrorKind::Overload, text))
+            }
+            Lease::Exhausted => {
+                let text = format!(
+                    "no further connection to cluster {} can be made: this process is out of descriptors or ports",
                     cluster.name
                 );
                 Err(CallError::new(ErrorKind::Overload, text))
@@ -210,7 +214,8 @@ impl Calls {
         self.send_again(w, Some(&mut batch), key, &held, None);
     }
 
-    /// The host that a waiting call was meant for cannot be reached: this connection never stood.
+    /// The endpoint that a waiting call was meant for cannot be reached: this connection never stood. The call goes to
+    /// the next one, as none can have seen it.
     pub(super) fn try_elsewhere<E: Env>(
         &mut self,
         w: &mut Wires<E>,
@@ -221,16 +226,7 @@ impl Calls {
         let Some(ex) = self.table.get(key).filter(|ex| ex.waits_for(dial)) else {
             return;
         };
-        if ex.attempts < ex.max_attempts {
-            self.metrics.retried(ex.series);
-            return self.send_held(w, key, Some(not));
-        }
-        let name = ex
-            .epoch
-            .snapshot
-            .endpoint(not)
-            .map_or_else(String::new, |e| e.name.to_string());
-        let text = format!("endpoint {name} cannot be reached");
-        self.fail(w, key, &CallError::new(ErrorKind::NoHost, text));
+        self.metrics.retried(ex.series);
+        self.send_held(w, key, Some(not));
     }
 }

@@ -1,7 +1,7 @@
 //! A call comes in: limits, route, filters.
 use super::forward::Sending;
 use super::ways::{Names, Way};
-use super::{Batch, Calls};
+use super::{Application, Batch, Calls};
 use crate::Env;
 use crate::bridge::Bridge;
 use crate::buf::Mark;
@@ -30,6 +30,7 @@ impl Calls {
         let Some(caller) = w.get(from) else { return };
         let Owner::Listener(at) = caller.owner else { return };
         let (calls, is_full) = (caller.calls, caller.is_full());
+        let is_known = caller.application.is_some();
         let epoch = Rc::clone(&self.epoch);
         let snapshot = &*epoch.snapshot;
         let mut down = Down {
@@ -58,7 +59,10 @@ impl Calls {
         };
         let (key, target) = self.admit(w, &epoch, down, way, msg, &head);
         if is_full {
-            w.throttle(from, from);
+            w.pause_if_full(from);
+        }
+        if !is_known {
+            w.set_application(from, Application::named(head.caller));
         }
         let route = &snapshot.routes[way.route.index()];
         if head.echo
@@ -202,7 +206,7 @@ impl Calls {
         let policy = way.policy;
         let limit = match head.timeout_ms {
             0 => policy.timeout_ms,
-            told => told.min(policy.longest_ms),
+            asked => asked.min(policy.timeout_ms),
         };
         let deadline_ms = match limit {
             u32::MAX => u64::MAX,

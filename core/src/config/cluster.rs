@@ -124,6 +124,11 @@ pub struct ClusterLimits {
     /// limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<NonZeroU32>,
+    /// How much of the calls that the cluster can have in flight one downstream connection, or all connections of one
+    /// calling application, may take while nobody else wants any, in percent. Several that want everything get equal
+    /// parts, and some calls are left for others. What is beyond the share is answered as overload. 100 lifts the limit.
+    #[schemars(range(min = 1, max = 100))]
+    pub downstream_share: u8,
 }
 
 impl Cluster {
@@ -160,6 +165,7 @@ impl Default for ClusterLimits {
             connections_per_endpoint: at_least_one(4),
             in_flight_per_connection: at_least_one(1_024),
             in_flight: None,
+            downstream_share: 80,
         }
     }
 }

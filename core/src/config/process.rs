@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::text::{self, FromText};
-use super::units::{Period, Timeout};
+use super::units::{Period, Size, Timeout};
 use super::{Address, Secret};
 
 /// The administration interface (HTTP).
@@ -38,8 +38,12 @@ pub struct Runtime {
     pub drain_timeout: Period,
     /// Most connections from callers to one worker, over all listeners. Further ones are closed at once.
     pub max_connections: NonZeroU32,
-    /// Longest time of a call whose route sets no `timeout` and whose caller sent no deadline.
+    /// Longest time of a call whose route sets no `timeout`. A caller may ask for less, not for more: calls that nothing
+    /// ends would fill up what all callers share.
     pub call_timeout: Timeout,
+    /// Most memory for bytes that peers do not take, of all connections together. Beyond it the connection for which
+    /// the most waits is closed. A connection whose peer takes nothing for some time is closed anyway.
+    pub max_unsent_bytes: Size,
 }
 
 /// How many data threads there are.
@@ -135,6 +139,7 @@ impl Default for Runtime {
             drain_timeout: Period::from_secs(30),
             max_connections: at_least_one(100_000),
             call_timeout: Timeout::secs(60),
+            max_unsent_bytes: Size::from_bytes(1 << 30),
         }
     }
 }

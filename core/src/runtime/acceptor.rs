@@ -1,6 +1,6 @@
 //! One thread that accepts for all listeners and gives each connection to the worker that has the fewest:
 //! RPC callers open few connections and keep them, so a hash over a handful of them would be uneven for hours.
-use super::epoll::Socket;
+use super::epoll::{Socket, keep_alive};
 use super::listen::Bound;
 use super::thread::{Mail, Post};
 use crate::snapshot::ListenerId;
@@ -18,9 +18,6 @@ const WAKE: Token = Token(usize::MAX);
 const STARVED: Duration = Duration::from_millis(100);
 /// ... and this often it is said in the log.
 const COMPLAINT: Duration = Duration::from_secs(1);
-/// Dead TCP peers are found out after about 2 minutes even if nothing is ever sent to them.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 
 /// The sending end of the acceptor.
 pub struct Acceptor {
@@ -198,10 +195,7 @@ fn accept(listening: &Listening) -> io::Result<(Socket, Option<SocketAddr>)> {
             let options = socket2::SockRef::from(&stream);
             // a connection that is gone already shows it at the first read
             let _ = options.set_tcp_nodelay(true);
-            let keepalive = socket2::TcpKeepalive::new()
-                .with_time(KEEPALIVE_IDLE)
-                .with_interval(KEEPALIVE_INTERVAL);
-            let _ = options.set_tcp_keepalive(&keepalive);
+            keep_alive(options);
             Ok((Socket::Tcp(stream), Some(peer)))
         }
         Listening::Unix(l) => Ok((Socket::Unix(l.accept()?.0), None)),

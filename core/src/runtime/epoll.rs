@@ -3,8 +3,10 @@ use crate::slots::ConnKey;
 use crate::transport::{Address, Reactor, Transport};
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
+use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
+use std::time::Duration;
 
 /// One worker's epoll instance.
 pub struct Epoll {
@@ -64,6 +66,17 @@ impl Transport for Socket {
     }
 }
 
+/// Has the system find out dead TCP peers: after about 2 minutes where nothing is sent to them, after 20 s where something
+/// is and they acknowledge none of it.
+pub(super) fn keep_alive(options: SockRef<'_>) {
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(20));
+    // a connection that is gone already shows it at the first read
+    let _ = options.set_tcp_keepalive(&keepalive);
+    let _ = options.set_tcp_user_timeout(Some(Duration::from_secs(20)));
+}
+
 fn token(key: ConnKey) -> Token {
     Token(key.bits() as usize)
 }
@@ -76,6 +89,7 @@ impl Reactor for Epoll {
             Address::Tcp(addr) => {
                 let stream = mio::net::TcpStream::connect(*addr)?;
                 stream.set_nodelay(true)?;
+                keep_alive(SockRef::from(&stream));
                 Socket::Tcp(stream)
             }
             Address::Unix(path) => Socket::Unix(mio::net::UnixStream::connect(path)?),

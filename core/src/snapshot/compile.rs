@@ -102,6 +102,8 @@ impl Compiler {
             ..Snapshot::default()
         };
         snapshot.limits.connections = config.runtime.max_connections.get() as usize;
+        snapshot.limits.unsent_bytes =
+            config.runtime.max_unsent_bytes.bytes() as usize / world.workers.max(1);
         let instances: Vec<_> = config
             .clusters
             .iter()
@@ -196,6 +198,8 @@ impl Compiler {
             max_connections: c.limits.connections_per_endpoint.get(),
             max_per_connection: c.limits.in_flight_per_connection.get(),
             max_in_flight: c.limits.in_flight.map_or(u32::MAX, |n| n.get()),
+            capacity: capacity(&c.limits, hosts.len()),
+            downstream_share: c.limits.downstream_share,
         };
         put(&mut snapshot.clusters, id.index(), compiled);
         hosts
@@ -214,6 +218,16 @@ pub(super) fn put<T>(list: &mut Vec<Option<T>>, at: usize, value: T) {
         list.resize_with(at + 1, || None);
     }
     list[at] = Some(value);
+}
+
+/// How many calls a cluster of so many endpoints can have in flight.
+fn capacity(limits: &config::ClusterLimits, endpoints: usize) -> u32 {
+    let connections = limits
+        .connections_per_endpoint
+        .get()
+        .saturating_mul(endpoints.max(1) as u32);
+    let calls = limits.in_flight_per_connection.get().saturating_mul(connections);
+    limits.in_flight.map_or(calls, |n| n.get().min(calls))
 }
 
 fn ms(millis: u64) -> u32 {
@@ -261,7 +275,6 @@ fn route_of(
         let own = timeout.map(config::Period::millis);
         Policy {
             timeout_ms: own.or(default_timeout).map_or(u32::MAX, ms),
-            longest_ms: own.map_or(u32::MAX, ms),
             attempts: retry.attempts.get(),
         }
     };

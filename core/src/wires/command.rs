@@ -1,9 +1,10 @@
 //! Commands of the exchanges.
 use super::run::Deferred;
-use super::{CUT, Wires};
+use super::{UPSTREAM_MAX, Wires};
 use crate::Env;
 use crate::bridge::Bridge;
 use crate::buf::Mark;
+use crate::calls::Application;
 use crate::error::{CallError, ErrorKind};
 use crate::faults::FaultKind;
 use crate::message::Message;
@@ -19,16 +20,8 @@ pub enum From {
     Memory,
 }
 
-/// A request that was given to a connection.
-pub struct Placed {
-    /// Where its bytes will lie in the connection's stream.
-    pub mark: Mark,
-    /// More waits there than should: the caller is to be throttled.
-    pub is_full: bool,
-}
-
 impl<E: Env> Wires<E> {
-    /// Gives a call to an upstream connection.
+    /// Gives a call to an upstream connection. Returns where its bytes will lie in the connection's stream.
     ///
     /// # Errors
     /// Why it cannot go there; nothing was appended then.
@@ -40,14 +33,14 @@ impl<E: Env> Wires<E> {
         msg: &Message<'_>,
         from: From,
         dispatch: &Dispatch<'_>,
-    ) -> Result<Placed, CallError> {
+    ) -> Result<Mark, CallError> {
         let Some(conn) = self.conns.get_mut(key) else {
             return Err(CallError::new(
                 ErrorKind::UpstreamClosed,
                 "the connection to the provider is gone",
             ));
         };
-        if conn.out.len() > CUT {
+        if conn.out.len() > UPSTREAM_MAX {
             return Err(CallError::new(
                 ErrorKind::Overload,
                 "the provider does not read its requests",
@@ -56,14 +49,12 @@ impl<E: Env> Wires<E> {
         conn.calls += 1;
         conn.called_ms = self.now_ms;
         if dispatch.edits.is_none() && conn.session.takes(msg, None) {
-            let (at, is_full) = (conn.out.position(), conn.is_full());
-            let at = at + self.run_before(key) as u64;
+            let at = conn.out.position() + self.run_before(key) as u64;
             self.pass_on(key, u64::from(call.bits()), msg, from);
-            let mark = Mark {
+            return Ok(Mark {
                 at,
                 len: msg.bytes.len() as u32,
-            };
-            return Ok(Placed { mark, is_full });
+            });
         }
         self.make_room(key);
         let Some(conn) = self.conns.get_mut(key) else {
@@ -74,10 +65,8 @@ impl<E: Env> Wires<E> {
         let len = (conn.out.position() - at) as u32;
         match said {
             Ok(()) => {
-                let is_full = conn.is_full();
                 self.appended(key);
-                let mark = Mark { at, len };
-                Ok(Placed { mark, is_full })
+                Ok(Mark { at, len })
             }
             Err(e) => {
                 conn.calls -= 1;
@@ -108,11 +97,7 @@ impl<E: Env> Wires<E> {
         if let Answer::Message(msg) = answer
             && conn.session.takes(msg, Some(to))
         {
-            let is_stuck = conn.pending() > CUT;
             self.pass_on(key, to.id, msg, from);
-            if is_stuck {
-                self.cut_if_stuck(key);
-            }
             return Ok(());
         }
         self.make_room(key);
@@ -121,7 +106,6 @@ impl<E: Env> Wires<E> {
         };
         let said = conn.session.answer(&mut conn.out, to, answer, bridge());
         self.appended(key);
-        self.cut_if_stuck(key);
         said
     }
 
@@ -145,6 +129,13 @@ impl<E: Env> Wires<E> {
         self.appended(key);
     }
 
+    /// Calls over this connection are this application's.
+    pub fn set_application(&mut self, key: ConnKey, application: Option<Application>) {
+        if let Some(c) = self.conns.get_mut(key) {
+            c.application = application;
+        }
+    }
+
     /// One more exchange names this connection.
     #[inline]
     pub fn hold(&mut self, key: ConnKey) {
@@ -164,11 +155,27 @@ impl<E: Env> Wires<E> {
     }
 
     /// Nobody waits any more for the answer to a call on this connection.
-    pub fn quarantine(&mut self, key: ConnKey) {
-        let Some(c) = self.conns.get_mut(key) else { return };
+    /// Returns of how many that is so.
+    pub fn quarantine(&mut self, key: ConnKey) -> u32 {
+        let Some(c) = self.conns.get_mut(key) else {
+            return 0;
+        };
         c.quarantined += 1;
-        if c.retired && c.calls == c.quarantined && !c.dead {
+        let quarantined = c.quarantined;
+        if c.retired && c.calls == quarantined && !c.dead {
             self.read_again(key);
+        }
+        quarantined
+    }
+
+    /// Asks the peer for a sign of life, if nothing came from it for as long as a call to it took in vain.
+    pub fn ask_if_silent(&mut self, key: ConnKey, call_ms: u64) {
+        let Some(c) = self.conns.get_mut(key) else { return };
+        let silent = self.now_ms.saturating_sub(c.heard_ms) >= call_ms;
+        if silent && c.asked_ms.is_none() && !c.dead {
+            c.asked_ms = Some(self.now_ms);
+            c.session.heartbeat(&mut c.out);
+            self.appended(key);
         }
     }
 
@@ -191,44 +198,38 @@ impl<E: Env> Wires<E> {
     /// Too much waits there already.
     pub fn hold_back(&mut self, key: ConnKey, bytes: usize) -> Result<(), CallError> {
         if let Some(c) = self.conns.get_mut(key) {
-            if c.pending() > CUT {
+            if c.pending() > UPSTREAM_MAX {
                 return Err(CallError::new(
                     ErrorKind::Overload,
                     "too much waits for a connection to the provider",
                 ));
             }
             c.held += bytes;
+            let waits = c.held;
+            self.backlog.set(&mut c.backlog, waits);
         }
         Ok(())
     }
 
-    /// Stops reading `reader` while `full` is. Callers are throttled, shared upstream connections
-    /// never: pausing one would stall everybody behind it.
-    pub fn throttle(&mut self, reader: ConnKey, full: ConnKey) {
-        let Some(c) = self.conns.get_mut(full) else { return };
-        if !c.is_full() {
-            return;
-        }
-        if c.waiters.last() != Some(&reader) {
-            c.waiters.push(reader);
-        }
-        // also if it waits here already: another connection that it waited for may have let it go
-        if let Some(r) = self.conns.get_mut(reader) {
-            r.paused = true;
+    /// Stops reading a downstream for which too much waits to be sent, until it has taken most of that. Its own calls
+    /// pay for that, nobody else's: a downstream is not stopped for one of its providers, and an upstream never, as
+    /// others wait for their responses behind it.
+    pub fn pause_if_full(&mut self, key: ConnKey) {
+        if let Some(c) = self.conns.get_mut(key)
+            && c.is_full()
+        {
+            c.paused = true;
         }
     }
 
-    /// Cuts a peer that does not read its answers. An upstream has requests to read as well, which may take up to
-    /// the limit by themselves.
-    pub(super) fn cut_if_stuck(&mut self, key: ConnKey) {
+    /// Closes an upstream that has more to read than its requests, because we had to tell it much that it does not take.
+    #[cold]
+    pub(super) fn close_if_stuck(&mut self, key: ConnKey) {
         let Some(conn) = self.conns.get(key) else { return };
-        if conn.pending() <= CUT || conn.dead {
+        if conn.pending() <= 2 * UPSTREAM_MAX {
             return;
         }
-        if conn.role == crate::session::Role::Client && conn.pending() <= 2 * CUT {
-            return;
-        }
-        let text = format_args!("{} closed: it does not read its answers", conn.who());
+        let text = format_args!("{} closed: it does not read what it asks for", conn.who());
         self.faults.report(FaultKind::Limit, self.now_ms, text);
         self.kill(key);
     }

@@ -2,8 +2,8 @@
 use super::{HIGH, SessionOf, TransportOf};
 use crate::Env;
 use crate::buf::OutBuf;
+use crate::calls::Application;
 use crate::session::Role;
-use crate::slots::ConnKey;
 use crate::snapshot::{EndpointId, ListenerId};
 use std::fmt;
 use std::net::SocketAddr;
@@ -28,12 +28,16 @@ pub struct Conn<E: Env> {
     pub(super) out: OutBuf,
     /// Bytes of requests that wait until it stands.
     pub(super) held: usize,
-    /// Callers that are not read until this connection has drained.
-    pub(super) waiters: Vec<ConnKey>,
+    /// What of `out` counts as [backlog](super::backlog).
+    pub(super) backlog: usize,
+    /// When the peer last took bytes, or when bytes began to wait for it.
+    pub(super) took_ms: u64,
     /// Why it is there.
     pub owner: Owner,
     /// The caller's address, if it has one.
     pub peer: Option<SocketAddr>,
+    /// The application that calls over it, as its first call that names one says.
+    pub application: Option<Application>,
     pub(super) role: Role,
     /// Exchanges that name this connection.
     pub calls: u32,
@@ -61,6 +65,8 @@ pub struct Conn<E: Env> {
     pub(crate) retired: bool,
     /// Heartbeats that we sent since something last came in.
     pub(super) unanswered: u8,
+    /// When it was asked for a sign of life because a call to it had timed out, if nothing came in since.
+    pub(super) asked_ms: Option<u64>,
 }
 
 impl<E: Env> Conn<E> {
@@ -78,9 +84,11 @@ impl<E: Env> Conn<E> {
             need: 0,
             out: OutBuf::default(),
             held: 0,
-            waiters: vec![],
+            backlog: 0,
+            took_ms: now_ms,
             owner,
             peer: None,
+            application: None,
             role,
             calls: 0,
             quarantined: 0,
@@ -99,6 +107,7 @@ impl<E: Env> Conn<E> {
             draining: false,
             retired: false,
             unanswered: 0,
+            asked_ms: None,
         }
     }
 
@@ -132,7 +141,14 @@ impl<E: Env> Conn<E> {
         self.out.len() + self.held
     }
 
-    /// Whether so much is on its way that whoever adds to it should wait.
+    /// How many calls on it somebody waits for.
+    #[inline]
+    #[must_use]
+    pub fn awaited(&self) -> u32 {
+        self.calls - self.quarantined
+    }
+
+    /// Whether so much is on its way to the peer that more should not be added.
     #[inline]
     #[must_use]
     pub fn is_full(&self) -> bool {

@@ -44,6 +44,7 @@ impl<E: Env> Wires<E> {
         };
         conn.heard_ms = self.now_ms;
         conn.unanswered = 0;
+        conn.asked_ms = None;
         match conn.owner {
             Owner::Listener(id) => self.listeners[id.index()].bytes_in += n as u64,
             Owner::Endpoint(id) => self.endpoints[id.index()].bytes_in += n as u64,
@@ -66,10 +67,7 @@ impl<E: Env> Wires<E> {
         conn.tail.extend_from_slice(&buf.bytes[got]);
         self.partial += n;
         if conn.tail.len() < conn.need {
-            if self.partial > self.partial_max {
-                self.too_much_partial(key);
-                return (Filled::Closed, false);
-            }
+            self.keep_partial_within_bounds();
             return (Filled::Nothing, more);
         }
         self.partial -= conn.tail.len();
@@ -104,8 +102,13 @@ impl<E: Env> Wires<E> {
         let before = conn.out.position();
         let step = conn.session.next(input, &mut conn.out);
         if conn.out.position() != before {
+            let (is_full, is_downstream) = (conn.is_full(), conn.is_callers());
             self.appended(key);
-            self.cut_if_stuck(key);
+            match is_downstream {
+                _ if !is_full => {}
+                true => self.pause_if_full(key),
+                false => self.close_if_stuck(key),
+            }
         }
         step
     }
@@ -122,19 +125,26 @@ impl<E: Env> Wires<E> {
         debug_assert!(conn.tail.is_empty());
         conn.tail.extend_from_slice(rest);
         self.partial += rest.len();
-        if self.partial > self.partial_max {
-            self.too_much_partial(key);
-            self.kill(key);
+        self.keep_partial_within_bounds();
+    }
+
+    /// Closes the connections with the longest half-received messages while all of them need more memory than there is.
+    #[inline]
+    fn keep_partial_within_bounds(&mut self) {
+        while self.partial > self.partial_max {
+            self.close_longest_partial();
         }
     }
 
     #[cold]
-    fn too_much_partial(&mut self, key: ConnKey) {
-        let Some(conn) = self.conns.get(key) else { return };
+    fn close_longest_partial(&mut self) {
+        let longest = self.conns.iter().max_by_key(|(_, conn)| conn.tail.len());
+        let Some((key, conn)) = longest else { return };
         let text = format_args!(
-            "{} closed: half-received messages use up the memory for them",
+            "{} closed: half-received messages use up the memory for them, and its own is the longest",
             conn.who()
         );
         self.faults.report(FaultKind::Limit, self.now_ms, text);
+        self.kill(key);
     }
 }

@@ -9,8 +9,16 @@ use std::io;
 
 /// A peer that leaves this many heartbeats unanswered is taken for dead.
 const UNANSWERED_MAX: u8 = 3;
+/// A peer that is asked for a sign of life because a call to it timed out has this long to give one.
+const SIGN_OF_LIFE_MS: u64 = 5000;
 /// A retired connection whose last call is over waits this long for its peer to take what is left to be sent.
 const LINGER_MS: u64 = 10_000;
+
+/// A downstream that takes none of its responses for this long is closed. One that reads slowly is not.
+const DOWNSTREAM_STALL_MS: u64 = 30_000;
+/// An upstream that takes none of its requests for this long is closed: its calls are lost anyway, and those that were
+/// not sent can go elsewhere.
+const UPSTREAM_STALL_MS: u64 = 10_000;
 
 enum Fate {
     Keep,
@@ -65,8 +73,19 @@ impl<E: Env> Wires<E> {
             conn.out.trim();
             conn.tail.shrink_to_fit();
         }
+        let stalled = if conn.blocked {
+            self.now_ms.saturating_sub(conn.took_ms)
+        } else {
+            0
+        };
         let past = |limit: u32, ms: u64| limit > 0 && ms >= u64::from(limit);
         match conn.owner {
+            Owner::Listener(_) if stalled >= DOWNSTREAM_STALL_MS => {
+                Fate::Close("it has taken none of its responses for 30 s")
+            }
+            Owner::Endpoint(_) if stalled >= UPSTREAM_STALL_MS => {
+                Fate::Close("it has taken none of its requests for 10 s")
+            }
             Owner::Listener(id) => {
                 let Some(l) = s.listener(id) else {
                     // removed: its caller is told by the end of the connection, after its last answer
@@ -97,6 +116,12 @@ impl<E: Env> Wires<E> {
                 let unused = past(c.idle_ms, unused) && conn.is_idle();
                 if (unused || past(c.max_age_ms, age)) && !conn.retired {
                     return Fate::Retire;
+                }
+                if conn
+                    .asked_ms
+                    .is_some_and(|at| self.now_ms.saturating_sub(at) >= SIGN_OF_LIFE_MS)
+                {
+                    return Fate::Close("a call to it timed out, and it gives no sign of life");
                 }
                 if past(c.heartbeat_ms, silent) {
                     if conn.unanswered >= UNANSWERED_MAX {

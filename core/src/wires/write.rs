@@ -1,6 +1,7 @@
 //! Bytes out.
 use super::{EARLY_FLUSH, LOW, Owner, Wires};
 use crate::Env;
+use crate::faults::FaultKind;
 use crate::slots::ConnKey;
 use crate::transport::{Reactor, Transport};
 use std::io;
@@ -85,8 +86,13 @@ impl<E: Env> Wires<E> {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
-        if conn.blocked || conn.dead || conn.connecting {
+        if conn.dead || conn.connecting {
             return;
+        }
+        if conn.blocked {
+            let waits = conn.out.len();
+            self.backlog.set(&mut conn.backlog, waits);
+            return self.keep_to_budget();
         }
         let owner = conn.owner;
         let mut sent = 0;
@@ -103,6 +109,9 @@ impl<E: Env> Wires<E> {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     conn.blocked = true;
+                    if sent > 0 || conn.backlog == 0 {
+                        conn.took_ms = self.now_ms;
+                    }
                     self.clogged += usize::from(conn.is_callers());
                     self.reactor.want_write(&mut conn.transport, key, true);
                     break false;
@@ -113,27 +122,51 @@ impl<E: Env> Wires<E> {
         if conn.calls == 0 && conn.is_callers() {
             conn.out.trim(); // most connections of callers are idle most of the time: they own no memory then
         }
-        let drained = !conn.waiters.is_empty() && conn.out.len() < LOW;
+        let waits = if conn.blocked { conn.out.len() } else { 0 };
+        self.backlog.set(&mut conn.backlog, waits);
+        let drained = conn.paused && conn.out.len() < LOW;
         self.count_out(owner, sent);
         if failed {
             self.kill(key);
         } else if drained {
-            self.resume_waiters(key);
+            self.resume(key);
+        }
+        self.keep_to_budget();
+    }
+
+    /// Closes the connections for which the most waits while all of them need more memory than there is.
+    #[inline]
+    fn keep_to_budget(&mut self) {
+        if self.backlog.is_over() {
+            self.close_greatest();
         }
     }
 
-    /// Reads again those that waited for this connection.
-    pub(super) fn resume_waiters(&mut self, key: ConnKey) {
+    #[cold]
+    fn close_greatest(&mut self) {
+        while self.backlog.is_over() {
+            let greatest = self.conns.iter().max_by_key(|(_, conn)| conn.backlog);
+            let Some((key, conn)) = greatest.filter(|(_, conn)| conn.backlog > 0) else {
+                return;
+            };
+            let text = format_args!(
+                "{} closed: {} bytes wait for it, the most of all, and unsent bytes use up the memory for them",
+                conn.who(),
+                conn.backlog
+            );
+            self.faults.report(FaultKind::Limit, self.now_ms, text);
+            self.kill(key);
+        }
+    }
+
+    /// Reads the connection again.
+    fn resume(&mut self, key: ConnKey) {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
-        for waiter in std::mem::take(&mut conn.waiters) {
-            if let Some(r) = self.conns.get_mut(waiter) {
-                r.paused = false;
-                if std::mem::take(&mut r.unread) {
-                    self.read_again(waiter);
-                }
-            }
+        conn.paused = false;
+        if std::mem::take(&mut conn.unread) {
+            self.read_again(key);
         }
     }
 }

@@ -29,6 +29,15 @@ pub(super) fn check(config: &Config, problems: &mut Problems) {
                 )
                 .hint("remove dialect, or set protocol: bolt");
         }
+        let share = cluster.limits.downstream_share;
+        if !(1..=100).contains(&share) {
+            problems
+                .error(
+                    path.key("limits").key("downstream_share"),
+                    format!("{share} is not a share from 1 to 100 percent"),
+                )
+                .hint("80 leaves a fifth of the cluster's calls to others, 100 lifts the limit");
+        }
         check_endpoints(cluster, &path, problems);
         check_subsets(cluster, &path.key("subsets"), problems);
         if !used.contains(cluster.name.as_str()) {
