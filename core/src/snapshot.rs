@@ -248,7 +248,7 @@ impl Default for Limits {
         Limits {
             connections: 100_000,
             partial_bytes: 256 << 20,
-            unsent_bytes: 512 << 20,
+            unsent_bytes: 256 << 20,
             series: 4096,
         }
     }

@@ -368,7 +368,8 @@ fn more_connections_are_opened_as_calls_pile_up() {
     let answered = AtomicUsize::new(0);
     let up = Upstream::<Dubbo>::start(move |_, _| _ = answered.fetch_add(1, Ordering::Relaxed));
     let mut config = config::<Dubbo>(&[up.address]);
-    config["clusters"][0]["limits"] = json!({"connections_per_endpoint": 2, "in_flight_per_connection": 3});
+    config["clusters"][0]["limits"] =
+        json!({"connections_per_endpoint": 2, "in_flight_per_connection": 3, "downstream_share": 100});
     let rialto = Rialto::start(&config);
     let mut caller = Caller::<Dubbo>::connect(rialto.entry());
     for i in 1..=6 {

@@ -131,9 +131,7 @@ fn calls_of_the_turn_in_which_a_dial_fails_end_like_all_others() {
         stage.pass(3000);
         let dialed = stage.dialed(Proto::Bolt);
         for _ in 0..10 {
-            dialed
-                .iter()
-                .for_each(|(upstream, _)| drop(stage.serve(*upstream)));
+            dialed.iter().for_each(|(upstream, _)| _ = stage.serve(*upstream));
             stage.pass(100);
         }
         assert_eq!(stage.worker.held_calls(), 0, "one way: {one_way}");
@@ -166,7 +164,7 @@ fn an_endpoint_that_hangs_does_not_use_up_the_limits_of_its_cluster() {
                 upstreams.push(upstream);
             }
         }
-        upstreams.iter().for_each(|upstream| drop(stage.serve(*upstream)));
+        upstreams.iter().for_each(|upstream| _ = stage.serve(*upstream));
         for (_, answer) in stage.answers(downstream) {
             match answer {
                 Ok(_) => good += 1,
@@ -381,7 +379,7 @@ fn no_call_fails_while_a_healthy_endpoint_exists() {
                     .into_iter()
                     .map(|(upstream, _)| upstream),
             );
-            upstreams.iter().for_each(|upstream| drop(stage.serve(*upstream)));
+            upstreams.iter().for_each(|upstream| _ = stage.serve(*upstream));
             assert_eq!(stage.answers(downstream), [(id, Ok(5))], "{balance}");
         }
         assert_eq!(upstreams.len(), 1);
@@ -409,7 +407,7 @@ fn no_call_waits_for_an_endpoint_that_is_not_known_to_be_back() {
                 .into_iter()
                 .map(|(upstream, _)| upstream),
         );
-        upstreams.iter().for_each(|upstream| drop(stage.serve(*upstream)));
+        upstreams.iter().for_each(|upstream| _ = stage.serve(*upstream));
         slow += usize::from(stage.answers(downstream).len() != 1);
     }
     // before its first dial has failed, nothing is known of it

@@ -141,7 +141,13 @@ impl Calls {
         }
         match self.endpoints.lease(w, s, target.hosts, choice) {
             Lease::None => {
-                let text = format!("no endpoint of cluster {} can be reached", cluster.name);
+                let text = match choice.not.and_then(|id| s.endpoint(id)) {
+                    Some(last) => format!(
+                        "endpoint {} cannot be reached, and cluster {} has no other that can be",
+                        last.name, cluster.name
+                    ),
+                    None => format!("no endpoint of cluster {} can be reached", cluster.name),
+                };
                 Err(CallError::new(ErrorKind::NoHost, text))
             }
             Lease::Full => {

@@ -118,9 +118,9 @@ impl Shares {
         let Some(counts) = self.of.get_mut(&id) else {
             return;
         };
-        take_one(&mut counts.by_connection, holder.connection);
+        take_one(&mut counts.by_connection, &holder.connection);
         if let Some(application) = holder.application {
-            take_one(&mut counts.by_application, application);
+            take_one(&mut counts.by_application, &application);
         }
     }
 
@@ -147,11 +147,11 @@ impl Shares {
     }
 }
 
-fn take_one<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, u32>, key: K) {
-    if let Some(count) = counts.get_mut(&key) {
+fn take_one<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, u32>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
         *count -= 1;
         if *count == 0 {
-            counts.remove(&key);
+            counts.remove(key);
         }
     }
 }

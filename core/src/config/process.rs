@@ -139,7 +139,7 @@ impl Default for Runtime {
             drain_timeout: Period::from_secs(30),
             max_connections: at_least_one(100_000),
             call_timeout: Timeout::secs(60),
-            max_unsent_bytes: Size::from_bytes(1 << 30),
+            max_unsent_bytes: Size::from_bytes(256 << 20),
         }
     }
 }

@@ -195,7 +195,7 @@ fn accept(listening: &Listening) -> io::Result<(Socket, Option<SocketAddr>)> {
             let options = socket2::SockRef::from(&stream);
             // a connection that is gone already shows it at the first read
             let _ = options.set_tcp_nodelay(true);
-            keep_alive(options);
+            keep_alive(&options);
             Ok((Socket::Tcp(stream), Some(peer)))
         }
         Listening::Unix(l) => Ok((Socket::Unix(l.accept()?.0), None)),

@@ -68,7 +68,7 @@ impl Transport for Socket {
 
 /// Has the system find out dead TCP peers: after about 2 minutes where nothing is sent to them, after 20 s where something
 /// is and they acknowledge none of it.
-pub(super) fn keep_alive(options: SockRef<'_>) {
+pub(super) fn keep_alive(options: &SockRef<'_>) {
     let keepalive = TcpKeepalive::new()
         .with_time(Duration::from_secs(60))
         .with_interval(Duration::from_secs(20));
@@ -89,7 +89,7 @@ impl Reactor for Epoll {
             Address::Tcp(addr) => {
                 let stream = mio::net::TcpStream::connect(*addr)?;
                 stream.set_nodelay(true)?;
-                keep_alive(SockRef::from(&stream));
+                keep_alive(&SockRef::from(&stream));
                 Socket::Tcp(stream)
             }
             Address::Unix(path) => Socket::Unix(mio::net::UnixStream::connect(path)?),
