@@ -20,7 +20,7 @@ use file::File;
 use listening::Listening;
 use rialto_core::config::{Cluster, Config, LogOutput, Protocol, Workers};
 use rialto_core::discovery::Instance;
-use rialto_core::runtime::{Layout, Runtime};
+use rialto_core::runtime::{Layout, Runtime, raise_limit};
 use rialto_core::snapshot::{Compiled, Compiler, Resolver};
 use rialto_protocols::{All, BOLT, DUBBO};
 use signals::{Signals, Told};
@@ -139,10 +139,12 @@ impl Control {
         let layout = Layout {
             workers,
             pin: config.runtime.pin,
+            descriptors: raise_limit(),
             log,
         };
         let runtime = Arc::new(Runtime::start::<All>(&layout, &compiled)?);
         drop(layout);
+        warn_if_tight(&config, &runtime);
         let logs_calls = config.access_log.path != LogOutput::Off;
         if logs_calls {
             runtime.set_log(Some(config.access_log.sample));
@@ -195,10 +197,9 @@ impl Control {
                 told = signals.next() => match told {
                     Told::End => return,
                     Told::Reload => {
-                        if let Some(file) = &mut self.file {
-                            file.look_now();
+                        if self.file.as_mut().is_none_or(File::look_now) {
+                            self.reload();
                         }
-                        self.reload();
                     }
                     Told::ReopenLogs => self.shared.reopen_logs(),
                 },
@@ -218,7 +219,11 @@ impl Control {
         };
         let loaded = match file.load() {
             Ok(loaded) => loaded,
-            Err(report) => return self.refuse(&report.to_string()),
+            Err(report) if file.is_there() => return self.refuse(&report.to_string()),
+            Err(report) => {
+                tracing::error!("the configuration cannot be read any more, the former one stays:\n{report}");
+                return self.shared.refused(&report.to_string());
+            }
         };
         if let Err(why) = self.compiler.has_room_for(&loaded.config) {
             return self.refuse(&why);
@@ -301,6 +306,19 @@ impl Control {
                 tracing::warn!("{} calls were still in flight at the limit", self.runtime.in_flight());
             }
         }
+    }
+}
+
+/// The limit of descriptors may be reached long before that of connections.
+fn warn_if_tight(config: &Config, runtime: &Runtime) {
+    let most = config.runtime.max_connections.get() as usize;
+    let (workers, room) = (runtime.workers(), runtime.room_for_callers());
+    if most.saturating_mul(workers) > room {
+        tracing::warn!(
+            "the limit of open files has room for about {room} connections of callers, fewer than \
+             runtime.max_connections allows ({most} for each of {workers} workers): raise the hard limit (ulimit -Hn, \
+             LimitNOFILE) or lower max_connections"
+        );
     }
 }
 

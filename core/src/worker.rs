@@ -123,6 +123,13 @@ impl<E: Env> Worker<E> {
         }
     }
 
+    /// Counts a caller's connection that was closed before it came here.
+    pub fn refused(&mut self, listener: ListenerId) {
+        if let Some(traffic) = self.wires.listeners.get_mut(listener.index()) {
+            traffic.failed += 1;
+        }
+    }
+
     /// Starts, changes or ends the access log.
     pub fn set_log(&mut self, log: Option<Tap>) {
         self.calls.log = log;

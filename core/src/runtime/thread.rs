@@ -35,6 +35,8 @@ pub enum Mail {
         /// The caller's address.
         peer: Option<SocketAddr>,
     },
+    /// A connection that the acceptor closed at once.
+    Refused(ListenerId),
     /// Route by this from now on.
     Snapshot(Arc<Compiled>),
     /// Log this share of the calls that succeed, or nothing.
@@ -210,6 +212,7 @@ impl<P: Protocols> Loop<P> {
                     listener,
                     peer,
                 } => self.worker.accept(socket, listener, peer),
+                Mail::Refused(listener) => self.worker.refused(listener),
                 Mail::Snapshot(compiled) => self.worker.configure(&compiled),
                 Mail::Log(sample) => self.worker.set_log(sample.map(Tap::new)),
                 Mail::Report(to) => {
