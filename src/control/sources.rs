@@ -3,7 +3,7 @@ use crate::config;
 use rialto_core::config::{Cluster, Endpoint};
 use rialto_core::discovery::{Source, State, Updates};
 use rialto_discovery::{Protection, protect, source_for};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,8 +85,9 @@ impl Sources {
 
     /// Watches these clusters: new and changed ones anew, the others as before.
     pub(super) fn follow(&mut self, clusters: &[Cluster]) {
+        let names: HashSet<&str> = clusters.iter().map(|c| c.name.as_str()).collect();
         self.clusters.retain(|name, watched| {
-            let stays = clusters.iter().any(|c| c.name == *name);
+            let stays = names.contains(name.as_str());
             if !stays {
                 watched.task.abort();
             }
