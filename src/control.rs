@@ -239,18 +239,29 @@ impl Control {
         self.shared.set_ready(false);
         // first: whoever takes the paths over while calls still drain must not lose his sockets to us
         self.listening.close();
-        self.runtime.say_goodbye();
         tokio::select! {
             () = signals.end() => {
                 tracing::warn!("told again: {} calls in flight are cut off", self.runtime.in_flight());
                 std::process::exit(1);
             }
             () = quiet(&self.runtime) => tracing::info!("drained"),
-            () = tokio::time::sleep(limit) => {
+            () = wind_down(&self.runtime, limit) => {
                 tracing::warn!("{} calls were still in flight at the limit", self.runtime.in_flight());
             }
         }
     }
+}
+
+/// Parts from callers step by step. Those that understand the goodbye go by themselves. After a third of the time
+/// connections are closed between two calls, and in the last third calls are refused, so that those that were taken end
+/// in time and only connections that are never without a call see any of it.
+async fn wind_down(runtime: &Runtime, limit: Duration) {
+    runtime.say_goodbye();
+    tokio::time::sleep(limit / 3).await;
+    runtime.part_from_callers();
+    tokio::time::sleep(limit / 3).await;
+    runtime.refuse_calls();
+    tokio::time::sleep(limit / 3).await;
 }
 
 /// At this time, or never.
@@ -274,17 +285,19 @@ fn warn_if_tight(config: &Config, runtime: &Runtime) {
     }
 }
 
-/// Until nothing has been in flight for a while.
+/// Until nothing has been in flight for a while, or nobody is there to call.
 async fn quiet(runtime: &Runtime) {
     let step = Duration::from_millis(20);
     let mut still = Duration::ZERO;
     while still < QUIET {
         tokio::time::sleep(step).await;
-        still = if runtime.in_flight() == 0 {
-            still + step
+        if runtime.in_flight() > 0 {
+            still = Duration::ZERO;
+        } else if runtime.callers() == 0 {
+            return;
         } else {
-            Duration::ZERO
-        };
+            still += step;
+        }
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Calls {
     ways: Ways,
     pub(crate) now_us: u64,
     due: Vec<CallKey>,
+    /// The process is going away: calls that still come are refused.
+    pub(crate) refusing: bool,
 }
 
 /// What holds for the events of one read only: the host chosen for it. Spreading the calls of one read over
@@ -75,6 +77,7 @@ impl Calls {
             ways: Ways::default(),
             now_us: 0,
             due: vec![],
+            refusing: false,
         };
         calls.follow(compiled);
         calls

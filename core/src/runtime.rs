@@ -137,6 +137,22 @@ impl Runtime {
         self.tell_all(|| Mail::Goodbye);
     }
 
+    /// Closes callers' connections, each as soon as no call is in flight on it.
+    pub fn part_from_callers(&self) {
+        self.tell_all(|| Mail::Part);
+    }
+
+    /// Refuses calls that still come.
+    pub fn refuse_calls(&self) {
+        self.tell_all(|| Mail::Refuse);
+    }
+
+    /// Connections of callers.
+    #[must_use]
+    pub fn callers(&self) -> usize {
+        self.workers.iter().map(|w| w.post.connections()).sum()
+    }
+
     /// Ends all threads; connections that are still there are closed.
     pub fn stop(self) {
         self.acceptor.stop();

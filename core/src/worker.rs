@@ -141,6 +141,16 @@ impl<E: Env> Worker<E> {
         self.wires.flush_dirty();
     }
 
+    /// Closes each caller's connection as soon as no call is in flight on it.
+    pub fn part_from_callers(&mut self) {
+        self.wires.part_from_callers();
+    }
+
+    /// Refuses all calls that still come.
+    pub fn refuse_calls(&mut self) {
+        self.calls.refusing = true;
+    }
+
     /// Whether anything has to happen at a certain time.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
@@ -188,8 +198,8 @@ impl<E: Env> Worker<E> {
         self.wires.now_ms = now_ms;
         self.calls.now_us = now.us;
         for key in self.wires.take_again() {
-            self.wires.close_if_done(key);
             self.read(key);
+            self.wires.close_if_done(key);
         }
         for r in ready {
             if r.writable && self.wires.writable(r.conn) {

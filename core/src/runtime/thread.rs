@@ -45,6 +45,10 @@ pub enum Mail {
     Report(SyncSender<Report>),
     /// Tell callers that the process is going away.
     Goodbye,
+    /// Close callers' connections between two calls.
+    Part,
+    /// Refuse calls that still come.
+    Refuse,
     /// End.
     Stop,
 }
@@ -220,6 +224,8 @@ impl<P: Protocols> Loop<P> {
                     let _ = to.try_send(self.worker.report());
                 }
                 Mail::Goodbye => self.worker.say_goodbye(),
+                Mail::Part => self.worker.part_from_callers(),
+                Mail::Refuse => self.worker.refuse_calls(),
                 Mail::Stop => return false,
             }
         }

@@ -68,6 +68,9 @@ impl<E: Env> Wires<E> {
         let past = |limit: u32, ms: u64| limit > 0 && ms >= u64::from(limit);
         match conn.owner {
             Owner::Listener(id) => {
+                if conn.retired && conn.is_idle() {
+                    return Fate::Close("");
+                }
                 let Some(l) = s.listener(id) else {
                     // removed: its caller is told by the end of the connection, after its last answer
                     return if conn.is_idle() {
