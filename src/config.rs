@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
@@ -49,22 +50,40 @@ pub struct Loaded {
 /// # Errors
 /// The file cannot be read, or the configuration is wrong; the report lists all that is.
 pub fn load(path: impl AsRef<FilePath>) -> Result<Loaded, Report> {
-    load_source(read(path)?)
+    load_source(read(path).map_err(|unreadable| unreadable.report)?)
+}
+
+/// Why a configuration file could not be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unreadable {
+    /// For people.
+    pub report: Report,
+    /// Whose fault it is.
+    pub cause: Cause,
+}
+
+/// What a failed attempt to read a file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Something about the file: it is gone, closed to this process, too long or no text.
+    File,
+    /// Nothing about the file: the process is out of descriptors, or the disk failed. It may be read later.
+    Circumstances,
 }
 
 /// Reads the configuration file at `path` without looking at what it says.
 ///
 /// # Errors
 /// The file cannot be read, is too long or is no text.
-pub fn read(path: impl AsRef<FilePath>) -> Result<Source, Report> {
+pub fn read(path: impl AsRef<FilePath>) -> Result<Source, Unreadable> {
     let path = path.as_ref();
     let name = path.display().to_string();
     match read_file(path) {
         Ok(text) => Ok(Source::new(name, text)),
-        Err(reason) => Err(Report::new(
-            Arc::new(Source::new(name, "")),
-            vec![unreadable(&reason)],
-        )),
+        Err((cause, reason)) => Err(Unreadable {
+            report: Report::new(Arc::new(Source::new(name, "")), vec![unreadable(&reason)]),
+            cause,
+        }),
     }
 }
 
@@ -226,19 +245,31 @@ fn place(path: &Path, places: &HashMap<String, (Path, Span)>) -> (Path, Span) {
     }
 }
 
-fn read_file(path: &FilePath) -> Result<String, String> {
-    let length = fs::metadata(path).map_err(|error| error.to_string())?.len();
+fn read_file(path: &FilePath) -> Result<String, (Cause, String)> {
+    let failed = |error: io::Error| (cause_of(&error), error.to_string());
+    let length = fs::metadata(path).map_err(failed)?.len();
     if length > parse::LARGEST_FILE as u64 {
-        return Err(format!(
+        let reason = format!(
             "the file has {length} bytes, more than the {} that are read",
             parse::LARGEST_FILE
-        ));
+        );
+        return Err((Cause::File, reason));
     }
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let bytes = fs::read(path).map_err(failed)?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        format!("the file is not UTF-8 text: byte {at} begins no character")
+        let reason = format!("the file is not UTF-8 text: byte {at} begins no character");
+        (Cause::File, reason)
     })
+}
+
+/// Only some errors are about the file itself.
+fn cause_of(error: &io::Error) -> Cause {
+    use io::ErrorKind::{InvalidFilename, IsADirectory, NotADirectory, NotFound, PermissionDenied};
+    match error.kind() {
+        NotFound | PermissionDenied | NotADirectory | IsADirectory | InvalidFilename => Cause::File,
+        _ => Cause::Circumstances,
+    }
 }
 
 fn unreadable(reason: &str) -> Finding {

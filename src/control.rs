@@ -4,6 +4,7 @@ mod embed;
 mod file;
 mod listening;
 mod names;
+mod reload;
 mod shared;
 mod signals;
 mod sources;
@@ -18,9 +19,10 @@ use crate::{admin, logging};
 use anyhow::Context;
 use file::File;
 use listening::Listening;
+use reload::Pending;
 use rialto_core::config::{Cluster, Config, LogOutput, Protocol, Workers};
 use rialto_core::discovery::Instance;
-use rialto_core::runtime::{Layout, Runtime};
+use rialto_core::runtime::{Layout, Runtime, raise_limit};
 use rialto_core::snapshot::{Compiled, Compiler, Resolver};
 use rialto_protocols::{All, BOLT, DUBBO};
 use signals::{Signals, Told};
@@ -33,8 +35,6 @@ use tokio::sync::mpsc;
 
 /// How often the configuration file is looked at. A change counts when it was seen twice.
 const WATCH: Duration = Duration::from_millis(500);
-/// How long the start waits for clusters whose endpoints are still to be found.
-const FIRST_STATES: Duration = Duration::from_secs(5);
 /// No call may be in flight for this long before a draining process ends.
 const QUIET: Duration = Duration::from_millis(300);
 
@@ -44,6 +44,8 @@ struct Control {
     /// Whether there is an access log, which is for good.
     logs_calls: bool,
     config: Config,
+    /// A changed configuration that waits for endpoints.
+    pending: Option<Pending>,
     compiler: Compiler,
     sources: Sources,
     listening: Listening,
@@ -108,8 +110,9 @@ impl Control {
         }
         let base = path.and_then(Path::parent).unwrap_or(Path::new(".")).to_owned();
         let mut sources = Sources::new(base, updates);
-        sources.follow(&config.clusters);
-        sources.first_states(inbox, FIRST_STATES).await;
+        sources.prepare(&config.clusters);
+        sources.first_states(inbox).await;
+        sources.take_over(&config.clusters);
 
         let workers = match config.runtime.workers {
             Workers::Auto => std::thread::available_parallelism().map_or(1, usize::from),
@@ -139,10 +142,12 @@ impl Control {
         let layout = Layout {
             workers,
             pin: config.runtime.pin,
+            descriptors: raise_limit(),
             log,
         };
         let runtime = Arc::new(Runtime::start::<All>(&layout, &compiled)?);
         drop(layout);
+        warn_if_tight(&config, &runtime);
         let logs_calls = config.access_log.path != LogOutput::Off;
         if logs_calls {
             runtime.set_log(Some(config.access_log.sample));
@@ -170,6 +175,7 @@ impl Control {
             file,
             logs_calls,
             config,
+            pending: None,
             compiler,
             sources,
             listening,
@@ -182,23 +188,24 @@ impl Control {
     async fn serve(&mut self, inbox: &mut mpsc::Receiver<Update>, signals: &mut Signals) {
         let mut watch = tokio::time::interval(WATCH);
         loop {
+            let due = self.takes_over_at();
             tokio::select! {
                 Some(update) = inbox.recv() => {
                     let mut changed = self.sources.accept(update);
                     while let Ok(more) = inbox.try_recv() {
                         changed |= self.sources.accept(more);
                     }
-                    if changed {
+                    if !self.take_over_if_ready() && changed {
                         self.publish();
                     }
                 }
+                () = at(due) => self.take_over(),
                 told = signals.next() => match told {
                     Told::End => return,
                     Told::Reload => {
-                        if let Some(file) = &mut self.file {
-                            file.look_now();
+                        if self.file.as_mut().is_none_or(File::look_now) {
+                            self.reload();
                         }
-                        self.reload();
                     }
                     Told::ReopenLogs => self.shared.reopen_logs(),
                 },
@@ -207,64 +214,6 @@ impl Control {
                         self.reload();
                     }
                 }
-            }
-        }
-    }
-
-    /// Takes over the file as it was last seen, or keeps everything as it is and says why.
-    fn reload(&mut self) {
-        let Some(file) = &self.file else {
-            return tracing::warn!("the configuration came from no file, so there is none to read again");
-        };
-        let loaded = match file.load() {
-            Ok(loaded) => loaded,
-            Err(report) => return self.refuse(&report.to_string()),
-        };
-        if let Err(why) = self.compiler.has_room_for(&loaded.config) {
-            return self.refuse(&why);
-        }
-        let mut plan = match self.listening.plan(&loaded.config.listeners, &mut self.compiler) {
-            Ok(plan) => plan,
-            Err(e) => return self.refuse(&format!("{e:#}")),
-        };
-        if !loaded.warnings.is_empty() {
-            tracing::warn!("the configuration has warnings:\n{}", loaded.warnings);
-        }
-        self.note_fixed(&loaded.config);
-        self.config = loaded.config;
-        self.sources.follow(&self.config.clusters);
-        self.listening.let_go(&mut plan, &self.runtime);
-        self.publish();
-        self.listening.take_up(plan, &self.runtime);
-        self.shared.set_listening(self.listening.addresses());
-        if self.logs_calls {
-            self.runtime.set_log(Some(self.config.access_log.sample));
-        }
-        self.shared.accepted(&self.config);
-        tracing::info!("the configuration {} was taken over", loaded.source.name());
-    }
-
-    fn refuse(&self, why: &str) {
-        tracing::error!("the changed configuration was refused, the former one stays:\n{why}");
-        self.shared.refused(why);
-    }
-
-    /// Some settings are fixed at the start.
-    fn note_fixed(&self, new: &Config) {
-        let old = &self.config;
-        for (what, changed) in [
-            ("admin", new.admin != old.admin),
-            ("runtime.workers", new.runtime.workers != old.runtime.workers),
-            ("runtime.pin", new.runtime.pin != old.runtime.pin),
-            ("access_log.path", new.access_log.path != old.access_log.path),
-            (
-                "access_log.format",
-                new.access_log.format != old.access_log.format,
-            ),
-            ("log", new.log != old.log),
-        ] {
-            if changed {
-                tracing::warn!("{what} was changed: that takes effect at the next start only");
             }
         }
     }
@@ -290,31 +239,65 @@ impl Control {
         self.shared.set_ready(false);
         // first: whoever takes the paths over while calls still drain must not lose his sockets to us
         self.listening.close();
-        self.runtime.say_goodbye();
         tokio::select! {
             () = signals.end() => {
                 tracing::warn!("told again: {} calls in flight are cut off", self.runtime.in_flight());
                 std::process::exit(1);
             }
             () = quiet(&self.runtime) => tracing::info!("drained"),
-            () = tokio::time::sleep(limit) => {
+            () = wind_down(&self.runtime, limit) => {
                 tracing::warn!("{} calls were still in flight at the limit", self.runtime.in_flight());
             }
         }
     }
 }
 
-/// Until nothing has been in flight for a while.
+/// Parts from callers step by step. Those that understand the goodbye go by themselves. After a third of the time
+/// connections are closed between two calls, and in the last third calls are refused, so that those that were taken end
+/// in time and only connections that are never without a call see any of it.
+async fn wind_down(runtime: &Runtime, limit: Duration) {
+    runtime.say_goodbye();
+    tokio::time::sleep(limit / 3).await;
+    runtime.part_from_callers();
+    tokio::time::sleep(limit / 3).await;
+    runtime.refuse_calls();
+    tokio::time::sleep(limit / 3).await;
+}
+
+/// At this time, or never.
+async fn at(time: Option<tokio::time::Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The limit of descriptors may be reached long before that of connections.
+fn warn_if_tight(config: &Config, runtime: &Runtime) {
+    let most = config.runtime.max_connections.get() as usize;
+    let (workers, room) = (runtime.workers(), runtime.room_for_callers());
+    if most.saturating_mul(workers) > room {
+        tracing::warn!(
+            "the limit of open files has room for about {room} connections of callers, fewer than \
+             runtime.max_connections allows ({most} for each of {workers} workers): raise the hard limit (ulimit -Hn, \
+             LimitNOFILE) or lower max_connections"
+        );
+    }
+}
+
+/// Until nothing has been in flight for a while, or nobody is there to call.
 async fn quiet(runtime: &Runtime) {
     let step = Duration::from_millis(20);
     let mut still = Duration::ZERO;
     while still < QUIET {
         tokio::time::sleep(step).await;
-        still = if runtime.in_flight() == 0 {
-            still + step
+        if runtime.in_flight() > 0 {
+            still = Duration::ZERO;
+        } else if runtime.callers() == 0 {
+            return;
         } else {
-            Duration::ZERO
-        };
+            still += step;
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod e2e {
     mod bridging;
     mod callers;
     mod commands;
+    mod descriptors;
     mod hostile;
     mod lifecycle;
     mod limits;

@@ -49,6 +49,8 @@ pub struct Calls {
     ways: Ways,
     pub(crate) now_us: u64,
     due: Vec<CallKey>,
+    /// The process is going away: calls that still come are refused.
+    pub(crate) refusing: bool,
 }
 
 /// What holds for the events of one read only: the host chosen for it. Spreading the calls of one read over
@@ -83,6 +85,7 @@ impl Calls {
             ways: Ways::default(),
             now_us: 0,
             due: vec![],
+            refusing: false,
         };
         calls.follow(compiled);
         calls

@@ -3,11 +3,13 @@
 //! Share-nothing: a worker thread owns its connections for their whole life. The acceptor hands each new one to
 //! the worker with the fewest; control talks to workers by bounded mailboxes with a waker.
 mod acceptor;
+mod descriptors;
 mod epoll;
 mod listen;
 mod thread;
 
 pub use acceptor::Acceptor;
+pub use descriptors::raise_limit;
 pub use epoll::{Epoll, Socket};
 pub use listen::{Bound, bind};
 pub use thread::{Mail, Post};
@@ -17,6 +19,7 @@ use crate::access_log::Batch as LogBatch;
 use crate::session::Protocols;
 use crate::snapshot::{Compiled, ListenerId};
 use crate::worker::Report;
+use descriptors::Descriptors;
 use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -35,6 +38,7 @@ impl<P: Protocols> Env for Live<P> {
 pub struct Runtime {
     workers: Vec<thread::Handle>,
     acceptor: Acceptor,
+    descriptors: Arc<Descriptors>,
 }
 
 /// How the data plane is laid out; fixed for the life of the process.
@@ -44,6 +48,8 @@ pub struct Layout {
     pub workers: usize,
     /// Bind each to one CPU.
     pub pin: bool,
+    /// Descriptors that the process may open, see [`raise_limit`].
+    pub descriptors: usize,
     /// Where finished calls go.
     pub log: SyncSender<LogBatch>,
 }
@@ -57,9 +63,12 @@ impl Runtime {
         let start = |i| thread::spawn::<P>(i, layout, Arc::clone(compiled));
         let workers = (0..layout.workers).map(start).collect::<io::Result<Vec<_>>>()?;
         let posts = workers.iter().map(|w| Arc::clone(&w.post)).collect();
+        let descriptors = Arc::new(Descriptors::new(layout.descriptors));
+        descriptors.keep_for(&compiled.snapshot, layout.workers);
         Ok(Runtime {
             workers,
-            acceptor: Acceptor::spawn(posts)?,
+            acceptor: Acceptor::spawn(posts, Arc::clone(&descriptors))?,
+            descriptors,
         })
     }
 
@@ -67,6 +76,12 @@ impl Runtime {
     #[must_use]
     pub fn workers(&self) -> usize {
         self.workers.len()
+    }
+
+    /// Connections of callers that there are descriptors for.
+    #[must_use]
+    pub fn room_for_callers(&self) -> usize {
+        self.descriptors.callers()
     }
 
     /// Accepts on a socket from now on.
@@ -81,6 +96,7 @@ impl Runtime {
 
     /// Mails a snapshot to all workers.
     pub fn configure(&self, compiled: &Arc<Compiled>) {
+        self.descriptors.keep_for(&compiled.snapshot, self.workers.len());
         self.tell_all(|| Mail::Snapshot(Arc::clone(compiled)));
     }
 
@@ -119,6 +135,22 @@ impl Runtime {
     pub fn say_goodbye(&self) {
         self.acceptor.stop();
         self.tell_all(|| Mail::Goodbye);
+    }
+
+    /// Closes callers' connections, each as soon as no call is in flight on it.
+    pub fn part_from_callers(&self) {
+        self.tell_all(|| Mail::Part);
+    }
+
+    /// Refuses calls that still come.
+    pub fn refuse_calls(&self) {
+        self.tell_all(|| Mail::Refuse);
+    }
+
+    /// Connections of callers.
+    #[must_use]
+    pub fn callers(&self) -> usize {
+        self.workers.iter().map(|w| w.post.connections()).sum()
     }
 
     /// Ends all threads; connections that are still there are closed.

@@ -7,6 +7,8 @@
 mod compile;
 mod hosts;
 mod ids;
+mod index;
+mod interned;
 mod matcher;
 #[cfg(test)]
 mod tests;
@@ -17,12 +19,11 @@ pub use matcher::RouteMatch;
 
 use crate::bridge::Bridge;
 use crate::filter::{Filter, FilterFactory};
-use crate::hash::Mix;
 use crate::message::{Edits, Head, Message, ProtoId};
 use crate::session::Settings;
 use crate::transport::Address;
+use index::Index;
 use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -119,16 +120,6 @@ pub struct LooksAt {
     pub caller: bool,
     /// Any attachment.
     pub attachments: bool,
-}
-
-/// The routes of a listener, found by interface name.
-#[derive(Default)]
-struct Index {
-    /// Candidates for interfaces that some route names exactly: those routes and all that match by pattern,
-    /// in the order of the listener.
-    exact: HashMap<Box<[u8]>, Box<[RouteId]>, BuildHasherDefault<Mix>>,
-    /// Candidates for all other interfaces.
-    others: Box<[RouteId]>,
 }
 
 /// What becomes of the calls that match.
@@ -280,10 +271,8 @@ impl Snapshot {
     #[inline]
     #[must_use]
     pub fn route(&self, at: &Listener, msg: &Message<'_>, head: &Head<'_>) -> Option<RouteId> {
-        let candidates = at.routes.exact.get(head.service).unwrap_or(&at.routes.others);
-        candidates
-            .iter()
-            .copied()
+        at.routes
+            .candidates(head.service)
             .find(|r| self.routes[r.index()].matches.matches(msg, head))
     }
 }

@@ -123,6 +123,13 @@ impl<E: Env> Worker<E> {
         }
     }
 
+    /// Counts a caller's connection that was closed before it came here.
+    pub fn refused(&mut self, listener: ListenerId) {
+        if let Some(traffic) = self.wires.listeners.get_mut(listener.index()) {
+            traffic.failed += 1;
+        }
+    }
+
     /// Starts, changes or ends the access log.
     pub fn set_log(&mut self, log: Option<Tap>) {
         self.calls.log = log;
@@ -132,6 +139,16 @@ impl<E: Env> Worker<E> {
     pub fn say_goodbye(&mut self) {
         self.wires.say_goodbye();
         self.wires.flush_dirty();
+    }
+
+    /// Closes each caller's connection as soon as no call is in flight on it.
+    pub fn part_from_callers(&mut self) {
+        self.wires.part_from_callers();
+    }
+
+    /// Refuses all calls that still come.
+    pub fn refuse_calls(&mut self) {
+        self.calls.refusing = true;
     }
 
     /// Whether anything has to happen at a certain time.
@@ -181,8 +198,8 @@ impl<E: Env> Worker<E> {
         self.wires.now_ms = now_ms;
         self.calls.now_us = now.us;
         for key in self.wires.take_again() {
-            self.wires.close_if_done(key);
             self.read(key);
+            self.wires.close_if_done(key);
         }
         for r in ready {
             if r.writable && self.wires.writable(r.conn) {

@@ -141,7 +141,9 @@ impl Book {
             }
             Err(reason) => News::Fault(match &self.endpoints {
                 Some(last) => format!("{reason}\nthe last good list of {} stays in use", last.len()),
-                None => format!("{reason}\nthere is no earlier list to use"),
+                None => format!(
+                    "{reason}\nno list was read from it yet: its cluster keeps the endpoints that it has, if any"
+                ),
             }),
         }
     }

@@ -1,5 +1,5 @@
 //! The configuration file, looked at again and again.
-use crate::config::{self, Loaded, Report, Source};
+use crate::config::{self, Cause, Loaded, Report, Source, Unreadable};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 /// Its whole text is compared: two changes within a tick of the file system's clock have one time of modification.
 pub(super) struct File {
     path: PathBuf,
-    last: Result<Source, Report>,
+    last: Result<Source, Unreadable>,
     /// Something else than `last`, seen once: it may still be being written.
-    unsettled: Option<Result<Source, Report>>,
+    unsettled: Option<Result<Source, Unreadable>>,
+    /// The last attempt to read it failed, which the log was told.
+    failing: bool,
 }
 
 impl File {
@@ -20,23 +22,39 @@ impl File {
             path: path.to_owned(),
             last: Ok(Source::clone(&loaded.source)),
             unsettled: None,
+            failing: false,
         })
     }
 
     /// What it says now; what it said last if there is a pipe in its place, for nobody may be at its other end.
-    fn read(&self) -> Result<Source, Report> {
+    /// `None` if this attempt says nothing about the file.
+    fn read(&mut self) -> Option<Result<Source, Unreadable>> {
         let is_pipe = std::fs::metadata(&self.path).is_ok_and(|what| what.file_type().is_fifo());
-        if is_pipe {
+        let now = if is_pipe {
             self.last.clone()
         } else {
             config::read(&self.path)
+        };
+        if let Err(Unreadable {
+            report,
+            cause: Cause::Circumstances,
+        }) = &now
+        {
+            if !std::mem::replace(&mut self.failing, true) {
+                tracing::warn!(
+                    "the configuration file cannot be read for now, which changes nothing:\n{report}"
+                );
+            }
+            return None;
         }
+        self.failing = false;
+        Some(now)
     }
 
     /// Looks again, and tells whether there is anything else to see than before, the same two times in a row: most
     /// writers empty a file before they fill it, and YAML that is cut between two lines is often still YAML.
     pub(super) fn look(&mut self) -> bool {
-        let now = self.read();
+        let Some(now) = self.read() else { return false };
         if now == self.last {
             self.unsettled = None;
             return false;
@@ -49,20 +67,31 @@ impl File {
         true
     }
 
-    /// Looks again and believes what is there: someone says that it is written.
-    pub(super) fn look_now(&mut self) {
+    /// Looks again and believes what is there: someone says that it is written. False if it cannot be looked at now.
+    pub(super) fn look_now(&mut self) -> bool {
+        // whoever asks is told again
+        self.failing = false;
         let now = self.read();
-        self.take(now);
+        let is_read = now.is_some();
+        if let Some(now) = now {
+            self.take(now);
+        }
+        is_read
     }
 
-    fn take(&mut self, now: Result<Source, Report>) {
+    /// Whether there was a text to be read.
+    pub(super) fn is_there(&self) -> bool {
+        self.last.is_ok()
+    }
+
+    fn take(&mut self, now: Result<Source, Unreadable>) {
         self.last = now;
         self.unsettled = None;
     }
 
     /// What it said when it was last looked at.
     pub(super) fn load(&self) -> Result<Loaded, Report> {
-        config::load_changed(self.last.clone()?)
+        config::load_changed(self.last.clone().map_err(|unreadable| unreadable.report)?)
     }
 }
 
@@ -143,7 +172,7 @@ mod tests {
     fn who_asks_for_it_is_believed() {
         let (_folder, path, mut file) = stage();
         fs::write(&path, NEW).unwrap();
-        file.look_now();
+        assert!(file.look_now());
         assert_eq!(level(&file), Ok("error".into()));
         assert!(!file.look());
     }
@@ -154,9 +183,28 @@ mod tests {
         let (_folder, path, mut file) = stage();
         for nothing in ["", " \n\n"] {
             fs::write(&path, nothing).unwrap();
-            file.look_now();
+            assert!(file.look_now());
             assert!(level(&file).unwrap_err().contains("the file is empty"));
         }
+    }
+
+    /// A directory in place of the file is about the file; a read that fails for want of descriptors is not.
+    #[test]
+    fn what_says_nothing_about_the_file_changes_nothing() {
+        let (_folder, path, mut file) = stage();
+        // reading this one fails with EIO at address 0, whoever reads it
+        let broken = Path::new("/proc/self/mem");
+        file.path = broken.to_owned();
+        for _ in 0..3 {
+            assert!(!file.look());
+        }
+        assert!(!file.look_now());
+        assert_eq!(level(&file), Ok("debug".into()));
+        assert!(file.is_there());
+
+        file.path = path.parent().unwrap().to_owned();
+        assert!(changed(&mut file));
+        assert!(!file.is_there());
     }
 
     /// Opening a pipe waits for its other end: the process would hear no signal any more.
@@ -168,7 +216,7 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
         assert!(made.success());
         assert!(!changed(&mut file));
-        file.look_now();
+        assert!(file.look_now());
         assert_eq!(level(&file), Ok("debug".into()));
         assert!(File::new(&path, &loaded).is_none());
     }

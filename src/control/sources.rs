@@ -3,12 +3,13 @@ use crate::config;
 use rialto_core::config::{Cluster, Endpoint};
 use rialto_core::discovery::{Source, State, Updates};
 use rialto_discovery::{Protection, protect, source_for};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 /// What a source said.
 pub(super) struct Update {
@@ -17,11 +18,17 @@ pub(super) struct Update {
     state: State,
 }
 
+/// How long a configuration waits for clusters whose endpoints are still to be found.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The sources of all clusters.
 pub(super) struct Sources {
     /// Relative paths in the configuration begin here.
     base: PathBuf,
+    /// Those of the configuration in use.
     clusters: HashMap<String, Watched>,
+    /// New ones, and such that take the place of others, of a configuration that is to come.
+    coming: HashMap<String, Watched>,
     updates: mpsc::Sender<Update>,
     generation: u64,
 }
@@ -29,8 +36,19 @@ pub(super) struct Sources {
 struct Watched {
     config: Cluster,
     generation: u64,
+    since: Instant,
     state: Option<State>,
-    task: AbortHandle,
+    /// Dropped with the rest.
+    _task: Task,
+}
+
+/// Ends with its owner.
+struct Task(AbortHandle);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Carries what one source says to the control loop: the newest state only.
@@ -78,36 +96,62 @@ impl Sources {
         Sources {
             base,
             clusters: HashMap::new(),
+            coming: HashMap::new(),
             updates,
             generation: 0,
         }
     }
 
-    /// Watches these clusters: new and changed ones anew, the others as before.
-    pub(super) fn follow(&mut self, clusters: &[Cluster]) {
-        self.clusters.retain(|name, watched| {
-            let stays = clusters.iter().any(|c| c.name == *name);
-            if !stays {
-                watched.task.abort();
-            }
-            stays
-        });
+    /// Begins to watch what these clusters need and those in use do not have. What was prepared before for a
+    /// configuration that never came is kept as far as it is needed, with the time that it has taken.
+    pub(super) fn prepare(&mut self, clusters: &[Cluster]) {
+        let mut before = std::mem::take(&mut self.coming);
         for cluster in clusters {
-            let known = self.clusters.get(&cluster.name);
-            if known.is_some_and(|w| same_sources(&w.config, cluster)) {
+            let has_sources = |w: &&Watched| same_sources(&w.config, cluster);
+            if self.clusters.get(&cluster.name).filter(has_sources).is_some() {
                 continue;
             }
-            // until the new source speaks, the last state of the old one holds
-            let state = self.clusters.remove(&cluster.name).and_then(|w| {
-                w.task.abort();
-                w.state
-            });
-            let watched = self.watch(cluster, state);
-            self.clusters.insert(cluster.name.clone(), watched);
+            let begun = before.remove(&cluster.name).filter(|w| has_sources(&w));
+            let watched = begun.unwrap_or_else(|| self.watch(cluster));
+            self.coming.insert(cluster.name.clone(), watched);
         }
     }
 
-    fn watch(&mut self, cluster: &Cluster, state: Option<State>) -> Watched {
+    /// Until when the sources that were prepared may still speak; `None` if all have or had their time.
+    pub(super) fn waits_until(&self) -> Option<Instant> {
+        let silent = self.coming.values().filter(|w| w.state.is_none());
+        let ends = silent.map(|w| w.since + PATIENCE);
+        ends.max().filter(|end| *end > Instant::now())
+    }
+
+    /// The clusters whose prepared sources have not spoken.
+    pub(super) fn silent(&self) -> Vec<&str> {
+        let silent = self.coming.iter().filter(|(_, w)| w.state.is_none());
+        let mut names: Vec<_> = silent.map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Watches exactly these clusters from now on. A source that has not spoken, or says that there is nothing, leaves
+    /// the endpoints that its cluster had before.
+    pub(super) fn take_over(&mut self, clusters: &[Cluster]) {
+        let names: HashSet<&str> = clusters.iter().map(|c| c.name.as_str()).collect();
+        self.clusters.retain(|name, _| names.contains(name.as_str()));
+        for (name, mut watched) in std::mem::take(&mut self.coming) {
+            let before = self.clusters.remove(&name).and_then(|w| w.state);
+            if watched.state.as_ref().is_none_or(Vec::is_empty) && before.is_some() {
+                watched.state = before;
+            }
+            if watched.state.is_none() {
+                tracing::warn!(
+                    "cluster {name}: its endpoints are not known yet; calls to it fail until they are"
+                );
+            }
+            self.clusters.insert(name, watched);
+        }
+    }
+
+    fn watch(&mut self, cluster: &Cluster) -> Watched {
         self.generation += 1;
         let generation = self.generation;
         let mailbox = Arc::new(Mailbox {
@@ -126,38 +170,37 @@ impl Sources {
         Watched {
             config: cluster.clone(),
             generation,
-            state,
-            task: task.abort_handle(),
+            since: Instant::now(),
+            state: None,
+            _task: Task(task.abort_handle()),
         }
     }
 
-    /// Waits until every cluster's source has spoken, but not for ever.
-    pub(super) async fn first_states(&mut self, inbox: &mut mpsc::Receiver<Update>, limit: Duration) {
-        let all = async {
-            while self.clusters.values().any(|w| w.state.is_none()) {
-                let Some(update) = inbox.recv().await else { return };
-                self.accept(update);
-            }
-        };
-        if tokio::time::timeout(limit, all).await.is_err() {
-            for (name, _) in self.clusters.iter().filter(|(_, w)| w.state.is_none()) {
-                tracing::warn!(
-                    "cluster {name}: its endpoints are not known yet; calls to it fail until they are"
-                );
+    /// Waits until every prepared source has spoken, but not for ever.
+    pub(super) async fn first_states(&mut self, inbox: &mut mpsc::Receiver<Update>) {
+        while let Some(end) = self.waits_until() {
+            match tokio::time::timeout_at(end, inbox.recv()).await {
+                Ok(Some(update)) => {
+                    self.accept(update);
+                }
+                Ok(None) | Err(_) => return,
             }
         }
     }
 
-    /// Notes what a source said; true if it is news.
+    /// Notes what a source said; true if it is news of a cluster in use.
     pub(super) fn accept(&mut self, update: Update) -> bool {
-        let Some(watched) = self.clusters.get_mut(&update.cluster) else {
-            return false;
-        };
-        if watched.generation != update.generation || watched.state.as_ref() == Some(&update.state) {
+        let is_its = |w: &&mut Watched| w.generation == update.generation;
+        if let Some(watched) = self.coming.get_mut(&update.cluster).filter(is_its) {
+            watched.state = Some(update.state);
             return false;
         }
+        let Some(watched) = self.clusters.get_mut(&update.cluster).filter(is_its) else {
+            return false;
+        };
+        let is_news = watched.state.as_ref() != Some(&update.state);
         watched.state = Some(update.state);
-        true
+        is_news
     }
 
     /// The endpoints of a cluster, as far as they are known.

@@ -111,3 +111,49 @@ fn without_calls_it_goes_at_once() {
     rialto.signal("INT");
     assert_eq!(rialto.ended().code(), Some(0));
 }
+
+/// Callers that never pause: each connection is closed between two calls, and what reached the provider is answered.
+#[test]
+fn under_load_connections_are_closed_between_calls() {
+    let up = Upstream::<Dubbo>::start(|_, out| {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        out.reply(&Reply::value("it"));
+    });
+    let mut config = config::<Dubbo>(&[up.address]);
+    config["runtime"]["drain_timeout"] = json!("3s");
+    let mut rialto = Rialto::start(&config);
+    let entry = rialto.entry();
+    // how many calls each has in flight all the time
+    let callers = [1, 1, 1, 1, 1, 1, 4, 4].map(|at_once| {
+        std::thread::spawn(move || {
+            let mut caller = Caller::<Bolt>::connect(entry);
+            for _ in 0..at_once {
+                caller.send(&greet("Ada"));
+            }
+            let (mut answered, mut refused) = (0, 0);
+            while let Some((_, reply)) = caller.receive_until_closed() {
+                match reply.answer {
+                    Ok(_) => answered += 1,
+                    Err(e) => {
+                        assert_eq!(e.kind, super::support::ErrorKind::Overload, "{e}");
+                        refused += 1;
+                    }
+                }
+                // what was answered before can still be read if it has ended
+                caller.try_send(&greet("Ada"));
+            }
+            (at_once, answered, refused)
+        })
+    });
+    up.wait_seen(50);
+    rialto.signal("TERM");
+    assert_eq!(rialto.ended().code(), Some(0));
+    rialto.stderr.wait("the end", |l| l.contains("drained"));
+    let mut all = 0;
+    for caller in callers {
+        let (at_once, answered, refused) = caller.join().unwrap();
+        assert!(at_once > 1 || refused == 0, "{refused} refused");
+        all += answered;
+    }
+    assert_eq!(all, up.seen().len(), "answers of calls that reached the provider");
+}

@@ -6,6 +6,7 @@ use super::support::{
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 
 fn name() -> Request {
@@ -206,4 +207,98 @@ fn a_file_of_endpoints_is_followed() {
     assert_eq!(caller.value(&name()), "old");
     write(1);
     eventually("the new host", || (caller.value(&name()) == "new").then_some(()));
+}
+
+/// Until the list of the new cluster is there, calls go the old way.
+#[test]
+fn a_new_cluster_takes_calls_when_its_endpoints_are_known() {
+    let ups = ["old", "new"].map(Upstream::<Dubbo>::greeting);
+    let mut config = config::<Dubbo>(&[ups[0].address]);
+    let rialto = Rialto::start(&config);
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    assert_eq!(caller.value(&name()), "old");
+    config["clusters"] = json!([{"name": "next", "protocol": "dubbo", "endpoints_file": "late.json"}]);
+    config["routes"][0]["to"][0]["cluster"] = json!("next");
+    rialto.write(&config.to_string());
+    rialto.signal("HUP");
+    rialto
+        .stderr
+        .wait("the wait", |l| l.contains("waits for the endpoints of: next"));
+    for _ in 0..100 {
+        assert_eq!(caller.value(&name()), "old");
+    }
+    let list = endpoints(&[ups[1].address]).to_string();
+    std::fs::write(rialto.folder.path("late.json"), list).unwrap();
+    eventually("the new cluster", || {
+        (caller.value(&name()) == "new").then_some(())
+    });
+    rialto.stderr.wait("what changed", |l| {
+        l.contains("was taken over: 1 route changed, 1 cluster added, 1 cluster removed")
+    });
+}
+
+/// The new list is missing for good: after a while the rest of the configuration takes effect all the same.
+#[test]
+fn a_cluster_whose_endpoints_stay_unknown_does_not_hold_the_others_up() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let mut config = config::<Dubbo>(&[up.address]);
+    let rialto = Rialto::start(&config);
+    config["clusters"][0] = json!({"name": "up", "protocol": "dubbo", "endpoints_file": "never.json"});
+    config["routes"][0]["timeout"] = json!("9s");
+    rialto.reload(&config);
+    let dump = rialto.admin.json("/config_dump");
+    assert_eq!(dump["config"]["routes"][0]["timeout"], "9s");
+    // and what the cluster had stays in use
+    assert_eq!(Caller::<Dubbo>::connect(rialto.entry()).value(&name()), "it");
+}
+
+/// Each change adds a cluster, by address, by name or by a file that comes later, and the next one follows at once.
+#[test]
+fn a_storm_of_changes_loses_no_call() {
+    const CHANGES: usize = 60;
+    let ups = ["a", "b"].map(Upstream::<Dubbo>::greeting);
+    let mut config = config::<Dubbo>(&[ups[0].address]);
+    config["runtime"]["workers"] = json!(2);
+    let rialto = Rialto::start(&config);
+    let entry = rialto.entry();
+    let (over, calls) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut caller = Caller::<Bolt>::connect(entry);
+                while !over.load(Ordering::Relaxed) {
+                    // panics unless it succeeds
+                    caller.value(&name());
+                    calls.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        for i in 0..CHANGES {
+            let at = ups[i % 2].address;
+            let (cluster, file) = (format!("c{i}"), format!("c{i}.json"));
+            let mut new = json!({"name": cluster, "protocol": "dubbo"});
+            match i % 3 {
+                0 => new["endpoints"] = endpoints(&[at]),
+                1 => new["endpoints"] = json!([{"address": format!("localhost:{}", at.port())}]),
+                _ => new["endpoints_file"] = json!(file),
+            }
+            config["clusters"] = json!([new]);
+            config["routes"][0]["to"][0]["cluster"] = json!(cluster);
+            rialto.write(&config.to_string());
+            rialto.signal("HUP");
+            let before = calls.load(Ordering::Relaxed);
+            eventually("calls meanwhile", || {
+                (calls.load(Ordering::Relaxed) > before + 20).then_some(())
+            });
+            std::fs::write(rialto.folder.path(&file), endpoints(&[at]).to_string()).unwrap();
+        }
+        let last = format!("c{}", CHANGES - 1);
+        eventually("the last change", || {
+            let dump = rialto.admin.json("/config_dump");
+            (dump["config"]["clusters"][0]["name"] == last).then_some(())
+        });
+        over.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(rialto.metric("rialto_calls_total", &["outcome=\"no_host\""]), 0.0);
+    assert_eq!(rialto.reloads("refused"), 0);
 }

@@ -163,6 +163,10 @@ impl Calls {
 
     #[inline]
     fn over_limit(&self, at: ListenerId, listener: &Listener, calls: u32) -> Option<CallError> {
+        if self.refusing {
+            let why = "this process is going away";
+            return Some(CallError::new(ErrorKind::Overload, why));
+        }
         let what = if self.in_flight[at.index()] >= listener.max_in_flight {
             "on this listener"
         } else if calls >= listener.max_per_connection {

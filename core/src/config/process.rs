@@ -34,7 +34,8 @@ pub struct Runtime {
     pub workers: Workers,
     /// Whether each worker is bound to one CPU. Helps only if nothing else runs on the machine.
     pub pin: bool,
-    /// How long calls in flight may go on after the process was told to stop.
+    /// How long the process may go on after it was told to stop. Callers' connections are closed between two calls after a
+    /// third of it, and new calls refused after two.
     pub drain_timeout: Period,
     /// Most connections from callers to one worker, over all listeners. Further ones are closed at once.
     pub max_connections: NonZeroU32,

@@ -1,13 +1,16 @@
 //! One thread that accepts for all listeners and gives each connection to the worker that has the fewest:
 //! RPC callers open few connections and keep them, so a hash over a handful of them would be uneven for hours.
+use super::descriptors::Descriptors;
 use super::epoll::{Socket, keep_alive};
 use super::listen::Bound;
 use super::thread::{Mail, Post};
 use crate::snapshot::ListenerId;
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -42,14 +45,15 @@ struct Loop {
     orders: Receiver<Order>,
     listening: HashMap<ListenerId, Listening>,
     posts: Vec<Arc<Post>>,
+    descriptors: Arc<Descriptors>,
     /// Listeners that may have connections waiting although epoll will not say so again.
     starved: Vec<ListenerId>,
-    /// When it was last said that there are such.
+    /// When the log was last told that there are no descriptors for callers.
     complained: Option<Instant>,
 }
 
 impl Acceptor {
-    pub(super) fn spawn(posts: Vec<Arc<Post>>) -> io::Result<Acceptor> {
+    pub(super) fn spawn(posts: Vec<Arc<Post>>, descriptors: Arc<Descriptors>) -> io::Result<Acceptor> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let (orders, rx) = channel();
@@ -58,6 +62,7 @@ impl Acceptor {
             orders: rx,
             listening: HashMap::new(),
             posts,
+            descriptors,
             starved: vec![],
             complained: None,
         };
@@ -155,35 +160,50 @@ impl Loop {
     }
 
     fn accept_all(&mut self, id: ListenerId) {
-        let Some(listening) = self.listening.get(&id) else {
-            return;
-        };
-        loop {
+        while let Some(listening) = self.listening.get(&id) {
             match accept(listening) {
-                Ok((socket, peer)) => {
-                    let Some(post) = self.posts.iter().min_by_key(|p| p.connections()) else {
-                        return;
-                    };
-                    post.expect_connection();
-                    post.send(Mail::Accepted {
-                        socket,
-                        listener: id,
-                        peer,
-                    });
-                }
+                Ok((socket, peer)) => self.hand_over(id, socket, peer),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
                 Err(e) if is_of_the_connection(&e) => {}
                 Err(e) => {
                     if !self.starved.contains(&id) {
                         self.starved.push(id);
                     }
-                    if self.complained.is_none_or(|at| at.elapsed() >= COMPLAINT) {
-                        self.complained = Some(Instant::now());
-                        tracing::warn!("connections cannot be accepted for now: {e}");
-                    }
+                    self.complain(format_args!("connections cannot be accepted for now: {e}"));
                     return;
                 }
             }
+        }
+    }
+
+    /// Gives a connection to a worker, or closes it if it has a descriptor that is kept for others.
+    fn hand_over(&mut self, listener: ListenerId, socket: Socket, peer: Option<SocketAddr>) {
+        let Some(post) = self.posts.iter().min_by_key(|p| p.connections()) else {
+            return;
+        };
+        let number = usize::try_from(socket.as_raw_fd()).unwrap_or(usize::MAX);
+        if number < self.descriptors.callers() {
+            post.expect_connection();
+            post.send(Mail::Accepted {
+                socket,
+                listener,
+                peer,
+            });
+            return;
+        }
+        drop(socket);
+        post.send(Mail::Refused(listener));
+        let (limit, callers) = (self.descriptors.limit(), self.descriptors.callers());
+        self.complain(format_args!(
+            "connections are closed at once: {callers} of the {limit} files that this process may open are in use, and the \
+             rest is kept for providers, admin pages and files; raise the limit (ulimit -n, LimitNOFILE)"
+        ));
+    }
+
+    fn complain(&mut self, what: fmt::Arguments<'_>) {
+        if self.complained.is_none_or(|at| at.elapsed() >= COMPLAINT) {
+            self.complained = Some(Instant::now());
+            tracing::warn!("{what}");
         }
     }
 }

@@ -35,6 +35,8 @@ pub enum Mail {
         /// The caller's address.
         peer: Option<SocketAddr>,
     },
+    /// A connection that the acceptor closed at once.
+    Refused(ListenerId),
     /// Route by this from now on.
     Snapshot(Arc<Compiled>),
     /// Log this share of the calls that succeed, or nothing.
@@ -43,6 +45,10 @@ pub enum Mail {
     Report(SyncSender<Report>),
     /// Tell callers that the process is going away.
     Goodbye,
+    /// Close callers' connections between two calls.
+    Part,
+    /// Refuse calls that still come.
+    Refuse,
     /// End.
     Stop,
 }
@@ -210,6 +216,7 @@ impl<P: Protocols> Loop<P> {
                     listener,
                     peer,
                 } => self.worker.accept(socket, listener, peer),
+                Mail::Refused(listener) => self.worker.refused(listener),
                 Mail::Snapshot(compiled) => self.worker.configure(&compiled),
                 Mail::Log(sample) => self.worker.set_log(sample.map(Tap::new)),
                 Mail::Report(to) => {
@@ -217,6 +224,8 @@ impl<P: Protocols> Loop<P> {
                     let _ = to.try_send(self.worker.report());
                 }
                 Mail::Goodbye => self.worker.say_goodbye(),
+                Mail::Part => self.worker.part_from_callers(),
+                Mail::Refuse => self.worker.refuse_calls(),
                 Mail::Stop => return false,
             }
         }

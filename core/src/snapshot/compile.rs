@@ -1,16 +1,18 @@
 //! From configuration and discovered endpoints to a snapshot. Runs in the control plane.
 use super::ids::{EndpointIds, Key};
+use super::index::Index;
+use super::interned::Interned;
 use super::{
-    Balance, Chains, Cluster, ClusterId, Endpoint, Host, HostSet, Index, Listener, ListenerId, LooksAt,
-    Place, Policy, Route, RouteId, RouteMatch, Snapshot, Target,
+    Balance, Chains, Cluster, ClusterId, Endpoint, Host, HostSet, Listener, ListenerId, LooksAt, Place,
+    Policy, Route, RouteId, RouteMatch, Snapshot, Target,
 };
 use crate::bridge::{Bridge, GroupRule};
-use crate::config::{self, Config, Protocol, SubsetFallback, TextMatch, Timeout};
+use crate::config::{self, Config, Protocol, SubsetFallback, Timeout};
 use crate::discovery::Instance;
 use crate::filter::FilterFactory;
 use crate::message::{Edits, ProtoId};
 use crate::session::Settings;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -27,9 +29,9 @@ pub struct Compiled {
 #[derive(Default)]
 pub struct Compiler {
     version: u64,
-    listeners: Vec<Arc<str>>,
-    routes: Vec<Arc<str>>,
-    clusters: Vec<Arc<str>>,
+    listeners: Interned,
+    routes: Interned,
+    clusters: Interned,
     endpoints: EndpointIds,
 }
 
@@ -65,7 +67,7 @@ const NAMES_MAX: usize = u16::MAX as usize;
 impl Compiler {
     /// The id that a listener of this name has in all snapshots.
     pub fn listener_id(&mut self, name: &str) -> ListenerId {
-        ListenerId(intern(&mut self.listeners, name) as u16)
+        ListenerId(self.listeners.id(name) as u16)
     }
 
     /// Whether a configuration can be compiled: ids are 16 bits, and names keep theirs after they are gone.
@@ -73,16 +75,14 @@ impl Compiler {
     /// # Errors
     /// Which names have become too many.
     pub fn has_room_for(&self, config: &Config) -> Result<(), String> {
-        let routes: Vec<_> = config.routes.iter().map(|r| r.name.as_str()).collect();
-        let clusters: Vec<_> = config.clusters.iter().map(|c| c.name.as_str()).collect();
-        let listeners: Vec<_> = config.listeners.iter().map(|l| l.name.as_str()).collect();
-        for (what, known, names) in [
-            ("routes", &self.routes, routes),
-            ("clusters", &self.clusters, clusters),
-            ("listeners", &self.listeners, listeners),
+        let routes = config.routes.iter().map(|r| r.name.as_str());
+        let clusters = config.clusters.iter().map(|c| c.name.as_str());
+        let listeners = config.listeners.iter().map(|l| l.name.as_str());
+        for (what, all) in [
+            ("routes", self.routes.len_with(routes)),
+            ("clusters", self.clusters.len_with(clusters)),
+            ("listeners", self.listeners.len_with(listeners)),
         ] {
-            let known: HashSet<&str> = known.iter().map(|n| &**n).collect();
-            let all = known.len() + names.iter().filter(|n| !known.contains(*n)).count();
             if all > NAMES_MAX {
                 return Err(format!(
                     "since its start this process has seen {all} names of {what}, and can tell {NAMES_MAX} apart: \
@@ -114,17 +114,17 @@ impl Compiler {
             hosts.push(self.cluster(&mut snapshot, cluster, found, world));
         }
         let mut sets = Vec::new();
+        let targets = Targets {
+            ids: &self.clusters,
+            places: (config.clusters.iter().enumerate())
+                .map(|(i, c)| (c.name.as_str(), i))
+                .collect(),
+            instances: &instances,
+            hosts: &hosts,
+        };
         for route in &config.routes {
-            let id = intern(&mut self.routes, &route.name);
-            let route = route_of(
-                route,
-                config,
-                &self.clusters,
-                &instances,
-                &hosts,
-                &mut sets,
-                world,
-            );
+            let id = self.routes.id(&route.name);
+            let route = route_of(route, config, &targets, &mut sets, world);
             if snapshot.routes.len() <= id {
                 snapshot.routes.resize_with(id + 1, Route::default); // no listener leads to the gaps
             }
@@ -132,9 +132,12 @@ impl Compiler {
         }
         snapshot.host_sets = sets;
         let mut chains = Chains::default();
+        let routes = (config.routes.iter())
+            .filter_map(|r| Some((r.name.as_str(), (RouteId(self.routes.find(&r.name)? as u16), r))))
+            .collect();
         for listener in &config.listeners {
             let id = self.listener_id(&listener.name);
-            let compiled = listener_of(listener, config, world, &self.routes, id, &mut chains);
+            let compiled = listener_of(listener, &routes, world, id, &mut chains);
             put(&mut snapshot.listeners, id.index(), compiled);
         }
         let snapshot = Arc::new(snapshot);
@@ -150,7 +153,7 @@ impl Compiler {
         found: &[Instance],
         world: &Resolver<'_>,
     ) -> Vec<Host> {
-        let id = ClusterId(intern(&mut self.clusters, &c.name) as u16);
+        let id = ClusterId(self.clusters.id(&c.name) as u16);
         let protocol = (world.protocol)(c.protocol);
         let variant = match c.dialect {
             None => 0,
@@ -184,7 +187,7 @@ impl Compiler {
             });
         }
         let compiled = Cluster {
-            name: Arc::clone(&self.clusters[id.index()]),
+            name: self.clusters.name(id.index()).cloned().unwrap_or_default(),
             protocol,
             settings: Settings {
                 max_message: MAX_ANSWER,
@@ -204,13 +207,6 @@ impl Compiler {
         put(&mut snapshot.clusters, id.index(), compiled);
         hosts
     }
-}
-
-fn intern(names: &mut Vec<Arc<str>>, name: &str) -> usize {
-    names.iter().position(|n| **n == *name).unwrap_or_else(|| {
-        names.push(name.into());
-        names.len() - 1
-    })
 }
 
 pub(super) fn put<T>(list: &mut Vec<Option<T>>, at: usize, value: T) {
@@ -239,32 +235,37 @@ fn timeout_ms(t: Timeout) -> u32 {
     t.duration().map_or(0, |d| ms(d.as_millis() as u64).max(1))
 }
 
+/// What routes may lead to.
+struct Targets<'a> {
+    ids: &'a Interned,
+    /// Where each cluster stands in the lists below.
+    places: HashMap<&'a str, usize>,
+    instances: &'a [(&'a config::Cluster, Vec<Instance>)],
+    hosts: &'a [Vec<Host>],
+}
+
 fn route_of(
     r: &config::Route,
     config: &Config,
-    names: &[Arc<str>],
-    instances: &[(&config::Cluster, Vec<Instance>)],
-    hosts: &[Vec<Host>],
+    clusters: &Targets<'_>,
     sets: &mut Vec<HostSet>,
     world: &Resolver<'_>,
 ) -> Route {
     let mut targets = Vec::new();
     for to in r.to.iter().filter(|t| t.weight > 0) {
         // validated: the cluster is there
-        let Some(at) = config.clusters.iter().position(|c| c.name == to.cluster) else {
+        let name = to.cluster.as_str();
+        let (Some(at), Some(id)) = (clusters.places.get(name).copied(), clusters.ids.find(name)) else {
             continue;
         };
-        let Some(id) = names.iter().position(|n| **n == *to.cluster) else {
-            continue;
-        };
-        let (cluster, found) = &instances[at];
+        let (cluster, found) = &clusters.instances[at];
         targets.push(Target {
             cluster: ClusterId(id as u16),
             weight: to.weight,
             hosts: sets.len(),
             bridge: bridge_of(&r.bridge, cluster.protocol),
         });
-        sets.push(subset(cluster, found, &hosts[at], &to.subset));
+        sets.push(subset(cluster, found, &clusters.hosts[at], &to.subset));
     }
     let default_timeout = config
         .runtime
@@ -371,9 +372,8 @@ fn subset(c: &config::Cluster, found: &[Instance], hosts: &[Host], want: &config
 
 fn listener_of(
     l: &config::Listener,
-    config: &Config,
+    all: &HashMap<&str, (RouteId, &config::Route)>,
     world: &Resolver<'_>,
-    names: &[Arc<str>],
     id: ListenerId,
     chains: &mut Chains,
 ) -> Listener {
@@ -381,11 +381,7 @@ fn listener_of(
     let routes: Vec<(RouteId, &config::Route)> = l
         .routes
         .iter()
-        .filter_map(|name| {
-            let route = config.routes.iter().find(|r| r.name == *name)?;
-            let id = names.iter().position(|n| **n == **name)?;
-            Some((RouteId(id as u16), route))
-        })
+        .filter_map(|name| all.get(name.as_str()).copied())
         .filter(|(_, r)| takes(r))
         .collect();
     let own = chains.places(&l.filters, world, |i| Place::Listener(id, i));
@@ -444,31 +440,6 @@ impl LooksAt {
             group: any(|m| m.group.is_some()),
             caller: any(|m| m.caller.is_some()),
             attachments: any(|m| !m.attachments.is_empty()),
-        }
-    }
-}
-
-impl Index {
-    fn new(routes: &[(RouteId, &config::Route)]) -> Self {
-        let exact = |r: &config::Route| match &r.matches.service {
-            Some(TextMatch::Exact(name)) => Some(name.clone()),
-            _ => None,
-        };
-        let of = |name: Option<&str>| -> Box<[RouteId]> {
-            let fits = |r: &config::Route| match exact(r) {
-                Some(n) => Some(n.as_str()) == name,
-                None => true,
-            };
-            routes
-                .iter()
-                .filter(|(_, r)| fits(r))
-                .map(|(id, _)| *id)
-                .collect()
-        };
-        let names = routes.iter().filter_map(|(_, r)| exact(r));
-        Index {
-            exact: names.map(|n| (n.as_bytes().into(), of(Some(&n)))).collect(),
-            others: of(None),
         }
     }
 }

@@ -241,6 +241,18 @@ impl<E: Env> Wires<E> {
         }
     }
 
+    /// Closes callers' connections between two calls. What has arrived on them is read before.
+    pub fn part_from_callers(&mut self) {
+        for key in self.conns.keys() {
+            if let Some(conn) = self.conns.get_mut(key)
+                && conn.is_callers()
+            {
+                conn.retired = true;
+                self.read_again(key);
+            }
+        }
+    }
+
     /// Tells all callers that this process is going away, in the protocols that have words for it.
     pub fn say_goodbye(&mut self) {
         for key in self.conns.keys() {

@@ -87,6 +87,9 @@ impl<E: Env> Wires<E> {
                 Fate::Close("it has taken none of its requests for 10 s")
             }
             Owner::Listener(id) => {
+                if conn.retired && conn.is_idle() {
+                    return Fate::Close("");
+                }
                 let Some(l) = s.listener(id) else {
                     // removed: its caller is told by the end of the connection, after its last answer
                     return if conn.is_idle() {

@@ -73,6 +73,19 @@ impl<C: Codec, S: Read + Write> Caller<C, S> {
         (key.bits(), reply)
     }
 
+    /// Waits for the next answer; `None` if the connection ended before it.
+    pub(crate) fn receive_until_closed(&mut self) -> Option<(u32, Reply)> {
+        let (key, reply) = self.wire.receive().ok()?;
+        Some((key.bits(), reply))
+    }
+
+    /// Sends a request unless the connection has ended.
+    pub(crate) fn try_send(&mut self, request: &Request) -> bool {
+        let id = self.next;
+        self.next += 1;
+        self.wire.send(id.into(), request).is_ok()
+    }
+
     /// Waits for the answer to a call; no other may come before it.
     pub(crate) fn answer_to(&mut self, id: u32) -> Reply {
         let (got, reply) = self.receive();

@@ -79,7 +79,20 @@ impl Rialto {
 
     /// As [`Rialto::start`], with files that the configuration names.
     pub(crate) fn start_in(folder: Folder, config: &Json) -> Rialto {
-        let process = Process::new_in(folder, config);
+        Rialto::when_ready(Process::new_in(folder, config))
+    }
+
+    /// As [`Rialto::start`], after the shell has carried out `first`.
+    pub(crate) fn start_after(first: &str, config: &Json) -> Rialto {
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &format!("{first}; exec \"$0\" \"$@\""), BINARY])
+            .env_remove("RIALTO_CONFIG")
+            .stdin(Stdio::null());
+        Rialto::when_ready(Process::spawn(shell, Folder::new(), config))
+    }
+
+    fn when_ready(process: Process) -> Rialto {
         let line = process
             .stderr
             .wait("the admin address", |l| l.contains("admin on "));
@@ -181,9 +194,13 @@ impl Process {
     }
 
     fn new_in(folder: Folder, config: &Json) -> Process {
+        Process::spawn(command(), folder, config)
+    }
+
+    fn spawn(mut command: Command, folder: Folder, config: &Json) -> Process {
         let path = folder.path("rialto.json");
         replace(&path, &config.to_string());
-        let mut child = command()
+        let mut child = command
             .args(["run", "-c"])
             .arg(&path)
             .stdout(Stdio::piped())
