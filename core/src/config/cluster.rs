@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::process::at_least_one;
 use super::route::default_weight;
+use super::units::Size;
 use super::{Address, Labels, Period, Protocol, Timeout};
 
 /// Endpoints that serve the same services over the same protocol.
@@ -124,6 +125,11 @@ pub struct ClusterLimits {
     /// limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<NonZeroU32>,
+    /// Largest request that its endpoints take, as a Dubbo provider's `payload`. A larger one is not sent: the call fails
+    /// with an error instead. Providers close the connection over it, or take what it holds for other requests. Unset
+    /// means what stock peers take: 8 MiB for Dubbo; Bolt has no limit, so it means 64 MiB there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_message_bytes: Option<Size>,
 }
 
 impl Cluster {
@@ -160,6 +166,7 @@ impl Default for ClusterLimits {
             connections_per_endpoint: at_least_one(4),
             in_flight_per_connection: at_least_one(1_024),
             in_flight: None,
+            max_message_bytes: None,
         }
     }
 }
