@@ -383,9 +383,11 @@ impl<C: Codec> Session for Framed<C> {
         bridge: &Bridge,
     ) -> Result<(), CallError> {
         let said = match answer {
-            Answer::Message(msg) if msg.meta.proto == C::PROTO => self.append(out, msg.bytes.len(), |codec, v| {
-                codec.reframe(v, to.id, msg, Some(to), Edits::NONE)
-            }),
+            Answer::Message(msg) if msg.meta.proto == C::PROTO => {
+                self.append(out, msg.bytes.len(), |codec, v| {
+                    codec.reframe(v, to.id, msg, Some(to), Edits::NONE)
+                })
+            }
             Answer::Message(msg) => {
                 let mut outcome = Outcome::default();
                 msg.meta.dialect.read_outcome(msg, &mut outcome).and_then(|()| {

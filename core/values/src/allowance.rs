@@ -56,7 +56,11 @@ fn spent() -> ValueError {
 /// `TooLarge` above [`NAME_MAX`].
 #[inline]
 pub fn check_name(bytes: usize) -> Result<(), ValueError> {
-    if bytes <= NAME_MAX { Ok(()) } else { Err(long(bytes)) }
+    if bytes <= NAME_MAX {
+        Ok(())
+    } else {
+        Err(long(bytes))
+    }
 }
 
 #[cold]

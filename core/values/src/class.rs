@@ -77,7 +77,10 @@ mod tests {
     #[test]
     fn fields_that_come_again_are_known_without_a_look_at_each_pair() {
         let few = Class::new("A", ["a", "b", "a"]);
-        assert_eq!([0, 1, 2, 3].map(|at| few.comes_again(at)), [true, false, false, false]);
+        assert_eq!(
+            [0, 1, 2, 3].map(|at| few.comes_again(at)),
+            [true, false, false, false]
+        );
         let names: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
         assert!(!Class::new("A", names.iter().map(String::as_str)).comes_again(0));
         let twice = names.iter().chain(&names[..1]);

@@ -204,7 +204,9 @@ impl Copier {
         }
         self.enter(reader, left)?;
         let class = &reader.tables.known(class, reader.stream, reader.library)?.class;
-        let names = self.names.get_or_insert_with(|| Allowance::of(reader.stream.len()));
+        let names = self
+            .names
+            .get_or_insert_with(|| Allowance::of(reader.stream.len()));
         names.pay(class.weight())?;
         sink.token(Token::Object(class))
     }
@@ -294,7 +296,9 @@ impl Copier {
     /// Pays for the use of a name that may stand in the stream as a number.
     #[inline]
     fn pay(&mut self, reader: &Reader<'_, '_>, bytes: usize) -> Result<(), ValueError> {
-        let names = self.names.get_or_insert_with(|| Allowance::of(reader.stream.len()));
+        let names = self
+            .names
+            .get_or_insert_with(|| Allowance::of(reader.stream.len()));
         names.pay(bytes)
     }
 

@@ -368,7 +368,10 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
             )));
         }
         let known = if self.declared.len() <= FEW {
-            self.declared.iter().position(|c| **c == *class).map(|at| at as u32)
+            self.declared
+                .iter()
+                .position(|c| **c == *class)
+                .map(|at| at as u32)
         } else {
             self.declared_at.get(class).copied()
         };

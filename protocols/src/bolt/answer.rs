@@ -184,7 +184,15 @@ pub(crate) fn error(out: &mut Vec<u8>, to: ReplyTo, error: &CallError) {
         Saying::Text => match hint.codec() {
             HESSIAN => {
                 let start = out.len();
-                if put(out, to, &Said::Error(&error.text), &Attachments::new(), usize::MAX).is_err() {
+                if put(
+                    out,
+                    to,
+                    &Said::Error(&error.text),
+                    &Attachments::new(),
+                    usize::MAX,
+                )
+                .is_err()
+                {
                     // Only a text beyond all bounds comes here; the status alone is short enough.
                     out.truncate(start);
                     put_status(out, to, status::plain_status(error.kind));

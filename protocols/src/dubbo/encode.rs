@@ -247,14 +247,12 @@ fn put_outcome(
         Reply::Exception(_) => THROWN,
     };
     let attachments = hint.takes_attachments().then_some(attachments);
-    put_answer(body, kind, attachments, |sink| {
-        match (reply, hint.generic()) {
-            (Reply::Null, _) => Ok(()),
-            (Reply::Value(value), Generic::Maps) => value.emit(&mut Generalize::new(sink)),
-            (Reply::Value(value), _) => value.emit(sink),
-            (Reply::Exception(thrown), Generic::No) => put_exception(thrown, sink),
-            (Reply::Exception(thrown), _) => put_generic_exception(thrown, sink),
-        }
+    put_answer(body, kind, attachments, |sink| match (reply, hint.generic()) {
+        (Reply::Null, _) => Ok(()),
+        (Reply::Value(value), Generic::Maps) => value.emit(&mut Generalize::new(sink)),
+        (Reply::Value(value), _) => value.emit(sink),
+        (Reply::Exception(thrown), Generic::No) => put_exception(thrown, sink),
+        (Reply::Exception(thrown), _) => put_generic_exception(thrown, sink),
     })
 }
 

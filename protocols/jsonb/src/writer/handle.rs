@@ -39,10 +39,7 @@ impl Core {
             constant: Some(constant),
         }) = self.open.pop()
         {
-            self.put_value(
-                target,
-                Value::constant(class, &constant),
-            )?;
+            self.put_value(target, Value::constant(class, &constant))?;
         }
         Ok(None)
     }

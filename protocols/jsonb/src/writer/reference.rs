@@ -145,9 +145,16 @@ impl Core {
                 past
             }
         };
-        let Past { bytes, symbols, index } = &*past;
+        let Past {
+            bytes,
+            symbols,
+            index,
+        } = &*past;
         self.earlier.pay(index.nodes.len() + symbols.len())?;
-        let names = self.earlier.names.unwrap_or_else(|| Allowance::of(self.out.len()));
+        let names = self
+            .earlier
+            .names
+            .unwrap_or_else(|| Allowance::of(self.out.len()));
         let mut numbering = Numbering::new(&self.limits);
         let first = self.targets.len() as u32;
         let limits = self.limits;
@@ -160,7 +167,8 @@ impl Core {
             numbering: &mut numbering,
             names,
         };
-        let names = Copy::new(Input::new(bytes), symbols.clone(), index, out, &limits).run_part(start - from)?;
+        let names =
+            Copy::new(Input::new(bytes), symbols.clone(), index, out, &limits).run_part(start - from)?;
         self.earlier.names = Some(names);
         Ok(first)
     }
