@@ -151,6 +151,15 @@ impl Cluster {
         }
     }
 
+    /// The largest request that its endpoints take, in bytes.
+    pub fn max_message_bytes(&self) -> u64 {
+        let stock = match self.protocol {
+            Protocol::Dubbo => 8 << 20,
+            Protocol::Bolt => 64 << 20,
+        };
+        self.limits.max_message_bytes.map_or(stock, Size::bytes)
+    }
+
     /// The Hessian grammar its endpoints read.
     pub fn hessian(&self) -> HessianDialect {
         match self.protocol {
