@@ -10,6 +10,7 @@ mod e2e {
     mod support;
 
     mod admin;
+    mod bounds;
     mod bridging;
     mod callers;
     mod commands;

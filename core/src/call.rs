@@ -157,6 +157,42 @@ impl<'a> Values<'a> {
     }
 }
 
+/// How long a message may get by being translated: so many times as long as what it is made of, and a bit. Names that
+/// one serialization numbers are spelled out in another; lists of small objects grow thirtyfold by that.
+const GROWTH: usize = 32;
+/// Definitions, attachments and the like, which the other protocol may need for any message.
+const GROWTH_FREE: usize = 256 << 10;
+
+/// The most bytes that a message made of so many may have.
+#[must_use]
+pub const fn room_for(received: usize) -> usize {
+    received.saturating_mul(GROWTH).saturating_add(GROWTH_FREE)
+}
+
+impl Values<'_> {
+    /// The most bytes that these values may become in another serialization.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        room_for(self.stream.len())
+    }
+}
+
+impl Reply<'_> {
+    /// The most bytes that it may become in another serialization.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        match self {
+            Reply::Null => room_for(0),
+            Reply::Value(values) => values.room(),
+            Reply::Exception(thrown) => {
+                let stream = thrown.object.as_ref().map_or(0, |object| object.stream.len());
+                let message = thrown.message.as_ref().map_or(0, |message| message.len());
+                room_for(stream.max(message))
+            }
+        }
+    }
+}
+
 impl Default for Values<'_> {
     fn default() -> Self {
         Values {

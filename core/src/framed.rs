@@ -2,7 +2,7 @@
 //! The id on an upstream connection is the call's key, so this session keeps no table at all.
 use crate::bridge::Bridge;
 use crate::buf::OutBuf;
-use crate::call::{Call, Outcome};
+use crate::call::{Call, Outcome, Reply, room_for};
 use crate::error::{CallError, ErrorKind};
 use crate::message::{Edits, Message, Meta, ProtoId};
 use crate::session::{Answer, Dispatch, Event, Fault, ReplyTo, Role, Session, Settings, Step};
@@ -80,6 +80,12 @@ pub trait Codec: Sized {
     /// The protocol.
     const PROTO: ProtoId;
 
+    /// The largest message that stock peers take, in bytes as [`Codec::body_len`] counts them.
+    const MAX_SENT: usize;
+
+    /// How many bytes of a frame its receiver holds against its limit.
+    fn body_len(frame: &[u8]) -> usize;
+
     /// The codec of a new connection.
     fn new(role: Role, settings: &Settings) -> Self;
 
@@ -138,6 +144,8 @@ pub trait Codec: Sized {
 pub struct Framed<C> {
     codec: C,
     role: Role,
+    /// The largest message that the peer takes.
+    max_sent: usize,
     /// Bytes of a refused frame that are still to come.
     skip: usize,
 }
@@ -152,6 +160,7 @@ impl<C: Codec> Framed<C> {
         Framed {
             codec: C::new(role, settings),
             role,
+            max_sent: settings.max_sent.unwrap_or(C::MAX_SENT),
             skip: 0,
         }
     }
@@ -213,21 +222,75 @@ fn call_key(id: u64) -> CallKey {
 /// What the other protocol may need more for the same message: names and definitions that it spells out.
 const ROOM: usize = 512;
 
-/// Runs `encode` for a message of so many bytes; what it left behind is cut off again if it failed.
-fn append(
-    out: &mut OutBuf,
-    len: usize,
-    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), CallError>,
-) -> Result<(), CallError> {
-    let start = out.position();
-    let tail = out.tail_mut();
-    // In one step: buffers of callers at rest are empty, and messages are put together from many pieces.
-    tail.reserve(len + ROOM);
-    let done = encode(tail);
-    if done.is_err() {
-        out.truncate_to(start);
+/// Longer texts of errors are cut: they repeat what peers said, who set no bound to it.
+const TEXT_MAX: usize = 16 << 10;
+
+impl<C: Codec> Framed<C> {
+    /// Runs `encode` for a message of so many bytes; what it left behind is cut off again if it failed, or if it is more
+    /// than the peer takes.
+    fn append(
+        &mut self,
+        out: &mut OutBuf,
+        len: usize,
+        encode: impl FnOnce(&mut C, &mut Vec<u8>) -> Result<(), CallError>,
+    ) -> Result<(), CallError> {
+        let start = out.position();
+        let tail = out.tail_mut();
+        let from = tail.len();
+        // In one step: buffers of callers at rest are empty, and messages are put together from many pieces.
+        tail.reserve(len.min(self.max_sent) + ROOM);
+        let mut done = encode(&mut self.codec, tail);
+        let frame = &tail[from..];
+        if frame.len() > self.max_sent.min(room_for(len)) {
+            done = self.check_sent(frame, len, done);
+        }
+        if done.is_err() {
+            out.truncate_to(start);
+        }
+        done
     }
-    done
+
+    /// Holds a long message against what its peer takes, and against the length of what it was made of.
+    #[cold]
+    fn check_sent(&self, frame: &[u8], len: usize, done: Result<(), CallError>) -> Result<(), CallError> {
+        let body = C::body_len(frame);
+        // Of one that was given up there is only a part.
+        let is_part = if done.is_ok() { "" } else { "at least " };
+        let (what, kind, peer, place) = match self.role {
+            Role::Client => ("request", ErrorKind::BadRequest, "provider", "cluster"),
+            Role::Server => ("answer", ErrorKind::BadAnswer, "caller", "listener"),
+        };
+        let text = if body > self.max_sent {
+            let max = self.max_sent;
+            format!(
+                "the {what} is {is_part}{body} bytes long, more than the {max} that the {peer} takes \
+                 (limits.max_message_bytes of the {place})"
+            )
+        } else if body > room_for(len) {
+            format!(
+                "the {what} of {len} bytes would be {is_part}{body} bytes long when translated, out of all proportion"
+            )
+        } else {
+            return done;
+        };
+        Err(CallError::new(kind, text))
+    }
+
+    /// Whether the peer takes a message of that length.
+    #[inline]
+    fn takes_len(&self, msg: &Message<'_>) -> bool {
+        msg.bytes.len() <= self.max_sent || C::body_len(msg.bytes) <= self.max_sent
+    }
+
+    /// Says an error, in not too many words.
+    fn say(&mut self, out: &mut OutBuf, to: ReplyTo, error: &CallError) {
+        if error.text.len() <= TEXT_MAX {
+            return self.codec.error(out.tail_mut(), to, error);
+        }
+        let end = error.text.floor_char_boundary(TEXT_MAX);
+        let short = CallError::new(error.kind, format!("{} ...", &error.text[..end]));
+        self.codec.error(out.tail_mut(), to, &short);
+    }
 }
 
 impl<C: Codec> Session for Framed<C> {
@@ -286,7 +349,7 @@ impl<C: Codec> Session for Framed<C> {
 
     #[inline]
     fn takes(&self, msg: &Message<'_>, to: Option<ReplyTo>) -> bool {
-        msg.meta.proto == C::PROTO && self.codec.takes(msg, to)
+        msg.meta.proto == C::PROTO && self.codec.takes(msg, to) && self.takes_len(msg)
     }
 
     fn request(
@@ -298,9 +361,8 @@ impl<C: Codec> Session for Framed<C> {
     ) -> Result<(), CallError> {
         let id = u64::from(call.bits());
         if msg.meta.proto == C::PROTO {
-            return append(out, msg.bytes.len(), |v| {
-                self.codec
-                    .reframe(v, id, msg, None, dispatch.edits.unwrap_or(Edits::NONE))
+            return self.append(out, msg.bytes.len(), |codec, v| {
+                codec.reframe(v, id, msg, None, dispatch.edits.unwrap_or(Edits::NONE))
             });
         }
         let mut neutral = Call::default();
@@ -310,7 +372,7 @@ impl<C: Codec> Session for Framed<C> {
         if let Some(edits) = dispatch.edits {
             neutral.apply(edits);
         }
-        append(out, msg.bytes.len(), |v| self.codec.request(v, id, &neutral))
+        self.append(out, msg.bytes.len(), |codec, v| codec.request(v, id, &neutral))
     }
 
     fn answer(
@@ -321,20 +383,28 @@ impl<C: Codec> Session for Framed<C> {
         bridge: &Bridge,
     ) -> Result<(), CallError> {
         let said = match answer {
-            Answer::Message(msg) if msg.meta.proto == C::PROTO => append(out, msg.bytes.len(), |v| {
-                self.codec.reframe(v, to.id, msg, Some(to), Edits::NONE)
-            }),
+            Answer::Message(msg) if msg.meta.proto == C::PROTO => {
+                self.append(out, msg.bytes.len(), |codec, v| {
+                    codec.reframe(v, to.id, msg, Some(to), Edits::NONE)
+                })
+            }
             Answer::Message(msg) => {
                 let mut outcome = Outcome::default();
                 msg.meta.dialect.read_outcome(msg, &mut outcome).and_then(|()| {
                     bridge.homeward(&mut outcome);
-                    append(out, msg.bytes.len(), |v| self.codec.outcome(v, to, &outcome))
+                    self.append(out, msg.bytes.len(), |codec, v| codec.outcome(v, to, &outcome))
                 })
             }
-            Answer::Outcome(outcome) => append(out, 0, |v| self.codec.outcome(v, to, outcome)),
+            Answer::Outcome(outcome) => {
+                let len = match &outcome.reply {
+                    Reply::Value(values) => values.stream.len(),
+                    _ => 0,
+                };
+                self.append(out, len, |codec, v| codec.outcome(v, to, outcome))
+            }
             Answer::Error(e) => Err(e.clone()),
         };
-        said.inspect_err(|e| self.codec.error(out.tail_mut(), to, e))
+        said.inspect_err(|e| self.say(out, to, e))
     }
 
     #[inline]

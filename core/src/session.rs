@@ -189,6 +189,9 @@ pub trait Protocols: 'static {
 pub struct Settings {
     /// The largest message taken, in bytes; larger ones are refused and skipped.
     pub max_message: usize,
+    /// The largest message that the peer takes, in bytes; none is sent that is larger. `None` for what stock peers of
+    /// the protocol take.
+    pub max_sent: Option<usize>,
     /// Which of a protocol's dialects an upstream speaks (Bolt: whether its Hessian is the final grammar);
     /// the protocol's own matter.
     pub variant: u32,
@@ -198,6 +201,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             max_message: 8 << 20,
+            max_sent: None,
             variant: 0,
         }
     }

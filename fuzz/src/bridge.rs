@@ -4,7 +4,7 @@ use crate::frame::{ID, codec, decode, mend, protocol, written};
 use crate::stock::caller;
 use crate::values::{comparable, tokens};
 use rialto_core::bridge::Bridge;
-use rialto_core::call::{Call, Outcome, Reply, Values};
+use rialto_core::call::{Call, Outcome, Reply, Values, room_for};
 use rialto_core::framed::{Codec, Kind};
 use rialto_core::message::Message;
 use rialto_core::session::{ReplyTo, Role};
@@ -14,6 +14,7 @@ use rialto_protocols::dubbo::Dubbo;
 use rialto_protocols::{BOLT, DUBBO};
 use rialto_values::OwnedToken;
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 /// A call says the same in the other protocol, and so does an answer; what cannot be said is refused in words.
 pub fn cross(data: &[u8]) {
@@ -48,7 +49,10 @@ fn ask<C: Codec>(msg: &Message<'_>, variant: u32) {
     };
     Bridge::default().outward(&mut call);
     let mut out = vec![];
-    match codec::<C>(Role::Client, variant).request(&mut out, ID, &call) {
+    let began = Instant::now();
+    let said = codec::<C>(Role::Client, variant).request(&mut out, ID, &call);
+    in_proportion(msg, &out, began);
+    match said {
         Ok(()) => {
             let msg = written::<C>(&out, Kind::Request, ID);
             let again = msg.meta.dialect.call(&msg);
@@ -57,6 +61,26 @@ fn ask<C: Codec>(msg: &Message<'_>, variant: u32) {
         }
         Err(e) => refused(&e),
     }
+}
+
+/// What a message became, wholly or up to where it was given up, is not much more than it was, and did not take long.
+fn in_proportion(msg: &Message<'_>, out: &[u8], began: Instant) {
+    // Attachments are written behind the values, and held against the bound when the message is whole.
+    let most = 3 * room_for(msg.bytes.len());
+    assert!(
+        out.len() <= most,
+        "{} bytes became {}",
+        msg.bytes.len(),
+        out.len()
+    );
+    // Sanitizers make it ten times slower.
+    let most = Duration::from_secs(5) + Duration::from_micros(20) * msg.bytes.len() as u32;
+    assert!(
+        began.elapsed() < most,
+        "{} bytes took {:?}",
+        msg.bytes.len(),
+        began.elapsed()
+    );
 }
 
 /// A refusal says whose fault it is, and why.
@@ -140,7 +164,10 @@ fn answer<C: Codec>(msg: &Message<'_>, choice: u8) {
         hint: caller.hint,
     };
     let mut out = vec![];
-    match codec::<C>(Role::Server, 0).outcome(&mut out, to, &outcome) {
+    let began = Instant::now();
+    let said = codec::<C>(Role::Server, 0).outcome(&mut out, to, &outcome);
+    in_proportion(msg, &out, began);
+    match said {
         Ok(()) => {
             let msg = written::<C>(&out, Kind::Answer, ID);
             let again = msg.meta.dialect.outcome(&msg);

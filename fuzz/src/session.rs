@@ -58,6 +58,7 @@ fn run<C: Codec>(data: &[u8]) {
         },
         settings: Settings {
             max_message: if choice & 2 == 0 { 8 << 20 } else { SMALL },
+            max_sent: None,
             variant: u32::from(choice >> 2) % 3,
         },
         caller: caller(C::PROTO, caller_choice),

@@ -54,6 +54,8 @@ pub struct Bolt {
     role: Role,
     /// The largest content taken, in bytes.
     limit: usize,
+    /// The largest content that the peer takes.
+    max_sent: usize,
     /// The framing of this connection, as of its first frame: of what a caller sent, or of what we send.
     framing: Option<Framing>,
     /// The Hessian that the upstream reads, if that is known.
@@ -62,6 +64,13 @@ pub struct Bolt {
 
 impl Codec for Bolt {
     const PROTO: ProtoId = BOLT;
+
+    /// Bolt itself has no limit; this is the one of answers that are read.
+    const MAX_SENT: usize = 64 << 20;
+
+    fn body_len(frame: &[u8]) -> usize {
+        frame::content_len(frame)
+    }
 
     fn new(role: Role, settings: &Settings) -> Self {
         let library = match settings.variant {
@@ -72,6 +81,7 @@ impl Codec for Bolt {
         Bolt {
             role,
             limit: settings.max_message,
+            max_sent: settings.max_sent.unwrap_or(Self::MAX_SENT),
             framing: None,
             library,
         }
@@ -120,17 +130,18 @@ impl Codec for Bolt {
                     .get_or_insert(Hint::from_bits(msg.meta.hint).framing());
                 reframe::request(out, framing, self.library, id, msg, edits)
             }
-            Some(to) => reframe::answer(out, to, msg),
+            Some(to) => reframe::answer(out, to, msg, self.max_sent),
         }
     }
 
     fn request(&mut self, out: &mut Vec<u8>, id: u64, call: &Call<'_>) -> Result<(), CallError> {
         let framing = *self.framing.get_or_insert(Framing::V1);
-        encode::request(out, framing, self.library.unwrap_or(Library::Sofa3), id, call)
+        let library = self.library.unwrap_or(Library::Sofa3);
+        encode::request(out, framing, library, id, call, self.max_sent)
     }
 
     fn outcome(&mut self, out: &mut Vec<u8>, to: ReplyTo, outcome: &Outcome<'_>) -> Result<(), CallError> {
-        answer::outcome(out, to, outcome)
+        answer::outcome(out, to, outcome, self.max_sent)
     }
 
     fn error(&mut self, out: &mut Vec<u8>, to: ReplyTo, error: &CallError) {

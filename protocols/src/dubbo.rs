@@ -44,15 +44,25 @@ pub struct Dubbo {
     role: Role,
     /// The largest body taken, in bytes: Dubbo's `payload`.
     limit: usize,
+    /// The largest body that the peer takes.
+    max_sent: usize,
 }
 
 impl Codec for Dubbo {
     const PROTO: ProtoId = DUBBO;
 
+    /// The default of `payload`, which both consumers and providers have.
+    const MAX_SENT: usize = 8 << 20;
+
+    fn body_len(frame: &[u8]) -> usize {
+        frame.len().saturating_sub(frame::HEADER)
+    }
+
     fn new(role: Role, settings: &Settings) -> Self {
         Dubbo {
             role,
             limit: settings.max_message,
+            max_sent: settings.max_sent.unwrap_or(Self::MAX_SENT),
         }
     }
 
@@ -88,16 +98,16 @@ impl Codec for Dubbo {
                 reframe::copy(out, id, msg);
                 Ok(())
             }
-            Some(to) => encode::outcome(out, to, &msg.meta.dialect.outcome(msg)?),
+            Some(to) => encode::outcome(out, to, &msg.meta.dialect.outcome(msg)?, self.max_sent),
         }
     }
 
     fn request(&mut self, out: &mut Vec<u8>, id: u64, call: &Call<'_>) -> Result<(), CallError> {
-        encode::request(out, id, call)
+        encode::request(out, id, call, self.max_sent)
     }
 
     fn outcome(&mut self, out: &mut Vec<u8>, to: ReplyTo, outcome: &Outcome<'_>) -> Result<(), CallError> {
-        encode::outcome(out, to, outcome)
+        encode::outcome(out, to, outcome, self.max_sent)
     }
 
     fn error(&mut self, out: &mut Vec<u8>, to: ReplyTo, error: &CallError) {

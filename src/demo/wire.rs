@@ -277,6 +277,7 @@ impl<C: Codec, S: Read + Write> Wire<C, S> {
     pub fn new(stream: S, role: Role) -> Self {
         let settings = Settings {
             max_message: 64 << 20,
+            max_sent: Some(64 << 20),
             ..Settings::default()
         };
         Wire {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::process::at_least_one;
 use super::route::default_weight;
+use super::units::Size;
 use super::{Address, Labels, Period, Protocol, Timeout};
 
 /// Endpoints that serve the same services over the same protocol.
@@ -129,6 +130,11 @@ pub struct ClusterLimits {
     /// parts, and some calls are left for others. What is beyond the share is answered as overload. 100 lifts the limit.
     #[schemars(range(min = 1, max = 100))]
     pub downstream_share: u8,
+    /// Largest request that its endpoints take, as a Dubbo provider's `payload`. A larger one is not sent: the call fails
+    /// with an error instead. Providers close the connection over it, or take what it holds for other requests. Unset
+    /// means what stock peers take: 8 MiB for Dubbo; Bolt has no limit, so it means 64 MiB there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_message_bytes: Option<Size>,
 }
 
 impl Cluster {
@@ -150,6 +156,15 @@ impl Cluster {
         }
     }
 
+    /// The largest request that its endpoints take, in bytes.
+    pub fn max_message_bytes(&self) -> u64 {
+        let stock = match self.protocol {
+            Protocol::Dubbo => 8 << 20,
+            Protocol::Bolt => 64 << 20,
+        };
+        self.limits.max_message_bytes.map_or(stock, Size::bytes)
+    }
+
     /// The Hessian grammar its endpoints read.
     pub fn hessian(&self) -> HessianDialect {
         match self.protocol {
@@ -166,6 +181,7 @@ impl Default for ClusterLimits {
             in_flight_per_connection: at_least_one(1_024),
             in_flight: None,
             downstream_share: 80,
+            max_message_bytes: None,
         }
     }
 }

@@ -58,6 +58,11 @@ pub struct ListenerLimits {
     pub in_flight: Option<NonZeroU32>,
     /// Largest request. A larger one is answered as an error without being read into memory.
     pub max_request_bytes: Size,
+    /// Largest answer that its callers take, as a Dubbo consumer's `payload`. A larger one is not sent: the call fails
+    /// with an error instead. Consumers lose the connection over it, or take what it holds for other answers. Unset
+    /// means what stock peers take: 8 MiB to Dubbo callers; Bolt has no limit, so it means 64 MiB there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_message_bytes: Option<Size>,
     /// A connection without any traffic for this long is closed.
     pub idle_timeout: Timeout,
     /// How long a new connection may take to show its protocol, from its first byte on. Until then only
@@ -72,6 +77,7 @@ impl Default for ListenerLimits {
             in_flight_per_connection: at_least_one(10_000),
             in_flight: None,
             max_request_bytes: Size::from_bytes(8 << 20),
+            max_message_bytes: None,
             // Three missed heartbeats of a stock Dubbo consumer.
             idle_timeout: Timeout::secs(180),
             detect_timeout: Period::from_secs(10),

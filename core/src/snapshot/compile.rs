@@ -191,6 +191,7 @@ impl Compiler {
             protocol,
             settings: Settings {
                 max_message: MAX_ANSWER,
+                max_sent: c.limits.max_message_bytes.map(|size| size.bytes() as usize),
                 variant,
             },
             endpoints: hosts.iter().map(|h| h.endpoint).collect(),
@@ -402,6 +403,7 @@ fn listener_of(
         },
         settings: Settings {
             max_message: l.limits.max_request_bytes.bytes() as usize,
+            max_sent: l.limits.max_message_bytes.map(|size| size.bytes() as usize),
             variant: 0,
         },
         max_in_flight: limit(l.limits.in_flight),

@@ -49,6 +49,13 @@ impl ValueError {
         ValueError::new(ErrorKind::TooLarge, text)
     }
 
+    /// What is written is longer than the place for it.
+    #[cold]
+    #[must_use]
+    pub fn no_room() -> Self {
+        ValueError::too_large("it would become many times as long as it was received")
+    }
+
     /// The target has no form for this.
     pub fn unsupported(text: impl Into<Cow<'static, str>>) -> Self {
         ValueError::new(ErrorKind::Unsupported, text)

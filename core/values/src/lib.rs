@@ -22,12 +22,14 @@
 //! appear under their neutral spelling, see [`handle`].
 #![forbid(unsafe_code)]
 
+mod allowance;
 mod class;
 mod error;
 pub mod handle;
 mod recorder;
 pub mod text;
 
+pub use allowance::{Allowance, NAME_MAX, check_name};
 pub use class::Class;
 pub use error::{ErrorKind, ValueError};
 pub use recorder::{OwnedToken, Recorder};

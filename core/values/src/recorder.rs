@@ -26,12 +26,17 @@ pub enum OwnedToken {
     End,
 }
 
-/// Collects tokens.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Collects tokens, but not without end.
+#[derive(Clone, Debug, Default)]
 pub struct Recorder {
     /// What came, in order.
     pub tokens: Vec<OwnedToken>,
+    /// Bytes of the texts and names that the tokens own.
+    owned: usize,
 }
+
+/// The most bytes of texts and names that are kept: those of the largest message that a peer is asked for.
+const OWNED_MAX: usize = 64 << 20;
 
 impl Recorder {
     /// Plays the tokens into another sink.
@@ -43,8 +48,25 @@ impl Recorder {
     }
 }
 
+impl From<Vec<OwnedToken>> for Recorder {
+    fn from(tokens: Vec<OwnedToken>) -> Self {
+        Recorder { tokens, owned: 0 }
+    }
+}
+
 impl Sink for Recorder {
     fn token(&mut self, token: Token<'_>) -> Result<(), ValueError> {
+        self.owned += match token {
+            Token::Text(text) => text.bytes().len(),
+            Token::Binary(bytes) => bytes.len(),
+            Token::List { class, .. } | Token::Map { class } => class.map_or(0, str::len),
+            _ => 0,
+        };
+        if self.owned > OWNED_MAX {
+            return Err(ValueError::too_large(format!(
+                "values with more than {OWNED_MAX} bytes of texts and names"
+            )));
+        }
         self.tokens.push(token.into());
         Ok(())
     }

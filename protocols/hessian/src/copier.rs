@@ -1,7 +1,7 @@
 //! Values of one stream, as neutral tokens.
 mod special;
 
-use rialto_values::{Sink, Text, Token, ValueError};
+use rialto_values::{Allowance, Sink, Text, Token, ValueError};
 
 use crate::Reader;
 use crate::lead::Lead;
@@ -24,6 +24,8 @@ pub struct Copier {
     next: u32,
     tokens: u32,
     open: Vec<Open>,
+    /// What the stream may still use of names; `None` until it uses one.
+    names: Option<Allowance>,
 }
 
 const UNSEEN: u32 = u32::MAX;
@@ -57,6 +59,7 @@ impl Copier {
         tables::empty(&mut self.open);
         self.next = 0;
         self.tokens = 0;
+        self.names = None;
     }
 
     /// The number that the next container will get in the token stream.
@@ -149,6 +152,7 @@ impl Copier {
                 }
                 self.enter(reader, list.left)?;
                 let class = reader.list_class(&list)?.filter(|name| !name.is_empty());
+                self.pay(reader, class.as_deref().map_or(0, str::len))?;
                 sink.token(Token::List {
                     class: class.as_deref(),
                     len: list.len,
@@ -166,6 +170,7 @@ impl Copier {
                     .transpose()?
                     .filter(|name| !name.is_empty());
                 let class = class.map(names::to_neutral_type);
+                self.pay(reader, class.as_deref().map_or(0, str::len))?;
                 sink.token(Token::Map {
                     class: class.as_deref(),
                 })
@@ -198,8 +203,12 @@ impl Copier {
             return self.special(reader, sink, form, class);
         }
         self.enter(reader, left)?;
-        let known = reader.tables.known(class, reader.stream, reader.library)?;
-        sink.token(Token::Object(&known.class))
+        let class = &reader.tables.known(class, reader.stream, reader.library)?.class;
+        let names = self
+            .names
+            .get_or_insert_with(|| Allowance::of(reader.stream.len()));
+        names.pay(class.weight())?;
+        sink.token(Token::Object(class))
     }
 
     /// A reference: to what was emitted, or a detour to what was not.
@@ -282,6 +291,15 @@ impl Copier {
     ) -> Result<(), ValueError> {
         self.count(reader)?;
         sink.token(token)
+    }
+
+    /// Pays for the use of a name that may stand in the stream as a number.
+    #[inline]
+    fn pay(&mut self, reader: &Reader<'_, '_>, bytes: usize) -> Result<(), ValueError> {
+        let names = self
+            .names
+            .get_or_insert_with(|| Allowance::of(reader.stream.len()));
+        names.pay(bytes)
     }
 
     #[inline]

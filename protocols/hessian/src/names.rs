@@ -1,7 +1,7 @@
 //! How each library spells classes, and what the neutral spelling is (wire section 3.3).
 use std::borrow::Cow;
 
-use rialto_values::{Class, ValueError, handle};
+use rialto_values::{Class, ValueError, check_name, handle};
 
 use crate::Library;
 use crate::cursor::Cursor;
@@ -33,6 +33,7 @@ pub(crate) enum Form {
 /// Builds the neutral class of a definition.
 pub(crate) fn define(entry: &ClassEntry, stream: &[u8], library: Library) -> Result<Known, ValueError> {
     let name = plain(&stream[entry.name.from as usize..entry.name.to as usize])?;
+    check_name(name.len())?;
     let mut cursor = Cursor::new(&stream[..entry.whole.to as usize]);
     cursor.seek(entry.name.to as usize);
     cursor.int(library.dialect())?;
@@ -41,7 +42,9 @@ pub(crate) fn define(entry: &ClassEntry, stream: &[u8], library: Library) -> Res
         let Lead::Text { units, last: true } = cursor.lead(library.dialect())? else {
             return Err(cursor.malformed("a field name is not a string of one chunk"));
         };
-        fields.push(Box::<str>::from(plain(cursor.run(units)?.bytes)?));
+        let field = plain(cursor.run(units)?.bytes)?;
+        check_name(field.len())?;
+        fields.push(Box::<str>::from(field));
     }
     let name = to_neutral_class(name, &fields, library);
     let form = form(name, &fields, library);

@@ -27,6 +27,8 @@ pub struct Writer<'o> {
     tables: &'o mut WriteTables,
     /// Halves of the UUID that is being taken in to be written as text.
     uuid: Option<Uuid>,
+    /// No more tokens are taken when the buffer is longer than this.
+    end: usize,
 }
 
 /// A UUID on its way into hessian-lite's form.
@@ -50,7 +52,15 @@ impl<'o> Writer<'o> {
             next: 0,
             tables,
             uuid: None,
+            end: usize::MAX,
         }
+    }
+
+    /// The same writer, which takes no more tokens once the buffer is longer than `end`: the last one may be beyond it.
+    #[must_use]
+    pub fn up_to(mut self, end: usize) -> Self {
+        self.end = end;
+        self
     }
 
     /// A writer behind the beginning of a stream that stands in the buffer already. It holds so many containers, so
@@ -149,6 +159,9 @@ impl<'o> Writer<'o> {
 impl Sink for Writer<'_> {
     #[inline]
     fn token(&mut self, token: Token<'_>) -> Result<(), ValueError> {
+        if self.out.len() > self.end {
+            return Err(ValueError::no_room());
+        }
         if let Some(uuid) = self.uuid {
             return self.uuid_token(uuid, token);
         }

@@ -1,7 +1,7 @@
 //! The second pass over a value: emitting its tokens.
 use std::collections::HashMap;
 
-use rialto_values::{Class, Limits, Token, ValueError};
+use rialto_values::{Allowance, Class, Limits, Token, ValueError, check_name};
 
 use crate::code;
 use crate::emit::{Emitter, Expect};
@@ -17,8 +17,15 @@ use crate::symbol::{Key, Symbols};
 const STACK_TRACE: &str = "[java.lang.StackTraceElement";
 const NOT_EMITTED: u32 = u32::MAX;
 
-/// How many bytes of scalars references may repeat in one document.
-const REPEAT_LIMIT: usize = 8 * 1024 * 1024;
+/// How many bytes of scalars references may repeat in one document: in any, and for each of its bytes.
+const REPEAT_LIMIT: usize = 8 << 20;
+const REPEAT_FREE: usize = 64 << 10;
+const REPEAT_EACH: usize = 8;
+
+/// A definition is kept with all its names, so a new one costs this many times what using it does.
+const DEFINITION: usize = 8;
+/// Among up to so many class names one is looked for.
+const FEW: usize = 16;
 
 /// What an open container still has to give.
 enum Frame {
@@ -67,6 +74,8 @@ pub(crate) struct Copy<'a, 'i, 's> {
     classes: HashMap<(u32, Option<u32>), Class>,
     /// Class names that tell elements of arrays what they are.
     declared: Vec<Box<str>>,
+    /// Where each is, once they are more than a few.
+    declared_at: HashMap<Box<str>, u32>,
     scratch: Vec<u8>,
     /// Whether a reference to what was not emitted goes there first.
     part: bool,
@@ -96,9 +105,10 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
             previous: None,
             origin,
             limits: *limits,
-            repeat_left: REPEAT_LIMIT,
+            repeat_left: REPEAT_LIMIT.min(REPEAT_FREE + REPEAT_EACH * input.doc().len()),
             classes: HashMap::new(),
             declared: Vec::new(),
+            declared_at: HashMap::new(),
             scratch: Vec::new(),
             part: false,
             returns: Vec::new(),
@@ -107,24 +117,31 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
 
     /// Emits the value and gives the symbols back.
     pub(crate) fn run(mut self, declared: Option<&str>) -> Result<Symbols, ValueError> {
+        self.copy(declared)?;
+        Ok(self.symbols)
+    }
+
+    fn copy(&mut self, declared: Option<&str>) -> Result<(), ValueError> {
         let declared = declared.map(|class| self.declare(class)).transpose()?;
         self.value(declared)?;
         while !self.open.is_empty() {
             self.step()?;
         }
-        Ok(self.symbols)
+        Ok(())
     }
 
     /// Emits the container at this place only, together with what it refers to; the symbols are those of the
     /// whole document.
-    pub(crate) fn run_part(mut self, start: usize) -> Result<(), ValueError> {
+    /// What is left of its names' allowance is given back.
+    pub(crate) fn run_part(mut self, start: usize) -> Result<Allowance, ValueError> {
         self.part = true;
         self.next_node = self
             .index
             .nodes
             .partition_point(|node| (node.start as usize) < start) as u32;
         self.input.jump(start);
-        self.run(None).map(drop)
+        self.copy(None)?;
+        Ok(self.out.names)
     }
 
     /// Goes on in the innermost container.
@@ -160,7 +177,12 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
                     return self.close();
                 }
                 *value_next = true;
-                match self.symbols.key(&mut self.input)? {
+                let key = self.symbols.key(&mut self.input)?;
+                if let Key::Symbol(name) = key {
+                    check_name(name.len as usize)?;
+                    self.out.names.pay(name.len as usize)?;
+                }
+                match key {
                     Key::Symbol(name) | Key::Text(name) => {
                         let text = name.text(self.input.doc(), &mut self.scratch)?;
                         self.out.token(Token::Text(text))
@@ -192,6 +214,7 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
         if self.input.peek()? == code::TYPED {
             self.input.byte("a typed value")?;
             let name: Str = self.symbols.class(&mut self.input)?;
+            check_name(name.len as usize)?;
             named = Some(name.to_str(self.input.doc())?);
         }
         let named = named.as_deref().map(names::from_wire);
@@ -201,6 +224,7 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
             code::REFERENCE => self.reference(),
             b if code::is_array(b) => self.array(named, declared),
             _ => {
+                self.out.names.pay(named.map_or(0, str::len))?;
                 let value = Scalar::read(&mut self.input, &mut self.scratch)?;
                 let expect = match (named, declared) {
                     (Some(class), _) => Expect::Named(class),
@@ -243,8 +267,9 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
         let node = self.node();
         let left = self.input.array_len()?;
         let declared = declared
-            .map(|class| self.declared[class as usize].clone())
-            .filter(|class| class.starts_with('['));
+            .map(|class| &self.declared[class as usize])
+            .filter(|class| named.is_none() && class.starts_with('['))
+            .cloned();
         let class = named
             .or(declared.as_deref())
             .filter(|class| *class != "java.util.ArrayList");
@@ -280,6 +305,8 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
                 let class = match self.classes.get(&(shape, declared)) {
                     Some(class) => class.clone(),
                     None => {
+                        let weight = self.weight(class, shape)?;
+                        self.out.names.pay(weight.saturating_mul(DEFINITION))?;
                         let class = self.class(class, shape)?;
                         self.classes.insert((shape, declared), class.clone());
                         class
@@ -298,6 +325,16 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
             }
         }
         Ok(())
+    }
+
+    /// The bytes of all names of a class, none of which may be too long.
+    fn weight(&self, name: &str, shape: u32) -> Result<usize, ValueError> {
+        let mut weight = name.len();
+        for field in &self.index.shapes[shape as usize][1..] {
+            check_name(field.len as usize)?;
+            weight += field.len as usize;
+        }
+        Ok(weight)
     }
 
     /// The class of a shape; `java.time` beans go by their handle's name.
@@ -330,11 +367,25 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
                 "JSONB: a {class} is written as its value, or as null; send the value itself"
             )));
         }
-        let known = self.declared.iter().position(|c| **c == *class);
-        Ok(known.unwrap_or_else(|| {
-            self.declared.push(class.into());
-            self.declared.len() - 1
-        }) as u32)
+        let known = if self.declared.len() <= FEW {
+            self.declared
+                .iter()
+                .position(|c| **c == *class)
+                .map(|at| at as u32)
+        } else {
+            self.declared_at.get(class).copied()
+        };
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let at = self.declared.len() as u32;
+        self.declared.push(class.into());
+        match self.declared.len() {
+            0..=FEW => {}
+            n if n == FEW + 1 => self.declared_at.extend(self.declared.iter().cloned().zip(0..)),
+            _ => drop(self.declared_at.insert(class.into(), at)),
+        }
+        Ok(at)
     }
 
     fn reference(&mut self) -> Result<(), ValueError> {

@@ -1,5 +1,5 @@
 //! From scalars to tokens.
-use rialto_values::{Class, Limits, Sink, Text, Token, ValueError, text};
+use rialto_values::{Allowance, Class, Limits, Sink, Text, Token, ValueError, text};
 
 use crate::handle::{self, Kind};
 use crate::names;
@@ -59,6 +59,8 @@ impl<'c> Expect<'c> {
 pub(crate) struct Emitter<'s> {
     pub(crate) sink: &'s mut dyn Sink,
     pub(crate) numbering: &'s mut Numbering,
+    /// What the document may still use of names.
+    pub(crate) names: Allowance,
 }
 
 impl Emitter<'_> {
@@ -69,8 +71,16 @@ impl Emitter<'_> {
             ));
         };
         self.numbering.tokens_left = left;
-        if token.opens() {
-            self.numbering.containers += 1;
+        match token {
+            Token::List { class, .. } | Token::Map { class } => {
+                self.numbering.containers += 1;
+                self.names.pay(class.map_or(0, str::len))?;
+            }
+            Token::Object(class) => {
+                self.numbering.containers += 1;
+                self.names.pay(class.weight())?;
+            }
+            _ => {}
         }
         self.sink.token(token)
     }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use rialto_values::{Limits, ValueError};
+use rialto_values::{Allowance, Limits, ValueError};
 
 use crate::code;
 use crate::input::Input;
@@ -128,6 +128,7 @@ fn by_place<'a, 'n>(
     nodes: impl Iterator<Item = (&'n Node, u32)>,
 ) -> Result<Places<'a>, ValueError> {
     let mut places = HashMap::with_capacity(nodes.size_hint().0);
+    let mut names = Allowance::of(doc.len());
     for (node, meaning) in nodes {
         match node.step {
             Step::Root | Step::Key => {}
@@ -135,6 +136,7 @@ fn by_place<'a, 'n>(
                 places.insert((node.parent, Place::Index(n)), meaning);
             }
             Step::Named(name) => {
+                names.pay(name.len as usize)?;
                 places.insert((node.parent, Place::Name(name.cesu8(doc)?)), meaning);
             }
             Step::Entry(n, key_at) => {

@@ -1,14 +1,15 @@
 //! Reading a document.
 use std::borrow::Cow;
 
-use rialto_values::{Limits, Sink, ValueError};
+use rialto_values::{Allowance, Limits, Sink, ValueError};
 
 use crate::code;
 use crate::copy::Copy;
-use crate::emit::{Emitter, Numbering};
+use crate::emit::{Emitter, Expect, Numbering};
 use crate::index::Index;
 use crate::input::Input;
 use crate::names;
+use crate::scalar::Scalar;
 use crate::skip::{skip_flat, skip_value};
 use crate::string::Str;
 use crate::symbol::{Key, Symbols};
@@ -36,6 +37,18 @@ impl<'a> Name<'a> {
     #[must_use]
     pub fn is(&self, key: &str) -> bool {
         self.name.is(self.doc, key)
+    }
+
+    /// How many bytes it takes where it stands, which may be far before this entry.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.name.len as usize
+    }
+
+    /// Whether it is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.name.len == 0
     }
 
     /// The key, lone surrogates replaced by U+FFFD.
@@ -206,8 +219,19 @@ impl<'a> Reader<'a> {
         sink: &mut dyn Sink,
         numbering: &mut Numbering,
     ) -> Result<(), ValueError> {
+        let mut out = Emitter {
+            sink,
+            numbering,
+            names: Allowance::of(self.input.doc().len()),
+        };
+        let b = self.input.peek()?;
+        let may_hold_others = matches!(b, code::TYPED | code::OBJECT | code::REFERENCE) || code::is_array(b);
+        if declared.is_none() && !may_hold_others {
+            // Nothing has to be known beforehand, so no symbols are copied for each of very many values.
+            let mut scratch = Vec::new();
+            return out.scalar(Scalar::read(&mut self.input, &mut scratch)?, Expect::Nothing);
+        }
         let index = Index::new(self.input, self.symbols.clone(), &self.limits)?;
-        let out = Emitter { sink, numbering };
         self.symbols = Copy::new(
             self.input,
             std::mem::take(&mut self.symbols),

@@ -23,6 +23,11 @@ pub(crate) enum Key {
 }
 
 impl Symbols {
+    /// How many numbers were given.
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+
     /// Reads the class name behind [`code::TYPED`].
     pub(crate) fn class(&mut self, input: &mut Input<'_>) -> Result<Str, ValueError> {
         let b = input.peek()?;

@@ -17,7 +17,7 @@ use crate::skip::check_depth;
 use crate::string::{put_name, put_text};
 use duplicate::check_paths;
 use frame::{Frame, Spot, Step};
-use reference::Container;
+use reference::{Container, Earlier};
 use value::Value;
 
 /// Turns a token stream into documents, one for each value of the stream.
@@ -58,6 +58,9 @@ struct Core {
     named: Vec<usize>,
     /// What may still be written by repeating.
     repeat_left: usize,
+    /// No more tokens are taken when `out` is longer than this.
+    end: usize,
+    earlier: Earlier,
 }
 
 /// What the number of a container in the stream became.
@@ -82,6 +85,14 @@ impl Writer {
         }
     }
 
+    /// The same writer, which takes no more tokens once its bytes are more than `end`, with those that were there
+    /// already: the last one may be beyond it.
+    #[must_use]
+    pub fn up_to(mut self, end: usize) -> Self {
+        self.core.end = end;
+        self
+    }
+
     /// Writes a single document.
     #[must_use]
     pub fn bare(limits: &Limits) -> Self {
@@ -100,8 +111,23 @@ impl Writer {
     /// The bytes.
     ///
     /// # Errors
-    /// A stream that ends inside a value, or that is empty where a document was wanted.
+    /// As [`Writer::check`].
     pub fn finish(self) -> Result<Vec<u8>, ValueError> {
+        self.check()?;
+        Ok(self.core.out)
+    }
+
+    /// The bytes so far, whole documents or not.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.core.out
+    }
+
+    /// Checks that what was written is whole.
+    ///
+    /// # Errors
+    /// A stream that ends inside a value, or that is empty where a document was wanted.
+    pub fn check(&self) -> Result<(), ValueError> {
         if !self.core.open.is_empty() {
             return Err(ValueError::malformed(
                 "JSONB: the token stream ends inside a value",
@@ -110,7 +136,7 @@ impl Writer {
         if !self.core.framed && self.core.documents.is_empty() {
             return Err(ValueError::malformed("JSONB: the token stream is empty"));
         }
-        Ok(self.core.out)
+        Ok(())
     }
 }
 
@@ -155,11 +181,14 @@ impl Core {
             targets: Vec::new(),
             named: Vec::new(),
             repeat_left: REPEAT_LIMIT,
+            end: usize::MAX,
+            earlier: Earlier::default(),
         }
     }
 
     /// Takes any token but a reference; gives the target of a container that it begins.
     fn token(&mut self, token: Token<'_>) -> Result<Option<u32>, ValueError> {
+        self.check_room(0)?;
         if let Some(Frame::MaybeEnum { .. }) = self.open.last() {
             return self.maybe_enum(token);
         }
@@ -176,6 +205,14 @@ impl Core {
                 Ok(None)
             }
         }
+    }
+
+    /// Whether so much may still be written.
+    fn check_room(&self, len: usize) -> Result<(), ValueError> {
+        if self.out.len() + len > self.end {
+            return Err(ValueError::no_room());
+        }
+        Ok(())
     }
 
     fn scalar(&mut self, token: Token<'_>) -> Result<(), ValueError> {
@@ -365,10 +402,10 @@ impl Core {
             Some(frame) => (frame.target(), frame.step()),
             None => (0, Step::Root),
         };
-        let passable = match &step {
-            Step::Root => true,
-            Step::None => false,
-            _ => matches!(&self.targets[parent as usize], Target::Container(c) if c.passable),
+        let path_len = match (&step, &self.targets[parent as usize]) {
+            (Step::Root, _) => Some(1),
+            (step, Target::Container(c)) => c.path_len.and_then(|len| step.path_len_behind(len)),
+            _ => None,
         };
         let document = self.documents.len() as u32 - 1;
         let container = Container {
@@ -377,7 +414,7 @@ impl Core {
             end: None,
             parent,
             step,
-            passable,
+            path_len,
             on_path: false,
         };
         self.targets[target as usize] = Target::Container(container);

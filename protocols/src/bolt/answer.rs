@@ -30,11 +30,17 @@ impl Said<'_> {
     }
 }
 
-/// Appends an answer of the service.
+/// Appends an answer of the service, with a content of up to `max` bytes.
 ///
 /// # Errors
-/// [`ErrorKind::BadAnswer`] for what has no form for this caller.
-pub(crate) fn outcome(out: &mut Vec<u8>, to: ReplyTo, outcome: &Outcome<'_>) -> Result<(), CallError> {
+/// [`ErrorKind::BadAnswer`] for what has no form for this caller, or becomes too long: it is given up at the first
+/// value beyond `max`.
+pub(crate) fn outcome(
+    out: &mut Vec<u8>,
+    to: ReplyTo,
+    outcome: &Outcome<'_>,
+    max: usize,
+) -> Result<(), CallError> {
     let hint = Hint::from_bits(to.hint);
     if hint.codec() != HESSIAN {
         return Err(CallError::new(
@@ -49,12 +55,13 @@ pub(crate) fn outcome(out: &mut Vec<u8>, to: ReplyTo, outcome: &Outcome<'_>) -> 
         Reply::Exception(thrown) => Said::Thrown(thrown),
     };
     let start = out.len();
-    let written = put(out, to, &said, &outcome.attachments);
+    let room = max.min(outcome.reply.room());
+    let written = put(out, to, &said, &outcome.attachments, room);
     if let (Err(_), Reply::Exception(thrown)) = (&written, &outcome.reply)
         && let Some(bare) = thrown.bare()
     {
         out.truncate(start);
-        return put(out, to, &Said::Thrown(&bare), &outcome.attachments);
+        return put(out, to, &Said::Thrown(&bare), &outcome.attachments, room);
     }
     written
 }
@@ -64,6 +71,7 @@ fn put(
     to: ReplyTo,
     said: &Said<'_>,
     attachments: &Attachments<'_>,
+    room: usize,
 ) -> Result<(), CallError> {
     let bad = |why: &dyn std::fmt::Display| {
         CallError::new(
@@ -90,7 +98,8 @@ fn put(
     open.end_header(out, from)
         .map_err(|e| bad(&e.of("response attachments")))?;
     let from = out.len();
-    put_content(out, hint.library(), said, attachments).map_err(|e| bad(&e))?;
+    let end = from.saturating_add(room);
+    put_content(out, hint.library(), said, attachments, end).map_err(|e| bad(&e))?;
     open.close(out, from).map_err(|e| bad(&e.of("result")))
 }
 
@@ -99,6 +108,7 @@ fn put_content(
     library: Library,
     said: &Said<'_>,
     attachments: &Attachments<'_>,
+    end: usize,
 ) -> Result<(), ValueError> {
     out.extend_from_slice(front::RESPONSE.of(library));
     match said {
@@ -110,15 +120,15 @@ fn put_content(
         }
         Said::Value(value) => {
             out.extend_from_slice(b"FN");
-            put_value(out, library, |w| value.emit(w))?;
+            put_value(out, library, end, |w| value.emit(w))?;
         }
         Said::Returned(value) => {
             out.extend_from_slice(b"FN");
-            put_value(out, library, |w| value.emit(&mut SafeThrowable::new(w, 0)))?;
+            put_value(out, library, end, |w| value.emit(&mut SafeThrowable::new(w, 0)))?;
         }
         Said::Thrown(thrown) => {
             out.extend_from_slice(b"FN");
-            put_value(out, library, |w| put_exception(w, thrown))?;
+            put_value(out, library, end, |w| put_exception(w, thrown))?;
         }
     }
     if attachments.is_empty() && !said.is_flagged() {
@@ -142,10 +152,11 @@ fn put_content(
 fn put_value(
     out: &mut Vec<u8>,
     library: Library,
+    end: usize,
     put: impl FnOnce(&mut Writer<'_>) -> Result<(), ValueError>,
 ) -> Result<(), ValueError> {
     scratch::with_write_tables(|tables| {
-        let mut w = Writer::behind(out, library, tables, 1, 1, &[]);
+        let mut w = Writer::behind(out, library, tables, 1, 1, &[]).up_to(end);
         put(&mut w)?;
         w.finish()
     })
@@ -173,7 +184,15 @@ pub(crate) fn error(out: &mut Vec<u8>, to: ReplyTo, error: &CallError) {
         Saying::Text => match hint.codec() {
             HESSIAN => {
                 let start = out.len();
-                if put(out, to, &Said::Error(&error.text), &Attachments::new()).is_err() {
+                if put(
+                    out,
+                    to,
+                    &Said::Error(&error.text),
+                    &Attachments::new(),
+                    usize::MAX,
+                )
+                .is_err()
+                {
                     // Only a text beyond all bounds comes here; the status alone is short enough.
                     out.truncate(start);
                     put_status(out, to, status::plain_status(error.kind));

@@ -30,16 +30,18 @@ struct Facts<'c> {
     baggage: SmallVec<[(&'c str, &'c str); 8]>,
 }
 
-/// Appends a request.
+/// Appends a request, with a content of up to `max` bytes.
 ///
 /// # Errors
-/// [`ErrorKind::BadRequest`] for what has no form in SOFARPC.
+/// [`ErrorKind::BadRequest`] for what has no form in SOFARPC, or becomes too long: it is given up at the first value
+/// beyond `max`.
 pub(crate) fn request(
     out: &mut Vec<u8>,
     framing: Framing,
     library: Library,
     id: u64,
     call: &Call<'_>,
+    max: usize,
 ) -> Result<(), CallError> {
     let refused = |why: &dyn std::fmt::Display| {
         let text = format!(
@@ -70,7 +72,8 @@ pub(crate) fn request(
         out.extend_from_slice(front);
         let containers = 3 + facts.put_props(out, library, call);
         out.extend_from_slice(end);
-        put_arguments(out, library, containers, call).map_err(|e| refused(&e))?;
+        let end = from.saturating_add(max.min(call.args.room()));
+        put_arguments(out, library, containers, call, end).map_err(|e| refused(&e))?;
         open.close(out, from).map_err(|e| refused(&e.of("arguments")))
     })
 }
@@ -136,9 +139,10 @@ fn put_arguments(
     library: Library,
     containers: u32,
     call: &Call<'_>,
+    end: usize,
 ) -> Result<(), ValueError> {
     scratch::with_write_tables(|tables| {
-        let mut w = Writer::behind(out, library, tables, containers, 1, &[STRINGS]);
+        let mut w = Writer::behind(out, library, tables, containers, 1, &[STRINGS]).up_to(end);
         let mut arguments = Arguments {
             sink: &mut w,
             types: &call.types,

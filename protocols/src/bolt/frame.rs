@@ -157,6 +157,16 @@ pub(crate) fn set_id(frame: &mut [u8], id: u64) {
     }
 }
 
+/// How long the content of a frame is, of which the end may not be there yet.
+pub(crate) fn content_len(frame: &[u8]) -> usize {
+    match Fixed::read(frame) {
+        Ok(Some(f)) => frame
+            .len()
+            .saturating_sub(f.content + if f.framing.has_crc() { CRC_LEN } else { 0 }),
+        _ => frame.len(),
+    }
+}
+
 /// Writes the checksum at the end of a whole frame.
 fn seal(frame: &mut [u8]) {
     if let Some((bytes, place)) = frame.split_last_chunk_mut::<CRC_LEN>() {

@@ -27,12 +27,12 @@ pub(crate) fn answers(to: Hint, answer: Hint) -> bool {
 ///
 /// # Errors
 /// What the provider reported or why its answer cannot be read, if the Hessian differs.
-pub(crate) fn answer(out: &mut Vec<u8>, to: ReplyTo, msg: &Message<'_>) -> Result<(), CallError> {
+pub(crate) fn answer(out: &mut Vec<u8>, to: ReplyTo, msg: &Message<'_>, max: usize) -> Result<(), CallError> {
     let hint = Hint::from_bits(to.hint);
     let parts = Parts::of(msg.bytes);
     let reads = answers(hint, Hint::from_bits(msg.meta.hint)) || Library::sniff_sofa(parts.content).is_none();
     if !reads {
-        return answer::outcome(out, to, &msg.meta.dialect.outcome(msg)?);
+        return answer::outcome(out, to, &msg.meta.dialect.outcome(msg)?, max);
     }
     if hint.framing().takes(parts.framing) {
         copy(out, to.id, msg);

@@ -7,7 +7,7 @@ use crate::scratch;
 use rialto_core::message::Message;
 use rialto_hessian::{Chars, Kind, Library, Reader};
 use rialto_jsonb as jsonb;
-use rialto_values::{Limits, OwnedToken, Recorder, Sink, Token, ValueError};
+use rialto_values::{Allowance, Limits, OwnedToken, Recorder, Sink, Token, ValueError};
 use std::borrow::Cow;
 
 /// Stepping over a value needs no more room per level than its header, so calls that are passed on may be as deep
@@ -206,7 +206,9 @@ impl<'a> Body<'a, '_> {
                 if !reader.begin_object()? {
                     return Ok(());
                 }
+                let mut names = Allowance::of(doc.len());
                 while let Some(key) = reader.next_key()? {
+                    names.pay(key.len())?;
                     let value = jsonb_scalar(doc, &mut reader)?;
                     each(key.to_str()?, value);
                 }

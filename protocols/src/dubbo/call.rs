@@ -66,7 +66,12 @@ pub(super) struct Facts<'c, 'a> {
     callback: Option<Cow<'a, str>>,
     /// The calling application under its older name.
     old_caller: Cow<'a, str>,
+    /// Attachments that are the user's, also those that others replaced.
+    users: usize,
 }
+
+/// More attachments are not carried to another protocol; stock calls have a dozen.
+const ATTACHMENTS_MAX: usize = 1024;
 
 impl<'c, 'a> Facts<'c, 'a> {
     pub(super) fn of(call: &'c mut Call<'a>) -> Self {
@@ -77,6 +82,7 @@ impl<'c, 'a> Facts<'c, 'a> {
             generic: None,
             callback: None,
             old_caller: Cow::Borrowed(""),
+            users: 0,
         }
     }
 
@@ -187,7 +193,8 @@ impl<'c, 'a> Facts<'c, 'a> {
             (_, value) => match value.into_text() {
                 Some(text) => self.take_text(key, text),
                 // Of several with one name the last counts, as in Java, also if it has no text: routes and filters see none.
-                None => self.call.attachments.retain(|(k, _)| *k != key),
+                None if self.is_users() => self.call.attachments.retain(|(k, _)| *k != key),
+                None => {}
             },
         }
     }
@@ -237,8 +244,8 @@ impl<'c, 'a> Facts<'c, 'a> {
                 return;
             }
             _ => {
-                if !keys::is_own(name) {
-                    call.attachments.push((key.text(), value.text()));
+                if !keys::is_own(name) && self.is_users() {
+                    self.call.attachments.push((key.text(), value.text()));
                 }
                 return;
             }
@@ -246,7 +253,18 @@ impl<'c, 'a> Facts<'c, 'a> {
         *place = value.text();
     }
 
+    /// Counts an attachment of the user; false if there are too many to be kept.
+    fn is_users(&mut self) -> bool {
+        self.users += 1;
+        self.users <= ATTACHMENTS_MAX
+    }
+
     fn finish(self, is_generic: bool) -> Result<(), CallError> {
+        if self.users > ATTACHMENTS_MAX {
+            return Err(refused(format!(
+                "a call with more than {ATTACHMENTS_MAX} attachments is not bridged"
+            )));
+        }
         if let Some(key) = &self.callback {
             return Err(refused(format!(
                 "an argument is a callback (attachment `{key}`); callbacks need the provider's own connection and \

@@ -33,11 +33,12 @@ thread_local! {
     static PREPARED: RefCell<Prepared> = const { RefCell::new(Prepared::new()) };
 }
 
-/// Appends a request, in Hessian 2 as a stock 3.3 consumer writes it.
+/// Appends a request, in Hessian 2 as a stock 3.3 consumer writes it, with a body of up to `max` bytes.
 ///
 /// # Errors
-/// [`ErrorKind::BadRequest`] for arguments that Hessian 2 has no form for.
-pub(crate) fn request(out: &mut Vec<u8>, id: u64, call: &Call<'_>) -> Result<(), CallError> {
+/// [`ErrorKind::BadRequest`] for arguments that Hessian 2 has no form for, or that become too long. What is written
+/// is given up at the first value beyond `max`, and is whoever appends it to refuse if others make it longer.
+pub(crate) fn request(out: &mut Vec<u8>, id: u64, call: &Call<'_>, max: usize) -> Result<(), CallError> {
     if call.types.len() != call.args.count as usize {
         let text = format!(
             "{} arguments but {} parameter types: Dubbo finds a method by the types of all its parameters",
@@ -58,9 +59,10 @@ pub(crate) fn request(out: &mut Vec<u8>, id: u64, call: &Call<'_>) -> Result<(),
     Prepared::with(&PREPARED, call, variant, make, |pieces| {
         let [lead, attachments] = pieces.all();
         let open = Open::request(out, id, HESSIAN2, call.one_way);
+        let end = out.len().saturating_add(max.min(call.args.room()));
         out.extend_from_slice(lead);
         let written = scratch::with_write_tables(|tables| {
-            let mut w = Writer::new(out, Library::Lite, tables);
+            let mut w = Writer::new(out, Library::Lite, tables).up_to(end);
             call.args.emit(&mut w)?;
             w.finish()
         });
@@ -180,11 +182,17 @@ mod ready {
     pub(super) const SOFA_SAMPLED: &[u8] = b"\x16rpc_trace_context.samp";
 }
 
-/// Appends an answer of the service.
+/// Appends an answer of the service, with a body of up to `max` bytes.
 ///
 /// # Errors
-/// [`ErrorKind::BadAnswer`] for what the caller's serialization has no form for.
-pub(crate) fn outcome(out: &mut Vec<u8>, to: ReplyTo, outcome: &Outcome<'_>) -> Result<(), CallError> {
+/// [`ErrorKind::BadAnswer`] for what the caller's serialization has no form for, or what becomes too long; see
+/// [`request`].
+pub(crate) fn outcome(
+    out: &mut Vec<u8>,
+    to: ReplyTo,
+    outcome: &Outcome<'_>,
+    max: usize,
+) -> Result<(), CallError> {
     let hint = Hint::from_bits(to.hint);
     let Some(serialization) = Serialization::of(hint.serialization()) else {
         let text = format!(
@@ -195,13 +203,19 @@ pub(crate) fn outcome(out: &mut Vec<u8>, to: ReplyTo, outcome: &Outcome<'_>) -> 
     };
     let open = Open::answer(out, to.id, hint.serialization(), frame::OK);
     let start = out.len();
-    let mut written = put_outcome(out, hint, serialization, &outcome.reply, &outcome.attachments);
+    let end = start.saturating_add(max.min(outcome.reply.room()));
+    let mut body = Body {
+        out,
+        serialization,
+        end,
+    };
+    let mut written = put_outcome(&mut body, hint, &outcome.reply, &outcome.attachments);
     if let (Err(_), Reply::Exception(thrown)) = (&written, &outcome.reply)
         && let Some(bare) = thrown.bare()
     {
-        out.truncate(start);
+        body.out.truncate(start);
         let bare = Reply::Exception(bare);
-        written = put_outcome(out, hint, serialization, &bare, &outcome.attachments);
+        written = put_outcome(&mut body, hint, &bare, &outcome.attachments);
     }
     written.map_err(|e| {
         CallError::new(
@@ -213,10 +227,17 @@ pub(crate) fn outcome(out: &mut Vec<u8>, to: ReplyTo, outcome: &Outcome<'_>) -> 
     Ok(())
 }
 
-fn put_outcome(
-    out: &mut Vec<u8>,
-    hint: Hint,
+/// The body of an answer that is being written.
+struct Body<'o> {
+    out: &'o mut Vec<u8>,
     serialization: Serialization,
+    /// No more values are put when `out` is longer than this.
+    end: usize,
+}
+
+fn put_outcome(
+    body: &mut Body<'_>,
+    hint: Hint,
     reply: &Reply<'_>,
     attachments: &Attachments<'_>,
 ) -> Result<(), ValueError> {
@@ -226,32 +247,30 @@ fn put_outcome(
         Reply::Exception(_) => THROWN,
     };
     let attachments = hint.takes_attachments().then_some(attachments);
-    put_answer(out, serialization, kind, attachments, |sink| {
-        match (reply, hint.generic()) {
-            (Reply::Null, _) => Ok(()),
-            (Reply::Value(value), Generic::Maps) => value.emit(&mut Generalize::new(sink)),
-            (Reply::Value(value), _) => value.emit(sink),
-            (Reply::Exception(thrown), Generic::No) => put_exception(thrown, sink),
-            (Reply::Exception(thrown), _) => put_generic_exception(thrown, sink),
-        }
+    put_answer(body, kind, attachments, |sink| match (reply, hint.generic()) {
+        (Reply::Null, _) => Ok(()),
+        (Reply::Value(value), Generic::Maps) => value.emit(&mut Generalize::new(sink)),
+        (Reply::Value(value), _) => value.emit(sink),
+        (Reply::Exception(thrown), Generic::No) => put_exception(thrown, sink),
+        (Reply::Exception(thrown), _) => put_generic_exception(thrown, sink),
     })
 }
 
 /// Appends an answer's body: the result type, what `value` emits, and attachments for callers that know them.
 fn put_answer(
-    out: &mut Vec<u8>,
-    serialization: Serialization,
+    body: &mut Body<'_>,
     kind: u8,
     attachments: Option<&Attachments<'_>>,
     value: impl FnOnce(&mut dyn Sink) -> Result<(), ValueError>,
 ) -> Result<(), ValueError> {
     let kind = kind + if attachments.is_some() { ATTACHED } else { 0 };
-    match serialization {
+    let (out, end) = (&mut *body.out, body.end);
+    match body.serialization {
         Serialization::Hessian2 => {
             // An int of one byte.
             out.push(0x90 + kind);
             scratch::with_write_tables(|tables| {
-                let mut w = Writer::new(out, Library::Lite, tables);
+                let mut w = Writer::new(out, Library::Lite, tables).up_to(end);
                 value(&mut w)?;
                 w.finish()
             })?;
@@ -267,22 +286,28 @@ fn put_answer(
         Serialization::Fastjson2 => {
             // Stock peers write the type as a byte.
             jsonb::append_document(&[0xbd, kind], out)?;
-            let mut w = jsonb::Writer::framed(Vec::new(), &Limits::default());
-            value(&mut w)?;
-            if let Some(attachments) = attachments {
-                w.token(Token::Map { class: None })?;
-                put_text(keys::DUBBO, &mut w)?;
-                put_text(keys::PROTOCOL_VERSION, &mut w)?;
-                for (key, value) in of_service(attachments) {
-                    put_text(key, &mut w)?;
-                    put_text(value, &mut w)?;
+            let mut w = jsonb::Writer::framed(std::mem::take(out), &Limits::default()).up_to(end);
+            let put = value(&mut w).and_then(|()| {
+                if let Some(attachments) = attachments {
+                    put_documents_attachments(attachments, &mut w)?;
                 }
-                w.token(Token::End)?;
-            }
-            out.extend_from_slice(&w.finish()?);
-            Ok(())
+                w.check()
+            });
+            *out = w.into_bytes();
+            put
         }
     }
+}
+
+fn put_documents_attachments(attachments: &Attachments<'_>, w: &mut jsonb::Writer) -> Result<(), ValueError> {
+    w.token(Token::Map { class: None })?;
+    put_text(keys::DUBBO, w)?;
+    put_text(keys::PROTOCOL_VERSION, w)?;
+    for (key, value) in of_service(attachments) {
+        put_text(key, w)?;
+        put_text(value, w)?;
+    }
+    w.token(Token::End)
 }
 
 /// The beginning of the attachments of an answer: the protocol version under the name [`keys::DUBBO`].
@@ -334,7 +359,12 @@ pub(crate) fn error(out: &mut Vec<u8>, to: ReplyTo, error: &CallError) {
         let nothing = Attachments::new();
         let attachments = hint.takes_attachments().then_some(&nothing);
         let open = Open::answer(out, to.id, hint.serialization(), frame::OK);
-        let written = put_answer(out, serialization, THROWN, attachments, |sink| {
+        let mut body = Body {
+            out,
+            serialization,
+            end: usize::MAX,
+        };
+        let written = put_answer(&mut body, THROWN, attachments, |sink| {
             put_rpc_exception(code, &error.text, attachments.is_none(), sink)
         });
         match written {

@@ -61,7 +61,13 @@ impl<C: Codec> Outgoing<C> {
 
     pub(crate) fn encoded(&self, reply: &Reply) -> Vec<u8> {
         let (mut session, mut out) = (
-            Framed::<C>::new(Role::Server, &Settings::default()),
+            Framed::<C>::new(
+                Role::Server,
+                &Settings {
+                    max_sent: Some(64 << 20),
+                    ..Settings::default()
+                },
+            ),
             OutBuf::default(),
         );
         reply.encode(&mut session, self.to, &mut out);

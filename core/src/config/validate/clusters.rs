@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Problems;
 use super::names::Names;
-use crate::config::{Cluster, Config, Path, Protocol, SubsetFallback};
+use crate::config::{Cluster, Config, Path, Protocol, Size, SubsetFallback};
 
 pub(super) fn check(config: &Config, problems: &mut Problems) {
     let section = Path::root().key("clusters");
@@ -40,6 +40,7 @@ pub(super) fn check(config: &Config, problems: &mut Problems) {
         }
         check_endpoints(cluster, &path, problems);
         check_subsets(cluster, &path.key("subsets"), problems);
+        check_max_message(cluster.limits.max_message_bytes, &path, problems);
         if !used.contains(cluster.name.as_str()) {
             problems
                 .warning(
@@ -49,6 +50,21 @@ pub(super) fn check(config: &Config, problems: &mut Problems) {
                 .hint("name it under to of a route, or remove it")
                 .relational();
         }
+    }
+}
+
+/// The largest message that is sent must have room for an error, and its length must have room in a frame.
+pub(super) fn check_max_message(size: Option<Size>, path: &Path, problems: &mut Problems) {
+    const RANGE: std::ops::RangeInclusive<u64> = 64 << 10..=1 << 30;
+    if let Some(size) = size
+        && !RANGE.contains(&size.bytes())
+    {
+        problems
+            .error(
+                path.key("limits").key("max_message_bytes"),
+                format!("{size} is not between 64KiB and 1GiB"),
+            )
+            .hint("write what the peers take; stock Dubbo peers take 8MiB");
     }
 }
 

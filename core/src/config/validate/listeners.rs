@@ -3,10 +3,13 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use super::clusters::check_max_message;
 use super::names::Names;
 use super::routes::Edits;
 use super::{Addresses, Problems, routes};
-use crate::config::{Address, Config, Listener, ListenerProtocol, Path, Protocol, Route};
+use crate::config::{
+    Address, Config, Listener, ListenerLimits, ListenerProtocol, Path, Protocol, Route, Size,
+};
 
 pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Problems) {
     let section = Path::root().key("listeners");
@@ -26,6 +29,8 @@ pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Pr
         names.check_own(index, &section, problems);
         check_address(config, index, &path, problems);
         check_routes(config, listener, &routes, &path, problems);
+        check_max_message(listener.limits.max_message_bytes, &path, problems);
+        check_sizes(config, listener, &path, problems);
         routes::check_filters(&listener.filters, &path, problems);
         let own = config.routes.iter().filter(|r| listener.routes.contains(&r.name));
         Edits::of(config, own, addresses).check_filters(&listener.filters, &path, problems);
@@ -67,6 +72,36 @@ fn check_address(config: &Config, index: usize, path: &Path, problems: &mut Prob
                 ),
             )
             .hint("give each its own port");
+    }
+}
+
+/// A request that is taken from callers should be taken by the providers as well.
+fn check_sizes(config: &Config, listener: &Listener, path: &Path, problems: &mut Problems) {
+    let taken = listener.limits.max_request_bytes;
+    let targets = config
+        .routes
+        .iter()
+        .filter(|route| listener.routes.contains(&route.name))
+        .flat_map(|route| &route.to);
+    let least = targets
+        .filter_map(|target| config.clusters.iter().find(|c| c.name == target.cluster))
+        .min_by_key(|cluster| cluster.max_message_bytes());
+    // What is unset is as stock peers are, and needs no words.
+    if let Some(cluster) = least
+        && taken != ListenerLimits::default().max_request_bytes
+        && cluster.max_message_bytes() < taken.bytes()
+    {
+        problems
+            .warning(
+                path.key("limits").key("max_request_bytes"),
+                format!(
+                    "requests of up to {taken} are taken, but cluster \"{}\" takes none above {}",
+                    cluster.name,
+                    Size::from_bytes(cluster.max_message_bytes())
+                ),
+            )
+            .hint("raise limits.max_message_bytes of the cluster, if its providers take more")
+            .relational();
     }
 }
 

@@ -366,3 +366,42 @@ fn filters_rewrites_and_bridge_rules_make_sense() {
         ],
     );
 }
+
+#[test]
+fn messages_must_have_room_on_both_sides() {
+    for (bytes, shown) in [(1000, "1000B"), (2 << 30, "2GiB")] {
+        let problem = format!(
+            "error: clusters[0].limits.max_message_bytes: {shown} is not between 64KiB and 1GiB (write what the peers take; stock Dubbo peers take 8MiB)"
+        );
+        expect(
+            |c| c.clusters[0].limits.max_message_bytes = Some(Size::from_bytes(bytes)),
+            &[&problem],
+        );
+        let problem = problem.replace("clusters", "listeners");
+        expect(
+            |c| c.listeners[0].limits.max_message_bytes = Some(Size::from_bytes(bytes)),
+            &[&problem],
+        );
+    }
+}
+
+#[test]
+fn a_listener_should_take_no_more_than_its_providers() {
+    let raise = |c: &mut Config| {
+        c.clusters[0].protocol = Protocol::Dubbo;
+        c.listeners[0].limits.max_request_bytes = Size::from_bytes(16 << 20);
+    };
+    expect(
+        raise,
+        &[
+            "warning: listeners[0].limits.max_request_bytes: requests of up to 16MiB are taken, but cluster \"sofa\" takes none above 8MiB (raise limits.max_message_bytes of the cluster, if its providers take more)",
+        ],
+    );
+    expect(
+        |c| {
+            raise(c);
+            c.clusters[0].limits.max_message_bytes = Some(Size::from_bytes(16 << 20));
+        },
+        &[],
+    );
+}

@@ -1,5 +1,5 @@
 //! Class definitions and type names: read once, found again by index.
-use rialto_values::ValueError;
+use rialto_values::{ValueError, check_name};
 
 use super::Reader;
 use crate::Dialect;
@@ -133,6 +133,7 @@ impl Reader<'_, '_> {
     /// The type of that index as it stands in the stream.
     pub(crate) fn type_name(&self, index: u32) -> Result<&str, ValueError> {
         let span = self.tables.types[index as usize];
+        check_name((span.to - span.from) as usize)?;
         names::plain(self.cursor.slice(span.from as usize, span.to as usize))
     }
 }

@@ -87,10 +87,7 @@ pub(crate) fn tokens(bytes: &[u8], library: Library) -> Result<Vec<OwnedToken>, 
 pub(crate) fn write(tokens: &[OwnedToken], library: Library) -> Result<Vec<u8>, ValueError> {
     let (mut out, mut shapes) = (vec![], WriteTables::default());
     let mut writer = Writer::new(&mut out, library, &mut shapes);
-    Recorder {
-        tokens: tokens.to_vec(),
-    }
-    .replay(&mut writer)?;
+    Recorder::from(tokens.to_vec()).replay(&mut writer)?;
     writer.finish()?;
     Ok(out)
 }

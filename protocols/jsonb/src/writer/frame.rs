@@ -3,6 +3,7 @@ use rialto_values::Class;
 
 use super::value::Part;
 use crate::handle::Kind;
+use crate::path::name_len;
 
 /// An open container.
 #[derive(Debug)]
@@ -47,6 +48,9 @@ pub(super) enum Frame {
     },
 }
 
+/// Paths longer than this are not written; the value is repeated.
+const MAX_PATH: usize = 4096;
+
 /// What fastjson2 can do with references around the elements of a list or map.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spot {
@@ -61,9 +65,33 @@ pub(super) struct Spot {
 pub(super) enum Step {
     Root,
     Element(u32),
+    /// Under this key of a map.
     Named(Box<str>),
+    /// Under the field of this place.
+    Field(Class, usize),
     /// No path leads there.
     None,
+}
+
+impl Step {
+    /// The name that it goes by.
+    pub(super) fn name(&self) -> Option<&str> {
+        match self {
+            Step::Named(name) => Some(name),
+            Step::Field(class, at) => class.fields().get(*at).map(|field| &**field),
+            Step::Root | Step::Element(_) | Step::None => None,
+        }
+    }
+
+    /// How long a path of so many bytes gets by this step; `None` if it gets too long, or cannot be spelled.
+    pub(super) fn path_len_behind(&self, len: usize) -> Option<usize> {
+        let more = match self {
+            Step::Element(n) => 3 + n.checked_ilog10().unwrap_or(0) as usize,
+            Step::Root | Step::None => return None,
+            step => name_len(step.name()?)?,
+        };
+        Some(len + more).filter(|len| *len <= MAX_PATH)
+    }
 }
 
 impl Spot {
@@ -131,7 +159,7 @@ impl Frame {
                 next,
                 throwable: false,
                 ..
-            } => Step::Named(class.fields()[next - 1].clone()),
+            } => Step::Field(class.clone(), next - 1),
             _ => Step::None,
         }
     }
@@ -146,14 +174,11 @@ impl Frame {
                 next,
                 throwable,
                 ..
-            } => match class.fields().get(*next..) {
-                Some([field, later @ ..]) => {
-                    let of_throwable = *throwable && matches!(&**field, "cause" | "suppressedExceptions");
-                    // fastjson2 fills references in last: over a later value of the same name
-                    !of_throwable && !later.contains(field)
-                }
-                _ => true,
-            },
+            } => class.fields().get(*next).is_none_or(|field| {
+                let of_throwable = *throwable && matches!(&**field, "cause" | "suppressedExceptions");
+                // fastjson2 fills references in last: over a later value of the same name
+                !of_throwable && !class.comes_again(*next)
+            }),
             _ => false,
         }
     }

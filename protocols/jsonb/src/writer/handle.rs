@@ -6,7 +6,6 @@ use super::value::{Part, Value, is_constant, unexpected_part};
 use super::{Core, Target, put_symbol};
 use crate::code;
 use crate::handle::{Kind, kind};
-use crate::names;
 use crate::skip::check_depth;
 
 impl Core {
@@ -40,10 +39,7 @@ impl Core {
             constant: Some(constant),
         }) = self.open.pop()
         {
-            self.put_value(
-                target,
-                Value::typed_text(names::to_wire(class.name()).into_owned(), &constant),
-            )?;
+            self.put_value(target, Value::constant(class, &constant))?;
         }
         Ok(None)
     }
@@ -141,7 +137,7 @@ impl Core {
         self.begin_value(None)?;
         if let Some(class) = value.class() {
             self.out.push(code::TYPED);
-            put_symbol(class, &mut self.symbols, &mut self.out);
+            put_symbol(&class, &mut self.symbols, &mut self.out);
         }
         value.put(&mut self.out)?;
         self.end_value()

@@ -1,5 +1,8 @@
 //! Values that stand in several places.
-use rialto_values::{Sink, Token, ValueError};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use rialto_values::{Allowance, Limits, Sink, Token, ValueError};
 
 use super::frame::{Frame, Step};
 use super::{Core, Target, unknown_number};
@@ -14,9 +17,6 @@ use crate::string::put_text;
 use crate::symbol::Symbols;
 use rialto_values::{Text, text};
 
-/// Paths longer than this are not written; the value is repeated.
-const MAX_PATH: usize = 4096;
-
 /// A list, map or object that was begun.
 #[derive(Debug)]
 pub(super) struct Container {
@@ -28,10 +28,54 @@ pub(super) struct Container {
     /// The target it is in.
     pub(super) parent: u32,
     pub(super) step: Step,
-    /// Whether a path leads to it.
-    pub(super) passable: bool,
+    /// How long the path is that leads to it; `None` if there is none.
+    pub(super) path_len: Option<usize>,
     /// Whether a path was written that leads to it, or through it.
     pub(super) on_path: bool,
+}
+
+/// Documents that were written before the one under way, as far as something in them was written again.
+#[derive(Debug, Default)]
+pub(super) struct Earlier {
+    documents: HashMap<usize, Rc<Past>>,
+    /// Containers and names that were passed over to find those that are written again.
+    passed: usize,
+    /// What is left for the names in what is written again.
+    names: Option<Allowance>,
+}
+
+/// To find one container takes a step for each container and name of its document.
+const PASSED_MAX: usize = 1 << 26;
+
+/// A document, its names and containers.
+#[derive(Debug)]
+struct Past {
+    bytes: Vec<u8>,
+    symbols: Symbols,
+    index: Index,
+}
+
+impl Past {
+    fn new(bytes: &[u8], limits: &Limits) -> Result<Self, ValueError> {
+        let mut symbols = Symbols::default();
+        skip_value(&mut Input::new(bytes), &mut symbols, limits.depth)?;
+        let index = Index::new(Input::new(bytes), Symbols::default(), limits)?;
+        Ok(Past {
+            bytes: bytes.to_vec(),
+            symbols,
+            index,
+        })
+    }
+}
+
+impl Earlier {
+    fn pay(&mut self, containers: usize) -> Result<(), ValueError> {
+        self.passed += containers;
+        if self.passed > PASSED_MAX {
+            return Err(repeats());
+        }
+        Ok(())
+    }
 }
 
 impl Core {
@@ -61,6 +105,7 @@ impl Core {
     }
 
     fn refer(&mut self, target: u32, start: usize, end: Option<usize>) -> Result<(), ValueError> {
+        self.check_room(0)?;
         if self.open.last().is_some_and(Frame::accepts_reference)
             && let Some(path) = self.path(target)
         {
@@ -75,6 +120,7 @@ impl Core {
         match end {
             Some(end) => {
                 self.take_repeat(end - start)?;
+                self.check_room(end - start)?;
                 self.begin_value(None)?;
                 self.out.extend_from_within(start..end);
                 self.end_value()
@@ -89,11 +135,26 @@ impl Core {
     /// Writes what stands in an earlier document once more: names and references differ from one to the other.
     fn repeat_from(&mut self, document: usize, start: usize, end: usize) -> Result<u32, ValueError> {
         self.take_repeat(end - start)?;
+        self.check_room(end - start)?;
         let (from, to) = self.documents[document];
-        let bytes = self.out[from..to].to_vec();
-        let mut symbols = Symbols::default();
-        skip_value(&mut Input::new(&bytes), &mut symbols, self.limits.depth)?;
-        let index = Index::new(Input::new(&bytes), Symbols::default(), &self.limits)?;
+        let past = match self.earlier.documents.get(&document) {
+            Some(past) => Rc::clone(past),
+            None => {
+                let past = Rc::new(Past::new(&self.out[from..to], &self.limits)?);
+                self.earlier.documents.insert(document, Rc::clone(&past));
+                past
+            }
+        };
+        let Past {
+            bytes,
+            symbols,
+            index,
+        } = &*past;
+        self.earlier.pay(index.nodes.len() + symbols.len())?;
+        let names = self
+            .earlier
+            .names
+            .unwrap_or_else(|| Allowance::of(self.out.len()));
         let mut numbering = Numbering::new(&self.limits);
         let first = self.targets.len() as u32;
         let limits = self.limits;
@@ -104,16 +165,17 @@ impl Core {
         let out = Emitter {
             sink: &mut again,
             numbering: &mut numbering,
+            names,
         };
-        Copy::new(Input::new(&bytes), symbols, &index, out, &limits).run_part(start - from)?;
+        let names =
+            Copy::new(Input::new(bytes), symbols.clone(), index, out, &limits).run_part(start - from)?;
+        self.earlier.names = Some(names);
         Ok(first)
     }
 
     fn take_repeat(&mut self, len: usize) -> Result<(), ValueError> {
         let Some(left) = self.repeat_left.checked_sub(len) else {
-            return Err(ValueError::too_large(
-                "JSONB: shared values would have to be written again too often",
-            ));
+            return Err(repeats());
         };
         self.repeat_left = left;
         Ok(())
@@ -128,7 +190,7 @@ impl Core {
             && !container.on_path
         {
             container.on_path = true;
-            if let Step::Named(_) = container.step {
+            if container.step.name().is_some() {
                 self.named.push(container.start - document);
             }
             at = container.parent;
@@ -136,15 +198,16 @@ impl Core {
     }
 
     fn path(&self, target: u32) -> Option<String> {
+        match &self.targets[target as usize] {
+            Target::Container(container) => container.path_len?,
+            _ => return None,
+        };
         let mut steps = Vec::new();
         let mut at = target;
         loop {
             let Target::Container(container) = &self.targets[at as usize] else {
                 return None;
             };
-            if !container.passable {
-                return None;
-            }
             if container.step == Step::Root {
                 break;
             }
@@ -155,11 +218,7 @@ impl Core {
         for step in steps.into_iter().rev() {
             match step {
                 Step::Element(n) => path.push_str(&format!("[{n}]")),
-                Step::Named(name) if push_name(name, &mut path) => {}
-                _ => return None,
-            }
-            if path.len() > MAX_PATH {
-                return None;
+                step => push_name(step.name()?, &mut path),
             }
         }
         Some(path)
@@ -184,6 +243,11 @@ impl Sink for Again<'_> {
             .ok_or_else(|| unknown_number(number))?;
         self.core.reference(target).map(drop)
     }
+}
+
+#[cold]
+fn repeats() -> ValueError {
+    ValueError::too_large("JSONB: shared values would have to be written again too often")
 }
 
 #[cold]

@@ -1,8 +1,11 @@
 //! Objects of token streams that are scalars in JSONB.
+use std::borrow::Cow;
+
 use rialto_values::{Class, ErrorKind, Text, Token, ValueError};
 
 use crate::code;
 use crate::handle::Kind;
+use crate::names;
 use crate::number::{Big, parse_decimal};
 use crate::output::{put_binary, put_date, put_double, put_int, put_long};
 use crate::string::{put_ascii, put_text};
@@ -30,7 +33,24 @@ pub(super) enum Value {
     /// Seconds.
     Offset(i32),
     /// Anything else, encoded, with its class if that must be said.
-    Encoded(Option<String>, Vec<u8>),
+    Encoded(Option<Named>, Vec<u8>),
+}
+
+/// A class that must be said.
+#[derive(Clone, Debug)]
+pub(super) enum Named {
+    Wire(&'static str),
+    /// That of an enum constant; it is shared with all others.
+    Enum(Class),
+}
+
+impl Named {
+    fn wire(&self) -> Cow<'_, str> {
+        match self {
+            Named::Wire(name) => Cow::Borrowed(name),
+            Named::Enum(class) => names::to_wire(class.name()),
+        }
+    }
 }
 
 impl Part {
@@ -72,15 +92,15 @@ impl Value {
     }
 
     /// A text under a class: an enum constant.
-    pub(super) fn typed_text(class: String, value: &str) -> Self {
+    pub(super) fn constant(class: Class, value: &str) -> Self {
         let mut out = Vec::new();
         put_ascii(value, &mut out);
-        Value::Encoded(Some(class), out)
+        Value::Encoded(Some(Named::Enum(class)), out)
     }
 
-    pub(super) fn class(&self) -> Option<&str> {
+    pub(super) fn class(&self) -> Option<Cow<'_, str>> {
         match self {
-            Value::Encoded(class, _) => class.as_deref(),
+            Value::Encoded(class, _) => class.as_ref().map(Named::wire),
             _ => None,
         }
     }
@@ -261,11 +281,11 @@ impl Fields<'_> {
             Kind::ZoneId => put_text(self.text("zoneId")?, &mut out),
             Kind::Locale => put_text(self.text("value")?, &mut out),
             Kind::Class => {
-                class = Some("java.lang.Class".to_owned());
+                class = Some(Named::Wire("java.lang.Class"));
                 put_text(self.text("name")?, &mut out);
             }
             Kind::Currency => {
-                class = Some("Currency".to_owned());
+                class = Some(Named::Wire("Currency"));
                 put_text(self.text("currencyCode")?, &mut out);
             }
             Kind::AtomicInteger => put_int(self.int("value")?, &mut out),

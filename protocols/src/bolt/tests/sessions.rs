@@ -11,6 +11,7 @@ fn session(role: Role) -> Framed<Bolt> {
         role,
         &Settings {
             max_message: 4096,
+            max_sent: None,
             variant: UNTOLD,
         },
     )

@@ -176,7 +176,7 @@ fn an_argument_that_holds_all_arguments_is_refused() {
 
 fn generalized(tokens: Vec<OwnedToken>) -> Vec<OwnedToken> {
     let mut out = Recorder::default();
-    Recorder { tokens }
+    Recorder::from(tokens)
         .replay(&mut Generalize::new(&mut out))
         .unwrap();
     out.tokens
