@@ -10,6 +10,7 @@ mod e2e {
     mod support;
 
     mod admin;
+    mod admin_access;
     mod bridging;
     mod callers;
     mod commands;
@@ -17,6 +18,7 @@ mod e2e {
     mod lifecycle;
     mod limits;
     mod memory;
+    mod process_log;
     mod providers;
     mod reload;
     mod routing;

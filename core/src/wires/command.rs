@@ -228,8 +228,9 @@ impl<E: Env> Wires<E> {
         if conn.role == crate::session::Role::Client && conn.pending() <= 2 * CUT {
             return;
         }
-        let text = format_args!("{} closed: it does not read its answers", conn.who());
-        self.faults.report(FaultKind::Limit, self.now_ms, text);
+        let text = format_args!(" closed: it does not read its answers");
+        self.faults
+            .report(FaultKind::Limit, conn.who(), self.now_ms, text);
         self.kill(key);
     }
 

@@ -131,10 +131,8 @@ impl<E: Env> Wires<E> {
     #[cold]
     fn too_much_partial(&mut self, key: ConnKey) {
         let Some(conn) = self.conns.get(key) else { return };
-        let text = format_args!(
-            "{} closed: half-received messages use up the memory for them",
-            conn.who()
-        );
-        self.faults.report(FaultKind::Limit, self.now_ms, text);
+        let text = format_args!(" closed: half-received messages use up the memory for them");
+        self.faults
+            .report(FaultKind::Limit, conn.who(), self.now_ms, text);
     }
 }
