@@ -1,62 +1,101 @@
-//! The admin interface: plain HTTP for operators, probes and Prometheus. Never on a call's path.
+//! The admin interface: plain HTTP for operators, probes and Prometheus. Never on a call's path, and on no thread that does
+//! anything else.
 mod bounded;
+mod exposition;
 mod metrics;
+mod origin;
 mod pages;
+mod pieces;
+mod serve;
 
-use crate::control::Shared;
+pub use serve::Server;
+
+use crate::control::{Shared, resolve};
 use anyhow::Context;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{FromRef, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use bounded::Bounded;
+use origin::Hosts;
+use pieces::Places;
 use rialto_core::config::{Address, Admin, SecretText};
 use rialto_core::runtime::{Bound, bind};
-use rialto_core::transport;
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
+
+/// Scrapes at a time: one page of metrics may be tens of megabytes long.
+const SCRAPES: usize = 2;
+/// Other pages at a time that are made from what workers tell.
+const PAGES: usize = 4;
+
+/// What the pages are made of.
+#[derive(Clone)]
+struct Site {
+    shared: Arc<Shared>,
+    places: SitePlaces,
+}
+
+/// Places for pages that can be large.
+#[derive(Clone)]
+struct SitePlaces {
+    scrapes: Places,
+    pages: Places,
+}
+
+impl FromRef<Site> for Arc<Shared> {
+    fn from_ref(site: &Site) -> Self {
+        Arc::clone(&site.shared)
+    }
+}
+
+impl FromRef<Site> for SitePlaces {
+    fn from_ref(site: &Site) -> Self {
+        site.places.clone()
+    }
+}
 
 /// Begins to serve, and tells where.
 ///
 /// # Errors
 /// The address cannot be listened on, or the token cannot be read.
-pub async fn start(config: &Admin, shared: Arc<Shared>) -> anyhow::Result<String> {
+pub fn start(config: &Admin, shared: Arc<Shared>) -> anyhow::Result<(Server, String)> {
     let token = config
         .token
         .as_ref()
         .map(|t| t.read().context("admin.token"))
         .transpose()?;
-    let app = router(shared, token);
     let what = || format!("admin: cannot listen on {}", config.address);
-    if let Address::Unix(path) = &config.address {
-        let bound = bind(&transport::Address::Unix(path.as_path().into())).with_context(what)?;
-        let Bound::Unix(bound) = bound else {
-            unreachable!("a path was bound")
-        };
-        let listener = tokio::net::UnixListener::from_std(bound).with_context(what)?;
-        tracing::info!("admin on {}", config.address);
-        tokio::spawn(async move { axum::serve(Bounded::new(listener), app).await });
-        return Ok(config.address.to_string());
-    }
-    let address: SocketAddr = match &config.address {
-        Address::Socket(a) => *a,
-        name => name
-            .to_string()
-            .to_socket_addrs()
-            .with_context(what)?
-            .next()
-            .with_context(what)?,
+    let bound = bind(&resolve(&config.address).with_context(what)?).with_context(what)?;
+    let address = bound.address().with_context(what)?.to_string();
+    tracing::info!("admin on {address}");
+    let server = match bound {
+        Bound::Unix(bound) => {
+            let app = router(shared, token, None);
+            let server = Server::start(move || tokio::net::UnixListener::from_std(bound), app);
+            server.map(|server| match &config.address {
+                Address::Unix(path) => server.with_file(path.clone()),
+                _ => server,
+            })
+        }
+        Bound::Tcp(bound) => {
+            let hosts = config.hosts.iter().map(|h| h.to_ascii_lowercase()).collect();
+            let app = router(shared, token, Some(hosts));
+            Server::start(move || tokio::net::TcpListener::from_std(bound), app)
+        }
     };
-    let listener = tokio::net::TcpListener::bind(address).await.with_context(what)?;
-    let bound = listener.local_addr()?.to_string();
-    tracing::info!("admin on {bound}");
-    tokio::spawn(async move { axum::serve(Bounded::new(listener), app).await });
-    Ok(bound)
+    Ok((server.with_context(what)?, address))
 }
 
-fn router(shared: Arc<Shared>, token: Option<SecretText>) -> Router {
+/// The pages. `hosts` are the names that requests may ask for; `None` where no browser can ask.
+fn router(shared: Arc<Shared>, token: Option<SecretText>, hosts: Option<Hosts>) -> Router {
+    let site = Site {
+        shared,
+        places: SitePlaces {
+            scrapes: Places::new(SCRAPES),
+            pages: Places::new(PAGES),
+        },
+    };
     let guarded = Router::new()
         .route("/config_dump", get(pages::config_dump))
         .route("/clusters", get(pages::clusters))
@@ -67,16 +106,24 @@ fn router(shared: Arc<Shared>, token: Option<SecretText>) -> Router {
         None => guarded,
         Some(token) => guarded.layer(middleware::from_fn_with_state(Arc::new(token), check_token)),
     };
-    Router::new()
+    let named = Router::new()
         .route("/", get(pages::index))
         .route("/help", get(pages::index))
+        .route("/metrics", get(metrics::page))
+        .route("/stats/prometheus", get(metrics::page))
+        .merge(guarded);
+    let named = match hosts {
+        None => named,
+        Some(hosts) => named.layer(middleware::from_fn_with_state(hosts, origin::check)),
+    };
+    // probes tell nothing, and are sent under any name
+    Router::new()
         .route("/ready", get(pages::ready))
         .route("/healthz/ready", get(pages::ready))
         .route("/healthz/live", get(pages::live))
-        .route("/metrics", get(metrics::page))
-        .route("/stats/prometheus", get(metrics::page))
-        .merge(guarded)
-        .with_state(shared)
+        .merge(named)
+        .fallback(pages::nowhere)
+        .with_state(site)
 }
 
 const SCHEME: &[u8] = b"Bearer ";

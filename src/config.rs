@@ -13,6 +13,7 @@ use std::sync::Arc;
 use rialto_core::config::{Config, Path, Problem, Protocol, Severity, validate};
 use serde::Deserialize;
 
+mod brought;
 mod collect;
 mod interpolate;
 mod parse;
@@ -25,6 +26,7 @@ mod source;
 mod tests;
 mod tree;
 
+pub use brought::Brought;
 pub use reference::reference_markdown;
 pub use report::{Finding, Report};
 pub use schema::schema;
@@ -43,6 +45,8 @@ pub struct Loaded {
     pub warnings: Report,
     /// The text it came from.
     pub source: Arc<Source>,
+    /// What it took from the environment.
+    pub brought: Brought,
 }
 
 /// Loads the configuration file at `path`.
@@ -122,32 +126,37 @@ pub fn load_changed(source: Source) -> Result<Loaded, Report> {
 /// The text is not such a value; the report lists all that is wrong.
 pub fn parse_as<T: for<'t> Deserialize<'t>>(name: &str, text: &str) -> Result<T, Report> {
     let source = Arc::new(Source::new(name, text));
-    let (_, collected) = read_document(source.text(), &|variable| std::env::var(variable).ok());
-    let report = Report::new(source, collected.findings);
+    let (_, collected, brought) = read_document(source.text(), &|variable| std::env::var(variable).ok());
+    let report = Report::new(source, collected.findings).without(&brought);
     match collected.value {
         Some(value) if !report.has_errors() => Ok(value),
         _ => Err(report),
     }
 }
 
-/// The configuration with every default visible. Secrets are not in it: a configuration only says where they are.
-pub fn dump(config: &Config) -> serde_json::Value {
-    serde_json::to_value(config).unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }))
+/// The configuration with every default visible. Secrets are not in it: a configuration only says where they are, and what
+/// came from the environment is shown as the variable that it came from.
+pub fn dump(config: &Config, brought: &Brought) -> serde_json::Value {
+    let dump = serde_json::to_value(config);
+    let mut dump = dump.unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }));
+    brought.hide_in(&mut dump);
+    dump
 }
 
 fn load_with(source: Source, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Report> {
     let source = Arc::new(source);
-    let (root, mut collected) = read_document::<Config>(source.text(), env);
+    let (root, mut collected, brought) = read_document::<Config>(source.text(), env);
     let mut findings = std::mem::take(&mut collected.findings);
     if let Some(config) = &collected.value {
         findings.extend(check(config, root.as_ref(), &collected, &findings));
     }
-    let report = Report::new(Arc::clone(&source), findings);
+    let report = Report::new(Arc::clone(&source), findings).without(&brought);
     match collected.value {
         Some(config) if !report.has_errors() => Ok(Loaded {
             config,
             warnings: report,
             source,
+            brought,
         }),
         _ => Err(report),
     }
@@ -156,7 +165,7 @@ fn load_with(source: Source, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
 fn read_document<T: for<'t> Deserialize<'t>>(
     text: &str,
     env: &dyn Fn(&str) -> Option<String>,
-) -> (Option<Node>, Collected<T>) {
+) -> (Option<Node>, Collected<T>, Brought) {
     let document = parse::parse(text, env);
     let failed = document.root.is_none() && !document.findings.is_empty();
     if failed {
@@ -167,7 +176,7 @@ fn read_document<T: for<'t> Deserialize<'t>>(
             hidden: Vec::new(),
             incomplete: true,
         };
-        return (None, nothing);
+        return (None, nothing, Brought::new(document.replaced, None));
     }
     // An empty text is an empty object: every section has defaults.
     let mut root = document.root.unwrap_or(Node {
@@ -176,7 +185,8 @@ fn read_document<T: for<'t> Deserialize<'t>>(
     });
     drop_extensions(&mut root);
     let collected = collect::<T>(&mut root, document.findings);
-    (Some(root), collected)
+    let brought = Brought::new(document.replaced, Some(&root));
+    (Some(root), collected, brought)
 }
 
 /// Keys that begin with `x-` at the top are the user's own: a place for anchors to be used below.

@@ -13,8 +13,10 @@ pub use embed::Embedded;
 pub use names::{Names, NamesView, protocol_name};
 pub use shared::{ReloadState, Shared};
 
+pub(crate) use listening::resolve;
+
 use crate::access_log::{self, Writer};
-use crate::config::Loaded;
+use crate::config::{self, Loaded};
 use crate::{admin, logging};
 use anyhow::Context;
 use file::File;
@@ -51,6 +53,8 @@ struct Control {
     listening: Listening,
     runtime: Arc<Runtime>,
     shared: Arc<Shared>,
+    /// The admin pages, for as long as this lives.
+    _admin: Option<admin::Server>,
 }
 
 /// Serves a configuration until the process is told to end.
@@ -69,6 +73,7 @@ fn run_until(
     started: impl FnOnce(&Shared),
 ) -> anyhow::Result<()> {
     let level = logging::start(&loaded.config.log)?;
+    let log = level.clone();
     let tokio = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -92,6 +97,7 @@ fn run_until(
     });
     // a name that is being looked up may take longer than anybody wants to wait
     tokio.shutdown_background();
+    log.flush();
     ended
 }
 
@@ -158,12 +164,15 @@ impl Control {
             names,
             signals,
             level,
-            &config,
+            config::dump(&config, &loaded.brought),
         ));
-        if config.admin.enabled {
-            let bound = admin::start(&config.admin, Arc::clone(&shared)).await?;
+        let admin = if config.admin.enabled {
+            let (server, bound) = admin::start(&config.admin, Arc::clone(&shared))?;
             shared.set_admin(bound);
-        }
+            Some(server)
+        } else {
+            None
+        };
         listening.take_up(plan, &runtime);
         shared.set_listening(listening.addresses());
         shared.set_ready(true);
@@ -181,6 +190,7 @@ impl Control {
             listening,
             runtime,
             shared,
+            _admin: admin,
         })
     }
 
@@ -242,6 +252,7 @@ impl Control {
         tokio::select! {
             () = signals.end() => {
                 tracing::warn!("told again: {} calls in flight are cut off", self.runtime.in_flight());
+                self.shared.flush_log();
                 std::process::exit(1);
             }
             () = quiet(&self.runtime) => tracing::info!("drained"),

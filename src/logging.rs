@@ -1,23 +1,36 @@
 //! The process's own messages, to standard error.
+mod queue;
+
+use queue::Queue;
 use rialto_core::config::{Log, LogFormat, LogLevel};
 use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, reload};
 
-/// Changes the level of a running process.
+/// What a process that ends waits for its last lines to be taken.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// The log of a running process.
 #[derive(Clone)]
-pub struct Level(reload::Handle<LevelFilter, Registry>);
+pub struct Level {
+    filter: reload::Handle<LevelFilter, Registry>,
+    queue: Queue,
+}
 
 /// Begins to log.
 ///
 /// # Errors
 /// Something else in this process logs already.
 pub fn start(log: &Log) -> anyhow::Result<Level> {
-    let (level, handle) = reload::Layer::new(filter_of(log.level));
+    let (level, filter) = reload::Layer::new(filter_of(log.level));
+    let queue = Queue::start(std::io::stderr())?;
     let to = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(Arc::new(queue.clone()))
+        .log_internal_errors(false)
         .with_target(false);
     let layer: Box<dyn Layer<_> + Send + Sync> = match log.format {
         LogFormat::Text => to.with_ansi(std::io::stderr().is_terminal()).boxed(),
@@ -27,20 +40,31 @@ pub fn start(log: &Log) -> anyhow::Result<Level> {
         .with(level)
         .with(layer)
         .try_init()?;
-    Ok(Level(handle))
+    Ok(Level { filter, queue })
 }
 
 impl Level {
     /// Logs from this level on.
     pub fn set(&self, level: LogLevel) {
         // fails only when the subscriber is gone, which lives as long as the process
-        let _ = self.0.modify(|f| *f = filter_of(level));
+        let _ = self.filter.modify(|f| *f = filter_of(level));
     }
 
     /// The least important level that is logged.
     #[must_use]
     pub fn get(&self) -> String {
-        self.0.with_current(ToString::to_string).unwrap_or_default()
+        self.filter.with_current(ToString::to_string).unwrap_or_default()
+    }
+
+    /// Lines that standard error did not take.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.queue.lost()
+    }
+
+    /// Waits until the lines so far are written, but not for long.
+    pub fn flush(&self) {
+        self.queue.flush(LAST_LINES);
     }
 }
 

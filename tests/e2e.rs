@@ -10,6 +10,7 @@ mod e2e {
     mod support;
 
     mod admin;
+    mod admin_access;
     mod bounds;
     mod bridging;
     mod callers;
@@ -19,6 +20,7 @@ mod e2e {
     mod lifecycle;
     mod limits;
     mod memory;
+    mod process_log;
     mod providers;
     mod reload;
     mod routing;

@@ -219,7 +219,7 @@ impl Calls {
                 let who = w.get(from).map(|c| c.who());
                 if let Some(who) = who {
                     w.faults
-                        .report(FaultKind::Unexpected, w.now_ms, format_args!("{who}: {what}"));
+                        .report(FaultKind::Unexpected, who, w.now_ms, format_args!(": {what}"));
                 }
             }
             Event::More(_) | Event::Handled | Event::Detected(_) => {}

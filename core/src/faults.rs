@@ -1,5 +1,8 @@
-//! Says in the log what peers did wrong, once per second and kind at most.
+//! Says in the log what peers did wrong: once per second, kind and peer at most, and of each kind so many lines at most.
+use crate::snapshot::{EndpointId, ListenerId, Snapshot};
 use std::fmt::{self, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// What is complained about; each has its own allowance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,18 +22,61 @@ pub enum FaultKind {
     Limit,
 }
 
+/// Who did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// A caller of a listener; without an address if it came over a Unix socket.
+    Caller(ListenerId, Option<SocketAddr>),
+    /// A provider.
+    Endpoint(EndpointId),
+    /// All callers of a listener together.
+    Listener(ListenerId),
+}
+
 /// Counters of faults, and the log's allowance.
 #[derive(Default)]
 pub struct Faults {
     kinds: [Kind; FaultKind::ALL.len()],
+    /// For the names of peers.
+    snapshot: Arc<Snapshot>,
 }
 
-#[derive(Default, Clone, Copy)]
+/// What may be said of one kind: a few lines at once, and in the long run so many a second. Each peer has its own share, so that
+/// one that makes much noise does not hide what another one does.
+#[derive(Default)]
 struct Kind {
     total: u64,
-    silent: u64,
-    next_log_ms: u64,
+    /// Lines that were said of late.
+    said: u32,
+    since_ms: u64,
+    /// Faults of peers that have no place in `peers`, since they were last told of.
+    others: u64,
+    /// Those that were told of last.
+    peers: Vec<Told>,
 }
+
+struct Told {
+    key: Key,
+    next_ms: u64,
+    silent: u64,
+}
+
+/// What counts as one peer: the host of a caller, whatever its port.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Host(Option<IpAddr>),
+    Endpoint(EndpointId),
+    Listener(ListenerId),
+}
+
+/// A peer is told of once in this time.
+const PEER_MS: u64 = 1000;
+/// Lines of a kind that may come at once ...
+const BURST: u32 = 8;
+/// ... and after how long each of them may come again.
+const LINE_MS: u64 = 500;
+/// Peers of a kind that are remembered.
+const PEERS: usize = 16;
 
 impl FaultKind {
     /// All kinds, in the order of their numbers.
@@ -58,25 +104,139 @@ impl FaultKind {
 }
 
 impl Faults {
-    /// Counts a fault, and logs it unless one of its kind was logged within the last second.
-    pub fn report(&mut self, kind: FaultKind, now_ms: u64, text: fmt::Arguments<'_>) {
-        let k = &mut self.kinds[kind as usize];
-        k.total += 1;
-        if now_ms < k.next_log_ms {
-            k.silent += 1;
+    /// Learns the names of endpoints and listeners.
+    pub fn learn(&mut self, snapshot: &Arc<Snapshot>) {
+        self.snapshot = Arc::clone(snapshot);
+    }
+
+    /// Counts a fault, and logs it unless one of its kind and peer was logged within the last second, or too many of its kind
+    /// were. The text follows the peer's name.
+    pub fn report(&mut self, kind: FaultKind, peer: Peer, now_ms: u64, text: fmt::Arguments<'_>) {
+        let Some(unlogged) = self.kinds[kind as usize].say(peer.key(), now_ms) else {
             return;
-        }
-        k.next_log_ms = now_ms + 1000;
-        let silent = std::mem::take(&mut k.silent);
+        };
         let mut line = Line(String::new());
-        let _ = line.write_fmt(text); // ends early at the longest line
-        tracing::warn!(target: "rialto::faults", kind = kind.name(), unlogged = silent, "{}", line.0);
+        let _ = write!(line, "{}{text}", Named(peer, &self.snapshot)); // ends early at the longest line
+        let more = |n: u64| (n > 0).then_some(n);
+        tracing::warn!(
+            target: "rialto::faults",
+            kind = kind.name(),
+            unlogged = more(unlogged.of_peer),
+            unlogged_others = more(unlogged.of_others),
+            "{}",
+            line.0
+        );
     }
 
     /// How many there were of each kind, in the order of [`FaultKind::ALL`].
     #[must_use]
     pub fn totals(&self) -> [u64; FaultKind::ALL.len()] {
-        self.kinds.map(|k| k.total)
+        self.kinds.each_ref().map(|k| k.total)
+    }
+}
+
+/// Faults that were counted but not logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Unlogged {
+    of_peer: u64,
+    of_others: u64,
+}
+
+impl Kind {
+    /// Counts a fault of a peer. `None` if nothing is to be said of it now.
+    fn say(&mut self, key: Key, now_ms: u64) -> Option<Unlogged> {
+        self.total += 1;
+        let known = self.peers.iter().position(|told| told.key == key);
+        let due = known.is_none_or(|at| self.peers[at].next_ms <= now_ms);
+        if !due || !self.has_line(now_ms) {
+            match known {
+                Some(at) => self.peers[at].silent += 1,
+                None => self.others += 1,
+            }
+            return None;
+        }
+        let at = known.unwrap_or_else(|| self.place(key));
+        let told = &mut self.peers[at];
+        told.next_ms = now_ms + PEER_MS;
+        Some(Unlogged {
+            of_peer: std::mem::take(&mut told.silent),
+            of_others: std::mem::take(&mut self.others),
+        })
+    }
+
+    /// Takes a line from the kind's allowance.
+    fn has_line(&mut self, now_ms: u64) -> bool {
+        let again = (now_ms.saturating_sub(self.since_ms) / LINE_MS).min(u64::from(BURST)) as u32;
+        if self.said <= again {
+            (self.said, self.since_ms) = (0, now_ms);
+        } else if again > 0 {
+            self.said -= again;
+            self.since_ms += u64::from(again) * LINE_MS;
+        }
+        let has = self.said < BURST;
+        self.said += u32::from(has);
+        has
+    }
+
+    /// A place for a peer: that of the one who was told of longest ago, if all are taken.
+    fn place(&mut self, key: Key) -> usize {
+        let told = Told {
+            key,
+            next_ms: 0,
+            silent: 0,
+        };
+        if self.peers.len() < PEERS {
+            self.peers.push(told);
+            return self.peers.len() - 1;
+        }
+        let oldest = (0..PEERS).min_by_key(|at| self.peers[*at].next_ms).unwrap_or(0);
+        self.others += std::mem::replace(&mut self.peers[oldest], told).silent;
+        oldest
+    }
+}
+
+impl Peer {
+    fn key(self) -> Key {
+        match self {
+            Peer::Caller(_, peer) => Key::Host(peer.map(|peer| host(peer.ip()))),
+            Peer::Endpoint(id) => Key::Endpoint(id),
+            Peer::Listener(id) => Key::Listener(id),
+        }
+    }
+}
+
+/// One host has a whole /64 of IPv6.
+fn host(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() & (!0 << 64)).into()),
+        v4 => v4,
+    }
+}
+
+/// A peer as operators know it.
+struct Named<'a>(Peer, &'a Snapshot);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let listener = |id: ListenerId| self.1.listener(id).map_or("(removed)", |l| &*l.name);
+        match self.0 {
+            Peer::Caller(id, Some(peer)) => write!(f, "listener {}: caller {peer}", listener(id)),
+            Peer::Caller(id, None) => write!(f, "listener {}: caller on a unix socket", listener(id)),
+            Peer::Listener(id) => write!(f, "listener {}", listener(id)),
+            Peer::Endpoint(id) => match self.1.endpoint(id) {
+                None => f.write_str("an endpoint that was removed"),
+                Some(e) => {
+                    let cluster = self.1.cluster(e.cluster).map_or("(removed)", |c| &*c.name);
+                    write!(f, "cluster {cluster}: endpoint {}", e.name)?;
+                    let address = e.address.to_string();
+                    if address == *e.name {
+                        Ok(())
+                    } else {
+                        write!(f, " ({address})")
+                    }
+                }
+            },
+        }
     }
 }
 
@@ -113,13 +273,52 @@ mod tests {
         assert_eq!(line.0.len(), LINE_MAX);
     }
 
+    fn from(host: u8, port: u16) -> Key {
+        let peer = SocketAddr::from(([10, 0, 0, host], port));
+        Peer::Caller(ListenerId(0), Some(peer)).key()
+    }
+
+    #[test]
+    fn a_noisy_peer_does_not_hide_another_one() {
+        let mut kind = Kind::default();
+        let said = |peer, others| {
+            Some(Unlogged {
+                of_peer: peer,
+                of_others: others,
+            })
+        };
+        assert_eq!(kind.say(from(1, 1), 0), said(0, 0));
+        for ms in 0..900 {
+            assert_eq!(kind.say(from(1, ms as u16), ms), None, "the same host");
+        }
+        assert_eq!(kind.say(from(2, 1), 900), said(0, 0));
+        assert_eq!(kind.say(from(1, 1), 1000), said(900, 0));
+        assert_eq!(kind.total, 903);
+    }
+
+    #[test]
+    fn many_peers_do_not_flood_the_log() {
+        let mut kind = Kind::default();
+        let mut lines = 0;
+        for i in 0..100_000_u32 {
+            let peer = SocketAddr::from((i.to_be_bytes(), 1));
+            let key = Peer::Caller(ListenerId(0), Some(peer)).key();
+            lines += u64::from(kind.say(key, u64::from(i / 10)).is_some());
+        }
+        assert!(lines <= u64::from(BURST) + 10_000 / LINE_MS + 1, "{lines}");
+        assert!(lines >= 10_000 / LINE_MS && kind.peers.len() <= PEERS);
+        let silent: u64 = kind.peers.iter().map(|p| p.silent).sum();
+        assert!(kind.others + silent <= 100_000 - lines);
+    }
+
     #[test]
     fn every_fault_counts_though_few_are_logged() {
         let mut faults = Faults::default();
         for ms in 0..10 {
-            faults.report(FaultKind::Refused, ms, format_args!("bad call"));
+            let peer = Peer::Endpoint(EndpointId(3));
+            faults.report(FaultKind::Refused, peer, ms, format_args!(": bad call"));
         }
         assert_eq!(faults.totals()[FaultKind::Refused as usize], 10);
-        assert_eq!(faults.kinds[FaultKind::Refused as usize].silent, 9);
+        assert_eq!(faults.kinds[FaultKind::Refused as usize].peers[0].silent, 9);
     }
 }

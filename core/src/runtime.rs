@@ -3,6 +3,7 @@
 //! Share-nothing: a worker thread owns its connections for their whole life. The acceptor hands each new one to
 //! the worker with the fewest; control talks to workers by bounded mailboxes with a waker.
 mod acceptor;
+mod beat;
 mod descriptors;
 mod epoll;
 mod listen;
@@ -109,7 +110,10 @@ impl Runtime {
     #[must_use]
     pub fn reports(&self, timeout: Duration) -> Vec<Report> {
         let (tx, rx) = std::sync::mpsc::sync_channel(self.workers.len());
-        self.tell_all(|| Mail::Report(tx.clone()));
+        for worker in &self.workers {
+            // a worker whose mailbox is full is left out as well: waiting for it could take for ever
+            worker.post.try_send(Mail::Report(tx.clone()));
+        }
         drop(tx);
         let until = Instant::now() + timeout;
         let next = || {
@@ -117,6 +121,12 @@ impl Runtime {
                 .ok()
         };
         std::iter::from_fn(next).collect()
+    }
+
+    /// A worker that has taken no turn for so long. Asks none of them.
+    #[must_use]
+    pub fn stuck_worker(&self, limit: Duration) -> Option<usize> {
+        self.workers.iter().position(|w| w.post.beat.age() > limit)
     }
 
     /// Access log records that were dropped because the writer did not keep up.

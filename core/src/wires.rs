@@ -13,7 +13,7 @@ pub use conn::{Conn, Owner};
 pub use read::Filled;
 
 use crate::Env;
-use crate::faults::{FaultKind, Faults};
+use crate::faults::{FaultKind, Faults, Peer};
 use crate::message::ProtoId;
 use crate::metrics::Traffic;
 use crate::session::{Protocols, Role, Session, Settings};
@@ -145,11 +145,9 @@ impl<E: Env> Wires<E> {
         if self.callers >= max || open >= u64::from(listener.max_connections) || self.conns.is_full() {
             traffic.failed += 1;
             self.reactor.forget(&mut transport);
-            let text = format_args!(
-                "listener {}: a connection over the limit was closed",
-                listener.name
-            );
-            self.faults.report(FaultKind::Limit, self.now_ms, text);
+            let text = format_args!(": a connection over the limit was closed");
+            self.faults
+                .report(FaultKind::Limit, Peer::Caller(id, peer), self.now_ms, text);
             return None;
         }
         let session = match listener.protocol {
@@ -332,17 +330,15 @@ impl<E: Env> Wires<E> {
     pub fn fault(&mut self, key: ConnKey, what: &str) {
         let Some(conn) = self.conns.get(key) else { return };
         let proto = E::Protocols::dialect(conn.session.proto()).map_or("no protocol yet", |d| d.name());
-        let kind = FaultKind::Protocol;
-        self.faults.report(
-            kind,
-            self.now_ms,
-            format_args!("{proto}: {} closed: {what}", conn.who()),
-        );
+        let text = format_args!(" closed: {proto}: {what}");
+        self.faults
+            .report(FaultKind::Protocol, conn.who(), self.now_ms, text);
         self.close(key);
     }
 
     pub(crate) fn connect_fault(&mut self, id: EndpointId, error: &io::Error) {
-        let text = format_args!("endpoint {} cannot be reached: {error}", id.0);
-        self.faults.report(FaultKind::Connect, self.now_ms, text);
+        let text = format_args!(" cannot be reached: {error}");
+        self.faults
+            .report(FaultKind::Connect, Peer::Endpoint(id), self.now_ms, text);
     }
 }

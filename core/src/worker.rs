@@ -109,6 +109,7 @@ impl<E: Env> Worker<E> {
 
     fn follow(&mut self, compiled: &Compiled) {
         let s = &compiled.snapshot;
+        self.wires.faults.learn(s);
         self.wires
             .configure(s.listeners.len(), s.endpoints.len(), &s.limits);
     }

@@ -1,9 +1,11 @@
 //! Counters of all workers, summed and written for Prometheus.
-use super::pages;
+use super::SitePlaces;
+use super::exposition::{Classic, Format};
+use super::pieces::Pieces;
 use crate::control::{Shared, protocol_name};
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -14,19 +16,27 @@ use rialto_core::faults::FaultKind;
 use rialto_core::metrics::{BUCKETS, Ended, Series, SeriesKey, Traffic, bucket_seconds};
 use rialto_core::worker::Report;
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, io};
 
-const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(super) async fn page(
+    State(shared): State<Arc<Shared>>,
+    State(places): State<SitePlaces>,
+    headers: HeaderMap,
+) -> Response {
+    let format = Format::asked(&headers);
+    places.scrapes.page(format.content_type(), move |page| {
+        write(shared, format, page).map_err(io::Error::other)
+    })
+}
 
-pub(super) async fn page(State(shared): State<Arc<Shared>>) -> Response {
-    let reports = pages::reports(Arc::clone(&shared)).await;
+fn write(shared: Arc<Shared>, format: Format, page: &mut Pieces) -> fmt::Result {
+    let reports = shared.reports();
     let mut registry = Registry::with_prefix("rialto");
     registry.register_collector(Box::new(Scrape { shared, reports }));
-    let mut text = String::new();
-    match prometheus_client::encoding::text::encode(&mut text, &registry) {
-        Ok(()) => ([(header::CONTENT_TYPE, TYPE)], text).into_response(),
-        Err(e) => (StatusCode::INTERNAL_SERVER_ERROR, e.to_string()).into_response(),
+    match format {
+        Format::OpenMetrics => prometheus_client::encoding::text::encode(page, &registry),
+        Format::Classic => prometheus_client::encoding::text::encode(&mut Classic::new(page), &registry),
     }
 }
 
@@ -192,6 +202,9 @@ impl Scrape {
         for (reason, n) in [("queue_full", dropped), ("write_failed", failed)] {
             ConstCounter::new(n).encode(family.encode_family(&[("reason", reason)])?)?;
         }
+        let help = "Lines of the process log that standard error did not take";
+        let mut family = to.encode_descriptor("log_lost_lines", help, None, MetricType::Counter)?;
+        ConstCounter::new(self.shared.lost_log_lines()).encode(family.encode_family(&none)?)?;
         let sum = |f: &dyn Fn(&Report) -> i64| -> i64 { self.reports.iter().map(f).sum() };
         let seconds = self.shared.uptime().as_secs() as i64;
         let last_ok = i64::from(reload.last_error.is_none());

@@ -1,21 +1,26 @@
 //! The pages.
+use super::SitePlaces;
 use crate::control::{Shared, protocol_name};
-use axum::Json;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
-use axum::response::Html;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
 use rialto_core::config::LogLevel;
 use rialto_core::snapshot::{ListenerId, Snapshot};
 use rialto_core::worker::{EndpointReport, Report};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 type Page = State<Arc<Shared>>;
 
+/// Workers note every half second that they take turns; one that has not for so long is stuck.
+const STUCK: Duration = Duration::from_secs(5);
+
 const INDEX: &str = "<!doctype html><meta charset=utf-8><title>Rialto</title><h1>Rialto</h1><table>\
 <tr><td><a href=/ready>/ready</a><td>200 while calls are welcome, 503 otherwise (also /healthz/ready)\
-<tr><td><a href=/healthz/live>/healthz/live</a><td>200 while the process works\
+<tr><td><a href=/healthz/live>/healthz/live</a><td>200 while all workers take turns\
 <tr><td><a href=/metrics>/metrics</a><td>counters and latencies for Prometheus (also /stats/prometheus)\
 <tr><td><a href=/config_dump>/config_dump</a><td>the configuration in use, defaults included, and how reloading went\
 <tr><td><a href=/clusters>/clusters</a><td>clusters and their endpoints\
@@ -36,37 +41,63 @@ pub(super) async fn ready(State(shared): Page) -> (StatusCode, &'static str) {
     }
 }
 
-/// Answers as long as the control plane and all workers take turns.
-pub(super) async fn live(State(shared): Page) -> (StatusCode, &'static str) {
-    let workers = shared.workers();
-    if reports(shared).await.len() == workers {
-        (StatusCode::OK, "LIVE\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "a worker does not answer\n")
+/// Reads what workers noted, and asks none of them: the answer waits for nobody.
+pub(super) async fn live(State(shared): Page) -> (StatusCode, String) {
+    match shared.stuck_worker(STUCK) {
+        None => (StatusCode::OK, "LIVE\n".into()),
+        Some(worker) => {
+            let text = format!("worker {worker} has taken no turn for {} s\n", STUCK.as_secs());
+            (StatusCode::SERVICE_UNAVAILABLE, text)
+        }
     }
 }
 
-pub(super) async fn config_dump(State(shared): Page) -> Json<Value> {
-    Json(json!({
-        "config": shared.config(),
-        "snapshot": shared.snapshot().version,
-        "reload": shared.reload_state(),
-    }))
+pub(super) async fn nowhere() -> (StatusCode, &'static str) {
+    (
+        StatusCode::NOT_FOUND,
+        "there is no such page; /help lists those that there are\n",
+    )
 }
 
-pub(super) async fn server_info(State(shared): Page) -> Json<Value> {
-    Json(json!({
+/// A page of JSON, made elsewhere.
+fn json_page(places: &SitePlaces, make: impl FnOnce() -> Value + Send + 'static) -> Response {
+    places.pages.page("application/json", move |page| {
+        serde_json::to_writer(&mut *page, &make())?;
+        page.write_all(b"\n")
+    })
+}
+
+pub(super) async fn config_dump(State(shared): Page, State(places): State<SitePlaces>) -> Response {
+    json_page(&places, move || {
+        json!({
+            "config": *shared.config(),
+            "snapshot": shared.snapshot().version,
+            "reload": shared.reload_state(),
+        })
+    })
+}
+
+pub(super) async fn server_info(State(shared): Page) -> Response {
+    let info = json!({
         "version": crate::version::SHORT,
         "features": crate::version::features(),
         "state": if shared.is_ready() { "LIVE" } else { "DRAINING" },
         "uptime_seconds": shared.uptime().as_secs(),
         "workers": shared.workers(),
         "pid": std::process::id(),
-    }))
+    });
+    ([(header::CONTENT_TYPE, "application/json")], format!("{info}\n")).into_response()
 }
 
-pub(super) async fn log_level(State(shared): Page) -> String {
-    format!("{}\n", shared.log_level())
+pub(super) async fn log_level(
+    State(shared): Page,
+    Query(query): Query<HashMap<String, String>>,
+) -> (StatusCode, String) {
+    if query.is_empty() {
+        return (StatusCode::OK, format!("{}\n", shared.log_level()));
+    }
+    let text = "GET changes nothing: POST /logging?level=debug\n";
+    (StatusCode::BAD_REQUEST, text.into())
 }
 
 pub(super) async fn set_log_level(
@@ -86,10 +117,14 @@ pub(super) async fn set_log_level(
     }
 }
 
-pub(super) async fn listeners(State(shared): Page) -> Json<Value> {
+pub(super) async fn listeners(State(shared): Page, State(places): State<SitePlaces>) -> Response {
+    json_page(&places, move || listeners_of(&shared))
+}
+
+fn listeners_of(shared: &Shared) -> Value {
     let snapshot = shared.snapshot();
     let bound: HashMap<_, _> = shared.listening().into_iter().collect();
-    let reports = reports(shared).await;
+    let reports = shared.reports();
     let listeners = snapshot.listeners.iter().enumerate().filter_map(|(i, l)| {
         let l = l.as_ref()?;
         let of = |f: &dyn Fn(&(rialto_core::metrics::Traffic, u32)) -> u64| -> u64 {
@@ -108,12 +143,16 @@ pub(super) async fn listeners(State(shared): Page) -> Json<Value> {
             "in_flight": of(&|(_, n)| u64::from(*n)),
         }))
     });
-    Json(listeners.collect())
+    listeners.collect()
 }
 
-pub(super) async fn clusters(State(shared): Page) -> Json<Value> {
+pub(super) async fn clusters(State(shared): Page, State(places): State<SitePlaces>) -> Response {
+    json_page(&places, move || clusters_of(&shared))
+}
+
+fn clusters_of(shared: &Shared) -> Value {
     let snapshot = shared.snapshot();
-    let reports = reports(shared).await;
+    let reports = shared.reports();
     let clusters = snapshot.clusters.iter().enumerate().filter_map(|(i, c)| {
         let c = c.as_ref()?;
         let in_flight: u32 = reports.iter().filter_map(|r| r.clusters.get(i)).sum();
@@ -129,7 +168,7 @@ pub(super) async fn clusters(State(shared): Page) -> Json<Value> {
             "endpoints": endpoints,
         }))
     });
-    Json(clusters.collect())
+    clusters.collect()
 }
 
 fn endpoint(s: &Snapshot, id: rialto_core::snapshot::EndpointId, reports: &[Report]) -> Value {
@@ -153,11 +192,4 @@ fn endpoint(s: &Snapshot, id: rialto_core::snapshot::EndpointId, reports: &[Repo
         "avoided_by_workers": seen.iter().filter(|e| e.avoided).count(),
         "read_only": seen.iter().any(|e| e.read_only),
     })
-}
-
-/// Asking the workers blocks, so a thread of its own waits.
-pub(super) async fn reports(shared: Arc<Shared>) -> Vec<Report> {
-    tokio::task::spawn_blocking(move || shared.reports())
-        .await
-        .unwrap_or_default()
 }

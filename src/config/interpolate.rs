@@ -7,15 +7,24 @@ pub(super) struct InterpolationError {
     pub(super) hint: String,
 }
 
+/// A text with its variables replaced.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Interpolated {
+    pub(super) text: String,
+    /// Names and values of what came from the environment.
+    pub(super) variables: Vec<(String, String)>,
+}
+
 /// Replaces every `${…}` of the text; nothing if there is none. `$${` stands for the text `${`.
 pub(super) fn interpolate(
     text: &str,
     env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<String>, InterpolationError> {
+) -> Result<Option<Interpolated>, InterpolationError> {
     if !text.contains("${") {
         return Ok(None);
     }
     let mut result = String::with_capacity(text.len());
+    let mut variables = vec![];
     let mut rest = text;
     while let Some(at) = rest.find("${") {
         if rest[..at].ends_with('$') {
@@ -30,14 +39,29 @@ pub(super) fn interpolate(
             message: "\"${\" is not closed".to_owned(),
             hint: "write ${NAME} or ${NAME:-default}; write $${ to mean the text ${".to_owned(),
         })?;
-        result.push_str(&value(&inside[..end], env)?);
+        match value(&inside[..end], env)? {
+            Found::Default(text) => result.push_str(text),
+            Found::Variable(name, text) => {
+                result.push_str(&text);
+                variables.push((name.to_owned(), text));
+            }
+        }
         rest = &inside[end + 1..];
     }
     result.push_str(rest);
-    Ok(Some(result))
+    Ok(Some(Interpolated {
+        text: result,
+        variables,
+    }))
 }
 
-fn value(inside: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, InterpolationError> {
+/// What stands for a variable.
+enum Found<'a> {
+    Variable(&'a str, String),
+    Default(&'a str),
+}
+
+fn value<'a>(inside: &'a str, env: &dyn Fn(&str) -> Option<String>) -> Result<Found<'a>, InterpolationError> {
     let (name, default) = match inside.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
         None => (inside, None),
@@ -56,9 +80,9 @@ fn value(inside: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, I
     }
     // As in a shell, `:-` also replaces an empty value.
     match (env(name), default) {
-        (Some(value), _) if !value.is_empty() => Ok(value),
-        (_, Some(default)) => Ok(default.to_owned()),
-        (Some(value), None) => Ok(value),
+        (Some(value), _) if !value.is_empty() => Ok(Found::Variable(name, value)),
+        (_, Some(default)) => Ok(Found::Default(default)),
+        (Some(value), None) => Ok(Found::Variable(name, value)),
         (None, None) => Err(InterpolationError {
             message: format!("the environment variable {name} is not set"),
             hint: format!("set it, or give a default: ${{{name}:-…}}"),
@@ -87,8 +111,11 @@ mod tests {
             ("${NONE:-}", ""),
             ("a$${HOST}b", "a${HOST}b"),
         ] {
-            assert_eq!(interpolate(text, &env), Ok(Some(result.to_owned())), "{text}");
+            let read = interpolate(text, &env).map(|read| read.map(|read| read.text));
+            assert_eq!(read, Ok(Some(result.to_owned())), "{text}");
         }
+        let read = interpolate("${HOST}-${NONE:-y}", &env).unwrap().unwrap();
+        assert_eq!(read.variables, [("HOST".to_owned(), "10.0.0.7".to_owned())]);
         assert_eq!(interpolate("^a$", &env), Ok(None));
     }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use granit_parser::{Event, Parser, ScalarStyle, Span as Mark, Tag, options};
 use rialto_core::config::Path;
 
+use super::brought::Replaced;
 use super::interpolate::interpolate;
 use super::report::Finding;
 use super::source::Span;
@@ -24,6 +25,8 @@ const DEEPEST: usize = 64;
 pub(super) struct Document {
     pub(super) root: Option<Node>,
     pub(super) findings: Vec<Finding>,
+    /// Where variables were replaced.
+    pub(super) replaced: Vec<Replaced>,
 }
 
 /// Reads a text. `env` answers for `${NAME}`.
@@ -38,6 +41,7 @@ pub(super) fn parse(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Documen
         nodes: 0,
         last: 0..0,
         findings: Vec::new(),
+        replaced: Vec::new(),
     };
     let root = match builder.document() {
         Ok(root) => root,
@@ -49,6 +53,7 @@ pub(super) fn parse(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Documen
     Document {
         root,
         findings: builder.findings,
+        replaced: builder.replaced,
     }
 }
 
@@ -60,6 +65,7 @@ struct Builder<'a> {
     nodes: usize,
     last: Span,
     findings: Vec<Finding>,
+    replaced: Vec<Replaced>,
 }
 
 /// A value that aliases may refer to, and how many values it stands for.
@@ -227,10 +233,20 @@ impl<'a> Builder<'a> {
                     plain,
                 }),
                 // A replaced value may be a number even in the quotes that JSON needs.
-                Ok(Some(text)) => Value::Scalar(Scalar {
-                    plain: plain || (!is_text && !text.is_empty()),
-                    text,
-                }),
+                Ok(Some(read)) => {
+                    if !read.variables.is_empty() {
+                        self.replaced.push(Replaced {
+                            span: span.clone(),
+                            written: text.to_owned(),
+                            text: read.text.clone(),
+                            variables: read.variables,
+                        });
+                    }
+                    Value::Scalar(Scalar {
+                        plain: plain || (!is_text && !read.text.is_empty()),
+                        text: read.text,
+                    })
+                }
                 Err(error) => {
                     let finding = Finding::error(path.as_str(), span.clone(), error.message).hint(error.hint);
                     self.findings.push(finding);

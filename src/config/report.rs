@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rialto_core::config::Severity;
 use serde_json::{Value, json};
 
+use super::brought::Brought;
 use super::source::{Source, Span};
 
 /// Everything that was found in one configuration, in the order of the file. Its `Display` shows each finding with
@@ -60,6 +61,16 @@ impl Report {
     pub(super) fn new(source: Arc<Source>, mut findings: Vec<Finding>) -> Self {
         findings.sort_by_key(|finding| finding.span.as_ref().map_or(0, |span| span.start));
         Self { source, findings }
+    }
+
+    /// The same without what the environment brought into the configuration.
+    pub(super) fn without(mut self, brought: &Brought) -> Self {
+        for finding in &mut self.findings {
+            let span = finding.span.as_ref();
+            finding.message = brought.hide(&finding.message, span);
+            finding.hint = finding.hint.take().map(|hint| brought.hide(&hint, span));
+        }
+        self
     }
 
     /// The errors and warnings, in the order of the file.

@@ -91,7 +91,8 @@ impl Control {
         if self.logs_calls {
             self.runtime.set_log(Some(self.config.access_log.sample));
         }
-        self.shared.accepted(&self.config);
+        self.shared
+            .accepted(crate::config::dump(&self.config, &loaded.brought));
         tracing::info!(
             "the configuration {} was taken over: {changes}",
             loaded.source.name()

@@ -1,7 +1,7 @@
 //! What the admin pages may see and do.
 use super::Names;
-use crate::{access_log, config, logging};
-use rialto_core::config::{Config, LogLevel};
+use crate::{access_log, logging};
+use rialto_core::config::LogLevel;
 use rialto_core::runtime::Runtime;
 use rialto_core::snapshot::{Compiled, Snapshot};
 use rialto_core::worker::Report;
@@ -26,7 +26,7 @@ pub struct Shared {
 
 struct View {
     compiled: Arc<Compiled>,
-    config: serde_json::Value,
+    config: Arc<serde_json::Value>,
     listening: Vec<(String, String)>,
     admin: Option<String>,
     reload: ReloadState,
@@ -52,7 +52,7 @@ impl Shared {
         names: Arc<Names>,
         signals: Arc<access_log::Signals>,
         level: logging::Level,
-        config: &Config,
+        config: serde_json::Value,
     ) -> Self {
         let reload = ReloadState {
             accepted: 0,
@@ -62,7 +62,7 @@ impl Shared {
         };
         let view = View {
             compiled,
-            config: config::dump(config),
+            config: Arc::new(config),
             listening: vec![],
             admin: None,
             reload,
@@ -100,9 +100,9 @@ impl Shared {
         self.view().compiled = compiled;
     }
 
-    pub(super) fn accepted(&self, config: &Config) {
+    pub(super) fn accepted(&self, config: serde_json::Value) {
         let mut view = self.view();
-        view.config = config::dump(config);
+        view.config = Arc::new(config);
         view.reload.accepted += 1;
         view.reload.last_error = None;
         view.reload.in_use_since = epoch_seconds();
@@ -138,8 +138,8 @@ impl Shared {
 
     /// The configuration in use, every default visible.
     #[must_use]
-    pub fn config(&self) -> serde_json::Value {
-        self.view().config.clone()
+    pub fn config(&self) -> Arc<serde_json::Value> {
+        Arc::clone(&self.view().config)
     }
 
     /// Listeners and where they listen really.
@@ -166,11 +166,27 @@ impl Shared {
         self.runtime.reports(REPORT_TIMEOUT)
     }
 
+    /// A worker that has taken no turn for so long.
+    #[must_use]
+    pub fn stuck_worker(&self, limit: Duration) -> Option<usize> {
+        self.runtime.stuck_worker(limit)
+    }
+
     /// Access log lines that are missing: dropped by workers because the writer was behind or a turn ended too many
     /// calls, and not written.
     #[must_use]
     pub fn log_losses(&self) -> (u64, u64) {
         (self.runtime.log_dropped(), self.signals.failed())
+    }
+
+    /// Lines of the process's own log that standard error did not take.
+    #[must_use]
+    pub fn lost_log_lines(&self) -> u64 {
+        self.level.lost()
+    }
+
+    pub(super) fn flush_log(&self) {
+        self.level.flush();
     }
 
     /// Number of data threads.

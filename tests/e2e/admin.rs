@@ -148,10 +148,18 @@ fn metrics_count_calls_connections_and_bytes() {
     assert!(of("rialto_endpoint_sent_bytes_total", &["cluster=\"up\""]) > 100.0);
     assert_eq!(of("rialto_endpoint_connections", &["cluster=\"up\""]), 1.0);
     assert_eq!((of("rialto_ready", &[]), of("rialto_workers", &[])), (1.0, 1.0));
-    let (code, text) = rialto.admin.get("/stats/prometheus");
+    let open = "accept: application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3";
+    let (code, text) = rialto.admin.get_with("/stats/prometheus", open);
     assert!(
-        code == 200 && text.ends_with("# EOF\n"),
-        "the end of an exposition"
+        code == 200 && text.ends_with("# EOF\n") && text.contains("# TYPE rialto_calls counter\n"),
+        "{text}"
+    );
+    let (code, text) = rialto
+        .admin
+        .get_with("/metrics", "accept: text/plain;version=0.0.4");
+    assert!(
+        code == 200 && !text.contains("# EOF") && text.contains("# TYPE rialto_calls_total counter\n"),
+        "{text}"
     );
 }
 

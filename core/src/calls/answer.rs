@@ -35,8 +35,8 @@ impl Calls {
     fn late<E: Env>(&mut self, w: &mut Wires<E>, from: ConnKey) {
         self.metrics.late_answers += 1;
         if let Some(who) = w.get(from).map(|c| c.who()) {
-            let text = format_args!("{who}: an answer came for which nobody waits");
-            w.faults.report(FaultKind::LateAnswer, w.now_ms, text);
+            let text = format_args!(": an answer came for which nobody waits");
+            w.faults.report(FaultKind::LateAnswer, who, w.now_ms, text);
         }
     }
 

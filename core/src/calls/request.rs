@@ -299,8 +299,8 @@ impl Calls {
         error: CallError,
     ) {
         if let Some(who) = w.get(from).map(|c| c.who()) {
-            let text = format_args!("{who}: {}: {error}", error.kind.name());
-            w.faults.report(FaultKind::Refused, w.now_ms, text);
+            let text = format_args!(": {}: {error}", error.kind.name());
+            w.faults.report(FaultKind::Refused, who, w.now_ms, text);
         }
         let ended = Ended::Failed(error.kind);
         self.metrics.end(series, ended, 0);

@@ -21,6 +21,10 @@ pub struct Admin {
     pub enabled: bool,
     /// Where it listens. Whoever reaches it sees addresses and names of services, so keep it local or set a `token`.
     pub address: Address,
+    /// Names under which browsers and other clients may ask for it, besides IP addresses and `localhost`. A request for
+    /// another name is refused: it may come from a web page whose name was made to point here. Probes are always answered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
     /// If set, a caller must send it as `authorization: Bearer …`. Probes and metrics stay open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<Secret>,
@@ -127,6 +131,7 @@ impl Default for Admin {
         Self {
             enabled: true,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9901)).into(),
+            hosts: vec![],
             token: None,
         }
     }

@@ -1,4 +1,5 @@
 //! One worker's thread and mailbox.
+use super::beat::Beat;
 use super::epoll::{Epoll, Socket};
 use super::{Layout, Live};
 use crate::access_log::{Batch as LogBatch, Tap};
@@ -57,6 +58,7 @@ pub enum Mail {
 pub struct Post {
     mails: SyncSender<Mail>,
     waker: Waker,
+    pub(super) beat: Beat,
     connections: AtomicUsize,
     in_flight: AtomicUsize,
     log_dropped: AtomicU64,
@@ -73,6 +75,13 @@ impl Post {
     pub(super) fn send(&self, mail: Mail) {
         // fails only after the worker was told to stop
         let _ = self.mails.send(mail);
+        let _ = self.waker.wake();
+    }
+
+    /// Puts a mail into the box unless it is full.
+    pub(super) fn try_send(&self, mail: Mail) {
+        // what does not fit, and what comes after the worker was told to stop, is lost
+        let _ = self.mails.try_send(mail);
         let _ = self.waker.wake();
     }
 
@@ -112,6 +121,7 @@ pub(super) fn spawn<P: Protocols>(
     let post = Arc::new(Post {
         mails,
         waker,
+        beat: Beat::new(Instant::now()),
         connections: AtomicUsize::new(0),
         in_flight: AtomicUsize::new(0),
         log_dropped: AtomicU64::new(0),
@@ -165,7 +175,7 @@ impl<P: Protocols> Loop<P> {
     fn run(mut self) {
         let mut events = Events::with_capacity(1024);
         let mut ready = vec![];
-        let start = Instant::now();
+        let start = self.post.beat.born();
         let mut busy = false;
         loop {
             let wait = match busy {
@@ -196,12 +206,14 @@ impl<P: Protocols> Loop<P> {
             if mail && !self.read_mail() {
                 return;
             }
+            let now = start.elapsed();
             busy = self.worker.turn(
                 &ready,
                 Now {
-                    us: start.elapsed().as_micros() as u64,
+                    us: now.as_micros() as u64,
                 },
             );
+            self.post.beat.note(now);
             self.show();
             self.ship_log();
         }

@@ -229,8 +229,9 @@ impl<E: Env> Wires<E> {
         if conn.pending() <= 2 * UPSTREAM_MAX {
             return;
         }
-        let text = format_args!("{} closed: it does not read what it asks for", conn.who());
-        self.faults.report(FaultKind::Limit, self.now_ms, text);
+        let text = format_args!(" closed: it does not read what it asks for");
+        self.faults
+            .report(FaultKind::Limit, conn.who(), self.now_ms, text);
         self.kill(key);
     }
 

@@ -3,9 +3,9 @@ use super::{HIGH, SessionOf, TransportOf};
 use crate::Env;
 use crate::buf::OutBuf;
 use crate::calls::Application;
+use crate::faults::Peer;
 use crate::session::Role;
 use crate::snapshot::{EndpointId, ListenerId};
-use std::fmt;
 use std::net::SocketAddr;
 
 /// Why a connection is there.
@@ -155,18 +155,11 @@ impl<E: Env> Conn<E> {
         self.pending() >= HIGH
     }
 
-    /// Names the peer in a log line.
-    pub(crate) fn who(&self) -> impl fmt::Display + use<E> {
-        struct Who(Owner, Option<SocketAddr>);
-        impl fmt::Display for Who {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match (self.0, self.1) {
-                    (Owner::Listener(_), Some(peer)) => write!(f, "caller {peer}"),
-                    (Owner::Listener(_), None) => f.write_str("caller on a unix socket"),
-                    (Owner::Endpoint(id), _) => write!(f, "upstream endpoint {}", id.0),
-                }
-            }
+    /// Who is at its other end.
+    pub(crate) fn who(&self) -> Peer {
+        match self.owner {
+            Owner::Listener(id) => Peer::Caller(id, self.peer),
+            Owner::Endpoint(id) => Peer::Endpoint(id),
         }
-        Who(self.owner, self.peer)
     }
 }

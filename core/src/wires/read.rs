@@ -141,10 +141,10 @@ impl<E: Env> Wires<E> {
         let longest = self.conns.iter().max_by_key(|(_, conn)| conn.tail.len());
         let Some((key, conn)) = longest else { return };
         let text = format_args!(
-            "{} closed: half-received messages use up the memory for them, and its own is the longest",
-            conn.who()
+            " closed: half-received messages use up the memory for them, and its own is the longest"
         );
-        self.faults.report(FaultKind::Limit, self.now_ms, text);
+        self.faults
+            .report(FaultKind::Limit, conn.who(), self.now_ms, text);
         self.kill(key);
     }
 }

@@ -50,8 +50,9 @@ impl<E: Env> Wires<E> {
                     if let Some(conn) = self.conns.get(key)
                         && !why.is_empty()
                     {
-                        let text = format_args!("{} closed: {why}", conn.who());
-                        self.faults.report(FaultKind::Limit, self.now_ms, text);
+                        let text = format_args!(" closed: {why}");
+                        self.faults
+                            .report(FaultKind::Limit, conn.who(), self.now_ms, text);
                     }
                     self.close(key);
                 }

@@ -150,11 +150,11 @@ impl<E: Env> Wires<E> {
                 return;
             };
             let text = format_args!(
-                "{} closed: {} bytes wait for it, the most of all, and unsent bytes use up the memory for them",
-                conn.who(),
+                " closed: {} bytes wait for it, the most of all, and unsent bytes use up the memory for them",
                 conn.backlog
             );
-            self.faults.report(FaultKind::Limit, self.now_ms, text);
+            self.faults
+                .report(FaultKind::Limit, conn.who(), self.now_ms, text);
             self.kill(key);
         }
     }

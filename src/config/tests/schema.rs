@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::schema::resolve;
-use super::super::{dump, parse_as, reference_markdown, schema};
+use super::super::{Brought, dump, parse_as, reference_markdown, schema};
 use super::{SOUND, sound};
 
 /// Whether a value fits a schema, as far as the keywords go that our schema uses. Patterns are not run.
@@ -67,7 +67,11 @@ fn the_schema_accepts_what_the_loader_accepts() {
     let schema = schema();
     let example: Value = parse_as("example", include_str!("../../../docs/examples/rialto.yaml")).unwrap();
     assert!(fits(&schema, &schema, &example));
-    assert!(fits(&schema, &schema, &dump(&sound(SOUND).config)));
+    assert!(fits(
+        &schema,
+        &schema,
+        &dump(&sound(SOUND).config, &Brought::default())
+    ));
     assert!(fits(
         &schema,
         &schema,

@@ -19,18 +19,13 @@ impl Http {
         self.request("GET", path, &format!("{header}\r\n"))
     }
 
-    pub(crate) fn json(&self, path: &str) -> Json {
-        let (code, body) = self.get(path);
-        assert_eq!(code, 200, "{path}: {body}");
-        serde_json::from_str(&body).unwrap_or_else(|e| panic!("{path}: {e}: {body}"))
-    }
-
-    fn request(&self, method: &str, path: &str, headers: &str) -> (u16, String) {
+    /// A request for another host, or with headers of a browser.
+    pub(crate) fn ask(&self, method: &str, path: &str, host: &str, headers: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.0).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nhost: rialto\r\nconnection: close\r\n{headers}\r\n"
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{headers}\r\n"
         )
         .unwrap();
         let mut text = String::new();
@@ -41,6 +36,16 @@ impl Http {
             return (code, dechunked(body));
         }
         (code, body.to_owned())
+    }
+
+    pub(crate) fn json(&self, path: &str) -> Json {
+        let (code, body) = self.get(path);
+        assert_eq!(code, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap_or_else(|e| panic!("{path}: {e}: {body}"))
+    }
+
+    fn request(&self, method: &str, path: &str, headers: &str) -> (u16, String) {
+        self.ask(method, path, "localhost", headers)
     }
 }
 

@@ -28,6 +28,17 @@ pub(super) fn check(config: &Config, problems: &mut Problems) {
                 .relational();
         }
     }
+    for (i, host) in config.admin.hosts.iter().enumerate() {
+        if host.is_empty()
+            || !host
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+        {
+            problems
+                .error(admin.key("hosts").index(i), format!("\"{host}\" is no host name"))
+                .hint("write the name only, without scheme, port and path: rialto.prod.svc");
+        }
+    }
     let sample = config.access_log.sample;
     if !(0.0..=1.0).contains(&sample) {
         problems

@@ -1,0 +1,205 @@
+//! The admin interface's own thread: accepts, and never lets slow clients keep others away.
+//!
+//! It has a thread of its own because compiling a configuration takes the control thread seconds, and a probe that waits for
+//! that long gets the process killed.
+use super::bounded::Bounded;
+use axum::Router;
+use axum::serve::Listener;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+/// Connections at a time. One more replaces the one that has been without a request for longest.
+const CONNECTIONS: usize = 64;
+/// A request's head has to be there within this, and a connection without requests is closed after it.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest head of a request.
+const HEAD_MAX: usize = 32 << 10;
+/// Threads that put pages together.
+const PAGE_THREADS: usize = 8;
+
+/// A running server. It ends when this is dropped.
+pub struct Server {
+    _stop: oneshot::Sender<()>,
+    /// The socket's file, which goes with it.
+    file: Option<PathBuf>,
+}
+
+/// The connections that are open, so that the slowest can be closed.
+struct Guests {
+    born: Instant,
+    open: Vec<Guest>,
+}
+
+struct Guest {
+    /// When it connected, or when its last request was complete; in milliseconds since the server began.
+    seen: Arc<AtomicU64>,
+    task: AbortHandle,
+}
+
+impl Server {
+    /// Serves what `listener` accepts. The listener is made on the server's thread, which has the reactor that it needs.
+    pub(super) fn start<L: Listener>(
+        listener: impl FnOnce() -> io::Result<L> + Send + 'static,
+        app: Router,
+    ) -> io::Result<Server> {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(PAGE_THREADS)
+            .build()?;
+        let listener = {
+            let _guard = runtime.enter();
+            listener()?
+        };
+        std::thread::Builder::new().name("admin".into()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = serve(listener, app) => {}
+                    _ = stopped => {}
+                }
+            });
+            runtime.shutdown_background();
+        })?;
+        Ok(Server {
+            _stop: stop,
+            file: None,
+        })
+    }
+
+    /// Removes this file at the end.
+    pub(super) fn with_file(mut self, path: PathBuf) -> Self {
+        self.file = Some(path);
+        self
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(path) = &self.file {
+            // somebody may have removed it before
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+async fn serve<L: Listener>(mut listener: L, app: Router) {
+    let mut guests = Guests::new();
+    loop {
+        let (connection, _) = listener.accept().await;
+        guests.make_room();
+        guests.serve(Bounded::new(connection), app.clone());
+    }
+}
+
+impl Guests {
+    fn new() -> Self {
+        Guests {
+            born: Instant::now(),
+            open: vec![],
+        }
+    }
+
+    /// Closes the connection that has been without a request for longest if there are as many as there may be: a probe
+    /// asks at once, who sends a byte now and then does not.
+    fn make_room(&mut self) {
+        self.open.retain(|guest| !guest.task.is_finished());
+        if self.open.len() < CONNECTIONS {
+            return;
+        }
+        let slowest =
+            (self.open.iter().enumerate()).min_by_key(|(_, guest)| guest.seen.load(Ordering::Relaxed));
+        if let Some((at, _)) = slowest {
+            self.open.swap_remove(at).task.abort();
+        }
+    }
+
+    fn serve<C>(&mut self, connection: C, app: Router)
+    where
+        C: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let born = self.born;
+        let now = move || born.elapsed().as_millis() as u64;
+        let seen = Arc::new(AtomicU64::new(now()));
+        let asked = Arc::clone(&seen);
+        let app = TowerToHyperService::new(app);
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            asked.store(now(), Ordering::Relaxed);
+            app.call(request)
+        });
+        let task = tokio::spawn(async move {
+            // who breaks off a connection to these pages needs no line in the log
+            let _ = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .max_buf_size(HEAD_MAX)
+                .serve_connection(TokioIo::new(connection), service)
+                .await;
+        });
+        self.open.push(Guest {
+            seen,
+            task: task.abort_handle(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    fn guest(guests: &mut Guests) -> DuplexStream {
+        let (ours, theirs) = duplex(4096);
+        guests.make_room();
+        guests.serve(ours, Router::new().route("/", get(|| async { "here" })));
+        theirs
+    }
+
+    const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+    async fn answer(peer: &mut DuplexStream) -> String {
+        peer.write_all(ASK).await.unwrap();
+        let mut text = vec![0; 4096];
+        let n = peer.read(&mut text).await.unwrap();
+        String::from_utf8_lossy(&text[..n]).into_owned()
+    }
+
+    #[tokio::test]
+    async fn one_connection_too_many_replaces_the_slowest() {
+        let mut guests = Guests::new();
+        let mut asked = guest(&mut guests);
+        let mut slow = guest(&mut guests);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert!(answer(&mut asked).await.ends_with("here"));
+        let mut others: Vec<_> = (2..CONNECTIONS).map(|_| guest(&mut guests)).collect();
+        let mut late = guest(&mut guests);
+        assert_eq!(slow.read(&mut [0; 16]).await.unwrap(), 0, "it asked for nothing");
+        for peer in [&mut late, &mut asked, &mut others[0]] {
+            assert!(answer(peer).await.ends_with("here"));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_comes_byte_by_byte_has_an_end() {
+        let mut guests = Guests::new();
+        let mut slow = guest(&mut guests);
+        let began = tokio::time::Instant::now();
+        for byte in ASK.iter().cycle().filter(|b| **b != b'\n') {
+            if slow.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+        assert!(began.elapsed() < 2 * HEAD_TIMEOUT, "{:?}", began.elapsed());
+    }
+}

@@ -1,0 +1,233 @@
+//! Who may ask for the admin pages, and who cannot keep others from them.
+use super::support::process::Folder;
+use super::support::{Dubbo, PATIENCE};
+use super::support::{Rialto, config, eventually, idle_config, json, nobody};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+/// A name of an attacker's that points to this machine is not ours (DNS rebinding).
+#[test]
+fn pages_are_given_under_our_own_names_only() {
+    let mut config = idle_config();
+    config["admin"]["hosts"] = json!(["Rialto.Corp"]);
+    let rialto = Rialto::start(&config);
+    let pages = [
+        "/",
+        "/metrics",
+        "/config_dump",
+        "/clusters",
+        "/listeners",
+        "/logging",
+        "/server_info",
+    ];
+    for page in pages {
+        let (code, text) = rialto.admin.ask("GET", page, "evil.example", "");
+        assert_eq!(code, 403, "{page}: {text}");
+        assert!(
+            text.contains("evil.example") && text.contains("admin.hosts"),
+            "{text}"
+        );
+        for host in ["127.0.0.1:9901", "[::1]", "localhost:1", "rialto.corp:9901"] {
+            assert_eq!(rialto.admin.ask("GET", page, host, "").0, 200, "{page} of {host}");
+        }
+    }
+    let twice = rialto
+        .admin
+        .ask("GET", "/metrics", "localhost", "host: evil.example\r\n");
+    assert_ne!(twice.0, 200);
+    let absolute = rialto
+        .admin
+        .ask("GET", "http://evil.example/metrics", "localhost", "");
+    assert_eq!(absolute.0, 403);
+    for probe in ["/ready", "/healthz/ready", "/healthz/live"] {
+        assert_eq!(rialto.admin.ask("GET", probe, "any.name", "").0, 200, "{probe}");
+    }
+}
+
+/// A page of another site can make a browser send a POST, but it says so (CSRF).
+#[test]
+fn only_a_post_of_our_own_changes_anything() {
+    let rialto = Rialto::start(&idle_config());
+    let post = |headers: &str| {
+        let headers = format!("content-length: 0\r\n{headers}");
+        rialto
+            .admin
+            .ask("POST", "/logging?level=debug", "localhost:9901", &headers)
+    };
+    for headers in [
+        "origin: http://evil.example\r\n",
+        "origin: null\r\n",
+        "origin: http://localhost:80\r\n",
+        "sec-fetch-site: cross-site\r\n",
+        "sec-fetch-site: same-site\r\n",
+    ] {
+        let (code, text) = post(headers);
+        assert_eq!(code, 403, "{headers}: {text}");
+    }
+    let (code, text) = rialto.admin.get("/logging?level=debug");
+    assert!(code == 400 && text.contains("POST"), "{code} {text}");
+    assert_eq!(rialto.admin.get("/logging"), (200, "info\n".into()));
+    for headers in [
+        "",
+        "origin: http://localhost:9901\r\n",
+        "sec-fetch-site: same-origin\r\n",
+    ] {
+        assert_eq!(post(headers), (200, "debug\n".into()), "{headers}");
+    }
+    let (code, text) = rialto.admin.get("/no-such-page");
+    assert!(code == 404 && text.contains("/help"), "{text}");
+    assert!(rialto.admin.get("/config_dump").1.ends_with("}\n"));
+}
+
+/// Connections that say a byte now and then until told to end.
+struct Drips {
+    end: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Drips {
+    fn start(rialto: &Rialto, count: usize) -> Drips {
+        let at = rialto.admin.0;
+        let end = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let told = end.clone();
+        let open = move || {
+            let mut stream = TcpStream::connect(at).unwrap();
+            stream.write_all(b"GET /").unwrap();
+            stream
+        };
+        let mut all: Vec<_> = (0..count).map(|_| open()).collect();
+        let thread = std::thread::spawn(move || {
+            while !told.load(std::sync::atomic::Ordering::Relaxed) {
+                for stream in &mut all {
+                    if stream.write_all(b"x").is_err() {
+                        *stream = open();
+                    }
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        });
+        Drips {
+            end,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Drips {
+    fn drop(&mut self) {
+        self.end.store(true, std::sync::atomic::Ordering::Relaxed);
+        let _ = self.thread.take().map(std::thread::JoinHandle::join);
+    }
+}
+
+/// An orchestrator kills a process whose probe is not answered.
+#[test]
+fn slow_clients_do_not_keep_probes_away() {
+    let rialto = Rialto::start(&idle_config());
+    // these hold all places for pages and do not read them
+    let mut scrapes = vec![];
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(rialto.admin.0).unwrap();
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            .unwrap();
+        scrapes.push(stream);
+    }
+    let _drips = Drips::start(&rialto, 100);
+    for probe in ["/healthz/live", "/ready"].repeat(10) {
+        let began = Instant::now();
+        assert_eq!(rialto.admin.get(probe).0, 200, "{probe}");
+        assert!(
+            began.elapsed() < PATIENCE / 4,
+            "{probe} took {:?}",
+            began.elapsed()
+        );
+    }
+}
+
+/// A page of many clusters is larger than the buffers of sockets, so its client decides how long it takes.
+#[test]
+fn pages_that_nobody_reads_cost_others_a_little_patience_only() {
+    let mut config = config::<Dubbo>(&[nobody()]);
+    let many = (0..4000).map(|i| {
+        json!({"name": format!("cluster-number-{i}-of-many"), "protocol": "bolt",
+            "endpoints": [{"address": format!("127.0.0.1:{}", 20_000 + i)}]})
+    });
+    config["clusters"].as_array_mut().unwrap().extend(many);
+    let rialto = Rialto::start(&config);
+    let unread: Vec<_> = (0..8)
+        .map(|_| {
+            let mut stream = TcpStream::connect(rialto.admin.0).unwrap();
+            stream
+                .write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n")
+                .unwrap();
+            stream
+        })
+        .collect();
+    let (_, refused) = eventually("a scrape too many", || {
+        let answer = rialto.admin.ask("GET", "/metrics", "localhost", "");
+        (answer.0 == 503).then_some(answer)
+    });
+    assert!(refused.contains("too many such pages"), "{refused}");
+    assert_eq!(rialto.admin.get("/healthz/live").0, 200);
+    assert!(
+        rialto.memory_kb("VmHWM") < 80_000,
+        "{} kB",
+        rialto.memory_kb("VmHWM")
+    );
+    drop(unread);
+    eventually("a scrape", || {
+        (rialto.admin.get("/metrics").0 == 200).then_some(())
+    });
+}
+
+#[test]
+fn what_the_environment_brought_in_is_not_shown() {
+    let folder = Folder::new();
+    let file = folder.path("rialto.yaml");
+    std::fs::write(
+        &file,
+        "admin: { address: '127.0.0.1:0' }\n\
+         routes: [{ name: r, to: [{ cluster: c }], rewrite: { attachments: { set: { key: \"${RIALTO_TEST_SECRET}\" } } } }]\n\
+         clusters: [{ name: c, protocol: bolt, endpoints: [{ address: '127.0.0.1:1' }] }]\n",
+    )
+    .unwrap();
+    let run = |what: &str| {
+        let mut command = super::support::process::command();
+        command
+            .args([what, "-c"])
+            .arg(&file)
+            .env("RIALTO_TEST_SECRET", "hunter2-of-the-day");
+        command
+    };
+    let out = run("check").output().unwrap();
+    let text = String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned();
+    assert!(out.status.success() && !text.contains("hunter2"), "{text}");
+    std::fs::write(
+        &file,
+        "routes: [{ name: r, to: [{ cluster: c }], timeout: \"${RIALTO_TEST_SECRET}\" }]",
+    )
+    .unwrap();
+    for what in ["check", "run"] {
+        let out = run(what).output().unwrap();
+        let text = String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned();
+        assert_eq!(out.status.code(), Some(78), "{text}");
+        assert!(
+            text.contains("is no duration") && !text.contains("hunter2"),
+            "{text}"
+        );
+    }
+}
+
+/// What a dripping client gets in the end.
+#[test]
+fn a_request_that_never_ends_is_cut_off() {
+    let rialto = Rialto::start(&idle_config());
+    let mut stream = TcpStream::connect(rialto.admin.0).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nx: ").unwrap();
+    let mut end = vec![];
+    let _ = stream.read_to_end(&mut end);
+    assert!(!String::from_utf8_lossy(&end).contains("200 OK"));
+}

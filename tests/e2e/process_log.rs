@@ -1,0 +1,72 @@
+//! The process log: it stops nothing, and says what is the matter.
+use super::support::http::Http;
+use super::support::process::{Folder, command};
+use super::support::{Caller, Dubbo, Rialto, Upstream, config, eventually, greet};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+/// What a stranger does shows in the log, so whoever does not read it must not stop the workers.
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let folder = Folder::new();
+    let file = folder.path("rialto.json");
+    std::fs::write(&file, config::<Dubbo>(&[up.address]).to_string()).unwrap();
+    let mut child = command()
+        .args(["run", "-c"])
+        .arg(&file)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut lines = String::new();
+    while !lines.contains("is ready") {
+        assert_ne!(log.read_line(&mut lines).unwrap(), 0, "{lines}");
+    }
+    let at = |mark: &str| {
+        let rest = lines.split(mark).nth(1).unwrap();
+        rest.lines().next().unwrap().parse().unwrap()
+    };
+    let (admin, entry) = (Http(at("admin on ")), at("listener in on "));
+    let mut caller = Caller::<Dubbo>::connect(entry);
+    // more than a pipe holds
+    for _ in 0..1500 {
+        assert_eq!(admin.post("/logging?level=info").0, 200);
+    }
+    for _ in 0..20 {
+        let mut stranger = Caller::<Dubbo>::connect(entry);
+        stranger.write(b"\xda\xbc");
+        stranger.wait_for_close();
+        assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+    }
+    assert_eq!(admin.get("/healthz/live").0, 200);
+    let reader = std::thread::spawn(move || {
+        let mut lines = log.lines().map_while(Result::ok);
+        lines.any(|line| line.contains("kind=\"protocol\"") || line.contains("closed:"))
+    });
+    assert!(reader.join().unwrap(), "it goes on where it stopped");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn lines_name_cluster_endpoint_and_listener() {
+    let gone = super::support::nobody();
+    let rialto = Rialto::start(&config::<Dubbo>(&[gone]));
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    caller.error(&greet("Ada"));
+    let line = rialto
+        .stderr
+        .wait("the connect", |l| l.contains("cannot be reached"));
+    assert!(
+        line.contains(&format!("cluster up: endpoint {gone} cannot be reached")),
+        "{line}"
+    );
+    caller.write(b"\xda\xbc");
+    eventually("the close", || {
+        let all = rialto.stderr.all();
+        let line = all.iter().find(|l| l.contains("closed:"))?;
+        assert!(line.contains("listener in: caller 127.0.0.1:"), "{line}");
+        Some(())
+    });
+}
