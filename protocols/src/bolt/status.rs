@@ -13,6 +13,13 @@ const CLOSED: u16 = 0x10;
 const SERIALIZE: u16 = 0x11;
 const DESERIALIZE: u16 = 0x12;
 
+/// Whether stock peers have a name for this status. Their readers close the connection on which another one comes.
+#[inline]
+pub(crate) fn is_listed(status: u32) -> bool {
+    const LISTED: u32 = 0x7_03ff;
+    status < 32 && LISTED >> status & 1 != 0
+}
+
 /// How an error is told to a SOFARPC caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Saying {
@@ -203,6 +210,14 @@ mod tests {
     fn every_kind_has_a_status_that_stock_consumers_know() {
         for kind in ErrorKind::ALL {
             assert!(matches!(plain_status(kind), 1..=9 | 0x10..=0x12), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn the_listed_statuses_are_those_of_stock_readers() {
+        for status in 0..=u32::from(u16::MAX) {
+            let want = matches!(status, 0..=9 | 0x10..=0x12);
+            assert_eq!(is_listed(status), want, "{status}");
         }
     }
 

@@ -324,8 +324,9 @@ fn put_generic_exception(thrown: &Exception<'_>, sink: &mut dyn Sink) -> Result<
     sink.token(Token::End)
 }
 
-/// Appends an error, see [`status::saying`]. In a serialization that only Java can write the text is Hessian all
-/// the same: the caller cannot read it and reports that, which fails its call at once instead of at its timeout.
+/// Appends an error, see [`status::saying`]. Where the caller's serialization is none that we write, the answer is in
+/// Hessian 2 and its header says so: stock consumers read the text of a failure by the answer's header, and only of a
+/// status 20 do they want the serialization of the request.
 pub(crate) fn error(out: &mut Vec<u8>, to: ReplyTo, error: &CallError) {
     let hint = Hint::from_bits(to.hint);
     let serialization = Serialization::of(hint.serialization());
@@ -342,7 +343,8 @@ pub(crate) fn error(out: &mut Vec<u8>, to: ReplyTo, error: &CallError) {
             Err(_) => out.truncate(start),
         }
     }
-    let open = Open::answer(out, to.id, hint.serialization(), status::plain_status(error.kind));
+    let written_in = serialization.map_or(HESSIAN2, |_| hint.serialization());
+    let open = Open::answer(out, to.id, written_in, status::plain_status(error.kind));
     match serialization {
         Some(Serialization::Fastjson2) => {
             let mut w = jsonb::Writer::framed(Vec::new(), &Limits::default());
