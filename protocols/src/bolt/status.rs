@@ -83,11 +83,15 @@ pub(crate) fn of_answer(status: u16, text: &str) -> CallError {
         kind
     };
     let colon = if line.is_empty() { "" } else { ": " };
+    let hint = if line.contains("SqlDateDes") { SQL_DATE } else { "" };
     CallError::new(
         kind,
-        format!("the provider answered with status {status} ({name}){colon}{line}"),
+        format!("the provider answered with status {status} ({name}){colon}{line}{hint}"),
     )
 }
+
+/// What to do where SOFA's Hessian got a date for a field of `java.sql`: Dubbo's does not write what a field is declared as.
+const SQL_DATE: &str = " (list the field under bridge.fields of the route, or declare it as java.util.Date)";
 
 /// What the text of a SOFARPC error means.
 pub(crate) fn of_text(text: Option<&str>) -> CallError {
@@ -177,11 +181,21 @@ mod tests {
                 ErrorKind::BadRequest,
             ),
             (77, "", ErrorKind::Upstream),
+            (
+                0x12,
+                "com.acme.Order.at: com.caucho.hessian.io.SqlDateDeserializer: unexpected object java.util.Date",
+                ErrorKind::BadRequest,
+            ),
         ] {
             let error = of_answer(status, text);
             assert_eq!(error.kind, kind, "{status} {text}");
             assert!(error.text.contains(&format!("status {status} (")), "{error}");
             assert!(!error.text.contains("[Server]"), "{error}");
+            assert_eq!(
+                error.text.contains("bridge.fields"),
+                text.contains("SqlDate"),
+                "{error}"
+            );
         }
     }
 

@@ -11,7 +11,7 @@ use crate::text::{Decimal, first_line};
 use rialto_core::call::{Attachment, Attachments, Call, Exception, Outcome, Reply};
 use rialto_core::session::ReplyTo;
 use rialto_core::{CallError, ErrorKind};
-use rialto_hessian::throwable::{self, SafeThrowable};
+use rialto_hessian::throwable;
 use rialto_hessian::{Library, Writer, raw};
 use rialto_jsonb as jsonb;
 use rialto_values::{Class, Limits, Sink, Text, Token, ValueError};
@@ -267,7 +267,7 @@ fn put_answer(
         Serialization::Fastjson2 => {
             // Stock peers write the type as a byte.
             jsonb::append_document(&[0xbd, kind], out)?;
-            let mut w = jsonb::Writer::framed(Vec::new(), &Limits::default());
+            let mut w = jsonb::Writer::framed(Vec::new(), &scratch::WALK);
             value(&mut w)?;
             if let Some(attachments) = attachments {
                 w.token(Token::Map { class: None })?;
@@ -297,7 +297,7 @@ fn of_service<'o>(attachments: &'o Attachments<'_>) -> impl Iterator<Item = (&'o
 /// An exception without what readers of another world stumble over.
 fn put_exception(thrown: &Exception<'_>, sink: &mut dyn Sink) -> Result<(), ValueError> {
     match (&thrown.object, &thrown.message) {
-        (Some(object), _) => object.emit(&mut SafeThrowable::new(sink, 0)),
+        (Some(object), _) => throwable::emit_safe(sink, |sink| object.emit(sink)),
         (None, Some(message)) => throwable::write(sink, &thrown.class, message),
         (None, None) => {
             sink.token(Token::Object(&Class::new(&*thrown.class, [""; 0])))?;

@@ -157,6 +157,7 @@ fn an_exception_that_was_returned_is_written_as_one_that_was_thrown() {
         at: 0,
         count: 1,
         tag: 0,
+        rules: None,
     };
     for (file, _) in PEERS {
         let to = reply_to(corpus::case(file, "string-first").request());
@@ -230,6 +231,7 @@ fn values_without_a_form_become_errors_and_exceptions_keep_class_and_message() {
         at: 0,
         count: 1,
         tag: 0,
+        rules: None,
     };
     for (file, _) in PEERS {
         let to = reply_to(corpus::case(file, "string-first").request());
