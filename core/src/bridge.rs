@@ -2,6 +2,7 @@
 //! every pair of protocols; a call that keeps its protocol is never touched by them.
 use crate::call::{Attachments, Call, Exception, Outcome, Reply};
 use crate::config::{AttachmentBridge, ExceptionBridge, TextMatch};
+use crate::value_rules::ValueRules;
 use std::borrow::Cow;
 
 /// The rules for one target of a route.
@@ -15,6 +16,8 @@ pub struct Bridge {
     pub attachments: AttachmentBridge,
     /// Exceptions that pass as themselves, or do not, whatever holds for others of their packages.
     pub exceptions: ExceptionBridge,
+    /// What holds for arguments, results and exceptions.
+    pub values: ValueRules,
 }
 
 /// What a group turns into on the other side.
@@ -76,7 +79,8 @@ fn passes(class: &str) -> bool {
 
 impl Bridge {
     /// Applies the rules to a call on its way to the provider.
-    pub fn outward(&self, call: &mut Call<'_>) {
+    pub fn outward<'a>(&'a self, call: &mut Call<'a>) {
+        call.args.rules = Some(&self.values);
         match self.group {
             GroupRule::Keep => {}
             GroupRule::Drop => call.group = Cow::Borrowed(""),
@@ -95,11 +99,18 @@ impl Bridge {
     }
 
     /// Applies the rules to an outcome on its way to the caller.
-    pub fn homeward(&self, outcome: &mut Outcome<'_>) {
-        if let Reply::Exception(thrown) = &mut outcome.reply
-            && !self.keeps(&thrown.class)
-        {
-            thrown.substitute();
+    pub fn homeward<'a>(&'a self, outcome: &mut Outcome<'a>) {
+        match &mut outcome.reply {
+            Reply::Null => {}
+            Reply::Value(value) => value.rules = Some(&self.values),
+            Reply::Exception(thrown) => {
+                if let Some(object) = &mut thrown.object {
+                    object.rules = Some(&self.values);
+                }
+                if !self.keeps(&thrown.class) {
+                    thrown.substitute();
+                }
+            }
         }
         self.sift(&mut outcome.attachments);
     }
@@ -155,22 +166,23 @@ mod tests {
 
     #[test]
     fn versions_are_mapped_and_a_group_can_stand_for_one() {
-        let mut bridge = Bridge {
+        let with = |group| Bridge {
             versions: vec![("1.0.0".into(), "1.0".into())],
+            group,
             ..Bridge::default()
         };
+        let (keep, to_version) = (with(GroupRule::Keep), with(GroupRule::ToVersion));
+        let from_version = with(GroupRule::FromVersion);
         let mut call = Call {
             version: "1.0.0".into(),
             group: "gray".into(),
             ..Call::default()
         };
-        bridge.outward(&mut call);
+        keep.outward(&mut call);
         assert_eq!((&*call.version, &*call.group), ("1.0", "gray"));
-        bridge.group = GroupRule::ToVersion;
-        bridge.outward(&mut call);
+        to_version.outward(&mut call);
         assert_eq!((&*call.version, &*call.group), ("gray", ""));
-        bridge.group = GroupRule::FromVersion;
-        bridge.outward(&mut call);
+        from_version.outward(&mut call);
         assert_eq!((&*call.version, &*call.group), ("", "gray"));
     }
 }

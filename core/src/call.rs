@@ -1,7 +1,8 @@
 //! The neutral call: where all protocols meet. Each turns its messages into these types and back; a pair of
 //! protocols is never coded as a pair.
 use crate::message::Edits;
-use rialto_values::{Sink, ValueError};
+use crate::value_rules::{Dated, ValueRules};
+use rialto_values::{Limits, Sink, ValueError};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::fmt;
@@ -114,6 +115,8 @@ pub struct Values<'a> {
     pub count: u32,
     /// The source's own matter (dialect, library, way of unwrapping).
     pub tag: u32,
+    /// What the route says about values; none are the usual rules.
+    pub rules: Option<&'a ValueRules>,
 }
 
 /// Reads values of one serialization.
@@ -147,7 +150,22 @@ impl<'a> Values<'a> {
     /// # Errors
     /// As [`ValueSource::emit`].
     pub fn emit(&self, sink: &mut dyn Sink) -> Result<(), ValueError> {
-        self.source.emit(self, sink)
+        match self.rules {
+            Some(rules) if !rules.dates.is_empty() => {
+                self.source.emit(self, &mut Dated::new(sink, &rules.dates))
+            }
+            _ => self.source.emit(self, sink),
+        }
+    }
+
+    /// The bounds for reading them.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let usual = Limits::default();
+        Limits {
+            depth: self.rules.map_or(usual.depth, |rules| rules.depth),
+            ..usual
+        }
     }
 
     /// As [`ValueSource::is_throwable`].
@@ -201,6 +219,7 @@ impl Default for Values<'_> {
             at: 0,
             count: 0,
             tag: 0,
+            rules: None,
         }
     }
 }

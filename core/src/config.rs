@@ -32,7 +32,7 @@ mod units;
 pub mod validate;
 
 pub use address::{Address, AddressError};
-pub use bridge::{AttachmentBridge, Bridge, ExceptionBridge, UniqueIdFrom, VersionRule};
+pub use bridge::{AttachmentBridge, Bridge, ExceptionBridge, SqlDate, UniqueIdFrom, VersionRule};
 pub use cluster::{Balance, Cluster, ClusterLimits, Endpoint, HessianDialect, SubsetFallback, Subsets};
 pub use edit::AttachmentEdit;
 pub use filter::{Filter, RateLimit, RateLimitKey};

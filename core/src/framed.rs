@@ -14,8 +14,8 @@ pub enum Decoded {
     More(usize),
     /// A whole frame.
     Frame(Frame),
-    /// A frame that is larger than allowed; only its head is there.
-    TooLarge(Oversized),
+    /// A frame that is not taken, and is stepped over; maybe only its head is there.
+    Refused(Refused),
 }
 
 impl Decoded {
@@ -43,9 +43,9 @@ pub struct Frame {
     pub meta: Meta,
 }
 
-/// A frame beyond the limit.
-#[derive(Clone, Copy)]
-pub struct Oversized {
+/// A frame whose end is known, but which is too long or is nothing that a peer of the other side could read. It costs
+/// its own call and no other one on the connection.
+pub struct Refused {
     /// Its length in bytes, all of which will be skipped.
     pub len: usize,
     /// Its id.
@@ -56,6 +56,27 @@ pub struct Oversized {
     pub hint: u32,
     /// Nobody waits for an answer.
     pub one_way: bool,
+    /// What the caller is told.
+    pub error: CallError,
+}
+
+impl Refused {
+    /// The error of a message beyond the limit.
+    #[must_use]
+    pub fn too_long(kind: Kind, len: usize) -> CallError {
+        let text = format!("the message is {len} bytes long, more than the limit allows");
+        Refused::bad(kind, text)
+    }
+
+    /// The error of a message that cannot be passed on.
+    #[must_use]
+    pub fn bad(kind: Kind, text: String) -> CallError {
+        let kind = match kind {
+            Kind::Answer => ErrorKind::BadAnswer,
+            _ => ErrorKind::BadRequest,
+        };
+        CallError::new(kind, text)
+    }
 }
 
 /// Kinds of frames.
@@ -170,31 +191,25 @@ impl<C: Codec> Framed<C> {
         &mut self.codec
     }
 
-    fn refuse<'a>(&mut self, frame: &Oversized) -> Result<Event<'a>, Fault> {
+    #[cold]
+    fn refuse<'a>(&mut self, frame: Refused) -> Result<Event<'a>, Fault> {
         if frame.len > SKIP_MAX {
             return Err(Fault("a frame announces more than 1 GiB"));
         }
         self.skip = frame.len;
-        let text = format!(
-            "the message is {} bytes long, more than the limit allows",
-            frame.len
-        );
         Ok(match (frame.kind, self.role) {
-            (Kind::Request, Role::Server) => {
-                let reply = (!frame.one_way).then_some(ReplyTo {
+            (Kind::Request, Role::Server) => Event::Refused {
+                reply: (!frame.one_way).then_some(ReplyTo {
                     id: frame.id,
                     hint: frame.hint,
-                });
-                Event::Refused {
-                    reply,
-                    error: CallError::new(ErrorKind::BadRequest, text),
-                }
-            }
+                }),
+                error: frame.error,
+            },
             (Kind::Answer, Role::Client) => Event::Answer {
                 call: call_key(frame.id),
-                answer: Answer::Error(CallError::new(ErrorKind::BadAnswer, text)),
+                answer: Answer::Error(frame.error),
             },
-            _ => Event::Unexpected("an oversized frame of no use was skipped"),
+            _ => Event::Unexpected("a frame of no use was skipped"),
         })
     }
 
@@ -313,10 +328,10 @@ impl<C: Codec> Session for Framed<C> {
                     event: Event::More(need),
                 });
             }
-            Decoded::TooLarge(frame) => {
+            Decoded::Refused(frame) => {
                 return Ok(Step {
                     used: 0,
-                    event: self.refuse(&frame)?,
+                    event: self.refuse(frame)?,
                 });
             }
             Decoded::Frame(frame) => frame,

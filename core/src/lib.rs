@@ -26,6 +26,7 @@ pub mod session;
 pub mod slots;
 pub mod snapshot;
 pub mod transport;
+pub mod value_rules;
 pub mod wheel;
 pub mod wires;
 pub mod worker;

@@ -1,7 +1,16 @@
 //! Memory that a thread reuses from message to message, so that reading and writing one allocates nothing.
 use rialto_hessian::{Copier, ReadTables, WriteTables};
+use rialto_values::Limits;
 use std::cell::RefCell;
 use std::thread::LocalKey;
+
+/// Stepping over a value needs no more room per level than its header, so calls that are passed on may be as deep
+/// as any Java peer's stack allows. What is translated is bounded by the rules of its route.
+pub(crate) const WALK: Limits = Limits {
+    depth: 4096,
+    tokens: 4_000_000,
+    table: 1_000_000,
+};
 
 thread_local! {
     static READ: RefCell<ReadTables> = RefCell::default();

@@ -20,6 +20,7 @@ pub fn values(array: &str, count: usize) -> Values<'_> {
         at: 0,
         count,
         tag: 0,
+        rules: None,
     }
 }
 

@@ -4,6 +4,7 @@ use super::support::{
     json,
 };
 use rialto_core::framed::Codec;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
 fn the_basics_work<From: Codec, To: Codec + 'static>() {
@@ -267,4 +268,48 @@ fn a_unix_socket_serves_as_a_port_does_and_is_removed_at_the_end() {
     rialto.signal("TERM");
     assert_eq!(rialto.ended().code(), Some(0));
     assert!(!path.exists());
+}
+
+/// What a Bolt caller is sent for this body of a Dubbo answer.
+fn bolt_answer_for(body: &'static [u8], bridge: Json) -> String {
+    let up = Upstream::<Dubbo>::start(move |arrived, out| {
+        out.raw(&frames::dubbo(0x02, 20, frames::dubbo_id(&arrived.bytes), body));
+    });
+    let mut config = config::<Dubbo>(&[up.address]);
+    config["routes"][0]["bridge"] = bridge;
+    let rialto = Rialto::start(&config);
+    let mut stream = std::net::TcpStream::connect(rialto.entry()).unwrap();
+    let (_, request) = Caller::<Bolt, _>::over(stream.try_clone().unwrap()).frame(&greet("Ada"));
+    stream.write_all(&request).unwrap();
+    let mut head = [0; 20];
+    stream.read_exact(&mut head).unwrap();
+    let short = |at: usize| usize::from(u16::from_be_bytes([head[at], head[at + 1]]));
+    let content = u32::from_be_bytes(head[16..].try_into().unwrap()) as usize;
+    let mut rest = vec![0; short(12) + short(14) + content];
+    stream.read_exact(&mut rest).unwrap();
+    rest.escape_ascii().to_string()
+}
+
+/// Dubbo writes suppressed exceptions first; what they share with the exception itself is needed there all the same.
+#[test]
+fn what_an_exception_shares_with_its_cause_stays_with_it() {
+    let body =
+        b"\x90C\x16com.acme.ShopException\x94\x14suppressedExceptions\x04code\x05cause\x0ddetailMessage`y\
+        `NC\x0dcom.acme.Code\x91\x04namea\x02OKN\x05innerQ\x93N\x05outer";
+    let answer = bolt_answer_for(body, json!({}));
+    assert!(
+        answer.contains("com.acme.Code") && answer.contains("\\x02OK"),
+        "{answer}"
+    );
+    assert!(!answer.contains("inner"), "{answer}");
+}
+
+/// Dubbo's Hessian writes a field of `java.sql.Timestamp` as a date, SOFA's wants an object.
+#[test]
+fn dates_in_fields_are_of_the_class_that_the_route_says() {
+    let body = b"\x91C\x0ecom.acme.Order\x92\x02at\x02id`J\x00\x00\x01\x8b\xcf\xe5k\xe7\x97";
+    let fields = json!({"fields": {"com.acme.Order.at": "java.sql.Timestamp"}});
+    let answer = bolt_answer_for(body, fields);
+    assert!(answer.contains("java.sql.Timestamp\\x91\\x05value"), "{answer}");
+    assert!(!bolt_answer_for(body, json!({})).contains("java.sql"));
 }

@@ -98,13 +98,10 @@ fn a_frame_that_breaks_the_stream_ends_its_connection_only() {
         frames::dubbo_head(frames::DUBBO_REQUEST, 0, 1, -1),
         frames::dubbo_head(frames::DUBBO_REQUEST, 0, 1, i32::MIN),
         b"\x01\x01\0\x01\x01\0\0\0\x01\x01\0\0\0\0\0\0\0\0\xff\xff\xff\xff".to_vec(),
-        // class and header longer than Java's short
-        b"\x01\x01\0\x01\x01\0\0\0\x01\x01\0\0\0\0\x80\0\0\0\0\0\0\0".to_vec(),
-        b"\x01\x01\0\x01\x01\0\0\0\x01\x01\0\0\0\0\0\0\xff\xff\0\0\0\0".to_vec(),
         // more than a gigabyte
         frames::dubbo_head(frames::DUBBO_REQUEST, 0, 1, i32::MAX),
-        // a command that is none
-        b"\x01\x01\0\x07\x01\0\0\0\x01\x01\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(),
+        // a command that is none, and a length that would not be taken of one
+        b"\x01\x01\0\x07\x01\0\0\0\x01\x01\0\0\0\0\0\0\0\0\x10\0\0\0".to_vec(),
         // a good frame, and then none
         [
             frames::dubbo(0xe2, 0, 1, b"N"),
@@ -179,6 +176,31 @@ fn a_request_that_cannot_be_read_is_answered_and_the_connection_goes_on() {
     }
     assert_eq!(bolt.value(&greet("Ada")), "Hello, Ada");
     assert_eq!(up.seen().len(), 2);
+}
+
+/// Lengths that Java could not have written, and commands that no peer knows: the frame's end is known all the same.
+#[test]
+fn a_request_that_breaks_stock_readers_costs_its_own_call() {
+    let up = Upstream::<Bolt>::greeting("it");
+    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let mut caller = Caller::<Bolt>::connect(rialto.entry());
+    let class = "com.alipay.sofa.rpc.core.request.SofaRequest";
+    let wide = "x".repeat(40_000);
+    let mut unknown = frames::bolt_request(77, 1, class, &[], b"O");
+    unknown[3] = 7;
+    for frame in [
+        frames::bolt_request(77, 1, class, &[("k", &wide)], b"O"),
+        frames::bolt_request(77, 1, class, &[("k", &wide)], b""),
+        frames::bolt_request(77, 1, &wide, &[], b"C"),
+        unknown,
+    ] {
+        caller.write(&frame);
+        let (id, reply) = caller.receive();
+        assert_eq!(id, 77);
+        assert!(reply.answer.is_err(), "{reply:?}");
+        assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+    }
+    assert_eq!(up.seen().len(), 4);
 }
 
 /// Deep and wide values cost their call at most.

@@ -380,3 +380,54 @@ fn more_connections_are_opened_as_calls_pile_up() {
     let error = caller.error(&name());
     assert_eq!(error.kind, ErrorKind::Overload, "{error}");
 }
+
+/// Stock readers close a connection on which such an answer comes; behind a proxy that would be the one to all providers.
+#[test]
+fn an_answer_that_breaks_stock_readers_costs_its_own_call() {
+    fn answer(odd: &str, id: u32) -> Vec<u8> {
+        let class = "com.alipay.sofa.rpc.core.response.SofaResponse";
+        let mut frame = frames::bolt_answer(id, 1, 0, class, b"O\x90");
+        match odd {
+            "status" => frame[10..12].copy_from_slice(&77u16.to_be_bytes()),
+            "command" => frame[3] = 9,
+            "request command" => frame[3] = 1,
+            "class" => frame = frames::bolt_answer(id, 1, 0, &"x".repeat(40_000), b"O\x90"),
+            other => panic!("{other}"),
+        }
+        frame
+    }
+    let held = std::sync::Mutex::new(None);
+    let up = Upstream::<Bolt>::start(move |arrived, out| {
+        let request = arrived.request();
+        if request.method == "name" {
+            *held.lock().unwrap() = Some(out.clone());
+            return;
+        }
+        let odd = request.args[0].as_str().unwrap();
+        out.raw(&answer(odd, frames::bolt_id(&arrived.bytes)));
+        if let Some(first) = held.lock().unwrap().take() {
+            first.reply(&Reply::value("still here"));
+        }
+    });
+    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let mut bolt = Caller::<Bolt>::connect(rialto.entry());
+    let mut dubbo = Caller::<Dubbo>::connect(rialto.entry());
+    let mut count = 0;
+    for odd in ["status", "command", "request command", "class"] {
+        let waiting = bolt.send(&name());
+        count += 1;
+        up.wait_seen(count);
+        let failing = bolt.send(&greet(odd));
+        let error = bolt.answer_to(failing).answer.unwrap_err();
+        assert!(matches!(error.kind, ErrorKind::Upstream), "{odd}: {error}");
+        let reply = bolt.answer_to(waiting);
+        assert_eq!(reply.answer, Ok(Answer::Value("still here".into())), "{odd}");
+        dubbo.error(&greet(odd));
+        count += 2;
+    }
+    assert_eq!(up.connections(), 1);
+    assert_eq!(
+        rialto.metric("rialto_listener_connections_opened_total", &[]),
+        2.0
+    );
+}

@@ -55,6 +55,7 @@ fn one_text(bytes: &[u8]) -> Values<'_> {
         at: 0,
         count: 1,
         tag: 0,
+        rules: None,
     }
 }
 

@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::TextMatch;
+use std::collections::BTreeMap;
 
 /// How a call is translated if its cluster speaks another protocol than its caller.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Bridge {
     /// What stands for the uniqueId of SOFARPC on the Dubbo side.
@@ -18,6 +19,27 @@ pub struct Bridge {
     pub exceptions: ExceptionBridge,
     /// Which attachments cross the bridge.
     pub attachments: AttachmentBridge,
+    /// Fields of objects that are declared as one of the classes of `java.sql`, as `CLASS.FIELD`. Dubbo writes them as
+    /// plain dates, which do not tell that, and SOFARPC's readers refuse plain dates for them.
+    pub fields: BTreeMap<String, SqlDate>,
+    /// How many objects, lists and maps may lie inside of each other in what is translated (16 to 4096). Stock peers
+    /// carry about 800 levels on the stacks that threads have by default.
+    #[schemars(range(min = 16, max = 4096))]
+    pub max_depth: u32,
+}
+
+/// Classes that Java's database access has for dates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SqlDate {
+    /// A moment.
+    #[serde(rename = "java.sql.Timestamp")]
+    Timestamp,
+    /// A day.
+    #[serde(rename = "java.sql.Date")]
+    Date,
+    /// A time of day.
+    #[serde(rename = "java.sql.Time")]
+    Time,
 }
 
 /// What stands for the uniqueId of SOFARPC on the Dubbo side.
@@ -65,6 +87,30 @@ pub struct AttachmentBridge {
     pub allow: Vec<TextMatch>,
     /// Attachments whose name fits one of these never cross.
     pub deny: Vec<TextMatch>,
+}
+
+impl Default for Bridge {
+    fn default() -> Self {
+        Bridge {
+            unique_id: UniqueIdFrom::default(),
+            versions: vec![],
+            exceptions: ExceptionBridge::default(),
+            attachments: AttachmentBridge::default(),
+            fields: BTreeMap::new(),
+            max_depth: 1024,
+        }
+    }
+}
+
+impl SqlDate {
+    /// The class's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            SqlDate::Timestamp => "java.sql.Timestamp",
+            SqlDate::Date => "java.sql.Date",
+            SqlDate::Time => "java.sql.Time",
+        }
+    }
 }
 
 impl Bridge {

@@ -12,6 +12,7 @@ use crate::discovery::Instance;
 use crate::filter::FilterFactory;
 use crate::message::{Edits, ProtoId};
 use crate::session::Settings;
+use crate::value_rules::{DateFields, ValueRules};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -343,6 +344,20 @@ fn bridge_of(b: &config::Bridge, to: Protocol) -> Bridge {
         group,
         attachments: b.attachments.clone(),
         exceptions: b.exceptions.clone(),
+        values: value_rules(b),
+    }
+}
+
+fn value_rules(b: &config::Bridge) -> ValueRules {
+    let mut dates = DateFields::default();
+    for (field, class) in &b.fields {
+        if let Some((owner, name)) = field.rsplit_once('.') {
+            dates.insert(owner, name, class.name());
+        }
+    }
+    ValueRules {
+        depth: b.max_depth,
+        dates,
     }
 }
 

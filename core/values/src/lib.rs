@@ -99,7 +99,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            depth: 128,
+            depth: 1024,
             tokens: 4_000_000,
             table: 1_000_000,
         }

@@ -1,11 +1,14 @@
 //! Exceptions across worlds (wire section 7.4).
 //!
 //! What every reader of both worlds takes is an object of a class it has, with `detailMessage`, the class's own
-//! fields, and an empty stack trace. A cause is poison to some and stays behind. [`SafeThrowable`] brings
+//! fields, and an empty stack trace. A cause is poison to some and stays behind. [`emit_safe`] brings
 //! copied exceptions into that form, [`read`] looks at one so that it can be replaced, [`write()`] makes one.
 use rialto_values::{Class, Sink, Text, Token, ValueError, text};
 
 use crate::{Chars, Kind, Library, Mark, Plain, Reader};
+
+mod safe;
+pub use safe::emit_safe;
 
 /// The type of a stack trace.
 const STACK_TRACE: &str = "[java.lang.StackTraceElement";
@@ -105,141 +108,4 @@ fn empty_stack_trace<S: Sink + ?Sized>(sink: &mut S) -> Result<(), ValueError> {
         len: Some(0),
     })?;
     sink.token(Token::End)
-}
-
-/// Hands tokens on, with every exception among them made safe: causes and suppressed exceptions are left out of
-/// class and object, stack traces become empty. What was left out and is referred to later becomes null.
-#[derive(Debug)]
-pub struct SafeThrowable<'s, S: Sink + ?Sized> {
-    sink: &'s mut S,
-    /// For each container that came: its number among those handed on, or [`DROPPED`].
-    numbers: Vec<u32>,
-    next: u32,
-    open: Vec<Open>,
-    /// Containers open inside a value that is left out.
-    dropping: u32,
-}
-
-const DROPPED: u32 = u32::MAX;
-
-#[derive(Debug)]
-enum Open {
-    Plain,
-    /// An exception: its class as it came, and which field is next.
-    Throwable {
-        class: Class,
-        field: usize,
-    },
-}
-
-/// What becomes of a value.
-enum Fate {
-    Keep,
-    Drop,
-    EmptyStackTrace,
-}
-
-impl<'s, S: Sink + ?Sized> SafeThrowable<'s, S> {
-    /// A filter in front of the sink. The sink's stream must be at its start, or `numbered` be the count of
-    /// containers that it has taken.
-    #[must_use]
-    pub fn new(sink: &'s mut S, numbered: u32) -> Self {
-        SafeThrowable {
-            sink,
-            numbers: vec![],
-            next: numbered,
-            open: vec![],
-            dropping: 0,
-        }
-    }
-
-    /// How many containers the sink has taken by now.
-    #[must_use]
-    pub fn numbered(&self) -> u32 {
-        self.next
-    }
-
-    fn fate(&mut self) -> Fate {
-        let Some(Open::Throwable { class, field }) = self.open.last_mut() else {
-            return Fate::Keep;
-        };
-        *field += 1;
-        match class.fields().get(*field - 1).map(|name| &**name) {
-            Some("cause" | "suppressedExceptions") => Fate::Drop,
-            Some("stackTrace") => Fate::EmptyStackTrace,
-            _ => Fate::Keep,
-        }
-    }
-
-    fn drop_value(&mut self, token: Token<'_>) {
-        if token.opens() {
-            self.numbers.push(DROPPED);
-            self.dropping = 1;
-        }
-    }
-
-    fn keep(&mut self, token: Token<'_>) -> Result<(), ValueError> {
-        if token.opens() {
-            self.numbers.push(self.next);
-            self.next += 1;
-        }
-        match token {
-            Token::Object(class) if is_throwable(class) => {
-                let kept = class
-                    .fields()
-                    .iter()
-                    .filter(|f| !matches!(&***f, "cause" | "suppressedExceptions"));
-                self.sink
-                    .token(Token::Object(&Class::new(class.name(), kept.cloned())))?;
-                self.open.push(Open::Throwable {
-                    class: class.clone(),
-                    field: 0,
-                });
-                Ok(())
-            }
-            Token::Ref(number) => match self.numbers.get(number as usize) {
-                Some(&DROPPED) => self.sink.token(Token::Null),
-                Some(&kept) => self.sink.token(Token::Ref(kept)),
-                None => Err(ValueError::malformed(format!(
-                    "token reference {number} names nothing before it"
-                ))),
-            },
-            _ => {
-                if token.opens() {
-                    self.open.push(Open::Plain);
-                }
-                self.sink.token(token)
-            }
-        }
-    }
-}
-
-impl<S: Sink + ?Sized> Sink for SafeThrowable<'_, S> {
-    fn token(&mut self, token: Token<'_>) -> Result<(), ValueError> {
-        if self.dropping > 0 {
-            if token.opens() {
-                self.numbers.push(DROPPED);
-                self.dropping += 1;
-            } else if token == Token::End {
-                self.dropping -= 1;
-            }
-            return Ok(());
-        }
-        if token == Token::End {
-            self.open.pop();
-            return self.sink.token(token);
-        }
-        match self.fate() {
-            Fate::Keep => self.keep(token),
-            Fate::Drop => {
-                self.drop_value(token);
-                Ok(())
-            }
-            Fate::EmptyStackTrace => {
-                self.drop_value(token);
-                self.next += 1;
-                empty_stack_trace(&mut *self.sink)
-            }
-        }
-    }
 }

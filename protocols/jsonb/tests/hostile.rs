@@ -26,11 +26,11 @@ fn depth_is_bounded() {
         let mut reader = Reader::new(&document, &Limits::default()).unwrap();
         assert_eq!(reader.skip_value().unwrap_err().kind, ErrorKind::TooLarge);
     }
-    // 128 lists are allowed.
-    let document = [&[0x95; 127][..], &[0x94]].concat();
-    assert_eq!(read(&document).unwrap().tokens.len(), 256);
+    // 1024 lists are allowed.
+    let document = [&[0x95; 1023][..], &[0x94]].concat();
+    assert_eq!(read(&document).unwrap().tokens.len(), 2048);
     let mut writer = Writer::bare(&Limits::default());
-    let open = (0..1000).try_for_each(|_| {
+    let open = (0..2000).try_for_each(|_| {
         writer.token(Token::List {
             class: None,
             len: None,

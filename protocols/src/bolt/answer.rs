@@ -7,7 +7,7 @@ use crate::scratch;
 use rialto_core::call::{Attachments, Exception, Outcome, Reply, Values};
 use rialto_core::session::ReplyTo;
 use rialto_core::{CallError, ErrorKind};
-use rialto_hessian::throwable::{self, SafeThrowable};
+use rialto_hessian::throwable;
 use rialto_hessian::{Library, Writer, raw};
 use rialto_values::{Class, Sink, Token, ValueError};
 
@@ -124,7 +124,9 @@ fn put_content(
         }
         Said::Returned(value) => {
             out.extend_from_slice(b"FN");
-            put_value(out, library, end, |w| value.emit(&mut SafeThrowable::new(w, 0)))?;
+            put_value(out, library, end, |w| {
+                throwable::emit_safe(w, |sink| value.emit(sink))
+            })?;
         }
         Said::Thrown(thrown) => {
             out.extend_from_slice(b"FN");
@@ -165,7 +167,7 @@ fn put_value(
 /// An exception in the form that every consumer reads: no cause, an empty stack trace.
 fn put_exception(w: &mut Writer<'_>, thrown: &Exception<'_>) -> Result<(), ValueError> {
     match (&thrown.object, &thrown.message) {
-        (Some(object), _) => object.emit(&mut SafeThrowable::new(w, 0)),
+        (Some(object), _) => throwable::emit_safe(w, |sink| object.emit(sink)),
         (None, Some(message)) => throwable::write(w, &thrown.class, message),
         (None, None) => {
             w.token(Token::Object(&Class::new(&*thrown.class, ["detailMessage"])))?;

@@ -1,8 +1,9 @@
 //! The frame: a fixed part, class, header block, content, and maybe a checksum (wire section 1.1).
 use super::hint::Framing;
-use super::{HESSIAN, header, keys, outcome};
+use super::{HESSIAN, header, keys, outcome, status};
 use crate::BOLT;
-use rialto_core::framed::{Decoded, Frame, Kind, Oversized};
+use rialto_core::CallError;
+use rialto_core::framed::{Decoded, Frame, Kind, Refused};
 use rialto_core::message::{Meta, Status};
 use rialto_core::session::Fault;
 
@@ -24,6 +25,9 @@ const COMMAND_VERSION: u8 = 1;
 const CRC_LEN: usize = 4;
 
 pub(crate) const NOT_BOLT: Fault = Fault("not a Bolt frame: it begins with neither 1 nor 2");
+const BAD_COMMAND: Fault = Fault(
+    "a Bolt frame of an unknown command, or one that does not fit its type, with a content beyond the limit",
+);
 const BAD_CRC: Fault = Fault("the checksum of a Bolt frame does not fit its bytes");
 
 /// The parts of a whole frame.
@@ -65,9 +69,16 @@ fn decode_any(b: &[u8], limit: usize) -> Result<Decoded, Fault> {
 /// Goes on behind the fixed part.
 #[inline(always)]
 fn judge(b: &[u8], f: Fixed, limit: usize) -> Result<Decoded, Fault> {
-    let kind = f.kind()?;
+    let (kind, fits) = f.kind();
     if f.content_end - f.content > limit {
-        return Ok(too_large(b, &f, kind));
+        if !fits {
+            return Err(BAD_COMMAND);
+        }
+        let error = Refused::too_long(kind, f.end());
+        return Ok(refused(b, &f, kind, error));
+    }
+    if !fits || f.is_odd() {
+        return Ok(odd(b, &f, kind));
     }
     let end = f.end();
     let Some(frame) = b.get(..end) else {
@@ -86,7 +97,7 @@ fn judge(b: &[u8], f: Fixed, limit: usize) -> Result<Decoded, Fault> {
         } else {
             0
         },
-        status: if is_request { Status::Ok } else { status(&f, frame) },
+        status: if is_request { Status::Ok } else { fared(&f, frame) },
         one_way: f.is_one_way(),
     };
     Ok(Decoded::Frame(Frame {
@@ -103,25 +114,54 @@ pub(crate) fn framing(b: &[u8]) -> Option<Framing> {
     Fixed::read(b).ok()?.map(|f| f.framing)
 }
 
-/// The refusal is in the caller's Hessian, which the content's first byte tells: so much is waited for.
+/// Steps over a frame. The refusal is in the caller's Hessian, which the content's first byte tells: so much is waited
+/// for.
 #[cold]
-fn too_large(b: &[u8], f: &Fixed, kind: Kind) -> Decoded {
-    if b.len() <= f.content {
-        return Decoded::More(f.content + 1);
+fn refused(b: &[u8], f: &Fixed, kind: Kind, error: CallError) -> Decoded {
+    let need = (f.content + 1).min(f.end());
+    if kind == Kind::Request && b.len() < need {
+        return Decoded::More(need);
     }
-    Decoded::TooLarge(Oversized {
+    Decoded::Refused(Refused {
         len: f.end(),
         id: f.id.into(),
         kind,
         hint: f.hint(b).bits(),
         one_way: f.is_one_way(),
+        error,
     })
+}
+
+/// Steps over a frame for which a stock reader would close its connection, with the calls of all others on it.
+#[cold]
+fn odd(b: &[u8], f: &Fixed, kind: Kind) -> Decoded {
+    let error = if f.kind == RESPONSE && f.command == ANSWER && !status::is_listed(f.word) {
+        status::of_answer(f.word as u16, "")
+    } else if matches!(
+        (f.kind, f.command),
+        (RESPONSE, ANSWER) | (REQUEST | ONE_WAY, CALL)
+    ) {
+        let text = format!(
+            "its class takes {} bytes and its header {}, and Bolt has room for {}",
+            f.header - f.class,
+            f.content - f.header,
+            header::MAX
+        );
+        Refused::bad(kind, text)
+    } else {
+        let text = format!(
+            "a Bolt frame of type {} has the command {}, which no peer knows",
+            f.kind, f.command
+        );
+        Refused::bad(kind, text)
+    };
+    refused(b, f, kind, error)
 }
 
 /// An answer's status: the frame's, and what the header adds. Stock providers flag every answer that carries
 /// an error or an exception (wire section 1.5), so only flagged contents are looked into.
 #[inline]
-fn status(f: &Fixed, frame: &[u8]) -> Status {
+fn fared(f: &Fixed, frame: &[u8]) -> Status {
     if f.word != 0 {
         return Status::Failed;
     }

@@ -21,7 +21,9 @@ pub(crate) enum Visit {
 #[inline]
 pub(crate) fn read<'a, T>(content: &'a [u8], work: impl FnOnce(&mut Reader<'a, '_>) -> T) -> T {
     let library = Library::sniff_sofa(content).unwrap_or(Library::Sofa3);
-    scratch::with_read_tables(|tables| work(&mut Reader::new(content, library, tables)))
+    scratch::with_read_tables(|tables| {
+        work(&mut Reader::new(content, library, tables).with_limits(scratch::WALK))
+    })
 }
 
 /// Visits the fields of the next object. Whether it was walked to its end.

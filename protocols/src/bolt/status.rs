@@ -13,6 +13,13 @@ const CLOSED: u16 = 0x10;
 const SERIALIZE: u16 = 0x11;
 const DESERIALIZE: u16 = 0x12;
 
+/// Whether stock peers have a name for this status. Their readers close the connection on which another one comes.
+#[inline]
+pub(crate) fn is_listed(status: u32) -> bool {
+    const LISTED: u32 = 0x7_03ff;
+    status < 32 && LISTED >> status & 1 != 0
+}
+
 /// How an error is told to a SOFARPC caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Saying {
@@ -76,11 +83,15 @@ pub(crate) fn of_answer(status: u16, text: &str) -> CallError {
         kind
     };
     let colon = if line.is_empty() { "" } else { ": " };
+    let hint = if line.contains("SqlDateDes") { SQL_DATE } else { "" };
     CallError::new(
         kind,
-        format!("the provider answered with status {status} ({name}){colon}{line}"),
+        format!("the provider answered with status {status} ({name}){colon}{line}{hint}"),
     )
 }
+
+/// What to do where SOFA's Hessian got a date for a field of `java.sql`: Dubbo's does not write what a field is declared as.
+const SQL_DATE: &str = " (list the field under bridge.fields of the route, or declare it as java.util.Date)";
 
 /// What the text of a SOFARPC error means.
 pub(crate) fn of_text(text: Option<&str>) -> CallError {
@@ -170,11 +181,21 @@ mod tests {
                 ErrorKind::BadRequest,
             ),
             (77, "", ErrorKind::Upstream),
+            (
+                0x12,
+                "com.acme.Order.at: com.caucho.hessian.io.SqlDateDeserializer: unexpected object java.util.Date",
+                ErrorKind::BadRequest,
+            ),
         ] {
             let error = of_answer(status, text);
             assert_eq!(error.kind, kind, "{status} {text}");
             assert!(error.text.contains(&format!("status {status} (")), "{error}");
             assert!(!error.text.contains("[Server]"), "{error}");
+            assert_eq!(
+                error.text.contains("bridge.fields"),
+                text.contains("SqlDate"),
+                "{error}"
+            );
         }
     }
 
@@ -203,6 +224,14 @@ mod tests {
     fn every_kind_has_a_status_that_stock_consumers_know() {
         for kind in ErrorKind::ALL {
             assert!(matches!(plain_status(kind), 1..=9 | 0x10..=0x12), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn the_listed_statuses_are_those_of_stock_readers() {
+        for status in 0..=u32::from(u16::MAX) {
+            let want = matches!(status, 0..=9 | 0x10..=0x12);
+            assert_eq!(is_listed(status), want, "{status}");
         }
     }
 

@@ -39,6 +39,7 @@ fn values(stream: &[u8], library: Library, at: usize, count: u32, tag: u32) -> V
         at: at as u32,
         count,
         tag: tag | grammar,
+        rules: None,
     }
 }
 
@@ -62,7 +63,7 @@ impl ValueSource for Content {
             return Ok(());
         }
         scratch::with_read_tables(|tables| {
-            let mut reader = Reader::new(values.stream, library, tables);
+            let mut reader = Reader::new(values.stream, library, tables).with_limits(values.limits());
             if values.tag & FIELD != 0 {
                 reader.begin_object()?;
             }

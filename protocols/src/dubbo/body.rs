@@ -10,14 +10,6 @@ use rialto_jsonb as jsonb;
 use rialto_values::{Allowance, Limits, OwnedToken, Recorder, Sink, Token, ValueError};
 use std::borrow::Cow;
 
-/// Stepping over a value needs no more room per level than its header, so calls that are passed on may be as deep
-/// as any Java peer's stack allows. What is translated is bounded by the usual limits of whoever copies it.
-const LIMITS: Limits = Limits {
-    depth: 4096,
-    tokens: 4_000_000,
-    table: 1_000_000,
-};
-
 /// A serialization that is understood.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Serialization {
@@ -78,7 +70,7 @@ pub(crate) fn read<'a, T>(
 ) -> T {
     match serialization {
         Serialization::Hessian2 => scratch::with_read_tables(|tables| {
-            let reader = Reader::new(bytes, Library::Lite, tables).with_limits(LIMITS);
+            let reader = Reader::new(bytes, Library::Lite, tables).with_limits(scratch::WALK);
             read(&mut Body::Hessian(reader))
         }),
         Serialization::Fastjson2 => read(&mut Body::Jsonb {

@@ -11,7 +11,7 @@ use crate::text::{Decimal, first_line};
 use rialto_core::call::{Attachment, Attachments, Call, Exception, Outcome, Reply};
 use rialto_core::session::ReplyTo;
 use rialto_core::{CallError, ErrorKind};
-use rialto_hessian::throwable::{self, SafeThrowable};
+use rialto_hessian::throwable;
 use rialto_hessian::{Library, Writer, raw};
 use rialto_jsonb as jsonb;
 use rialto_values::{Class, Limits, Sink, Text, Token, ValueError};
@@ -286,7 +286,7 @@ fn put_answer(
         Serialization::Fastjson2 => {
             // Stock peers write the type as a byte.
             jsonb::append_document(&[0xbd, kind], out)?;
-            let mut w = jsonb::Writer::framed(std::mem::take(out), &Limits::default()).up_to(end);
+            let mut w = jsonb::Writer::framed(std::mem::take(out), &scratch::WALK).up_to(end);
             let put = value(&mut w).and_then(|()| {
                 if let Some(attachments) = attachments {
                     put_documents_attachments(attachments, &mut w)?;
@@ -322,7 +322,7 @@ fn of_service<'o>(attachments: &'o Attachments<'_>) -> impl Iterator<Item = (&'o
 /// An exception without what readers of another world stumble over.
 fn put_exception(thrown: &Exception<'_>, sink: &mut dyn Sink) -> Result<(), ValueError> {
     match (&thrown.object, &thrown.message) {
-        (Some(object), _) => object.emit(&mut SafeThrowable::new(sink, 0)),
+        (Some(object), _) => throwable::emit_safe(sink, |sink| object.emit(sink)),
         (None, Some(message)) => throwable::write(sink, &thrown.class, message),
         (None, None) => {
             sink.token(Token::Object(&Class::new(&*thrown.class, [""; 0])))?;
@@ -349,8 +349,9 @@ fn put_generic_exception(thrown: &Exception<'_>, sink: &mut dyn Sink) -> Result<
     sink.token(Token::End)
 }
 
-/// Appends an error, see [`status::saying`]. In a serialization that only Java can write the text is Hessian all
-/// the same: the caller cannot read it and reports that, which fails its call at once instead of at its timeout.
+/// Appends an error, see [`status::saying`]. Where the caller's serialization is none that we write, the answer is in
+/// Hessian 2 and its header says so: stock consumers read the text of a failure by the answer's header, and only of a
+/// status 20 do they want the serialization of the request.
 pub(crate) fn error(out: &mut Vec<u8>, to: ReplyTo, error: &CallError) {
     let hint = Hint::from_bits(to.hint);
     let serialization = Serialization::of(hint.serialization());
@@ -372,7 +373,8 @@ pub(crate) fn error(out: &mut Vec<u8>, to: ReplyTo, error: &CallError) {
             Err(_) => out.truncate(start),
         }
     }
-    let open = Open::answer(out, to.id, hint.serialization(), status::plain_status(error.kind));
+    let written_in = serialization.map_or(HESSIAN2, |_| hint.serialization());
+    let open = Open::answer(out, to.id, written_in, status::plain_status(error.kind));
     match serialization {
         Some(Serialization::Fastjson2) => {
             let mut w = jsonb::Writer::framed(Vec::new(), &Limits::default());

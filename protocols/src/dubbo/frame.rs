@@ -2,7 +2,7 @@
 use super::hint::Hint;
 use super::{FASTJSON2, HESSIAN2};
 use crate::DUBBO;
-use rialto_core::framed::{Decoded, Frame, Kind, Oversized};
+use rialto_core::framed::{Decoded, Frame, Kind, Refused};
 use rialto_core::message::{Meta, Status};
 use rialto_core::session::Fault;
 
@@ -70,12 +70,14 @@ pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, Fault> {
     let hint = Hint::of_frame(flags.0 & SERIALIZATION);
     let one_way = flags.is(REQUEST) && !flags.is(TWO_WAY);
     if body_len > if flags.is(EVENT) { EVENT_MAX } else { limit } {
-        return Ok(Decoded::TooLarge(Oversized {
+        let kind = flags.kind(&[]);
+        return Ok(Decoded::Refused(Refused {
             len,
             id,
-            kind: flags.kind(&[]),
+            kind,
             hint: hint.bits(),
             one_way,
+            error: Refused::too_long(kind, len),
         }));
     }
     let Some(body) = b.get(HEADER..len) else {
@@ -297,7 +299,7 @@ mod tests {
     fn lying_lengths_are_judged_by_the_header_alone() {
         let mut bytes = frame(0xc2, 0, b"")[..HEADER].to_vec();
         bytes[12..].copy_from_slice(&1025u32.to_be_bytes());
-        let Ok(Decoded::TooLarge(found)) = decode(&bytes, 1024) else {
+        let Ok(Decoded::Refused(found)) = decode(&bytes, 1024) else {
             panic!("taken")
         };
         assert_eq!(
@@ -309,7 +311,7 @@ mod tests {
         bytes[12] = 0x80;
         assert!(decode(&bytes, 1024).is_err());
         let event = frame(0xe2, 0, &[b'N'; 16]);
-        let Ok(Decoded::TooLarge(found)) = decode(&event, 1024) else {
+        let Ok(Decoded::Refused(found)) = decode(&event, 1024) else {
             panic!("taken")
         };
         assert_eq!((found.len, found.kind), (32, Kind::Heartbeat));

@@ -6,7 +6,7 @@ use crate::scratch;
 use rialto_core::call::{ValueSource, Values};
 use rialto_hessian::{Library, Plain, Reader, throwable};
 use rialto_jsonb as jsonb;
-use rialto_values::{Limits, Sink, ValueError};
+use rialto_values::{Sink, ValueError};
 
 /// Arguments as they are.
 const ARGUMENTS: u32 = 0;
@@ -56,6 +56,7 @@ fn values(body: &[u8], serialization: Serialization, at: usize, count: u32, tag:
             at: 0,
             count,
             tag,
+            rules: None,
         },
         Serialization::Fastjson2 => Values {
             source: &Jsonb,
@@ -63,6 +64,7 @@ fn values(body: &[u8], serialization: Serialization, at: usize, count: u32, tag:
             at: at as u32,
             count,
             tag,
+            rules: None,
         },
     }
 }
@@ -86,7 +88,7 @@ impl ValueSource for Hessian {
         }
         let rest = &values.stream[plain.position()..];
         scratch::with_read_tables(|tables| {
-            let mut reader = Reader::new(rest, Library::Lite, tables);
+            let mut reader = Reader::new(rest, Library::Lite, tables).with_limits(values.limits());
             scratch::with_copier(|copier| {
                 (done..values.count).try_for_each(|_| copier.copy(&mut reader, sink))
             })
@@ -108,7 +110,7 @@ impl ValueSource for Jsonb {
             ARGUMENTS => Lead::read(values.stream, Serialization::Fastjson2)?.descriptor,
             _ => &[],
         };
-        let (limits, mut declared) = (Limits::default(), types::Descriptors::new(descriptor));
+        let (limits, mut declared) = (values.limits(), types::Descriptors::new(descriptor));
         let mut numbering = jsonb::Numbering::new(&limits);
         for _ in 0..values.count {
             let mut reader = jsonb::Reader::new(jsonb::split_document(&mut rest)?, &limits)?;

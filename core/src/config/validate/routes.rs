@@ -253,6 +253,25 @@ fn check_bridge(route: &Route, path: &Path, problems: &mut Problems) {
                 .hint("remove one of them");
         }
     }
+    for field in route.bridge.fields.keys() {
+        let parts: Vec<_> = field.split('.').collect();
+        if parts.len() < 2 || parts.iter().any(|part| part.is_empty()) {
+            problems
+                .error(
+                    path.key("bridge").key("fields").key(field),
+                    format!("\"{field}\" is no class and field"),
+                )
+                .hint("write the whole name of the class, a dot and the field: com.shop.Order.createTime");
+        }
+    }
+    if !(16..=4096).contains(&route.bridge.max_depth) {
+        problems
+            .error(
+                path.key("bridge").key("max_depth"),
+                format!("{} levels are not between 16 and 4096", route.bridge.max_depth),
+            )
+            .hint("leave it out for 1024");
+    }
     if route.rewrite.version.is_some() && !route.bridge.versions.is_empty() {
         problems
             .warning(

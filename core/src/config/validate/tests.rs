@@ -355,6 +355,10 @@ fn filters_rewrites_and_bridge_rules_make_sense() {
                 to: "1.0".into(),
             };
             route.bridge.versions = vec![rule.clone(), rule];
+            route.bridge.max_depth = 8;
+            for field in ["createTime", "com.shop.Order.createTime", "com..at"] {
+                route.bridge.fields.insert(field.into(), SqlDate::Timestamp);
+            }
             config.access_log.sample = 2.0;
         },
         &[
@@ -362,6 +366,9 @@ fn filters_rewrites_and_bridge_rules_make_sense() {
             "error: routes[0].rewrite.method: a call cannot be sent without a method (leave the key out to keep what the caller sent)",
             "warning: routes[0].filters[0].attachments: this filter changes nothing (give it set or remove, or delete it)",
             "warning: routes[0].bridge.versions[1].from: version \"1.0.0\" has a rule before; this one is never applied (remove one of them)",
+            "error: routes[0].bridge.fields[\"com..at\"]: \"com..at\" is no class and field (write the whole name of the class, a dot and the field: com.shop.Order.createTime)",
+            "error: routes[0].bridge.fields.createTime: \"createTime\" is no class and field (write the whole name of the class, a dot and the field: com.shop.Order.createTime)",
+            "error: routes[0].bridge.max_depth: 8 levels are not between 16 and 4096 (leave it out for 1024)",
             "warning: routes[0].bridge.versions: rewrite.version replaces every version, so these rules have no effect (keep one of the two)",
         ],
     );

@@ -1,16 +1,12 @@
 //! The fixed part of a frame, in either version.
 use super::super::hint::{Framing, Hint};
-use super::super::{HESSIAN, keys};
+use super::super::{HESSIAN, header, keys, status};
 use super::{ANSWER, CALL, CRC_LEN, GOAWAY, HEARTBEAT, NOT_BOLT, ONE_WAY, REQUEST, RESPONSE};
 use rialto_core::framed::Kind;
 use rialto_core::session::Fault;
 
 pub(super) const BAD_VERSION: Fault = Fault("a Bolt v2 frame of a command set that is neither 1 nor 2");
 pub(super) const BAD_TYPE: Fault = Fault("a Bolt frame of a type other than response, request and one-way");
-pub(super) const BAD_COMMAND: Fault =
-    Fault("a Bolt frame of an unknown command, or one that does not fit its type");
-pub(super) const BAD_LENGTH: Fault =
-    Fault("a Bolt frame announces a class or header of more than 32767 bytes");
 pub(super) const BAD_CONTENT: Fault = Fault("a Bolt frame announces a content of negative length");
 
 /// What the fixed part says.
@@ -105,8 +101,8 @@ impl Fixed {
         class: usize,
         lengths: u64,
     ) -> Result<Fixed, Fault> {
-        if lengths & 0x8000_8000_8000_0000 != 0 {
-            return Err(bad_length(lengths));
+        if lengths & 0x8000_0000 != 0 {
+            return Err(BAD_CONTENT);
         }
         let header = class + (lengths >> 48) as usize;
         let content = header + (lengths >> 32 & 0xffff) as usize;
@@ -159,16 +155,26 @@ impl Fixed {
         Fixed::of(framing, kind, command, id, codec, word, class, lengths).map(Some)
     }
 
+    /// What it is, and whether its command is known and fits its type. What does not fit is an answer or a request by
+    /// its type.
     #[inline]
-    pub(super) fn kind(&self) -> Result<Kind, Fault> {
+    pub(super) fn kind(&self) -> (Kind, bool) {
         match (self.command, self.kind) {
-            (CALL, REQUEST | ONE_WAY) => Ok(Kind::Request),
-            (ANSWER, RESPONSE) => Ok(Kind::Answer),
-            (HEARTBEAT, REQUEST) => Ok(Kind::Heartbeat),
-            (HEARTBEAT, _) => Ok(Kind::HeartbeatAck),
-            (GOAWAY, _) => Ok(Kind::Drain),
-            _ => Err(BAD_COMMAND),
+            (CALL, REQUEST | ONE_WAY) => (Kind::Request, true),
+            (ANSWER, RESPONSE) => (Kind::Answer, true),
+            (HEARTBEAT, REQUEST) => (Kind::Heartbeat, true),
+            (HEARTBEAT, _) => (Kind::HeartbeatAck, true),
+            (GOAWAY, _) => (Kind::Drain, true),
+            (_, RESPONSE) => (Kind::Answer, false),
+            _ => (Kind::Request, false),
         }
+    }
+
+    /// Whether a stock reader could not make sense of lengths or status: it would close its connection.
+    #[inline]
+    pub(super) fn is_odd(&self) -> bool {
+        let lengths = (self.header - self.class) | (self.content - self.header);
+        lengths > header::MAX || (self.word != 0 && self.kind == RESPONSE && !status::is_listed(self.word))
     }
 
     pub(super) fn is_one_way(&self) -> bool {
@@ -197,14 +203,5 @@ impl Fixed {
         } else {
             hint
         }
-    }
-}
-
-#[cold]
-fn bad_length(lengths: u64) -> Fault {
-    if lengths >> 32 & 0x8000_8000 != 0 {
-        BAD_LENGTH
-    } else {
-        BAD_CONTENT
     }
 }

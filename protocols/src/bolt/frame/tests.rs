@@ -1,6 +1,6 @@
 //! Frames of all versions, whole and in pieces.
 use super::super::hint::Hint;
-use super::fixed::{BAD_COMMAND, BAD_CONTENT, BAD_LENGTH, BAD_TYPE, BAD_VERSION};
+use super::fixed::{BAD_CONTENT, BAD_TYPE, BAD_VERSION};
 use super::*;
 
 const CLASS: &[u8] = keys::REQUEST.as_bytes();
@@ -115,11 +115,6 @@ fn lengths_are_judged_by_the_fixed_part_alone() {
         let bytes = request(framing, b"Cx");
         let lengths = if framing.is_v2() { 16 } else { 14 };
         let fixed = &bytes[..lengths + 8];
-        for at in [lengths, lengths + 2] {
-            let mut lying = fixed.to_vec();
-            lying[at] = 0x80;
-            assert_eq!(fault(&lying), BAD_LENGTH);
-        }
         let mut lying = fixed.to_vec();
         lying[lengths + 4] = 0x80;
         assert_eq!(fault(&lying), BAD_CONTENT);
@@ -132,7 +127,7 @@ fn too_large_contents_are_refused_in_the_callers_words() {
         let bytes = request(framing, b"C23456789");
         let content = bytes.len() - 9 - if framing.has_crc() { 4 } else { 0 };
         assert!(matches!(decode(&bytes[..content], 8), Ok(Decoded::More(need)) if need == content + 1));
-        let Ok(Decoded::TooLarge(found)) = decode(&bytes[..=content], 8) else {
+        let Ok(Decoded::Refused(found)) = decode(&bytes[..=content], 8) else {
             panic!("taken")
         };
         assert_eq!(
@@ -164,15 +159,100 @@ fn what_is_no_frame_ends_the_stream_at_its_first_wrong_byte() {
     ] {
         assert_eq!(fault(bytes), why, "{bytes:x?}");
     }
+}
+
+/// The refusal of a frame that is stepped over.
+fn stepped_over(bytes: &[u8]) -> Refused {
+    let Ok(Decoded::Refused(found)) = decode(bytes, 1 << 10) else {
+        panic!("taken: {bytes:x?}")
+    };
+    found
+}
+
+#[test]
+fn commands_that_no_peer_knows_cost_their_call() {
     for (kind, command) in [(1, 2), (0, 1), (2, 2), (1, 3), (0, 99), (1, 101)] {
         let mut bytes = if kind == 0 {
-            answer(Framing::V1, 0, b"")
+            answer(Framing::V1, 0, b"content")
         } else {
-            request(Framing::V1, b"")
+            request(Framing::V1, b"content")
         };
         bytes[1] = kind;
         bytes[3] = command;
-        assert_eq!(fault(&bytes), BAD_COMMAND, "{kind} {command}");
+        let found = stepped_over(&bytes);
+        let (want, id) = if kind == 0 {
+            (Kind::Answer, 7)
+        } else {
+            (Kind::Request, 0x0102_0304)
+        };
+        assert_eq!(
+            (found.len, found.id, found.kind, found.one_way),
+            (bytes.len(), id, want, kind == 2)
+        );
+        assert!(
+            found.error.text.contains(&format!("command {command}")),
+            "{}",
+            found.error
+        );
+        // A length that would not be taken of a known command is no way to go on.
+        assert_eq!(decode(&bytes, 3).err(), Some(BAD_COMMAND));
+    }
+}
+
+#[test]
+fn statuses_that_stock_readers_do_not_know_cost_their_call() {
+    for framing in framings() {
+        for status in [10, 15, 0x13, 77, 255, 0x1234, 0xffff] {
+            let bytes = answer(framing, status, b"O1");
+            let found = stepped_over(&bytes);
+            assert_eq!((found.len, found.kind), (bytes.len(), Kind::Answer));
+            let error = found.error;
+            assert_eq!(error.kind, rialto_core::ErrorKind::Upstream);
+            assert!(
+                error.text.contains(&format!("status {status} (unlisted)")),
+                "{error}"
+            );
+        }
+        for status in (0..10).chain(0x10..0x13) {
+            whole(&answer(framing, status, b"O1"));
+        }
+    }
+}
+
+#[test]
+fn classes_and_headers_beyond_what_java_reads_cost_their_call() {
+    for framing in framings() {
+        for (class, header) in [(0x8000, 0), (0, 0x8000), (0xffff, 0xffff), (0x7fff, 0x8001)] {
+            for (bytes, kind) in [
+                (request(framing, b""), Kind::Request),
+                (answer(framing, 0, b""), Kind::Answer),
+            ] {
+                let lengths = match (framing.is_v2(), kind) {
+                    (false, Kind::Answer) => 12,
+                    (false, _) | (true, Kind::Answer) => 14,
+                    _ => 16,
+                };
+                let mut bytes = bytes[..lengths].to_vec();
+                for len in [class, header] {
+                    bytes.extend_from_slice(&(len as u16).to_be_bytes());
+                }
+                bytes.extend_from_slice(&2_u32.to_be_bytes());
+                let fixed = bytes.len();
+                bytes.resize(fixed + class + header, b'x');
+                bytes.extend_from_slice(b"Cx");
+                bytes.extend_from_slice(if framing.has_crc() { &[0; 4] } else { &[] });
+                let found = stepped_over(&bytes);
+                assert_eq!((found.len, found.kind), (bytes.len(), kind));
+                assert!(found.error.text.contains("room for 32767"), "{}", found.error);
+                let content = fixed + class + header;
+                if kind == Kind::Request {
+                    let cut = decode(&bytes[..content], 1 << 10);
+                    assert!(matches!(cut, Ok(Decoded::More(need)) if need == content + 1));
+                    let library = Hint::from_bits(found.hint).library();
+                    assert_eq!(library, rialto_hessian::Library::Sofa4);
+                }
+            }
+        }
     }
 }
 

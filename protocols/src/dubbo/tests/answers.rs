@@ -198,6 +198,7 @@ fn values_without_a_form_become_errors_that_name_them() {
         at: 0,
         count: 1,
         tag: 0,
+        rules: None,
     };
     for (hint, _) in hints() {
         let outcome = Outcome {

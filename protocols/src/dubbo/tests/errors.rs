@@ -29,6 +29,29 @@ fn every_kind_reaches_callers_in_their_serialization_with_its_text() {
     }
 }
 
+/// Java's own (3), Kryo (8), protostuff (12), gson (16) and whatever else there is or will be.
+#[test]
+fn callers_in_any_other_serialization_read_errors_by_the_answers_header() {
+    for id in (0..32).filter(|id| ![HESSIAN2, FASTJSON2].contains(id)) {
+        for kind in ErrorKind::ALL {
+            let error = CallError::new(kind, "no route for a.B 中 😀");
+            for hint in [id.into(), Hint::of_frame(id).with_version(b"2.0.2").bits()] {
+                let bytes = told(hint, &error);
+                assert_eq!(
+                    (bytes[2], bytes[3]),
+                    (HESSIAN2, status::plain_status(kind)),
+                    "{id} {kind:?}"
+                );
+                let heard = dialect().outcome(&message(&bytes)).unwrap_err();
+                assert!(
+                    heard.text.contains("no route for a.B 中 😀"),
+                    "{id} {kind:?}: {heard}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn statuses_are_those_of_the_table() {
     for (kind, status) in [
