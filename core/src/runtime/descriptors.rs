@@ -75,6 +75,8 @@ mod tests {
             max_connections: 4,
             max_per_connection: 1,
             max_in_flight: 1,
+            capacity: 1,
+            downstream_share: 100,
         };
         Snapshot {
             clusters: vec![None, Some(cluster)],
