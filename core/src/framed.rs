@@ -222,8 +222,9 @@ fn call_key(id: u64) -> CallKey {
 /// What the other protocol may need more for the same message: names and definitions that it spells out.
 const ROOM: usize = 512;
 
-/// Longer texts of errors are cut: they repeat what peers said, who set no bound to it.
-const TEXT_MAX: usize = 16 << 10;
+/// Longer texts of errors are cut: they repeat what peers said, who set no bound to it. Every peer takes as much, however
+/// it is escaped.
+const TEXT_MAX: usize = 8 << 10;
 
 impl<C: Codec> Framed<C> {
     /// Runs `encode` for a message of so many bytes; what it left behind is cut off again if it failed, or if it is more
