@@ -277,6 +277,14 @@ impl<C: Codec> Framed<C> {
         Err(CallError::new(kind, text))
     }
 
+    /// Refuses a message that would go on as it is, had it not that length, without a copy of it.
+    fn check_passed(&self, msg: &Message<'_>, to: Option<ReplyTo>) -> Result<(), CallError> {
+        if self.takes_len(msg) || !self.codec.takes(msg, to) {
+            return Ok(());
+        }
+        self.check_sent(msg.bytes, msg.bytes.len(), Ok(()))
+    }
+
     /// Whether the peer takes a message of that length.
     #[inline]
     fn takes_len(&self, msg: &Message<'_>) -> bool {
@@ -362,6 +370,9 @@ impl<C: Codec> Session for Framed<C> {
     ) -> Result<(), CallError> {
         let id = u64::from(call.bits());
         if msg.meta.proto == C::PROTO {
+            if dispatch.edits.is_none() {
+                self.check_passed(msg, None)?;
+            }
             return self.append(out, msg.bytes.len(), |codec, v| {
                 codec.reframe(v, id, msg, None, dispatch.edits.unwrap_or(Edits::NONE))
             });
@@ -385,8 +396,10 @@ impl<C: Codec> Session for Framed<C> {
     ) -> Result<(), CallError> {
         let said = match answer {
             Answer::Message(msg) if msg.meta.proto == C::PROTO => {
-                self.append(out, msg.bytes.len(), |codec, v| {
-                    codec.reframe(v, to.id, msg, Some(to), Edits::NONE)
+                self.check_passed(msg, Some(to)).and_then(|()| {
+                    self.append(out, msg.bytes.len(), |codec, v| {
+                        codec.reframe(v, to.id, msg, Some(to), Edits::NONE)
+                    })
                 })
             }
             Answer::Message(msg) => {

@@ -179,7 +179,7 @@ fn very_many_classes_of_arrays_take_no_longer_each() {
 /// The values of attachments are read one by one.
 #[test]
 fn scalars_behind_very_many_names_take_no_longer_each() {
-    let count = 50_000_u32;
+    let count = 300_000_u32;
     let mut document = vec![0xa6];
     for n in 0..count {
         document.extend_from_slice(&[0x7f, 0x4a, b'k', 0x48]);
