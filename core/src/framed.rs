@@ -237,8 +237,9 @@ fn call_key(id: u64) -> CallKey {
 /// What the other protocol may need more for the same message: names and definitions that it spells out.
 const ROOM: usize = 512;
 
-/// Longer texts of errors are cut: they repeat what peers said, who set no bound to it.
-const TEXT_MAX: usize = 16 << 10;
+/// Longer texts of errors are cut: they repeat what peers said, who set no bound to it. Every peer takes as much, however
+/// it is escaped.
+const TEXT_MAX: usize = 8 << 10;
 
 impl<C: Codec> Framed<C> {
     /// Runs `encode` for a message of so many bytes; what it left behind is cut off again if it failed, or if it is more
@@ -289,6 +290,14 @@ impl<C: Codec> Framed<C> {
             return done;
         };
         Err(CallError::new(kind, text))
+    }
+
+    /// Refuses a message that would go on as it is, had it not that length, without a copy of it.
+    fn check_passed(&self, msg: &Message<'_>, to: Option<ReplyTo>) -> Result<(), CallError> {
+        if self.takes_len(msg) || !self.codec.takes(msg, to) {
+            return Ok(());
+        }
+        self.check_sent(msg.bytes, msg.bytes.len(), Ok(()))
     }
 
     /// Whether the peer takes a message of that length.
@@ -376,6 +385,9 @@ impl<C: Codec> Session for Framed<C> {
     ) -> Result<(), CallError> {
         let id = u64::from(call.bits());
         if msg.meta.proto == C::PROTO {
+            if dispatch.edits.is_none() {
+                self.check_passed(msg, None)?;
+            }
             return self.append(out, msg.bytes.len(), |codec, v| {
                 codec.reframe(v, id, msg, None, dispatch.edits.unwrap_or(Edits::NONE))
             });
@@ -399,8 +411,10 @@ impl<C: Codec> Session for Framed<C> {
     ) -> Result<(), CallError> {
         let said = match answer {
             Answer::Message(msg) if msg.meta.proto == C::PROTO => {
-                self.append(out, msg.bytes.len(), |codec, v| {
-                    codec.reframe(v, to.id, msg, Some(to), Edits::NONE)
+                self.check_passed(msg, Some(to)).and_then(|()| {
+                    self.append(out, msg.bytes.len(), |codec, v| {
+                        codec.reframe(v, to.id, msg, Some(to), Edits::NONE)
+                    })
                 })
             }
             Answer::Message(msg) => {

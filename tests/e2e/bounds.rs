@@ -249,7 +249,7 @@ fn an_answer_that_would_become_gigabytes_of_class_names_is_an_error() {
     let mut caller = Caller::<Dubbo>::connect(rialto.entry());
     let before = rialto.memory_kb("VmRSS");
     let invoke = [
-        &b"\x052.0.2\x10com.acme.Greeter\x031.0\x07$invoke0\x39Ljava/lang/String;[Ljava/lang/String;[Ljava/lang/Object;"[..],
+        &b"\x052.0.2\x10com.acme.Greeter\x031.0\x07$invoke0\x38Ljava/lang/String;[Ljava/lang/String;[Ljava/lang/Object;"[..],
         b"\x05greet\x71\x07[string\x10java.lang.String\x71\x07[object\x03AdaH\x07generic\x04trueZ",
     ]
     .concat();

@@ -4,7 +4,7 @@ mod common;
 
 use common::read;
 use rialto_jsonb::{Numbering, Reader, Writer};
-use rialto_values::{ErrorKind, Limits, Recorder, Sink, Token, ValueError};
+use rialto_values::{Class, ErrorKind, Limits, Recorder, Sink, Token, ValueError};
 
 fn read_within(document: &[u8], limits: &Limits) -> Result<Recorder, ValueError> {
     let mut recorder = Recorder::default();
@@ -149,6 +149,120 @@ fn repeating_containers_in_the_writer_has_an_end() {
         writer.token(Token::End)
     };
     assert_eq!(bomb().unwrap_err().kind, ErrorKind::TooLarge);
+}
+
+/// What takes time in proportion is done at once, also unoptimized; what takes its square takes minutes.
+fn done_at_once<T>(work: impl FnOnce() -> T) -> T {
+    let began = std::time::Instant::now();
+    let done = work();
+    let took = began.elapsed();
+    assert!(took < std::time::Duration::from_secs(30), "it took {took:?}");
+    done
+}
+
+#[test]
+fn very_many_classes_of_arrays_take_no_longer_each() {
+    let count = 60_000_u32;
+    let mut document = [&[0xa4, 0x48][..], &count.to_be_bytes()].concat();
+    for n in 0..count {
+        let name = format!("[a.{n:05}");
+        document.extend_from_slice(&[0x92, 0x49 + name.len() as u8]);
+        document.extend_from_slice(name.as_bytes());
+        document.push(0x48);
+        document.extend_from_slice(&n.to_be_bytes());
+        document.push(0x94);
+    }
+    let read = done_at_once(|| read(&document)).unwrap();
+    assert_eq!(read.tokens.len(), 2 + 2 * count as usize);
+}
+
+/// The values of attachments are read one by one.
+#[test]
+fn scalars_behind_very_many_names_take_no_longer_each() {
+    let count = 300_000_u32;
+    let mut document = vec![0xa6];
+    for n in 0..count {
+        document.extend_from_slice(&[0x7f, 0x4a, b'k', 0x48]);
+        document.extend_from_slice(&n.to_be_bytes());
+        document.push(1);
+    }
+    document.push(0xa5);
+    let limits = Limits::default();
+    let mut reader = Reader::new(&document, &limits).unwrap();
+    assert!(reader.begin_object().unwrap());
+    let mut seen = Recorder::default();
+    done_at_once(|| {
+        while reader.next_key().unwrap().is_some() {
+            reader
+                .copy_value(&mut seen, &mut Numbering::new(&limits))
+                .unwrap();
+        }
+    });
+    assert_eq!(seen.tokens.len(), count as usize);
+}
+
+/// Each is found in the document before, which is looked through once for all of them.
+#[test]
+fn values_of_an_earlier_document_are_found_without_reading_it_each_time() {
+    let list = |len| Token::List {
+        class: None,
+        len: Some(len),
+    };
+    let count = 8000;
+    let mut writer = Writer::framed(Vec::new(), &Limits::default());
+    done_at_once(|| {
+        for of in [None, Some(())] {
+            writer.token(list(count)).unwrap();
+            for n in 0..count {
+                match of {
+                    None => {
+                        writer.token(list(0)).unwrap();
+                        writer.token(Token::End).unwrap();
+                    }
+                    Some(()) => writer.token(Token::Ref(n + 1)).unwrap(),
+                }
+            }
+            writer.token(Token::End).unwrap();
+        }
+    });
+    let bytes = writer.finish().unwrap();
+    let mut rest = &bytes[..];
+    let first = rialto_jsonb::split_document(&mut rest).unwrap();
+    assert_eq!(rialto_jsonb::split_document(&mut rest).unwrap(), first);
+}
+
+#[test]
+fn references_in_an_object_of_very_many_fields_take_no_longer_each() {
+    let names: Vec<String> = (0..40_000).map(|n| n.to_string()).collect();
+    let class = Class::new("a.B", names.iter().map(String::as_str));
+    let mut writer = Writer::bare(&Limits::default());
+    done_at_once(|| {
+        writer.token(Token::Map { class: None }).unwrap();
+        writer.token(Token::Int(1)).unwrap();
+        writer.token(Token::Object(&class)).unwrap();
+        names.iter().for_each(|_| writer.token(Token::Ref(0)).unwrap());
+        writer.token(Token::End).unwrap();
+        writer.token(Token::End).unwrap();
+    });
+    // Each is a path to the root, `$`, not the root once more.
+    assert!(writer.finish().unwrap().len() < 20 * names.len());
+}
+
+#[test]
+fn a_writer_stops_at_its_end() {
+    let mut writer = Writer::framed(vec![0; 100], &Limits::default()).up_to(10_100);
+    writer
+        .token(Token::List {
+            class: None,
+            len: None,
+        })
+        .unwrap();
+    let written = (0..100_000)
+        .take_while(|_| writer.token(Token::Long(i64::MAX)).is_ok())
+        .count();
+    assert!((1000..1200).contains(&written), "{written}");
+    assert_eq!(writer.token(Token::Null).unwrap_err().kind, ErrorKind::TooLarge);
+    assert!(writer.into_bytes().len() < 10_120);
 }
 
 #[test]

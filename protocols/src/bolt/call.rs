@@ -14,6 +14,8 @@ use std::borrow::Cow;
 const STRING: &str = "java.lang.String";
 /// More attachments are not carried to another protocol; stock calls have a dozen.
 const ATTACHMENTS_MAX: usize = 1024;
+/// Each is looked for among those before it, and header and content have most of them both.
+const CAME_MAX: usize = 4 * ATTACHMENTS_MAX;
 /// More parameters than this are no Java method.
 const PARAMETERS_MAX: usize = 255;
 
@@ -26,6 +28,8 @@ pub(super) struct Facts<'c, 'a> {
     methods: [&'a [u8]; 2],
     deadline: &'a [u8],
     has_types: bool,
+    /// Attachments that came, also those that came again.
+    came: usize,
 }
 
 /// Reads a request into an empty call.
@@ -63,6 +67,7 @@ impl<'c, 'a> Facts<'c, 'a> {
             methods: [&[]; 2],
             deadline: &[],
             has_types: false,
+            came: 0,
         };
         match facts.take_header(parts.header) {
             Ok(()) => Ok(facts),
@@ -316,6 +321,10 @@ impl<'c, 'a> Facts<'c, 'a> {
     /// What has no name that is text is left out.
     fn put_attachment<P: Piece<'a>>(&mut self, key: P, value: P, replaces: bool) -> Result<(), ValueError> {
         let Some(key) = key.name() else { return Ok(()) };
+        self.came += 1;
+        if self.came > CAME_MAX {
+            return Err(too_many());
+        }
         match self.call.attachments.iter_mut().find(|(k, _)| *k == key) {
             Some((_, place)) => {
                 fill(place, value, replaces);
@@ -328,8 +337,7 @@ impl<'c, 'a> Facts<'c, 'a> {
     fn attach(&mut self, key: Cow<'a, str>, value: Cow<'a, str>) -> Result<(), ValueError> {
         let attachments = &mut self.call.attachments;
         if attachments.len() == ATTACHMENTS_MAX {
-            let text = format!("a call with more than {ATTACHMENTS_MAX} attachments is not bridged");
-            return Err(ValueError::too_large(text));
+            return Err(too_many());
         }
         attachments.push((key, value));
         Ok(())
@@ -420,6 +428,13 @@ fn trace_place<'t, 'a>(trace: &'t mut Trace<'a>, fact: &[u8]) -> Option<&'t mut 
         _ if fact == keys::SAMPLED.as_bytes() => Some(&mut trace.sofa_sampled),
         _ => None,
     }
+}
+
+#[cold]
+fn too_many() -> ValueError {
+    ValueError::too_large(format!(
+        "a call with more than {ATTACHMENTS_MAX} attachments is not bridged"
+    ))
 }
 
 fn refused(text: String) -> CallError {

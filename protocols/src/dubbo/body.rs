@@ -198,7 +198,8 @@ impl<'a> Body<'a, '_> {
                 if !reader.begin_object()? {
                     return Ok(());
                 }
-                let mut names = Allowance::of(doc.len());
+                // Keys that are spelled out weigh no more than the document; those of stock peers all are.
+                let mut names = Allowance::of(doc.len() / 16);
                 while let Some(key) = reader.next_key()? {
                     names.pay(key.len())?;
                     let value = jsonb_scalar(doc, &mut reader)?;

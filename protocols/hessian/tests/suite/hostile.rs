@@ -2,7 +2,7 @@
 use std::time::{Duration, Instant};
 
 use rialto_hessian::{Copier, Library, ReadTables, Reader, WriteTables, Writer};
-use rialto_values::{ErrorKind, Limits, Recorder, ValueError};
+use rialto_values::{Class, ErrorKind, Limits, Recorder, Sink, Token, ValueError};
 
 use crate::support::{tokens, unhex};
 
@@ -256,4 +256,42 @@ fn lists_without_counts_are_counted_at_any_depth() {
     Copier::default().copy(&mut reader, &mut writer).unwrap();
     assert_eq!(out[..900], b"X\x98NNNNNNN".repeat(100));
     assert_eq!(copy(&out, Library::Lite, limits), Ok(100 * 9 + 1));
+}
+
+/// One name, and then its number: what it stands for is looked at each time.
+#[test]
+fn names_are_paid_for_each_time_they_are_used() {
+    let long = "C".repeat(4000);
+    for (count, is_copied) in [(50, true), (20_000, false)] {
+        for is_object in [false, true] {
+            let (mut bytes, mut tables) = (vec![], WriteTables::default());
+            let mut w = Writer::new(&mut bytes, Library::Lite, &mut tables);
+            w.begin_list(None, Some(count)).unwrap();
+            for _ in 0..count {
+                if is_object {
+                    w.begin_object(&Class::new(&*long, [""; 0])).unwrap();
+                } else {
+                    w.begin_map(Some(&long)).unwrap();
+                }
+                w.end().unwrap();
+            }
+            w.end().unwrap();
+            w.finish().unwrap();
+            let mut tables = ReadTables::default();
+            let copied = Reader::new(&bytes, Library::Lite, &mut tables).copy_value(&mut Recorder::default());
+            assert_eq!(copied.is_ok(), is_copied, "{count} {is_object}: {copied:?}");
+        }
+    }
+}
+
+#[test]
+fn a_writer_stops_at_its_end() {
+    let (mut bytes, mut tables) = (vec![0; 100], WriteTables::default());
+    let mut w = Writer::new(&mut bytes, Library::Lite, &mut tables).up_to(10_100);
+    let written = (0..100_000)
+        .take_while(|_| w.token(Token::Long(i64::MAX)).is_ok())
+        .count();
+    assert!((1000..1200).contains(&written), "{written}");
+    assert_eq!(w.token(Token::Null).unwrap_err().kind, ErrorKind::TooLarge);
+    assert!(bytes.len() < 10_120);
 }

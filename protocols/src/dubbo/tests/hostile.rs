@@ -296,3 +296,26 @@ fn a_method_of_another_protocol_is_no_generic_call() {
         assert!(error.text.contains(&format!("`{method}`")), "{error}");
     }
 }
+
+/// Each attachment without a text replaces those of its name, so very many of both would take long.
+#[test]
+fn calls_with_very_many_attachments_are_not_bridged() {
+    let lead = b"\x052.0.2\x03a.B\x050.0.0\x01m\0H";
+    for (count, is_read) in [(1000_u32, true), (300_000, false)] {
+        let mut bytes = vec![];
+        let open = frame::Open::request(&mut bytes, 1, HESSIAN2, false);
+        bytes.extend_from_slice(lead);
+        for n in 0..count {
+            bytes.push(7);
+            bytes.extend_from_slice(format!("{n:07}").as_bytes());
+            bytes.extend_from_slice(if n % 2 == 0 { b"\x01v" } else { b"N" });
+        }
+        bytes.push(b'Z');
+        open.close(&mut bytes);
+        assert!(dialect().head(&message(&bytes)).is_ok(), "it can be passed on");
+        match dialect().call(&message(&bytes)) {
+            Ok(call) => assert_eq!((is_read, call.attachments.len()), (true, 500)),
+            Err(e) => assert!(!is_read && e.text.contains("more than 1024 attachments"), "{e}"),
+        }
+    }
+}
