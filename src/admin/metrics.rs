@@ -88,7 +88,10 @@ impl Scrape {
                     ("service", k.service.to_string()),
                     ("method", k.method.to_string()),
                     ("protocol", protocol_name(k.down).to_owned()),
-                    ("upstream_protocol", protocol_name(k.up).to_owned()),
+                    (
+                        "upstream_protocol",
+                        k.cluster.map_or("", |_| protocol_name(k.up)).to_owned(),
+                    ),
                 ]
             })
         };
