@@ -1,5 +1,6 @@
 //! The control plane: one thread that reads configuration, follows discovery, compiles snapshots, mails them
 //! to the workers, serves the admin pages and winds the process down.
+mod changes;
 mod embed;
 mod file;
 mod listening;
@@ -241,6 +242,7 @@ impl Control {
             tracing::warn!("the configuration has warnings:\n{}", loaded.warnings);
         }
         self.note_fixed(&loaded.config);
+        let changes = changes::between(&self.config, &loaded.config);
         self.config = loaded.config;
         self.sources.follow(&self.config.clusters);
         self.listening.let_go(&mut plan, &self.runtime);
@@ -251,7 +253,10 @@ impl Control {
             self.runtime.set_log(Some(self.config.access_log.sample));
         }
         self.shared.accepted(config::dump(&self.config, &loaded.brought));
-        tracing::info!("the configuration {} was taken over", loaded.source.name());
+        tracing::info!(
+            "the configuration {} was taken over: {changes}",
+            loaded.source.name()
+        );
     }
 
     fn refuse(&self, why: &str) {

@@ -100,22 +100,21 @@ impl Lines {
         names: &NamesView<'_>,
     ) {
         let same = (worker, record.series, record.endpoint);
-        let own;
-        if !self.parts.contains_key(&same) {
+        let own = if self.parts.contains_key(&same) {
+            None
+        } else {
             let Some(key) = self.key(worker, record.series) else {
                 return;
             };
             let parts = Parts::new(self.format, key, record, names);
-            own = if key.is_other() {
+            if key.is_other() {
                 // the names are those of this call
                 Some(parts)
             } else {
                 self.parts.insert(same, parts);
                 None
-            };
-        } else {
-            own = None;
-        }
+            }
+        };
         let Some(Parts { before, behind }) = own.as_ref().or_else(|| self.parts.get(&same)) else {
             return;
         };
