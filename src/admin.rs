@@ -6,6 +6,7 @@ mod metrics;
 mod origin;
 mod pages;
 mod pieces;
+mod process;
 mod serve;
 
 pub use serve::Server;

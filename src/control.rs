@@ -1,5 +1,6 @@
 //! The control plane: one thread that reads configuration, follows discovery, compiles snapshots, mails them
 //! to the workers, serves the admin pages and winds the process down.
+mod changes;
 mod embed;
 mod file;
 mod listening;

@@ -13,6 +13,12 @@ pub const LONG: &str = concat!(
     "\nprotocols: bolt, dubbo"
 );
 
+/// The version without the commit.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The commit, and `-dirty` if there was more.
+pub const COMMIT: &str = env!("RIALTO_COMMIT");
+
 /// Cargo features that were on.
 #[must_use]
 pub fn features() -> Vec<&'static str> {

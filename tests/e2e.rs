@@ -11,6 +11,7 @@ mod e2e {
 
     mod admin;
     mod admin_access;
+    mod audit;
     mod bounds;
     mod bridging;
     mod callers;

@@ -1,12 +1,16 @@
 //! One record a call. Workers fill plain structs and hand them over in batches; names are looked up, formatted
 //! and written elsewhere, so a slow disk never delays a call.
+mod note;
+
+pub use note::{Note, Part};
+
 use crate::metrics::{Ended, SeriesId, SeriesKey};
 use crate::snapshot::EndpointId;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// A finished call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Record {
     /// What it was; names are in the [`Batch::fresh`] of this or an earlier batch.
     pub series: SeriesId,
@@ -22,6 +26,8 @@ pub struct Record {
     pub attempts: u8,
     /// Length of the request.
     pub bytes_in: u32,
+    /// What else is known of it.
+    pub note: Option<Box<Note>>,
 }
 
 /// What a worker hands over after a turn.
@@ -124,9 +130,10 @@ mod tests {
             endpoint: None,
             attempts: 1,
             bytes_in: 1,
+            note: None,
         };
         let mut turn = |calls| {
-            (0..calls).for_each(|_| tap.push(record));
+            (0..calls).for_each(|_| tap.push(record.clone()));
             let (records, dropped) = tap.take();
             (records.len(), dropped)
         };

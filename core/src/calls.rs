@@ -8,7 +8,7 @@ mod shares;
 mod ways;
 
 use crate::Env;
-use crate::access_log::Tap;
+use crate::access_log::{Note, Tap};
 use crate::endpoints::Endpoints;
 use crate::error::{CallError, ErrorKind};
 use crate::exchange::{Exchange, State};
@@ -20,6 +20,7 @@ use crate::snapshot::{Cluster, ClusterId, Compiled, EndpointId, Epoch, ListenerI
 use crate::wheel::Wheel;
 use crate::wires::{Owner, Wires};
 use shares::{Excess, Holder, Shares};
+use std::collections::HashMap;
 use std::rc::Rc;
 use ways::Ways;
 
@@ -35,6 +36,8 @@ pub struct Calls {
     pub metrics: Shard,
     /// The access log, if there is one.
     pub log: Option<Tap>,
+    /// What it will say of calls in flight. Empty without one.
+    notes: HashMap<u32, Box<Note>>,
     /// Calls in flight by listener.
     in_flight: Vec<u32>,
     /// Calls that wait for a late answer.
@@ -76,6 +79,7 @@ impl Calls {
             endpoints: Endpoints::new(seed),
             metrics: Shard::new(compiled.snapshot.limits.series),
             log: None,
+            notes: HashMap::new(),
             in_flight: vec![],
             quarantined: 0,
             one_ways: vec![],
@@ -103,6 +107,14 @@ impl Calls {
         self.endpoints.configure(s);
         self.in_flight
             .resize(s.listeners.len().max(self.in_flight.len()), 0);
+    }
+
+    /// Starts, changes or ends the access log.
+    pub fn set_log(&mut self, log: Option<Tap>) {
+        self.log = log;
+        if self.log.is_none() {
+            self.notes = HashMap::new();
+        }
     }
 
     /// The current snapshot.

@@ -1,8 +1,11 @@
 //! A worker's counters: plain cells that nobody else writes, copied out when they are scraped.
 //!
 //! A *series* is one combination of listener, route, cluster, service, method and protocol pair. Series are
-//! interned per worker, up to a bound; what is beyond it counts under the service `_OTHER`, so that neither a
-//! busy registry nor an attacker's invented names can grow the process.
+//! interned per worker, up to a bound. Where room is short, series of which no call ever succeeded make room (`room.rs`); what has none
+//! counts under the service `_OTHER`. So neither a busy registry nor an attacker's invented names can grow the process, and invented
+//! names do not hide real ones.
+mod room;
+
 use crate::error::ErrorKind;
 use crate::hash::Mix;
 use crate::message::{ProtoId, Status};
@@ -29,9 +32,24 @@ pub enum Ended {
 /// How many outcomes are told apart.
 pub const OUTCOMES: usize = 4 + ErrorKind::ALL.len();
 
-/// A series of one worker.
+/// A series of one worker: its place (20 bits) and which of the series that had this place it is (12 bits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SeriesId(pub u32);
+
+const PLACE_BITS: u32 = 20;
+
+impl SeriesId {
+    fn new(place: usize, generation: u32) -> Self {
+        SeriesId(generation << PLACE_BITS | place as u32)
+    }
+
+    /// Its place: that of one series at a time.
+    #[inline(always)]
+    #[must_use]
+    pub const fn place(self) -> usize {
+        (self.0 & ((1 << PLACE_BITS) - 1)) as usize
+    }
+}
 
 /// What a series counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -65,6 +83,11 @@ pub struct Series {
     pub latency_us: u64,
     /// Times a call was sent again elsewhere.
     pub retries: u64,
+    id: SeriesId,
+    /// It was taken out; its place is free.
+    vacant: bool,
+    /// How many series were made before.
+    born: u64,
 }
 
 /// Traffic of one listener or one endpoint.
@@ -89,9 +112,26 @@ pub struct Shard {
     index: HashMap<u64, u32, BuildHasherDefault<Identity>>,
     limit: usize,
     /// Series made since the access log last asked.
-    fresh: Vec<u32>,
+    fresh: Vec<SeriesId>,
+    /// Places of series that were taken out.
+    free: Vec<usize>,
+    /// Where the calls of series count that were taken out while they were in flight.
+    former: HashMap<SeriesId, SeriesId>,
+    /// Series that found no room since making room was in vain.
+    in_vain: u32,
+    /// Series were taken out since this was last asked.
+    took_out: bool,
+    born: u64,
     /// Answers that came for nobody.
     pub late_answers: u64,
+}
+
+impl SeriesKey {
+    /// Whether it stands for names that have no series of their own.
+    #[must_use]
+    pub fn is_other(&self) -> bool {
+        *self.service == *OTHER
+    }
 }
 
 /// What a series is looked up by, borrowed from the request.
@@ -143,8 +183,11 @@ pub fn bucket_seconds(index: usize) -> f64 {
 }
 
 impl Series {
-    fn new(key: SeriesKey) -> Self {
+    fn new(key: SeriesKey, id: SeriesId, born: u64) -> Self {
         Series {
+            id,
+            vacant: false,
+            born,
             key: Arc::new(key),
             outcomes: [0; OUTCOMES],
             buckets: [0; BUCKETS + 1],
@@ -168,7 +211,7 @@ impl Shard {
     pub fn series(&mut self, of: &Lookup<'_>) -> SeriesId {
         let hash = of.hash();
         match self.index.get(&hash) {
-            Some(&i) if of.is(&self.series[i as usize].key) => SeriesId(i),
+            Some(&i) if of.is(&self.series[i as usize].key) => self.series[i as usize].id,
             Some(_) => self.other(of), // two names with one hash share the overflow series
             None => self.intern(hash, of),
         }
@@ -177,12 +220,11 @@ impl Shard {
     #[cold]
     fn intern(&mut self, hash: u64, of: &Lookup<'_>) -> SeriesId {
         // names that lead nowhere cost nothing to invent: they must not use up the room of those that do
-        let limit = if of.route.is_some() {
-            self.limit
-        } else {
-            self.limit / 4
+        let has_room = match of.route {
+            Some(_) => self.len() < self.limit || self.make_room(),
+            None => self.len() < self.limit / 4,
         };
-        if self.series.len() >= limit || of.service.len() > NAME_MAX || of.method.len() > NAME_MAX {
+        if !has_room || of.service.len() > NAME_MAX || of.method.len() > NAME_MAX {
             return self.other(of);
         }
         let text = |b: &[u8]| Arc::from(String::from_utf8_lossy(b));
@@ -190,7 +232,11 @@ impl Shard {
     }
 
     fn add(&mut self, hash: u64, of: &Lookup<'_>, service: Arc<str>, method: Arc<str>) -> SeriesId {
-        let id = self.series.len() as u32;
+        let free = self.free.pop();
+        let id = match free {
+            Some(place) => self.series[place].id,
+            None => SeriesId::new(self.series.len(), 0),
+        };
         let Lookup {
             listener,
             route,
@@ -199,7 +245,7 @@ impl Shard {
             up,
             ..
         } = *of;
-        self.series.push(Series::new(SeriesKey {
+        let key = SeriesKey {
             listener,
             route,
             cluster,
@@ -207,10 +253,16 @@ impl Shard {
             up,
             service,
             method,
-        }));
-        self.index.insert(hash, id);
+        };
+        self.born += 1;
+        let series = Series::new(key, id, self.born);
+        match free {
+            Some(place) => self.series[place] = series,
+            None => self.series.push(series),
+        }
+        self.index.insert(hash, id.place() as u32);
         self.fresh.push(id);
-        SeriesId(id)
+        id
     }
 
     /// Overflow series are few: they have no names of the wire in them.
@@ -223,7 +275,7 @@ impl Shard {
         };
         let hash = of.hash();
         match self.index.get(&hash) {
-            Some(&i) => SeriesId(i),
+            Some(&i) => self.series[i as usize].id,
             None => self.add(hash, &of, OTHER.into(), OTHER.into()),
         }
     }
@@ -231,42 +283,59 @@ impl Shard {
     /// Service and method of a series, as callers wrote them; `None` for what is beyond the bound.
     #[must_use]
     pub fn names(&self, id: SeriesId) -> Option<(&str, &str)> {
-        let key = &self.series.get(id.0 as usize)?.key;
-        (*key.service != *OTHER).then_some((&key.service, &key.method))
+        let series = self.series.get(id.place()).filter(|s| s.id == id)?;
+        let key = &series.key;
+        (!series.is_other()).then_some((&key.service, &key.method))
     }
 
     /// Counts the end of a call.
     #[inline]
     pub fn end(&mut self, id: SeriesId, ended: Ended, latency_us: u64) {
-        let Some(s) = self.series.get_mut(id.0 as usize) else {
-            return;
-        };
+        let Some(s) = self.current(id) else { return };
         s.outcomes[ended.index()] += 1;
         s.latency_us += latency_us;
         let bits = 64 - latency_us.leading_zeros();
         s.buckets[bits.saturating_sub(FIRST_BUCKET_BITS).min(BUCKETS as u32) as usize] += 1;
     }
 
+    /// Counts a call that was given to nobody: how long that took says nothing of a service.
+    pub fn refused(&mut self, id: SeriesId, ended: Ended) {
+        if let Some(s) = self.current(id) {
+            s.outcomes[ended.index()] += 1;
+        }
+    }
+
     /// Counts a call that was sent again.
     pub fn retried(&mut self, id: SeriesId) {
-        if let Some(s) = self.series.get_mut(id.0 as usize) {
+        if let Some(s) = self.current(id) {
             s.retries += 1;
         }
     }
 
-    /// The series made since this was last asked.
-    pub fn take_fresh(&mut self) -> Vec<(SeriesId, Arc<SeriesKey>)> {
+    /// The series that counts for this id: where it was taken out, the one that took over its counts.
+    #[inline]
+    fn current(&mut self, id: SeriesId) -> Option<&mut Series> {
+        let is_current = self.series.get(id.place()).is_some_and(|s| s.id == id);
+        let id = if is_current { id } else { self.heir(id)? };
+        self.series.get_mut(id.place())
+    }
+
+    /// The series made since this was last asked; or all, for a log that has missed some.
+    pub fn take_fresh(&mut self, all: bool) -> Vec<(SeriesId, Arc<SeriesKey>)> {
         let fresh = std::mem::take(&mut self.fresh);
-        fresh
-            .into_iter()
-            .map(|i| (SeriesId(i), Arc::clone(&self.series[i as usize].key)))
-            .collect()
+        if all {
+            return self.all().map(|s| (s.id, Arc::clone(&s.key))).collect();
+        }
+        let made = fresh.into_iter().filter_map(|id| {
+            let series = self.series.get(id.place()).filter(|s| s.id == id)?;
+            Some((id, Arc::clone(&series.key)))
+        });
+        made.collect()
     }
 
     /// All series.
-    #[must_use]
-    pub fn all(&self) -> &[Series] {
-        &self.series
+    pub fn all(&self) -> impl Iterator<Item = &Series> {
+        self.series.iter().filter(|s| !s.vacant)
     }
 }
 
@@ -337,10 +406,13 @@ mod tests {
         let mut shard = Shard::new(2);
         let a = shard.series(&lookup(b"a", b"x"));
         assert_eq!(shard.series(&lookup(b"a", b"x")), a);
-        shard.series(&lookup(b"b", b"x"));
+        let b = shard.series(&lookup(b"b", b"x"));
+        for id in [a, b] {
+            shard.end(id, Ended::Answered(Status::Ok), 1);
+        }
         let c = shard.series(&lookup(b"c", b"x"));
         assert_eq!(shard.series(&lookup(b"d", b"y")), c);
-        assert_eq!((shard.all().len(), &*shard.all()[2].key.service), (3, OTHER));
+        assert_eq!((shard.all().count(), &*shard.series[2].key.service), (3, OTHER));
         assert_eq!((shard.names(a), shard.names(c)), (Some(("a", "x")), None));
     }
 
@@ -355,7 +427,7 @@ mod tests {
             shard.series(&nowhere);
         }
         let real = shard.series(&lookup(b"a.Service", b"pay"));
-        assert_eq!(&*shard.all()[real.0 as usize].key.service, "a.Service");
+        assert_eq!(&*shard.series[real.place()].key.service, "a.Service");
     }
 
     #[test]
@@ -365,9 +437,15 @@ mod tests {
         for us in [0, 127, 128, 1000, 16_777_215, 16_777_216, u64::from(u32::MAX)] {
             shard.end(id, Ended::Sent, us);
         }
-        let s = &shard.all()[0];
+        let s = &shard.series[0];
         assert_eq!((s.buckets[0], s.buckets[1], s.buckets[BUCKETS]), (2, 1, 2));
         assert_eq!(s.buckets.iter().sum::<u64>(), 7);
+        shard.refused(id, Ended::Sent);
+        let s = &shard.series[0];
+        assert_eq!(
+            (s.buckets.iter().sum::<u64>(), s.outcomes.iter().sum::<u64>()),
+            (7, 8)
+        );
         assert_eq!(bucket_seconds(0), 0.000128);
     }
 }

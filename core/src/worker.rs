@@ -133,7 +133,7 @@ impl<E: Env> Worker<E> {
 
     /// Starts, changes or ends the access log.
     pub fn set_log(&mut self, log: Option<Tap>) {
-        self.calls.log = log;
+        self.calls.set_log(log);
     }
 
     /// Tells callers that this process is going away.
@@ -300,7 +300,8 @@ impl<E: Env> Worker<E> {
     }
 
     /// The calls that ended since, for the access log; `None` if there were none.
-    pub fn take_log(&mut self, worker: usize) -> Option<LogBatch> {
+    /// With `all_names`, the names of all series go along, for a log that has missed some.
+    pub fn take_log(&mut self, worker: usize, all_names: bool) -> Option<LogBatch> {
         let log = self.calls.log.as_mut()?;
         if log.is_empty() {
             return None;
@@ -308,7 +309,7 @@ impl<E: Env> Worker<E> {
         let (records, dropped) = log.take();
         Some(LogBatch {
             worker,
-            fresh: self.calls.metrics.take_fresh(),
+            fresh: self.calls.metrics.take_fresh(all_names),
             records,
             dropped,
         })
@@ -332,7 +333,7 @@ impl<E: Env> Worker<E> {
         };
         let clusters = 0..s.clusters.len() as u16;
         Report {
-            series: self.calls.metrics.all().to_vec(),
+            series: self.calls.metrics.all().cloned().collect(),
             listeners: self.wires.listeners.iter().enumerate().map(listener).collect(),
             endpoints: self.wires.endpoints.iter().enumerate().map(endpoint).collect(),
             clusters: clusters

@@ -1,6 +1,6 @@
 //! What a line says. Callers repeat themselves, so most of a line is kept as it was written before.
 use crate::control::{NamesView, protocol_name};
-use rialto_core::access_log::Record;
+use rialto_core::access_log::{Note, Part, Record};
 use rialto_core::config::LogFormat;
 use rialto_core::metrics::{Ended, SeriesId, SeriesKey};
 use rialto_core::snapshot::EndpointId;
@@ -18,13 +18,16 @@ const KEPT: usize = 4096;
 /// Puts lines together.
 pub(super) struct Lines {
     format: LogFormat,
-    series: HashMap<(usize, SeriesId), Arc<SeriesKey>>,
+    /// By worker and place: the series that has the place, and the one that had it before, of which calls may still come.
+    series: HashMap<(usize, usize), [Option<Known>; 2]>,
     parts: HashMap<Same, Parts>,
     /// The names that the parts are made of.
     version: u64,
     /// The last caller, and how it is written.
     caller: Option<(Option<SocketAddr>, String)>,
 }
+
+type Known = (SeriesId, Arc<SeriesKey>);
 
 /// What stands in a line in front of the caller, and behind it up to how the call ended.
 struct Parts {
@@ -57,8 +60,17 @@ impl Lines {
 
     /// Learns the names of series.
     pub(super) fn learn(&mut self, worker: usize, fresh: Vec<(SeriesId, Arc<SeriesKey>)>) {
-        self.series
-            .extend(fresh.into_iter().map(|(id, key)| ((worker, id), key)));
+        for (id, key) in fresh {
+            let [now, before] = self.series.entry((worker, id.place())).or_default();
+            if now.as_ref().is_none_or(|(known, _)| *known != id) {
+                *before = now.replace((id, key));
+            }
+        }
+    }
+
+    fn key(&self, worker: usize, id: SeriesId) -> Option<&Arc<SeriesKey>> {
+        let known = self.series.get(&(worker, id.place()))?.iter().flatten();
+        known.into_iter().find(|(of, _)| *of == id).map(|(_, key)| key)
     }
 
     /// Appends a line for each call of a batch.
@@ -88,14 +100,22 @@ impl Lines {
         names: &NamesView<'_>,
     ) {
         let same = (worker, record.series, record.endpoint);
-        if !self.parts.contains_key(&same) {
-            let Some(key) = self.series.get(&(worker, record.series)) else {
+        let own = if self.parts.contains_key(&same) {
+            None
+        } else {
+            let Some(key) = self.key(worker, record.series) else {
                 return;
             };
-            let parts = Parts::new(self.format, key, record.endpoint, names);
-            self.parts.insert(same, parts);
-        }
-        let Some(Parts { before, behind }) = self.parts.get(&same) else {
+            let parts = Parts::new(self.format, key, record, names);
+            if key.is_other() {
+                // the names are those of this call
+                Some(parts)
+            } else {
+                self.parts.insert(same, parts);
+                None
+            }
+        };
+        let Some(Parts { before, behind }) = own.as_ref().or_else(|| self.parts.get(&same)) else {
             return;
         };
         let caller = match &self.caller {
@@ -112,7 +132,7 @@ impl Lines {
                 " duration_us=",
                 " request_bytes=",
                 " attempts=",
-                "\n",
+                "",
             ],
             LogFormat::Json => [
                 "{\"time\":\"",
@@ -120,7 +140,7 @@ impl Lines {
                 "\",\"duration_us\":",
                 ",\"request_bytes\":",
                 ",\"attempts\":",
-                "}\n",
+                "",
             ],
         };
         let mut digits = [(); 3].map(|()| itoa::Buffer::new());
@@ -143,19 +163,50 @@ impl Lines {
         ] {
             out.push_str(piece);
         }
+        put_note(self.format, out, record.note.as_deref());
     }
 }
 
+/// The end of a line.
+fn put_note(format: LogFormat, out: &mut String, note: Option<&Note>) {
+    let fields = [
+        ("version", Part::Version),
+        ("group", Part::Group),
+        ("application", Part::Application),
+        ("trace_id", Part::Trace),
+        ("error", Part::Error),
+    ];
+    for (name, part) in fields {
+        let value = note.map_or("", |note| note.get(part));
+        // writing to a string cannot fail
+        let _ = match format {
+            LogFormat::Text => write!(out, " {name}={}", quoted(value)),
+            LogFormat::Json if value.is_empty() => write!(out, ",\"{name}\":\"\""),
+            LogFormat::Json => write!(out, ",\"{name}\":{}", json(value)),
+        };
+    }
+    out.push_str(match format {
+        LogFormat::Text => "\n",
+        LogFormat::Json => "}\n",
+    });
+}
+
 impl Parts {
-    fn new(format: LogFormat, key: &SeriesKey, endpoint: Option<EndpointId>, names: &NamesView<'_>) -> Self {
+    fn new(format: LogFormat, key: &SeriesKey, record: &Record, names: &NamesView<'_>) -> Self {
         let listener = names.listener(key.listener);
+        let (service, method) = match &record.note {
+            Some(note) if key.is_other() => (note.get(Part::Service), note.get(Part::Method)),
+            _ => (&*key.service, &*key.method),
+        };
+        let endpoint = record.endpoint;
         let call = Names {
             protocol: protocol_name(key.down),
-            service: &key.service,
-            method: &key.method,
+            service,
+            method,
             route: key.route.map_or("", |id| names.route(id)),
             cluster: key.cluster.map_or("", |id| names.cluster(id)),
-            upstream_protocol: protocol_name(key.up),
+            // nothing was sent to nobody
+            upstream_protocol: endpoint.map_or("", |_| protocol_name(key.up)),
             endpoint: endpoint.map(|id| names.endpoint(id)),
         };
         match format {
@@ -177,7 +228,7 @@ impl Names<'_> {
         format!(
             " {}->{} service={} method={} route={} cluster={} endpoint={}",
             self.protocol,
-            self.upstream_protocol,
+            quoted(self.upstream_protocol),
             quoted(self.service),
             quoted(self.method),
             quoted(self.route),
@@ -258,6 +309,7 @@ mod tests {
             endpoint,
             attempts: 2,
             bytes_in: 89,
+            note: None,
         }
     }
 
@@ -286,7 +338,7 @@ mod tests {
             record(1, None, answered),
             record(7, ada, answered),
         ];
-        let tail = "outcome=ok duration_us=1234567 request_bytes=89 attempts=2";
+        let tail = "outcome=ok duration_us=1234567 request_bytes=89 attempts=2 version=- group=- application=- trace_id=- error=-";
         let wanted = [
             ("10.0.0.1:5", "a.B", "one:1"),
             ("[::1]:6", "a.B", "one:1"),
@@ -294,7 +346,8 @@ mod tests {
             ("-", "\"a\\nb\"", "one:1"),
         ]
         .map(|(caller, service, endpoint)| {
-            format!("now - {caller} dubbo->bolt service={service} method=say route=- cluster=- endpoint={endpoint} {tail}")
+            let up = if endpoint == "-" { "-" } else { "bolt" };
+            format!("now - {caller} dubbo->{up} service={service} method=say route=- cluster=- endpoint={endpoint} {tail}")
         });
         assert_eq!(lines(&mut text, &names, &records), wanted);
 
@@ -313,8 +366,9 @@ mod tests {
             record(0, None, None),
         ];
         let line = |caller: &str, endpoint: &str| {
+            let up = if endpoint == "null" { "" } else { "bolt" };
             format!(
-                r#"{{"time":"now","listener":"","caller":{caller},"protocol":"dubbo","service":"a\"}}{{\n","method":"say","route":"","cluster":"","upstream_protocol":"bolt","endpoint":{endpoint},"outcome":"ok","duration_us":1234567,"request_bytes":89,"attempts":2}}"#
+                r#"{{"time":"now","listener":"","caller":{caller},"protocol":"dubbo","service":"a\"}}{{\n","method":"say","route":"","cluster":"","upstream_protocol":"{up}","endpoint":{endpoint},"outcome":"ok","duration_us":1234567,"request_bytes":89,"attempts":2,"version":"","group":"","application":"","trace_id":"","error":""}}"#
             )
         };
         let wanted = [line("\"[::1]:6\"", "\"one:1\""), line("null", "null")];
@@ -323,6 +377,67 @@ mod tests {
         for line in written {
             serde_json::from_str::<serde_json::Value>(&line).unwrap();
         }
+    }
+
+    /// Names beyond the bound of the metrics are in the log all the same.
+    #[test]
+    fn calls_without_a_series_of_their_own_keep_their_names() {
+        let names = control::Names::new(&snapshot("one:1"));
+        let mut text = Lines::new(LogFormat::Text);
+        text.learn(3, vec![(SeriesId(0), key("_OTHER"))]);
+        let of = |service: &str, error: &str| {
+            let mut note = Note::new([service.as_bytes(), b"say", b"1.0", b"", b"shop", b""]);
+            note.set_error(error);
+            Record {
+                note: Some(Box::new(note)),
+                ..record(0, None, None)
+            }
+        };
+        let written = lines(
+            &mut text,
+            &names,
+            &[of("a.Real", ""), of("a.Nother", "no such\nthing")],
+        );
+        assert!(
+            written[0].contains(" service=a.Real method=say "),
+            "{}",
+            written[0]
+        );
+        assert!(written[0].ends_with(" version=1.0 group=- application=shop trace_id=- error=-"));
+        assert!(
+            written[1].contains(" service=a.Nother method=say "),
+            "{}",
+            written[1]
+        );
+        assert!(
+            written[1].ends_with(" error=\"no such\\nthing\""),
+            "{}",
+            written[1]
+        );
+    }
+
+    /// A place goes from series to series; a worker's memory of both is bounded.
+    #[test]
+    fn a_place_that_changed_hands_is_known_by_both_names() {
+        let names = control::Names::new(&snapshot("one:1"));
+        let mut text = Lines::new(LogFormat::Text);
+        let again = 1 << 20;
+        text.learn(3, vec![(SeriesId(0), key("a.First"))]);
+        text.learn(3, vec![(SeriesId(again), key("a.Second"))]);
+        let written = lines(
+            &mut text,
+            &names,
+            &[record(0, None, None), record(again, None, None)],
+        );
+        assert!(
+            written[0].contains("a.First") && written[1].contains("a.Second"),
+            "{written:?}"
+        );
+        text.learn(
+            3,
+            (2..100).map(|i| (SeriesId(i * again), key("a.Later"))).collect(),
+        );
+        assert_eq!(text.series.len(), 1);
     }
 
     #[test]

@@ -2,18 +2,21 @@
 use super::SitePlaces;
 use super::exposition::{Classic, Format};
 use super::pieces::Pieces;
+use super::process::Process;
 use crate::control::{Shared, protocol_name};
+use crate::version;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use rialto_core::faults::FaultKind;
 use rialto_core::metrics::{BUCKETS, Ended, Series, SeriesKey, Traffic, bucket_seconds};
+use rialto_core::snapshot::EndpointId;
 use rialto_core::worker::Report;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -34,10 +37,20 @@ fn write(shared: Arc<Shared>, format: Format, page: &mut Pieces) -> fmt::Result 
     let reports = shared.reports();
     let mut registry = Registry::with_prefix("rialto");
     registry.register_collector(Box::new(Scrape { shared, reports }));
+    // these have the names that they have everywhere
+    let mut process = Registry::default();
+    process.register_collector(Box::new(Process));
     match format {
-        Format::OpenMetrics => prometheus_client::encoding::text::encode(page, &registry),
-        Format::Classic => prometheus_client::encoding::text::encode(&mut Classic::new(page), &registry),
+        Format::OpenMetrics => encode(page, &[registry, process]),
+        Format::Classic => encode(&mut Classic::new(page), &[registry, process]),
     }
+}
+
+fn encode(to: &mut impl fmt::Write, registries: &[Registry]) -> fmt::Result {
+    for registry in registries {
+        text::encode_registry(to, registry)?;
+    }
+    text::encode_eof(to)
 }
 
 struct Scrape {
@@ -58,6 +71,8 @@ impl Collector for Scrape {
         self.calls(&mut to)?;
         self.listeners(&mut to)?;
         self.endpoints(&mut to)?;
+        self.clusters(&mut to)?;
+        build_info(&mut to)?;
         self.process(&mut to)
     }
 }
@@ -88,7 +103,10 @@ impl Scrape {
                     ("service", k.service.to_string()),
                     ("method", k.method.to_string()),
                     ("protocol", protocol_name(k.down).to_owned()),
-                    ("upstream_protocol", protocol_name(k.up).to_owned()),
+                    (
+                        "upstream_protocol",
+                        k.cluster.map_or("", |_| protocol_name(k.up)).to_owned(),
+                    ),
                 ]
             })
         };
@@ -183,6 +201,34 @@ impl Scrape {
         )
     }
 
+    /// Endpoints of a cluster that calls go to, and those that calls go to only if there is no other.
+    fn clusters(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let snapshot = self.shared.snapshot();
+        let avoided = |id: &EndpointId| {
+            let mut seen = self
+                .reports
+                .iter()
+                .filter_map(|r| r.endpoints.get(id.index()))
+                .peekable();
+            seen.peek().is_some() && seen.all(|e| e.avoided)
+        };
+        let rows: Vec<(Labels, i64)> = snapshot
+            .clusters
+            .iter()
+            .flatten()
+            .flat_map(|c| {
+                let labels = |state: &str| vec![("cluster", c.name.to_string()), ("state", state.to_owned())];
+                let avoided = c.endpoints.iter().filter(|id| avoided(id)).count();
+                [
+                    (labels("usable"), (c.endpoints.len() - avoided) as i64),
+                    (labels("avoided"), avoided as i64),
+                ]
+            })
+            .collect();
+        let help = "Endpoints that are known, by state";
+        gauges(to, "cluster_endpoints", help, rows.iter().map(|(l, n)| (l, *n)))
+    }
+
     fn process(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let none: Labels = vec![];
         let mut family = to.encode_descriptor("faults", "Faults of peers", None, MetricType::Counter)?;
@@ -230,6 +276,11 @@ impl Scrape {
                 last_ok,
             ),
             (
+                "config_last_reload_success_timestamp_seconds",
+                "When the configuration in use was taken over, since the epoch",
+                reload.in_use_since as i64,
+            ),
+            (
                 "config_snapshot",
                 "The snapshot in use",
                 self.shared.snapshot().version as i64,
@@ -246,6 +297,15 @@ impl Scrape {
         }
         Ok(())
     }
+}
+
+fn build_info(to: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let labels = vec![
+        ("version", version::VERSION.to_owned()),
+        ("commit", version::COMMIT.to_owned()),
+    ];
+    let help = "1, with what this binary is";
+    gauges(to, "build_info", help, std::iter::once((&labels, 1)))
 }
 
 fn add(sum: Traffic, t: &Traffic) -> Traffic {

@@ -1,9 +1,9 @@
 //! A changed configuration takes the place of the one in use: whole or not at all, and not before the endpoints of its
 //! new clusters are known, so that no call is lost to a cluster that has none yet.
-use super::Control;
+use super::{Control, changes};
 use crate::config::Loaded;
 use rialto_core::config::Config;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -78,7 +78,7 @@ impl Control {
             tracing::warn!("the configuration has warnings:\n{}", loaded.warnings);
         }
         self.note_fixed(&loaded.config);
-        let changes = changes(&self.config, &loaded.config);
+        let changes = changes::between(&self.config, &loaded.config);
         self.config = loaded.config;
         self.sources.take_over(&self.config.clusters);
         let before: BTreeMap<_, _> = self.listening.addresses().into_iter().collect();
@@ -136,71 +136,5 @@ fn tell_listeners(before: &BTreeMap<String, String>, now: &[(String, String)]) {
         if now.iter().all(|(other, _)| other != name) {
             tracing::info!("listener {name} is gone from {address}");
         }
-    }
-}
-
-/// What is different, in a few words.
-fn changes(old: &Config, new: &Config) -> String {
-    let mut all = vec![];
-    compare("listener", &old.listeners, &new.listeners, |l| &l.name, &mut all);
-    compare("route", &old.routes, &new.routes, |r| &r.name, &mut all);
-    compare("cluster", &old.clusters, &new.clusters, |c| &c.name, &mut all);
-    for (section, is_other) in [
-        ("admin", old.admin != new.admin),
-        ("runtime", old.runtime != new.runtime),
-        ("access_log", old.access_log != new.access_log),
-        ("log", old.log != new.log),
-    ] {
-        if is_other {
-            all.push(format!("{section} changed"));
-        }
-    }
-    if all.is_empty() {
-        return "it says the same as before".to_owned();
-    }
-    all.join(", ")
-}
-
-fn compare<T: PartialEq>(
-    what: &str,
-    old: &[T],
-    new: &[T],
-    name: impl Fn(&T) -> &String,
-    to: &mut Vec<String>,
-) {
-    let mut before: HashMap<&String, &T> = old.iter().map(|x| (name(x), x)).collect();
-    let (mut added, mut changed) = (0, 0);
-    for x in new {
-        match before.remove(name(x)) {
-            None => added += 1,
-            Some(was) => changed += usize::from(was != x),
-        }
-    }
-    for (count, how) in [(added, "added"), (before.len(), "removed"), (changed, "changed")] {
-        let plural = if count == 1 { "" } else { "s" };
-        if count > 0 {
-            to.push(format!("{count} {what}{plural} {how}"));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::load_str;
-
-    fn config(text: &str) -> Config {
-        load_str("test", text).unwrap().config
-    }
-
-    #[test]
-    fn changes_are_counted_by_name() {
-        let one = "clusters: [{ name: a, protocol: bolt, endpoints: [{ address: 1.1.1.1:1 }] }]";
-        let two = "clusters: [{ name: b, protocol: bolt, endpoints: [{ address: 1.1.1.1:1 }] }]\nlog: { level: warn }";
-        let other = "clusters: [{ name: a, protocol: bolt, endpoints: [{ address: 1.1.1.1:2 }] }]";
-        let text = |a, b| changes(&config(a), &config(b));
-        assert_eq!(text(one, two), "1 cluster added, 1 cluster removed, log changed");
-        assert_eq!(text(one, other), "1 cluster changed");
-        assert_eq!(text(one, one), "it says the same as before");
     }
 }

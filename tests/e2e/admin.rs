@@ -148,6 +148,23 @@ fn metrics_count_calls_connections_and_bytes() {
     assert!(of("rialto_endpoint_sent_bytes_total", &["cluster=\"up\""]) > 100.0);
     assert_eq!(of("rialto_endpoint_connections", &["cluster=\"up\""]), 1.0);
     assert_eq!((of("rialto_ready", &[]), of("rialto_workers", &[])), (1.0, 1.0));
+    assert_eq!(of("rialto_build_info", &["version=\"0."]), 1.0);
+    let endpoints = |state: &str| of("rialto_cluster_endpoints", &["cluster=\"up\"", state]);
+    assert_eq!(
+        (endpoints("state=\"usable\""), endpoints("state=\"avoided\"")),
+        (1.0, 0.0)
+    );
+    assert!(of("rialto_config_last_reload_success_timestamp_seconds", &[]) > 1e9);
+    for name in [
+        "process_open_fds",
+        "process_max_fds",
+        "process_resident_memory_bytes",
+        "process_virtual_memory_bytes",
+        "process_start_time_seconds",
+    ] {
+        assert!(of(name, &[]) > 1.0, "{name}");
+    }
+    assert!(of("process_cpu_seconds_total", &[]) >= 0.0);
     let open = "accept: application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3";
     let (code, text) = rialto.admin.get_with("/stats/prometheus", open);
     assert!(

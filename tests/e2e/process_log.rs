@@ -50,6 +50,20 @@ fn a_log_that_nobody_reads_stops_nothing() {
 }
 
 #[test]
+fn a_reload_says_what_it_changed() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let mut config = config::<Dubbo>(&[up.address]);
+    let rialto = Rialto::start(&config);
+    config["listeners"][0]["address"] = super::support::json!("127.0.0.2:0");
+    rialto.reload(&config);
+    let line = rialto.stderr.wait("the reload", |l| l.contains("was taken over"));
+    assert!(
+        line.contains("listener in moved from 127.0.0.1:0 to 127.0.0.2:0"),
+        "{line}"
+    );
+}
+
+#[test]
 fn lines_name_cluster_endpoint_and_listener() {
     let gone = super::support::nobody();
     let rialto = Rialto::start(&config::<Dubbo>(&[gone]));

@@ -62,19 +62,17 @@ impl Calls {
     fn reply_with<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, answer: &Answer<'_>, from: From) {
         self.finish_with(w, key, |w, ex| {
             let ended = match answer {
-                Answer::Message(m) => Ended::Answered(m.meta.status),
-                Answer::Outcome(_) => Ended::Answered(Status::Ok),
-                Answer::Error(e) => Ended::Failed(e.kind),
+                Answer::Message(m) => Ok(Ended::Answered(m.meta.status)),
+                Answer::Outcome(_) => Ok(Ended::Answered(Status::Ok)),
+                Answer::Error(e) => Err(e.clone()),
             };
             if ex.one_way {
                 return ended;
             }
             let id = ex.target;
             let bridge = || &ex.epoch.snapshot.routes[id.route.index()].targets[usize::from(id.place)].bridge;
-            match w.answer(ex.down.conn, ex.down.reply, answer, from, bridge) {
-                Ok(()) => ended,
-                Err(e) => Ended::Failed(e.kind),
-            }
+            w.answer(ex.down.conn, ex.down.reply, answer, from, bridge)?;
+            ended
         });
     }
 

@@ -2,7 +2,7 @@
 //! table; each removal releases exactly what `admit` and `forward` took.
 use super::Calls;
 use crate::Env;
-use crate::access_log::Record;
+use crate::access_log::{Note, Record};
 use crate::bridge::Bridge;
 use crate::error::{CallError, ErrorKind};
 use crate::exchange::{Down, Exchange, State};
@@ -47,7 +47,7 @@ impl Parting {
 impl Calls {
     /// The caller has what it will get.
     pub(super) fn finish<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, ended: Ended) {
-        self.finish_with(w, key, |_, _| ended);
+        self.finish_with(w, key, |_, _| Ok(ended));
     }
 
     /// The caller gets what `last` gives it, which tells how the call ended.
@@ -56,11 +56,17 @@ impl Calls {
         &mut self,
         w: &mut Wires<E>,
         key: CallKey,
-        last: impl FnOnce(&mut Wires<E>, &Exchange) -> Ended,
+        last: impl FnOnce(&mut Wires<E>, &Exchange) -> Result<Ended, CallError>,
     ) {
         let Some(ex) = self.table.remove(key) else { return };
-        let ended = last(w, &ex);
-        self.leave_caller(w, Parting::of(&ex), ended);
+        let ended = match last(w, &ex) {
+            Ok(ended) => ended,
+            Err(error) => {
+                self.note_error(key, &error);
+                Ended::Failed(error.kind)
+            }
+        };
+        self.leave_caller(w, key, Parting::of(&ex), ended);
         if ex.state == State::Sent {
             let holder = self.shares.holder(w, &ex);
             self.gave_up_upstream(ex.target.cluster, holder);
@@ -69,11 +75,15 @@ impl Calls {
     }
 
     #[inline(always)]
-    fn leave_caller<E: Env>(&mut self, w: &mut Wires<E>, ex: Parting, ended: Ended) {
+    fn leave_caller<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, ex: Parting, ended: Ended) {
         let latency_us = self.now_us.saturating_sub(ex.started_us);
-        self.metrics.end(ex.series, ended, latency_us);
+        match ex.attempts {
+            0 => self.metrics.refused(ex.series, ended),
+            _ => self.metrics.end(ex.series, ended, latency_us),
+        }
         self.in_flight[ex.down.listener.index()] -= 1;
         if let Some(log) = &mut self.log
+            && let note = self.notes.remove(&key.bits())
             && log.wants(ended)
         {
             let caller = w.get(ex.down.conn).and_then(|c| c.peer);
@@ -85,13 +95,14 @@ impl Calls {
                 ..
             } = ex;
             log.push(Record {
-                series,
+                series: self.metrics.effective(series),
                 ended,
                 latency_us,
                 caller,
                 endpoint,
                 attempts,
                 bytes_in,
+                note,
             });
         }
         w.release(ex.down.conn);
@@ -104,6 +115,7 @@ impl Calls {
         from: ConnKey,
         series: SeriesId,
         ended: Ended,
+        note: Option<Box<Note>>,
     ) {
         if let Some(log) = &mut self.log
             && log.wants(ended)
@@ -117,6 +129,7 @@ impl Calls {
                 endpoint: None,
                 attempts: 0,
                 bytes_in: 0,
+                note,
             });
         }
     }
@@ -137,7 +150,16 @@ impl Calls {
             // an error can always be said
             let _ = w.answer(ex.down.conn, ex.down.reply, &answer, From::Memory, || &no_rules);
         }
+        self.note_error(key, error);
         self.abandon(w, key, error.kind);
+    }
+
+    /// Why a call failed, for the access log.
+    #[cold]
+    fn note_error(&mut self, key: CallKey, error: &CallError) {
+        if let Some(note) = self.notes.get_mut(&key.bits()) {
+            note.set_error(&error.text);
+        }
     }
 
     /// The caller gets nothing more.
@@ -164,7 +186,7 @@ impl Calls {
         }
         let (cluster, parting) = (ex.target.cluster, Parting::of(ex));
         self.gave_up_upstream(cluster, holder);
-        self.leave_caller(w, parting, Ended::Failed(kind));
+        self.leave_caller(w, key, parting, Ended::Failed(kind));
     }
 
     /// The late answer came, or the connection ended.

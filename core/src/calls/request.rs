@@ -3,6 +3,7 @@ use super::forward::Sending;
 use super::ways::{Names, Way};
 use super::{Application, Batch, Calls};
 use crate::Env;
+use crate::access_log::Note;
 use crate::bridge::Bridge;
 use crate::buf::Mark;
 use crate::error::{CallError, ErrorKind};
@@ -150,7 +151,7 @@ impl Calls {
         cluster: ClusterId,
         head: &Head<'_>,
     ) -> SeriesId {
-        self.metrics.series(&Lookup {
+        let series = self.metrics.series(&Lookup {
             listener: down.listener,
             route: Some(route),
             cluster: Some(cluster),
@@ -158,7 +159,12 @@ impl Calls {
             up: snapshot.cluster(cluster).map_or(down.proto, |c| c.protocol),
             service: head.service,
             method: head.method,
-        })
+        });
+        if self.metrics.take_out_happened() {
+            // what is remembered may name series that are gone
+            self.ways.clear();
+        }
+        series
     }
 
     #[inline]
@@ -235,6 +241,9 @@ impl Calls {
             epoch: Rc::clone(epoch),
             held: None,
         });
+        if self.log.is_some() {
+            self.notes.insert(key.bits(), Box::new(Note::of(msg, head)));
+        }
         self.wheel.push(deadline_ms, key);
         self.in_flight[down.listener.index()] += 1;
         w.hold(down.conn);
@@ -261,7 +270,8 @@ impl Calls {
             method: head.method,
         });
         let reply = (!msg.meta.one_way).then_some(down.reply);
-        self.refuse(w, down.conn, reply, series, error);
+        let note = self.log.is_some().then(|| Box::new(Note::of(msg, head)));
+        self.refuse(w, down.conn, reply, series, error, note);
     }
 
     /// The session itself found a call that must not go on.
@@ -287,7 +297,8 @@ impl Calls {
             method: b"",
         };
         let series = self.metrics.series(&none);
-        self.refuse(w, from, reply, series, error);
+        let note = self.log.is_some().then(Box::default);
+        self.refuse(w, from, reply, series, error, note);
     }
 
     fn refuse<E: Env>(
@@ -297,14 +308,18 @@ impl Calls {
         reply: Option<ReplyTo>,
         series: SeriesId,
         error: CallError,
+        mut note: Option<Box<Note>>,
     ) {
         if let Some(who) = w.get(from).map(|c| c.who()) {
             let text = format_args!(": {}: {error}", error.kind.name());
             w.faults.report(FaultKind::Refused, who, w.now_ms, text);
         }
         let ended = Ended::Failed(error.kind);
-        self.metrics.end(series, ended, 0);
-        self.log_refused(w, from, series, ended);
+        self.metrics.refused(series, ended);
+        if let Some(note) = &mut note {
+            note.set_error(&error.text);
+        }
+        self.log_refused(w, from, series, ended, note);
         if let Some(to) = reply {
             // an error can always be said
             let no_rules = Bridge::default();

@@ -120,9 +120,9 @@ pub enum LogLevel {
     /// Also what happened to the process: start, reload, drain.
     #[default]
     Info,
-    /// Also what happened to connections.
+    /// The same as `info` for now.
     Debug,
-    /// Also what happened to single calls.
+    /// The same as `info` for now.
     Trace,
 }
 

@@ -144,6 +144,7 @@ pub(super) fn spawn<P: Protocols>(
                 post: shown,
                 log,
                 names: vec![],
+                names_lost: false,
                 worker,
             }
             .run();
@@ -168,8 +169,13 @@ struct Loop<P: Protocols> {
     log: SyncSender<LogBatch>,
     /// Names that a dropped batch should have brought to the log's writer.
     names: Vec<(SeriesId, Arc<SeriesKey>)>,
+    /// They were too many to be kept: the next batch brings all that there are.
+    names_lost: bool,
     worker: Worker<Live<P>>,
 }
+
+/// Names that wait for a log's writer that is behind.
+const NAMES_MAX: usize = 16 << 10;
 
 impl<P: Protocols> Loop<P> {
     fn run(mut self) {
@@ -256,7 +262,10 @@ impl<P: Protocols> Loop<P> {
     }
 
     fn ship_log(&mut self) {
-        let Some(mut batch) = self.worker.take_log(self.index) else {
+        let Some(mut batch) = self
+            .worker
+            .take_log(self.index, std::mem::take(&mut self.names_lost))
+        else {
             return;
         };
         if !self.names.is_empty() {
@@ -267,6 +276,10 @@ impl<P: Protocols> Loop<P> {
         if let Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) = self.log.try_send(batch) {
             dropped += batch.records.len() as u64;
             self.names = batch.fresh;
+            if self.names.len() > NAMES_MAX {
+                self.names = vec![];
+                self.names_lost = true;
+            }
         }
         if dropped > 0 {
             self.post.log_dropped.fetch_add(dropped, Ordering::Relaxed);

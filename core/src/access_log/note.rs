@@ -1,0 +1,132 @@
+//! What a record says beyond its series: what the caller called in its own words, who called, and why it failed.
+use crate::message::{Head, Message};
+
+/// A part is told up to this length, so that callers cannot fill a disk with a few calls.
+const PART_MAX: usize = 256;
+/// The reason of a failure is told up to this length.
+const ERROR_MAX: usize = 512;
+/// Attachments that carry the id of a trace, the first one that is there counts.
+const TRACES: [&str; 3] = ["traceparent", "rpc_trace_context.sofaTraceId", "sofaTraceId"];
+
+/// Parts of a [`Note`], in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The interface.
+    Service,
+    /// The method.
+    Method,
+    /// The service's version.
+    Version,
+    /// Group or unique id.
+    Group,
+    /// The calling application.
+    Application,
+    /// The id of the trace.
+    Trace,
+    /// Why the call failed.
+    Error,
+}
+
+const PARTS: usize = 7;
+
+/// Texts in one piece of memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Note {
+    text: String,
+    ends: [u16; PARTS],
+}
+
+impl Note {
+    /// What the head of a call says. No part that does not fit is there whole.
+    #[must_use]
+    pub fn of(msg: &Message<'_>, head: &Head<'_>) -> Note {
+        let trace = TRACES
+            .iter()
+            .find_map(|key| msg.meta.dialect.attachment(msg, head, key))
+            .unwrap_or_default();
+        let trace = trace_id(&trace);
+        Note::new([
+            head.service,
+            head.method,
+            head.version,
+            head.group,
+            head.caller,
+            trace,
+        ])
+    }
+
+    /// A note of these parts, in the order of [`Part`], without an error.
+    #[must_use]
+    pub fn new(parts: [&[u8]; PARTS - 1]) -> Note {
+        let mut note = Note {
+            text: String::with_capacity(parts.iter().map(|p| p.len().min(PART_MAX)).sum()),
+            ends: [0; PARTS],
+        };
+        for (part, end) in parts.into_iter().zip(0..) {
+            for chunk in part[..part.len().min(PART_MAX)].utf8_chunks() {
+                note.text.push_str(chunk.valid());
+                // at most three times as long as what it stands for
+                if !chunk.invalid().is_empty() {
+                    note.text.push(char::REPLACEMENT_CHARACTER);
+                }
+            }
+            note.ends[end..].fill(note.text.len() as u16);
+        }
+        note
+    }
+
+    /// Adds why the call failed.
+    pub fn set_error(&mut self, why: &str) {
+        let start = usize::from(self.ends[PARTS - 2]);
+        self.text.truncate(start);
+        self.text.push_str(&why[..why.floor_char_boundary(ERROR_MAX)]);
+        self.ends[PARTS - 1] = self.text.len() as u16;
+    }
+
+    /// A part; empty if the call does not say.
+    #[must_use]
+    pub fn get(&self, part: Part) -> &str {
+        let at = part as usize;
+        let from = if at == 0 { 0 } else { self.ends[at - 1] };
+        self.text
+            .get(usize::from(from)..usize::from(self.ends[at]))
+            .unwrap_or_default()
+    }
+}
+
+/// The trace's own id: of a `traceparent` (version, trace, span and flags) the second part.
+fn trace_id(trace: &[u8]) -> &[u8] {
+    let mut parts = trace.split(|b| *b == b'-');
+    match [parts.next(), parts.next(), parts.next(), parts.next()] {
+        [Some(_), Some(id), Some(_), Some(_)] if id.len() == 32 => id,
+        _ => trace,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_bounded_text() {
+        let long = [0xff; 10_000];
+        let mut note = Note::new([b"a.B", b"say", b"", "g\u{fc}".as_bytes(), &long, b"t"]);
+        note.set_error(&"\u{fc}".repeat(10_000));
+        let parts = [
+            Part::Service,
+            Part::Method,
+            Part::Version,
+            Part::Group,
+            Part::Trace,
+        ];
+        assert_eq!(parts.map(|p| note.get(p)), ["a.B", "say", "", "g\u{fc}", "t"]);
+        assert_eq!(note.get(Part::Application).chars().count(), PART_MAX);
+        assert_eq!(note.get(Part::Error).len(), ERROR_MAX);
+        let parent = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(trace_id(parent), b"4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(trace_id(b"0a00000117-1-2-3"), b"0a00000117-1-2-3");
+        note.set_error("why");
+        assert_eq!(note.get(Part::Error), "why");
+        assert_eq!(Note::default().get(Part::Error), "");
+    }
+}

@@ -1,0 +1,222 @@
+//! Making room for new series: those of which no call ever succeeded go first. Names are free to invent, but calls of invented
+//! names do not succeed.
+use super::{Ended, Lookup, PLACE_BITS, Series, SeriesId, Shard};
+use crate::message::Status;
+use std::sync::Arc;
+
+/// Of the room, one part in so many is made at a time, so that looking for it costs little for each new name.
+const SHARE: usize = 8;
+/// After looking in vain, so many names go without a series before it is tried again.
+const PATIENCE: u32 = 256;
+/// Ids of former series that are remembered for their calls in flight.
+const FORMER: usize = 1 << 16;
+
+impl Shard {
+    /// How many series there are.
+    pub(super) fn len(&self) -> usize {
+        self.series.len() - self.free.len()
+    }
+
+    /// Whether series were taken out since this was last asked: whoever remembers ids by names has to forget them.
+    pub(crate) fn take_out_happened(&mut self) -> bool {
+        std::mem::take(&mut self.took_out)
+    }
+
+    /// Takes out series that never had a successful call, those with the fewest calls and the oldest first. Their counts go to the
+    /// overflow series, so that sums over all services stay what they are. False if there is none.
+    pub(super) fn make_room(&mut self) -> bool {
+        if self.in_vain > 0 {
+            self.in_vain -= 1;
+            return false;
+        }
+        let mut idle: Vec<_> = self
+            .all()
+            .filter(|s| s.may_go())
+            .map(|s| (s.rank(), s.id))
+            .collect();
+        idle.sort_unstable_by_key(|(rank, _)| *rank);
+        idle.truncate((self.limit / SHARE).max(1));
+        for (_, id) in &idle {
+            self.take_out(*id);
+        }
+        if idle.is_empty() {
+            self.in_vain = PATIENCE;
+        }
+        self.took_out |= !idle.is_empty();
+        !idle.is_empty()
+    }
+
+    fn take_out(&mut self, id: SeriesId) {
+        let place = id.place();
+        let key = Arc::clone(&self.series[place].key);
+        let of = Lookup {
+            listener: key.listener,
+            route: key.route,
+            cluster: key.cluster,
+            down: key.down,
+            up: key.up,
+            service: key.service.as_bytes(),
+            method: key.method.as_bytes(),
+        };
+        // a name with the same hash may have come later
+        if self.index.get(&of.hash()) == Some(&(place as u32)) {
+            self.index.remove(&of.hash());
+        }
+        let heir = self.other(&of);
+        let counts = self.series[place].clone();
+        self.series[heir.place()].take_over(&counts);
+        let generation = (id.0 >> PLACE_BITS).wrapping_add(1) & (u32::MAX >> PLACE_BITS);
+        let series = &mut self.series[place];
+        series.vacant = true;
+        series.id = SeriesId::new(place, generation);
+        self.free.push(place);
+        if self.former.len() >= FORMER {
+            self.former.clear();
+        }
+        self.former.insert(id, heir);
+    }
+
+    /// The series that counts for this id now.
+    pub(crate) fn effective(&self, id: SeriesId) -> SeriesId {
+        let is_current = self.series.get(id.place()).is_some_and(|s| s.id == id);
+        if is_current {
+            id
+        } else {
+            self.heir(id).unwrap_or(id)
+        }
+    }
+
+    /// Who counts for a series that was taken out; some overflow series if that is not known any more.
+    #[cold]
+    pub(super) fn heir(&self, id: SeriesId) -> Option<SeriesId> {
+        let any = || self.all().find(|s| s.is_other()).map(|s| s.id);
+        self.former.get(&id).copied().or_else(any)
+    }
+}
+
+impl Series {
+    pub(super) fn is_other(&self) -> bool {
+        self.key.is_other()
+    }
+
+    fn count(&self, ended: Ended) -> u64 {
+        self.outcomes[ended.index()]
+    }
+
+    fn may_go(&self) -> bool {
+        !self.is_other() && self.count(Ended::Answered(Status::Ok)) == 0
+    }
+
+    /// Those that had an exception at least come after all others: a service that only throws is a service.
+    fn rank(&self) -> (bool, u64, u64) {
+        let total: u64 = self.outcomes.iter().sum();
+        (
+            self.count(Ended::Answered(Status::Exception)) > 0,
+            total.max(1),
+            self.born,
+        )
+    }
+
+    fn take_over(&mut self, other: &Series) {
+        self.outcomes
+            .iter_mut()
+            .zip(other.outcomes)
+            .for_each(|(a, b)| *a += b);
+        self.buckets
+            .iter_mut()
+            .zip(other.buckets)
+            .for_each(|(a, b)| *a += b);
+        self.latency_us += other.latency_us;
+        self.retries += other.retries;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::message::ProtoId;
+    use crate::snapshot::{ListenerId, RouteId};
+
+    const OK: Ended = Ended::Answered(Status::Ok);
+    const FAILED: Ended = Ended::Failed(ErrorKind::NoService);
+
+    fn called<'a>(service: &'a [u8]) -> Lookup<'a> {
+        Lookup {
+            listener: ListenerId(0),
+            route: Some(RouteId(1)),
+            cluster: None,
+            down: ProtoId(1),
+            up: ProtoId(2),
+            service,
+            method: b"m",
+        }
+    }
+
+    fn call(shard: &mut Shard, service: &str, ended: Ended) -> SeriesId {
+        let id = shard.series(&called(service.as_bytes()));
+        shard.end(id, ended, 1);
+        id
+    }
+
+    #[test]
+    fn invented_names_do_not_hide_real_ones() {
+        let mut shard = Shard::new(64);
+        let old = call(&mut shard, "com.acme.Old", OK);
+        let down = (0..9)
+            .map(|_| call(&mut shard, "com.acme.Down", FAILED))
+            .last()
+            .unwrap();
+        for i in 0..10_000 {
+            call(&mut shard, &format!("invented{i}"), FAILED);
+        }
+        let new = call(&mut shard, "com.acme.New", OK);
+        for (id, name) in [
+            (old, "com.acme.Old"),
+            (down, "com.acme.Down"),
+            (new, "com.acme.New"),
+        ] {
+            assert_eq!(shard.names(id), Some((name, "m")));
+            assert_eq!(shard.series(&called(name.as_bytes())), id);
+        }
+        assert!(
+            shard.len() <= 65 && shard.series.len() <= 66,
+            "{}",
+            shard.series.len()
+        );
+        let calls: u64 = shard.all().flat_map(|s| s.outcomes).sum();
+        assert_eq!(calls, 10_011, "none is lost");
+        assert!(shard.take_out_happened() && !shard.take_out_happened());
+    }
+
+    #[test]
+    fn a_call_that_ends_after_its_series_counts_all_the_same() {
+        let mut shard = Shard::new(1);
+        let early = shard.series(&called(b"early"));
+        let late = call(&mut shard, "late", OK);
+        assert_eq!(early.place(), late.place(), "its place was given away");
+        shard.end(early, OK, 1);
+        shard.retried(early);
+        assert_eq!(shard.names(early), None);
+        let of = |name: &str| {
+            let s = shard.all().find(|s| &*s.key.service == name).unwrap();
+            (s.count(OK), s.retries)
+        };
+        assert_eq!((of("late"), of("_OTHER")), ((1, 0), (1, 1)));
+    }
+
+    #[test]
+    fn a_log_learns_what_there_is() {
+        let mut shard = Shard::new(2);
+        let names = |shard: &mut Shard, all| -> Vec<String> {
+            let fresh = shard.take_fresh(all);
+            fresh.iter().map(|(_, key)| key.service.to_string()).collect()
+        };
+        for i in 0..3 {
+            call(&mut shard, &i.to_string(), FAILED);
+        }
+        assert_eq!(names(&mut shard, false), ["1", "_OTHER", "2"]);
+        assert!(names(&mut shard, false).is_empty());
+        assert_eq!(names(&mut shard, true).len(), 3);
+    }
+}

@@ -1,0 +1,144 @@
+//! What the access log and the metrics say of calls that somebody would like to hide.
+use super::support::process::json_lines;
+use super::support::{
+    Caller, Dubbo, GREETER, Json, Request, Rialto, STRING, Upstream, config, eventually, greet, json, nobody,
+};
+
+fn logging(up: &Upstream<Dubbo>) -> Json {
+    let mut config = config::<Dubbo>(&[up.address]);
+    config["access_log"] = json!({"path": "stdout", "format": "json"});
+    config
+}
+
+/// More than a worker keeps series of. They are free to invent: the route takes every service.
+fn invent(caller: &mut Caller<Dubbo>, from: usize, count: usize) {
+    for i in from..from + count {
+        caller.error(&Request::new("com.acme.Invented", "", &format!("method{i}")));
+    }
+}
+
+#[test]
+fn invented_names_hide_no_real_one() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let rialto = Rialto::start(&logging(&up));
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+    invent(&mut caller, 0, 5000);
+    let real = Request::new("com.att.Bolt", "2.0", "greet").arg(STRING, "Eve");
+    assert_eq!(caller.value(&real), "Hello, Eve");
+    let of = |service: &str| {
+        rialto.metric(
+            "rialto_calls_total",
+            &[&format!("service=\"{service}\""), "outcome=\"ok\""],
+        )
+    };
+    assert_eq!((of(GREETER), of("com.att.Bolt")), (1.0, 1.0));
+    let all = rialto.metric("rialto_calls_total", &[]);
+    assert_eq!(all, 5002.0, "none is lost");
+
+    let line = rialto
+        .stdout
+        .wait("the real call", |l| l.contains("com.att.Bolt"));
+    let line: Json = serde_json::from_str(&line).unwrap();
+    assert_eq!(
+        (&line["method"], &line["version"]),
+        (&json!("greet"), &json!("2.0")),
+        "{line}"
+    );
+    let named = |lines: &[String]| lines.iter().filter(|l| l.contains("\"method\":\"method")).count();
+    eventually("a line for each invented call", || {
+        (named(&rialto.stdout.all()) == 5000).then_some(())
+    });
+    assert!(!rialto.stdout.all().iter().any(|l| l.contains("_OTHER")));
+}
+
+/// Names that lead nowhere are in the log though they have no series.
+#[test]
+fn calls_without_a_route_keep_their_names_in_the_log() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let mut config = logging(&up);
+    config["routes"][0]["match"] = json!({"service": GREETER});
+    let rialto = Rialto::start(&config);
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    invent(&mut caller, 0, 1500);
+    let line = rialto.stdout.wait("the last", |l| l.contains("method1499"));
+    let line: Json = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["service"], "com.acme.Invented", "{line}");
+    assert_eq!(
+        (&line["outcome"], &line["upstream_protocol"]),
+        (&json!("no_route"), &json!("")),
+        "{line}"
+    );
+    assert!(
+        line["error"]
+            .as_str()
+            .unwrap()
+            .contains("no route on listener in"),
+        "{line}"
+    );
+}
+
+#[test]
+fn the_access_log_says_why_a_call_failed_and_whose_it_was() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let mut config = logging(&up);
+    config["clusters"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "gone", "protocol": "dubbo", "endpoints": [{"address": nobody().to_string()}]}));
+    config["routes"].as_array_mut().unwrap().insert(
+        0,
+        json!({"name": "gone", "match": {"service": "com.acme.Gone"}, "to": [{"cluster": "gone"}]}),
+    );
+    config["listeners"][0]["routes"] = json!(["gone", "all"]);
+    config["listeners"][0]["filters"] = json!([{"rate_limit": {"rate": 1, "burst": 2}}]);
+    let rialto = Rialto::start(&config);
+    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let traced = greet("Ada").attach(
+        "traceparent",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    );
+    caller.value(&traced);
+    caller.error(&Request::new("com.acme.Gone", "", "x"));
+    caller.error(&greet("Eve"));
+    let last = |l: &str| l.contains("rate limit");
+    rialto.stdout.wait("the refused call", last);
+    let lines = json_lines(&rialto.stdout.all().join("\n"));
+    let [ok, gone, over] = &lines[..] else {
+        panic!("{lines:?}")
+    };
+    assert_eq!(
+        (&ok["version"], &ok["trace_id"], &ok["error"]),
+        (
+            &json!("1.0"),
+            &json!("4bf92f3577b34da6a3ce929d0e0e4736"),
+            &json!("")
+        ),
+        "{ok}"
+    );
+    assert_eq!(gone["outcome"], "no_host");
+    assert!(
+        gone["error"].as_str().unwrap().contains("cannot be reached"),
+        "{gone}"
+    );
+    assert_eq!(over["outcome"], "overload");
+    assert!(
+        over["error"]
+            .as_str()
+            .unwrap()
+            .contains("over the rate limit of 1"),
+        "{over}"
+    );
+    // what was given to nobody is no latency
+    let count =
+        |outcome: &str| rialto.metric("rialto_calls_total", &[outcome, "service=\"com.acme.Greeter\""]);
+    assert_eq!(
+        (count("outcome=\"ok\""), count("outcome=\"overload\"")),
+        (1.0, 1.0)
+    );
+    let latencies = rialto.metric(
+        "rialto_call_duration_seconds_count",
+        &["service=\"com.acme.Greeter\""],
+    );
+    assert_eq!(latencies, 1.0);
+}
