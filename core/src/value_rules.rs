@@ -10,6 +10,8 @@ pub struct ValueRules {
     pub depth: u32,
     /// Dates in fields that are more than `java.util.Date`.
     pub dates: DateFields,
+    /// Seconds east of UTC, where texts of dates are from; none are read without it.
+    pub utc_offset: Option<i32>,
 }
 
 /// Fields by class, with the class that dates in them have.
@@ -25,6 +27,7 @@ impl Default for ValueRules {
         ValueRules {
             depth: Limits::default().depth,
             dates: DateFields::default(),
+            utc_offset: None,
         }
     }
 }

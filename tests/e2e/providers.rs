@@ -239,10 +239,10 @@ fn an_upstream_that_talks_nonsense_is_hung_up_on() {
     // a gigabyte and more
     check::<Dubbo>(b"\xda\xbb\x02\x14\0\0\0\0\0\0\0\0\x7f\xff\xff\xff");
     check::<Bolt>(b"\xda\xbb\x02\x14");
-    // an unknown command
-    check::<Bolt>(b"\x01\0\0\x09\x01\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0");
-    // class of more than 32767 bytes
-    check::<Bolt>(b"\x01\0\0\x02\x01\0\0\0\0\x01\0\0\x80\0\0\0\0\0\0\0");
+    // an unknown type
+    check::<Bolt>(b"\x01\x03\0\x02\x01\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0");
+    // a negative length
+    check::<Bolt>(b"\x01\0\0\x02\x01\0\0\0\0\x01\0\0\0\0\0\0\xff\xff\xff\xff\0\0");
 }
 
 #[test]

@@ -22,6 +22,9 @@ pub struct Bridge {
     /// Fields of objects that are declared as one of the classes of `java.sql`, as `CLASS.FIELD`. Dubbo writes them as
     /// plain dates, which do not tell that, and SOFARPC's readers refuse plain dates for them.
     pub fields: BTreeMap<String, SqlDate>,
+    /// The zone of texts such as `2026-01-02 03:04:05` that generic calls give for dates, as an offset from UTC: `+08:00`,
+    /// `-03:30` or `Z`. A Dubbo provider takes its own zone; without this key such texts are refused.
+    pub time_zone: Option<String>,
     /// How many objects, lists and maps may lie inside of each other in what is translated (16 to 4096). Stock peers
     /// carry about 800 levels on the stacks that threads have by default.
     #[schemars(range(min = 16, max = 4096))]
@@ -97,6 +100,7 @@ impl Default for Bridge {
             exceptions: ExceptionBridge::default(),
             attachments: AttachmentBridge::default(),
             fields: BTreeMap::new(),
+            time_zone: None,
             max_depth: 1024,
         }
     }
@@ -114,6 +118,28 @@ impl SqlDate {
 }
 
 impl Bridge {
+    /// Seconds east of UTC of [`Bridge::time_zone`]: outside `None` if it is no offset.
+    pub fn utc_offset(&self) -> Option<Option<i32>> {
+        let Some(zone) = &self.time_zone else {
+            return Some(None);
+        };
+        if zone == "Z" {
+            return Some(Some(0));
+        }
+        let (sign, rest) = match zone.split_at_checked(1)? {
+            ("+", rest) => (1, rest),
+            ("-", rest) => (-1, rest),
+            _ => return None,
+        };
+        let (hours, minutes) = rest.split_once(':')?;
+        let number = |s: &str| {
+            let digits = s.len() == 2 && s.bytes().all(|b| b.is_ascii_digit());
+            s.parse::<i32>().ok().filter(|_| digits)
+        };
+        let (hours, minutes) = (number(hours)?, number(minutes)?);
+        (hours <= 18 && minutes < 60).then_some(Some(sign * (hours * 3600 + minutes * 60)))
+    }
+
     /// The version the provider is asked for.
     pub fn version<'a>(&'a self, sent: &'a str) -> &'a str {
         self.versions
@@ -151,6 +177,37 @@ mod tests {
             ..Bridge::default()
         };
         assert_eq!((bridge.version("1.0.0"), bridge.version("3.0")), ("1.0", "3.0"));
+    }
+
+    #[test]
+    fn zones_are_offsets() {
+        let offset = |zone: &str| {
+            let time_zone = Some(zone.to_owned());
+            let bridge = Bridge {
+                time_zone,
+                ..Bridge::default()
+            };
+            bridge.utc_offset()
+        };
+        assert_eq!(Bridge::default().utc_offset(), Some(None));
+        assert_eq!(
+            (offset("Z"), offset("+08:00")),
+            (Some(Some(0)), Some(Some(28_800)))
+        );
+        assert_eq!(offset("-03:30"), Some(Some(-12_600)));
+        for bad in [
+            "",
+            "8",
+            "+8:00",
+            "08:00",
+            "+08",
+            "+25:00",
+            "+08:60",
+            "Asia/Shanghai",
+            "é08:00",
+        ] {
+            assert_eq!(offset(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -19,7 +19,8 @@ pub struct Cluster {
     pub name: String,
     /// What its endpoints speak.
     pub protocol: Protocol,
-    /// The Hessian grammar its endpoints read (Bolt only). Unset means `draft`, which stock SOFARPC uses.
+    /// The Hessian grammar its endpoints read (Bolt only). Unset: calls from another protocol are written in the draft,
+    /// which stock SOFARPC uses, and calls of Bolt consumers stay in the grammar of their consumer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialect: Option<HessianDialect>,
     /// How an endpoint is chosen for a call.
@@ -163,14 +164,6 @@ impl Cluster {
             Protocol::Bolt => 64 << 20,
         };
         self.limits.max_message_bytes.map_or(stock, Size::bytes)
-    }
-
-    /// The Hessian grammar its endpoints read.
-    pub fn hessian(&self) -> HessianDialect {
-        match self.protocol {
-            Protocol::Dubbo => HessianDialect::Final,
-            Protocol::Bolt => self.dialect.unwrap_or(HessianDialect::Draft),
-        }
     }
 }
 

@@ -358,6 +358,8 @@ fn value_rules(b: &config::Bridge) -> ValueRules {
     ValueRules {
         depth: b.max_depth,
         dates,
+        // what is no offset is refused before
+        utc_offset: b.utc_offset().flatten(),
     }
 }
 

@@ -125,6 +125,17 @@ const ELEMENTS: [(&str, &str); 11] = [
 /// A view that fastjson2 writes as `Set` and reads back as a `java.util.HashSet`.
 const KEY_SET: &str = "java.util.HashMap$KeySet";
 
+/// Private collections of the JDK that fastjson2 reads back and that Dubbo's class check lets through.
+const READABLE: [&str; 7] = [
+    "java.util.Arrays$ArrayList",
+    "java.util.Collections$Empty",
+    "java.util.Collections$Singleton",
+    "java.util.Collections$Synchronized",
+    "java.util.Collections$Unmodifiable",
+    "java.util.ImmutableCollections$",
+    KEY_SET,
+];
+
 /// The token stream's name of a class that a document names.
 pub(crate) fn from_wire(name: &str) -> Cow<'_, str> {
     match split_array(name) {
@@ -189,7 +200,11 @@ pub(crate) fn to_wire(name: &str) -> Cow<'_, str> {
             None => short_class(element),
         },
     };
-    if brackets.len() > 1 && element.contains(['.', '$']) {
+    // Only what has a letter, and `String`, is known as an array of arrays. All others go by the name of Java source,
+    // where no short forms are.
+    let known = ELEMENTS.iter().any(|(_, wire)| *wire == element);
+    if brackets.len() > 1 && !known {
+        let element = full_class(element);
         return Cow::Owned(format!("[{element}{}", "[]".repeat(brackets.len() - 1)));
     }
     Cow::Owned(format!("{brackets}{element}"))
@@ -208,9 +223,63 @@ pub(crate) fn element_class(array: &str) -> Option<&str> {
     (!plain).then_some(element)
 }
 
+/// The class under which a list or set of this class is written; `None` for a plain list. Views and wrappers of the
+/// JDK become what they are seen as: readers of fastjson2 do not know them, or refuse them.
+pub(crate) fn collection(class: &str) -> Option<&str> {
+    if class == "java.util.ArrayList" {
+        return None;
+    }
+    if !is_private(class) {
+        return Some(class);
+    }
+    let simple = simple(class);
+    if !simple.contains("Set") {
+        // `Collections.asLifoQueue` and the like.
+        return simple.contains("Queue").then_some("java.util.LinkedList");
+    }
+    Some(if is_sorted(simple) {
+        "java.util.TreeSet"
+    } else {
+        "java.util.LinkedHashSet"
+    })
+}
+
+/// As [`collection`], for a map; `None` for a plain one.
+pub(crate) fn map(class: &str) -> Option<&str> {
+    if class == "java.util.HashMap" {
+        return None;
+    }
+    if !is_private(class) {
+        return Some(class);
+    }
+    Some(if is_sorted(simple(class)) {
+        "java.util.TreeMap"
+    } else {
+        "java.util.LinkedHashMap"
+    })
+}
+
+/// Whether a class is one that only the JDK names, and that nobody reads back.
+fn is_private(class: &str) -> bool {
+    class.starts_with("java.util.")
+        && class.contains('$')
+        && !READABLE.iter().any(|prefix| class.starts_with(prefix))
+}
+
+fn is_sorted(simple: &str) -> bool {
+    ["Sorted", "Navigable", "SubMap"]
+        .iter()
+        .any(|part| simple.contains(part))
+}
+
+/// The name behind package and outer classes.
+fn simple(class: &str) -> &str {
+    class.rsplit(['.', '$']).next().unwrap_or(class)
+}
+
 /// Whether a class is surely a map and not a bean.
 pub(crate) fn is_map(class: &str) -> bool {
-    let simple = class.rsplit(['.', '$']).next().unwrap_or(class);
+    let simple = simple(class);
     simple.ends_with("Map")
         || matches!(
             simple,
@@ -266,6 +335,9 @@ mod tests {
             ("[StackTraceElement", "[java.lang.StackTraceElement"),
             ("[com.acme.Order$Line", "[com.acme.Order$Line"),
             ("[com.acme.Order[][]", "[[[com.acme.Order"),
+            ("[java.util.Date[]", "[[java.util.Date"),
+            ("[java.lang.Integer[]", "[[java.lang.Integer"),
+            ("[[String", "[[string"),
             ("com.acme.Order", "com.acme.Order"),
             ("Unpackaged", "Unpackaged"),
         ] {
@@ -279,6 +351,61 @@ mod tests {
     fn key_sets_are_written_as_the_sets_they_come_back_as() {
         assert_eq!(to_wire(KEY_SET), "Set");
         assert_eq!(from_wire("Set"), "java.util.HashSet");
+    }
+
+    #[test]
+    fn private_collections_are_written_as_what_they_are_seen_as() {
+        for (class, written) in [
+            ("java.util.ArrayList", None),
+            ("java.util.ArrayList$SubList", None),
+            ("java.util.Collections$CopiesList", None),
+            ("java.util.Collections$CheckedRandomAccessList", None),
+            ("java.util.LinkedHashMap$LinkedValues", None),
+            (
+                "java.util.LinkedHashMap$LinkedKeySet",
+                Some("java.util.LinkedHashSet"),
+            ),
+            ("java.util.TreeMap$KeySet", Some("java.util.LinkedHashSet")),
+            (
+                "java.util.concurrent.ConcurrentHashMap$KeySetView",
+                Some("java.util.LinkedHashSet"),
+            ),
+            (
+                "java.util.Collections$SetFromMap",
+                Some("java.util.LinkedHashSet"),
+            ),
+            (
+                "java.util.Collections$CheckedSortedSet",
+                Some("java.util.TreeSet"),
+            ),
+            ("java.util.Collections$AsLIFOQueue", Some("java.util.LinkedList")),
+            (KEY_SET, Some(KEY_SET)),
+            ("java.util.Arrays$ArrayList", Some("java.util.Arrays$ArrayList")),
+            (
+                "java.util.Collections$EmptyList",
+                Some("java.util.Collections$EmptyList"),
+            ),
+            ("java.util.LinkedList", Some("java.util.LinkedList")),
+            ("com.acme.Rows$Private", Some("com.acme.Rows$Private")),
+            ("[int", Some("[int")),
+        ] {
+            assert_eq!(collection(class), written, "{class}");
+        }
+        for (class, written) in [
+            ("java.util.HashMap", None),
+            (
+                "java.util.Collections$CheckedMap",
+                Some("java.util.LinkedHashMap"),
+            ),
+            ("java.util.TreeMap$AscendingSubMap", Some("java.util.TreeMap")),
+            (
+                "java.util.Collections$UnmodifiableMap",
+                Some("java.util.Collections$UnmodifiableMap"),
+            ),
+            ("com.acme.Book$Entries", Some("com.acme.Book$Entries")),
+        ] {
+            assert_eq!(map(class), written, "{class}");
+        }
     }
 
     #[test]

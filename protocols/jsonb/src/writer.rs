@@ -24,7 +24,8 @@ use value::Value;
 ///
 /// # Choices
 ///
-/// * Objects and maps carry their class, as do lists that are no `java.util.ArrayList`.
+/// * Objects and maps carry their class, as do lists that are no `java.util.ArrayList`. Private collections of the JDK
+///   that readers refuse become plain lists, or the sets and maps that they are seen as.
 /// * Field names and class names are numbered (symbols), as stock peers do.
 /// * An object whose only field is `name`, holding a text such as an enum constant is usually called (upper-case
 ///   ASCII letters, digits and `_`, a letter in front), is written as an enum constant: the token stream does not
@@ -314,8 +315,7 @@ impl Core {
     }
 
     fn begin_list(&mut self, class: Option<&str>, len: Option<u32>) -> Result<u32, ValueError> {
-        let class =
-            class.filter(|class| !matches!(*class, "java.util.ArrayList" | "java.util.ArrayList$SubList"));
+        let class = class.and_then(names::collection);
         let suppressed = self.open.last().is_some_and(Frame::at_suppressed);
         let target = self.begin_container(class.filter(|_| !suppressed))?;
         let patch = match len {
@@ -340,7 +340,7 @@ impl Core {
     }
 
     fn begin_map(&mut self, class: Option<&str>) -> Result<u32, ValueError> {
-        let class = class.filter(|class| *class != "java.util.HashMap");
+        let class = class.and_then(names::map);
         let target = self.begin_container(class)?;
         self.out.push(code::OBJECT);
         self.open.push(Frame::Map {

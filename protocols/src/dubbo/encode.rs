@@ -15,6 +15,7 @@ use rialto_hessian::throwable;
 use rialto_hessian::{Library, Writer, raw};
 use rialto_jsonb as jsonb;
 use rialto_values::{Class, Limits, Sink, Text, Token, ValueError};
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 /// Result types (wire section 2.6); one that comes with attachments is greater by [`ATTACHED`].
@@ -373,21 +374,33 @@ pub(crate) fn error(out: &mut Vec<u8>, to: ReplyTo, error: &CallError) {
             Err(_) => out.truncate(start),
         }
     }
+    let text = match hint.generic() {
+        Generic::Maps | Generic::Raw if error.text.contains(UNREADABLE) => {
+            Cow::Owned(format!("{}{IN_OBJECTS}", error.text))
+        }
+        _ => Cow::Borrowed(&*error.text),
+    };
     let written_in = serialization.map_or(HESSIAN2, |_| hint.serialization());
     let open = Open::answer(out, to.id, written_in, status::plain_status(error.kind));
     match serialization {
         Some(Serialization::Fastjson2) => {
             let mut w = jsonb::Writer::framed(Vec::new(), &Limits::default());
-            let written = put_text(&error.text, &mut w).and_then(|()| w.finish());
+            let written = put_text(&text, &mut w).and_then(|()| w.finish());
             // A string can always be written; null is the shortest body there is.
             out.extend_from_slice(&written.unwrap_or_else(|_| vec![0, 0, 0, 1, 0xaf]));
         }
         _ => scratch::with_write_tables(|tables| {
-            Writer::new(out, Library::Lite, tables).write_str(&error.text);
+            Writer::new(out, Library::Lite, tables).write_str(&text);
         }),
     }
     open.close(out);
 }
+
+/// What a provider of another protocol reports of an argument, and what a generic caller has to know then: a Dubbo
+/// provider would convert what is inside of objects, by its classes.
+const UNREADABLE: &str = "could not read the request";
+const IN_OBJECTS: &str =
+    " (a generic call: values inside of maps, lists and objects must have the types of their fields)";
 
 fn put_rpc_exception(code: i32, text: &str, is_old: bool, sink: &mut dyn Sink) -> Result<(), ValueError> {
     let class = if is_old { OLD_RPC_EXCEPTION } else { RPC_EXCEPTION };

@@ -3,11 +3,15 @@
 use super::body::Body;
 use super::encode::put_text;
 use super::types;
+use rialto_core::value_rules::ValueRules;
 use rialto_values::{Class, OwnedToken, Recorder, Sink, Token, ValueError};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
+mod convert;
+mod enums;
 mod generalize;
+mod java_time;
 pub(crate) use generalize::Generalize;
 
 /// The entry of a map that names the class of the object it stands for.
@@ -100,12 +104,15 @@ impl Sink for Elements {
 }
 
 /// Emits the arguments of a generic call in front of which the body stands: maps that name a class become
-/// maps of that class, and a string for a parameter of an application's own class becomes an enum constant, the
-/// only thing that it can mean there.
+/// maps of that class, and scalars what the parameter's type makes of them, in arrays too.
 ///
 /// # Errors
-/// What breaks the grammar, and what the sink refuses.
-pub(crate) fn emit(body: &mut Body<'_, '_>, sink: &mut dyn Sink) -> Result<(), ValueError> {
+/// What breaks the grammar or is no value of the parameter's type, and what the sink refuses.
+pub(crate) fn emit(
+    body: &mut Body<'_, '_>,
+    rules: Option<&ValueRules>,
+    sink: &mut dyn Sink,
+) -> Result<(), ValueError> {
     body.skip()?;
     let (mut names, mut list) = (Recorder::default(), Recorder::default());
     body.copy(&mut names)?;
@@ -117,15 +124,32 @@ pub(crate) fn emit(body: &mut Body<'_, '_>, sink: &mut dyn Sink) -> Result<(), V
     let mut out = Arguments {
         sink,
         types: &types,
+        rules: convert::Rules {
+            utc_offset: rules.and_then(|rules| rules.utc_offset),
+        },
         next: 0,
         numbers: vec![],
-        depth: 0,
+        open: vec![],
         emitted: 0,
     };
     let classes = Classes::find(elements);
+    let mut rest = 0;
     for (at, token) in elements.iter().enumerate() {
+        if at < rest {
+            continue;
+        }
         match (token.as_token(), classes.of[at]) {
             (_, Found::Entry) => {}
+            // Whatever is a constant at its provider is one here too, see `Generalize`; a bean is the same.
+            (Token::Map { .. }, Found::Map(class)) if constant(&elements[at..]).is_some() => {
+                if let (Token::Text(class), Some(name)) =
+                    (elements[class as usize].as_token(), constant(&elements[at..]))
+                {
+                    out.put(Token::Object(&Class::new(&*class.to_str(), ["name"])))?;
+                    out.put(name)?;
+                    rest = at + CONSTANT - 1;
+                }
+            }
             (Token::Map { .. }, Found::Map(class)) => match elements[class as usize].as_token() {
                 Token::Text(name) => out.put(Token::Map {
                     class: Some(&name.to_str()),
@@ -138,43 +162,79 @@ pub(crate) fn emit(body: &mut Body<'_, '_>, sink: &mut dyn Sink) -> Result<(), V
     Ok(())
 }
 
+/// Tokens of a map of a class and a name.
+const CONSTANT: usize = 6;
+
+/// The name in a map that has only a class and a name.
+fn constant(tokens: &[OwnedToken]) -> Option<Token<'_>> {
+    let [_, first, one, second, two, OwnedToken::End, ..] = tokens else {
+        return None;
+    };
+    let is_name = |token: &OwnedToken| matches!(token, OwnedToken::Text(text) if text == b"name");
+    let name = match (is_class_key(first), is_class_key(second)) {
+        (true, _) if is_name(second) => two,
+        (_, true) if is_name(first) => one,
+        _ => return None,
+    };
+    matches!(name, OwnedToken::Text(_)).then(|| name.as_token())
+}
+
 /// Hands on the elements of the list of arguments, without the list.
 struct Arguments<'s> {
     sink: &'s mut dyn Sink,
     types: &'s [Cow<'static, str>],
+    rules: convert::Rules,
     /// Which argument is next.
     next: usize,
     /// For each container of the list its number among those handed on.
     numbers: Vec<u32>,
-    depth: u32,
+    /// The containers that are open; of arrays the type of the elements.
+    open: Vec<Option<&'s str>>,
     emitted: u32,
 }
 
-impl Arguments<'_> {
+impl<'s> Arguments<'s> {
     fn put(&mut self, token: Token<'_>) -> Result<(), ValueError> {
-        let declared = if self.depth == 0 && token != Token::End {
-            self.next += 1;
-            self.types.get(self.next - 1)
-        } else {
-            None
+        if token == Token::End {
+            self.open.pop();
+            return self.sink.token(token);
+        }
+        let declared = match self.open.last() {
+            Some(element) => *element,
+            None => {
+                self.next += 1;
+                self.types.get(self.next - 1).map(|name| &**name)
+            }
         };
         match (token, declared) {
-            (Token::Text(_), Some(class)) if is_application_class(class) => {
-                self.emitted += 1;
-                self.sink.token(Token::Object(&Class::new(&**class, ["name"])))?;
-                self.sink.token(token)?;
-                return self.sink.token(Token::End);
+            (Token::Ref(number), _) => self.reference(number),
+            (token, _) if token.opens() => self.container(token, declared),
+            (token, Some(declared)) => {
+                self.emitted += convert::put(declared, token, self.rules, self.sink)?;
+                Ok(())
             }
-            (Token::Ref(number), _) => return self.reference(number),
-            (Token::End, _) => self.depth -= 1,
-            (token, _) if token.opens() => {
-                self.depth += 1;
-                self.numbers.push(self.emitted);
-                self.emitted += 1;
-            }
-            _ => {}
+            (token, None) => self.sink.token(token),
         }
-        self.sink.token(token)
+    }
+
+    fn container(&mut self, token: Token<'_>, declared: Option<&'s str>) -> Result<(), ValueError> {
+        self.numbers.push(self.emitted);
+        self.emitted += 1;
+        let element = match token {
+            Token::List { .. } => declared.and_then(types::element_of),
+            _ => None,
+        };
+        self.open.push(element);
+        match (token, element) {
+            (Token::List { len, .. }, Some(_)) => {
+                let class = declared.map(types::list_of);
+                self.sink.token(Token::List {
+                    class: class.as_deref(),
+                    len,
+                })
+            }
+            _ => self.sink.token(token),
+        }
     }
 
     /// The list around the elements, which the receiver does not see, has the number 0.

@@ -179,10 +179,64 @@ pub(crate) fn name_of_source(source: &str) -> Cow<'_, str> {
     Cow::Owned(name)
 }
 
+/// The type of an array's elements; `None` if the type is no array, or one of bytes, which has a form of its own.
+pub(crate) fn element_of(name: &str) -> Option<&str> {
+    let element = name.strip_prefix('[')?;
+    if element.starts_with('[') {
+        return Some(element);
+    }
+    if let Some(class) = element.strip_prefix('L') {
+        return class.strip_suffix(';');
+    }
+    let primitive = PRIMITIVES
+        .iter()
+        .find(|(_, letter)| element.as_bytes() == [*letter]);
+    primitive
+        .map(|(name, _)| *name)
+        .filter(|name| !matches!(*name, "byte" | "char"))
+}
+
+/// An array type as lists name it in token streams.
+pub(crate) fn list_of(name: &str) -> Cow<'_, str> {
+    let element = name.trim_start_matches('[');
+    let brackets = &name[..name.len() - element.len()];
+    let element = match element
+        .strip_prefix('L')
+        .and_then(|class| class.strip_suffix(';'))
+    {
+        Some("java.lang.String") => "string",
+        Some("java.lang.Object") => "object",
+        Some(class) => class,
+        None => {
+            let primitive = PRIMITIVES
+                .iter()
+                .find(|(_, letter)| element.as_bytes() == [*letter]);
+            primitive.map_or(element, |(name, _)| *name)
+        }
+    };
+    Cow::Owned(format!("{brackets}{element}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn arrays_tell_their_elements() {
+        for (array, element, list) in [
+            ("[I", Some("int"), "[int"),
+            ("[[J", Some("[J"), "[[long"),
+            ("[Ljava.lang.String;", Some("java.lang.String"), "[string"),
+            ("[Ljava.lang.Object;", Some("java.lang.Object"), "[object"),
+            ("[[La.Color;", Some("[La.Color;"), "[[a.Color"),
+            ("[La.Color;", Some("a.Color"), "[a.Color"),
+            ("[B", None, "[byte"),
+        ] {
+            assert_eq!((element_of(array), &*list_of(array)), (element, list));
+        }
+        assert_eq!(element_of("java.util.List"), None);
+    }
 
     const PAIRS: [(&str, &[&str]); 7] = [
         ("", &[]),

@@ -73,7 +73,7 @@ impl ValueSource for Hessian {
     fn emit(&self, values: &Values<'_>, sink: &mut dyn Sink) -> Result<(), ValueError> {
         if values.tag == GENERIC {
             return body::read(values.stream, Serialization::Hessian2, |body| {
-                generic::emit(body, sink)
+                generic::emit(body, values.rules, sink)
             });
         }
         let walk = if values.tag == PLAIN {
@@ -104,7 +104,9 @@ impl ValueSource for Jsonb {
     fn emit(&self, values: &Values<'_>, sink: &mut dyn Sink) -> Result<(), ValueError> {
         let mut rest = values.stream.get(values.at as usize..).unwrap_or_default();
         if values.tag == GENERIC {
-            return body::read(rest, Serialization::Fastjson2, |body| generic::emit(body, sink));
+            return body::read(rest, Serialization::Fastjson2, |body| {
+                generic::emit(body, values.rules, sink)
+            });
         }
         let descriptor = match values.tag {
             ARGUMENTS => Lead::read(values.stream, Serialization::Fastjson2)?.descriptor,

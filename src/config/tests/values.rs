@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rialto_core::config::{
-    Address, AttachmentMatch, Config, Filter, HessianDialect, LogLevel, LogOutput, RateLimitKey, Secret,
-    TextMatch, Timeout, Workers,
+    Address, AttachmentMatch, Config, Filter, LogLevel, LogOutput, RateLimitKey, Secret, TextMatch, Timeout,
+    Workers,
 };
 
 use super::super::{Brought, dump, load_str, parse_as};
@@ -27,7 +27,7 @@ fn defaults_are_filled_in() {
     assert_eq!(config.admin.address, "127.0.0.1:9901".parse::<Address>().unwrap());
     assert_eq!(config.routes[0].to[0].weight, 100);
     assert_eq!(config.routes[0].retry.attempts.get(), 2);
-    assert_eq!(config.clusters[0].hessian(), HessianDialect::Draft);
+    assert_eq!(config.clusters[0].dialect, None);
     assert_eq!(config.clusters[0].max_age, Timeout::Off);
     let shown = dump(&config, &Brought::default());
     assert_eq!(shown["clusters"][0]["connect_timeout"], "1s");

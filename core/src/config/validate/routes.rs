@@ -264,6 +264,14 @@ fn check_bridge(route: &Route, path: &Path, problems: &mut Problems) {
                 .hint("write the whole name of the class, a dot and the field: com.shop.Order.createTime");
         }
     }
+    if let (None, Some(zone)) = (route.bridge.utc_offset(), &route.bridge.time_zone) {
+        problems
+            .error(
+                path.key("bridge").key("time_zone"),
+                format!("\"{zone}\" is no offset from UTC"),
+            )
+            .hint("write it like +08:00, -03:30 or Z");
+    }
     if !(16..=4096).contains(&route.bridge.max_depth) {
         problems
             .error(

@@ -356,6 +356,7 @@ fn filters_rewrites_and_bridge_rules_make_sense() {
             };
             route.bridge.versions = vec![rule.clone(), rule];
             route.bridge.max_depth = 8;
+            route.bridge.time_zone = Some("Asia/Shanghai".into());
             for field in ["createTime", "com.shop.Order.createTime", "com..at"] {
                 route.bridge.fields.insert(field.into(), SqlDate::Timestamp);
             }
@@ -368,6 +369,7 @@ fn filters_rewrites_and_bridge_rules_make_sense() {
             "warning: routes[0].bridge.versions[1].from: version \"1.0.0\" has a rule before; this one is never applied (remove one of them)",
             "error: routes[0].bridge.fields[\"com..at\"]: \"com..at\" is no class and field (write the whole name of the class, a dot and the field: com.shop.Order.createTime)",
             "error: routes[0].bridge.fields.createTime: \"createTime\" is no class and field (write the whole name of the class, a dot and the field: com.shop.Order.createTime)",
+            "error: routes[0].bridge.time_zone: \"Asia/Shanghai\" is no offset from UTC (write it like +08:00, -03:30 or Z)",
             "error: routes[0].bridge.max_depth: 8 levels are not between 16 and 4096 (leave it out for 1024)",
             "warning: routes[0].bridge.versions: rewrite.version replaces every version, so these rules have no effect (keep one of the two)",
         ],

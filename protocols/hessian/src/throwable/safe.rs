@@ -46,8 +46,8 @@ enum Fate {
 }
 
 /// What becomes of the next value inside of this container.
-fn fate(open: Option<&mut Option<Throwable>>) -> Fate {
-    let Some(Some(Throwable { class, field })) = open else {
+fn fate(open: &mut [Option<Throwable>]) -> Fate {
+    let Some(Some(Throwable { class, field })) = open.last_mut() else {
         return Fate::Keep;
     };
     *field += 1;
@@ -92,7 +92,7 @@ impl Sink for Scan {
             }
             return Ok(());
         }
-        let stays = self.dropping == 0 && matches!(fate(self.open.last_mut()), Fate::Keep);
+        let stays = self.dropping == 0 && matches!(fate(&mut self.open), Fate::Keep);
         match token {
             Token::Ref(number) => {
                 self.refers |= stays && self.dropped.get(number as usize) == Some(&true);
@@ -259,7 +259,7 @@ impl<S: Sink + ?Sized> Safe<'_, S> {
             }
             let fate = match depth {
                 0 => Fate::Keep,
-                _ => fate(self.open.last_mut()),
+                _ => fate(&mut self.open),
             };
             match (fate, token) {
                 (Fate::Drop, _) => *at = part.end,
@@ -302,7 +302,7 @@ impl<S: Sink + ?Sized> Sink for Safe<'_, S> {
             self.open.pop();
             return self.sink.token(token);
         }
-        match (fate(self.open.last_mut()), token) {
+        match (fate(&mut self.open), token) {
             (Fate::Drop, token) => self.leave_out(token),
             (Fate::EmptyStackTrace, token) => {
                 self.leave_out(token)?;

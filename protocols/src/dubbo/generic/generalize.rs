@@ -1,9 +1,12 @@
 //! Results for callers without classes: objects become maps that name their class.
+use super::enums::is_enum_of_jdk;
+use super::java_time::{Kind, Moment, Part};
 use super::{CLASS, is_jdk, put_text};
 use rialto_values::{Class, Sink, Text, Token, ValueError};
 
 /// Turns a stream of values into the form that a generic caller with `generic=true` expects: objects as maps
-/// with an entry `class`, enum constants as their names. Values of the JDK stay as they are.
+/// with an entry `class`, enum constants as their names, local dates and times as texts. Other values of the JDK stay as
+/// they are.
 ///
 /// An enum constant and an object with the single field `name` look the same on the wire. What is written
 /// like a constant (`RED`, `V_2`) is taken for one.
@@ -16,6 +19,8 @@ pub(crate) struct Generalize<'s> {
     next: u32,
     /// An object of which the first value decides what it is.
     maybe_constant: Option<Class>,
+    /// Objects of `java.time` that are being taken in, with their numbers.
+    moments: Vec<(Moment, usize)>,
 }
 
 enum Level {
@@ -42,6 +47,7 @@ impl<'s> Generalize<'s> {
             numbers: vec![],
             next: 0,
             maybe_constant: None,
+            moments: vec![],
         }
     }
 
@@ -82,7 +88,11 @@ impl<'s> Generalize<'s> {
     }
 
     fn object(&mut self, class: &Class) -> Result<(), ValueError> {
-        let is_class = class.name() == "java.lang.Class";
+        if let Some(kind) = Kind::of_handle(class.name()) {
+            self.begin_moment(kind, class);
+            return Ok(());
+        }
+        let is_class = class.name() == "java.lang.Class" || is_enum_of_jdk(class.name());
         if is_jdk(class.name()) && !is_class {
             return self.keep(Token::Object(class));
         }
@@ -104,7 +114,7 @@ impl<'s> Generalize<'s> {
             .rposition(|n| matches!(n, Became::Unknown))
             .unwrap_or_default();
         if let Token::Text(text) = token
-            && (class.name() == "java.lang.Class" || is_constant(text))
+            && (is_jdk(class.name()) || is_constant(text))
         {
             self.numbers[undecided] = Became::Text(text.bytes().into());
             self.open.push(Level::Constant);
@@ -115,6 +125,45 @@ impl<'s> Generalize<'s> {
         self.begin_map(class.name())?;
         self.open.push(Level::Fields(class, 0));
         self.token(token)
+    }
+
+    fn begin_moment(&mut self, kind: Kind, class: &Class) {
+        self.moments.push((Moment::new(kind, class), self.numbers.len()));
+        self.numbers.push(Became::Unknown);
+    }
+
+    /// Takes a token of an object of `java.time`.
+    fn inside_moment(&mut self, token: Token<'_>) -> Result<(), ValueError> {
+        let part = match token {
+            Token::Object(class) => match Kind::of_handle(class.name()) {
+                Some(kind) => {
+                    self.begin_moment(kind, class);
+                    return Ok(());
+                }
+                None => return Err(ValueError::malformed(format!("a {} in a time", class.name()))),
+            },
+            Token::Int(v) => Part::Int(v),
+            Token::Ref(number) => match self.numbers.get(number as usize) {
+                Some(Became::Text(text)) => Part::Text(String::from_utf8_lossy(text).into_owned()),
+                _ => return Err(ValueError::malformed("a time refers to something else")),
+            },
+            Token::End => match self.moments.pop() {
+                Some((moment, number)) => {
+                    let text = moment.text()?;
+                    self.numbers[number] = Became::Text(text.as_bytes().into());
+                    if self.moments.is_empty() {
+                        return put_text(&text, self.out);
+                    }
+                    Part::Text(text)
+                }
+                None => return Ok(()),
+            },
+            _ => return Err(ValueError::malformed("a time of something else than numbers")),
+        };
+        match self.moments.last_mut() {
+            Some((moment, _)) => moment.push(part),
+            None => Ok(()),
+        }
     }
 
     fn reference(&mut self, number: u32) -> Result<(), ValueError> {
@@ -133,6 +182,9 @@ impl<'s> Generalize<'s> {
 
 impl Sink for Generalize<'_> {
     fn token(&mut self, token: Token<'_>) -> Result<(), ValueError> {
+        if !self.moments.is_empty() {
+            return self.inside_moment(token);
+        }
         if let Some(class) = self.maybe_constant.take() {
             return self.decide(class, token);
         }

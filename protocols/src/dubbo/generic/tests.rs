@@ -3,6 +3,8 @@ use crate::dubbo::body::{self, Serialization};
 use rialto_hessian::{Library, WriteTables, Writer};
 use rialto_values::Class;
 
+mod converted;
+
 /// The body part that `$invoke` sends, with the third argument written by `args`.
 fn invoke(types: Option<&[&str]>, args: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
     let (mut out, mut tables) = (vec![], WriteTables::default());
@@ -23,7 +25,7 @@ fn invoke(types: Option<&[&str]>, args: impl FnOnce(&mut Writer<'_>)) -> Vec<u8>
 
 fn emitted(bytes: &[u8]) -> Result<Vec<OwnedToken>, ValueError> {
     let mut sink = Recorder::default();
-    body::read(bytes, Serialization::Hessian2, |b| emit(b, &mut sink))?;
+    body::read(bytes, Serialization::Hessian2, |b| emit(b, None, &mut sink))?;
     Ok(sink.tokens)
 }
 
@@ -164,6 +166,14 @@ fn strings_for_classes_of_an_application_are_enum_constants() {
     assert_eq!(emitted(&bytes).unwrap(), want);
 }
 
+fn object(class: &str, field: &'static str, value: OwnedToken) -> Vec<OwnedToken> {
+    vec![
+        OwnedToken::Object(Class::new(class, [field])),
+        value,
+        OwnedToken::End,
+    ]
+}
+
 #[test]
 fn an_argument_that_holds_all_arguments_is_refused() {
     let bytes = invoke(Some(&["java.lang.Object"]), |w| {
@@ -270,4 +280,51 @@ fn lists_lose_foreign_classes_and_references_keep_their_targets() {
             OwnedToken::End,
         ]
     );
+}
+
+/// As stock providers give them since 2.7.
+#[test]
+fn local_dates_and_times_become_texts() {
+    let handle = |name: &str, fields: &[&'static str]| {
+        let name = format!("{}java8.{name}Handle", rialto_values::handle::PACKAGE);
+        OwnedToken::Object(Class::new(name, fields.iter().copied()))
+    };
+    let date = [handle("LocalDate", &["year", "month", "day"])]
+        .into_iter()
+        .chain([2026, 5, 6].map(OwnedToken::Int))
+        .chain([OwnedToken::End]);
+    let time = [handle("LocalTime", &["hour", "minute", "second", "nano"])]
+        .into_iter()
+        .chain([7, 8, 0, 0].map(OwnedToken::Int))
+        .chain([OwnedToken::End]);
+    let unit = object("java.util.concurrent.TimeUnit", "name", text("DAYS"));
+    let list = OwnedToken::List {
+        class: None,
+        len: None,
+    };
+    let mut stream = vec![list.clone()]; // 0
+    stream.extend(date.clone()); // 1
+    stream.push(handle("LocalDateTime", &["date", "time"])); // 2
+    stream.extend(date); // 3
+    stream.extend(time); // 4
+    stream.push(OwnedToken::End);
+    stream.extend(unit); // 5
+    stream.push(list.clone()); // 6
+    stream.push(OwnedToken::End);
+    stream.extend([1, 2, 5, 6].map(OwnedToken::Ref));
+    stream.push(OwnedToken::End);
+    let want = [
+        list.clone(),
+        text("2026-05-06"),
+        text("2026-05-06T07:08"),
+        text("DAYS"),
+        list,
+        OwnedToken::End,
+        text("2026-05-06"),
+        text("2026-05-06T07:08"),
+        text("DAYS"),
+        OwnedToken::Ref(1),
+        OwnedToken::End,
+    ];
+    assert_eq!(generalized(stream), want);
 }

@@ -129,6 +129,26 @@ fn results_come_in_the_form_that_was_asked_for() {
 }
 
 #[test]
+fn what_a_provider_cannot_read_is_explained_to_generic_callers() {
+    let error = CallError::new(
+        ErrorKind::BadRequest,
+        "status 18 (the provider could not read the request)",
+    );
+    for (generic, explained) in [(Generic::No, false), (Generic::Maps, true), (Generic::Raw, true)] {
+        for id in [HESSIAN2, FASTJSON2] {
+            let to = ReplyTo {
+                id: 1,
+                hint: Hint::of_frame(id).with_generic(generic).bits(),
+            };
+            let mut bytes = vec![];
+            codec(Role::Server).error(&mut bytes, to, &error);
+            let heard = dialect().outcome(&message(&bytes)).unwrap_err();
+            assert_eq!(heard.text.contains("types of their fields"), explained, "{heard}");
+        }
+    }
+}
+
+#[test]
 fn exceptions_arrive_as_generic_exceptions() {
     let thrown = Exception {
         class: "a.BizException".into(),
