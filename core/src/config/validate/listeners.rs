@@ -1,12 +1,16 @@
 //! Checks of `listeners`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::names::Names;
+use super::reach::Reach;
 use super::routes::Edits;
 use super::{Addresses, Problems, routes};
-use crate::config::{Address, Config, Listener, ListenerProtocol, Path, Protocol, Route};
+use crate::config::{Address, Config, Listener, ListenerProtocol, Path, Protocol, Route, Size};
+
+/// What one worker holds of messages that it has not received whole.
+const LARGEST_REQUEST: Size = Size::from_bytes(256 << 20);
 
 pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Problems) {
     let section = Path::root().key("listeners");
@@ -21,14 +25,42 @@ pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Pr
             .hint("add one under listeners")
             .relational();
     }
+    let protocols: HashMap<&str, Protocol> = (config.clusters.iter())
+        .map(|c| (c.name.as_str(), c.protocol))
+        .collect();
     for (index, listener) in config.listeners.iter().enumerate() {
         let path = section.index(index);
         names.check_own(index, &section, problems);
         check_address(config, index, &path, problems);
+        check_size(listener, &path, problems);
         check_routes(config, listener, &routes, &path, problems);
         routes::check_filters(&listener.filters, &path, problems);
-        let own = config.routes.iter().filter(|r| listener.routes.contains(&r.name));
-        Edits::of(config, own, addresses).check_filters(&listener.filters, &path, problems);
+        let own = listener.routes.iter().filter_map(|name| routes.find(name));
+        Edits::of(&protocols, own.map(|at| &config.routes[at]), addresses).check_filters(
+            &listener.filters,
+            &path,
+            problems,
+        );
+    }
+}
+
+fn check_size(listener: &Listener, path: &Path, problems: &mut Problems) {
+    let size = listener.limits.max_request_bytes;
+    let place = || path.key("limits").key("max_request_bytes");
+    if size.bytes() > i32::MAX as u64 {
+        problems
+            .error(
+                place(),
+                format!("{size} is more than a message can have, in either protocol"),
+            )
+            .hint("8MiB is what stock providers take");
+    } else if size > LARGEST_REQUEST {
+        problems
+            .warning(
+                place(),
+                format!("a request of more than {LARGEST_REQUEST} never arrives: a worker has no more memory for half-received ones"),
+            )
+            .hint("8MiB is what stock providers take");
     }
 }
 
@@ -119,7 +151,7 @@ fn check_routes(
             .hint("name at least one route");
     }
     let mut seen = HashSet::new();
-    let mut swallowed_by: Option<&str> = None;
+    let mut reach = Reach::new(listener);
     for (position, name) in listener.routes.iter().enumerate() {
         let place = path.key("routes").index(position);
         let Some(index) = routes.resolve(name, place.clone(), problems) else {
@@ -130,14 +162,6 @@ fn check_routes(
             problems
                 .warning(place, format!("route \"{name}\" is named twice"))
                 .hint("remove one of them");
-        } else if let Some(earlier) = swallowed_by {
-            problems
-                .warning(
-                    place,
-                    format!("route \"{name}\" is never reached: \"{earlier}\" before it takes all calls"),
-                )
-                .hint(format!("move \"{earlier}\" to the end"))
-                .relational();
         } else if let Some(reason) = never_matches(listener, route) {
             problems
                 .warning(place, format!("route \"{name}\" never matches here: {reason}"))
@@ -145,8 +169,22 @@ fn check_routes(
                     "remove it from this listener, or change routes[{index}].match"
                 ))
                 .relational();
-        } else if takes_everything(listener, route) {
-            swallowed_by = Some(name);
+        } else if let Some(earlier) = reach.covered_by(route) {
+            let (what, to) = if takes_everything(listener, earlier) {
+                ("all calls", "to the end".to_owned())
+            } else {
+                ("all of its calls", format!("behind \"{name}\""))
+            };
+            let earlier = &earlier.name;
+            problems
+                .warning(
+                    place,
+                    format!("route \"{name}\" is never reached: \"{earlier}\" before it takes {what}"),
+                )
+                .hint(format!("move \"{earlier}\" {to}"))
+                .relational();
+        } else {
+            reach.add(route);
         }
     }
 }

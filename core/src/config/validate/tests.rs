@@ -366,3 +366,63 @@ fn filters_rewrites_and_bridge_rules_make_sense() {
         ],
     );
 }
+
+#[test]
+fn a_route_behind_a_wider_one_is_pointed_out() {
+    expect(
+        |config| {
+            let mut canary = route("canary", "sofa");
+            canary.matches.method = Some(TextMatch::Exact("hello".into()));
+            config.routes.push(canary);
+            config.listeners[0].routes.push("canary".into());
+        },
+        &[
+            "warning: listeners[0].routes[1]: route \"canary\" is never reached: \"greeter\" before it takes all of its calls (move \"greeter\" behind \"canary\")",
+        ],
+    );
+}
+
+#[test]
+fn versions_of_the_other_world_are_asked_for() {
+    let dubbo = |config: &mut Config| config.listeners[0].protocol = ListenerProtocol::Dubbo;
+    expect(
+        dubbo,
+        &[
+            "warning: routes[0].name: calls from dubbo to bolt keep their version, and the two write versions differently (add bridge.versions, such as { from: 1.0.0, to: \"1.0\" } and { from: \"\", to: \"1.0\" }; a rule from a version to itself says that it is meant)",
+        ],
+    );
+    expect(
+        |config| {
+            dubbo(config);
+            let rule = VersionRule {
+                from: "1.0".into(),
+                to: "1.0".into(),
+            };
+            config.routes[0].bridge.versions.push(rule);
+        },
+        &[],
+    );
+    expect(
+        |config| {
+            dubbo(config);
+            config.routes[0].bridge.unique_id = UniqueIdFrom::Version;
+        },
+        &[],
+    );
+}
+
+#[test]
+fn a_request_has_a_size_that_can_arrive() {
+    expect(
+        |config| config.listeners[0].limits.max_request_bytes = Size::from_bytes(9_999_999_999_999_999_999),
+        &[
+            "error: listeners[0].limits.max_request_bytes: 9999999999999999999B is more than a message can have, in either protocol (8MiB is what stock providers take)",
+        ],
+    );
+    expect(
+        |config| config.listeners[0].limits.max_request_bytes = Size::from_bytes(1 << 30),
+        &[
+            "warning: listeners[0].limits.max_request_bytes: a request of more than 256MiB never arrives: a worker has no more memory for half-received ones (8MiB is what stock providers take)",
+        ],
+    );
+}
