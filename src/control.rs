@@ -16,7 +16,7 @@ pub use shared::{ReloadState, Shared};
 use crate::access_log::{self, Writer};
 use crate::config::Loaded;
 use crate::{admin, logging};
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use file::File;
 use listening::Listening;
 use reload::Pending;
@@ -132,7 +132,7 @@ impl Control {
         let signals = Arc::new(access_log::Signals::default());
         let (log, batches) = sync_channel(access_log::QUEUE);
         let writer = Writer::open(&config.access_log, Arc::clone(&names), Arc::clone(&signals))
-            .with_context(|| format!("access_log.path: {:?} cannot be opened", config.access_log.path))?;
+            .with_context(|| format!("access_log.path: {} cannot be opened", config.access_log.path))?;
         std::thread::Builder::new()
             .name("access-log".into())
             .spawn(move || writer.run(&batches))?;
@@ -161,7 +161,11 @@ impl Control {
             &config,
         ));
         if config.admin.enabled {
-            let bound = admin::start(&config.admin, Arc::clone(&shared)).await?;
+            let bound = admin::start(&config.admin, Arc::clone(&shared))
+                .await
+                .map_err(|e| {
+                    anyhow!("{e:#}; admin.address names another one, and `ss -ltnp` tells who has this one")
+                })?;
             shared.set_admin(bound);
         }
         listening.take_up(plan, &runtime);

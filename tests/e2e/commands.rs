@@ -97,6 +97,15 @@ fn a_taken_port_is_named() {
     let (code, _, err) = output(&["run", "-c", &file(&folder, &busy.to_string())]);
     assert_eq!(code, 1);
     assert!(err.contains(&format!("admin: cannot listen on {at}")), "{err}");
+    assert!(err.contains("admin.address names another one"), "{err}");
+    let mut lost = idle_config();
+    lost["access_log"] = json!({"path": "/nonexistent/calls.log"});
+    let (code, _, err) = output(&["run", "-c", &file(&folder, &lost.to_string())]);
+    assert_eq!(code, 1);
+    assert!(
+        err.contains("access_log.path: /nonexistent/calls.log cannot be opened"),
+        "{err}"
+    );
 }
 
 #[test]
@@ -161,12 +170,19 @@ fn the_demo_shows_every_answer_as_it_must_be() {
         "{out}"
     );
     assert_eq!(out.matches('✓').count(), 24, "{out}");
+    let table = out.lines().skip_while(|l| !l.contains("from -> to"));
+    assert!(
+        table.clone().count() > 24 && table.clone().all(|l| l.chars().count() <= 100),
+        "{out}"
+    );
     for part in [
         "dubbo -> sofa",
         "sofa -> dubbo",
         "throws EmptyOrderException",
         "timeout",
         "\"gold\"",
+        "com.acme.demo.Nowhere",
+        "rialto demo --java",
     ] {
         assert!(out.contains(part), "no {part} in\n{out}");
     }

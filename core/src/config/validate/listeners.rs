@@ -9,6 +9,8 @@ use super::routes::Edits;
 use super::{Addresses, Problems, routes};
 use crate::config::{Address, Config, Listener, ListenerProtocol, Path, Protocol, Route, Size};
 
+/// Longer ones are not even skipped.
+const LARGEST_FRAME: Size = Size::from_bytes(1 << 30);
 /// What one worker holds of messages that it has not received whole.
 const LARGEST_REQUEST: Size = Size::from_bytes(256 << 20);
 
@@ -47,11 +49,13 @@ pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Pr
 fn check_size(listener: &Listener, path: &Path, problems: &mut Problems) {
     let size = listener.limits.max_request_bytes;
     let place = || path.key("limits").key("max_request_bytes");
-    if size.bytes() > i32::MAX as u64 {
+    if size > LARGEST_FRAME {
         problems
             .error(
                 place(),
-                format!("{size} is more than a message can have, in either protocol"),
+                format!(
+                    "{size} is too much: a frame that announces more than {LARGEST_FRAME} ends its connection"
+                ),
             )
             .hint("8MiB is what stock providers take");
     } else if size > LARGEST_REQUEST {

@@ -416,7 +416,7 @@ fn a_request_has_a_size_that_can_arrive() {
     expect(
         |config| config.listeners[0].limits.max_request_bytes = Size::from_bytes(9_999_999_999_999_999_999),
         &[
-            "error: listeners[0].limits.max_request_bytes: 9999999999999999999B is more than a message can have, in either protocol (8MiB is what stock providers take)",
+            "error: listeners[0].limits.max_request_bytes: 9999999999999999999B is too much: a frame that announces more than 1GiB ends its connection (8MiB is what stock providers take)",
         ],
     );
     expect(
