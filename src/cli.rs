@@ -1,9 +1,9 @@
 //! The command line.
 use crate::config::{self, Loaded, Report};
-use crate::{control, demo, version};
+use crate::{control, demo, route, version};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// The configuration is wrong; what service managers are told not to retry.
@@ -31,6 +31,13 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Tell which route a call would take, and why not one before it. Code 1 if there is none.
+    Route {
+        #[command(flatten)]
+        file: File,
+        #[command(flatten)]
+        call: route::Options,
+    },
     /// Show a little fleet at work: a Dubbo and a SOFARPC provider, and calls between them through Rialto.
     Demo(demo::Options),
     /// Print the JSON Schema of configurations.
@@ -46,9 +53,25 @@ enum Command {
 
 #[derive(clap::Args)]
 struct File {
-    /// The configuration, YAML or JSON.
-    #[arg(short, long, value_name = "FILE", env = "RIALTO_CONFIG")]
-    config: PathBuf,
+    /// The configuration, YAML or JSON; `-` reads it from standard input.
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        env = "RIALTO_CONFIG",
+        required_unless_present = "file"
+    )]
+    config: Option<PathBuf>,
+    /// The same without a flag.
+    #[arg(value_name = "FILE", id = "file")]
+    file: Option<PathBuf>,
+}
+
+impl File {
+    fn path(&self) -> &Path {
+        let given = self.file.as_deref().or(self.config.as_deref());
+        given.unwrap_or(Path::new("-"))
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -67,11 +90,15 @@ fn long_version() -> &'static str {
 #[must_use]
 pub fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Run(file) => match config::load(&file.config) {
+        Command::Run(file) => match config::load(file.path()) {
             Ok(loaded) => run(loaded, &file),
             Err(report) => refuse(&report),
         },
         Command::Check { file, format } => check(&file, format),
+        Command::Route { file, call } => match config::load(file.path()) {
+            Ok(loaded) => failing(route::run(&loaded.config, &call)),
+            Err(report) => refuse(&report),
+        },
         Command::Demo(options) => failing(demo::run(&options)),
         Command::Schema => match serde_json::to_string_pretty(&config::schema()) {
             Ok(text) => print(&format!("{text}\n")),
@@ -87,12 +114,16 @@ pub fn main() -> ExitCode {
 }
 
 fn run(loaded: Loaded, file: &File) -> ExitCode {
-    failing(control::run(loaded, Some(&file.config)).map(|()| ExitCode::SUCCESS))
+    failing(control::run(loaded, Some(file.path())).map(|()| ExitCode::SUCCESS))
 }
 
 fn check(file: &File, format: Format) -> ExitCode {
-    let (report, code) = match config::load(&file.config) {
-        Ok(loaded) => (loaded.warnings, ExitCode::SUCCESS),
+    let path = file.path();
+    let (report, code) = match config::load(path) {
+        Ok(loaded) => {
+            let base = path.parent().unwrap_or(Path::new("."));
+            (config::surroundings(&loaded, base), ExitCode::SUCCESS)
+        }
         Err(report) => (report, ExitCode::from(EXIT_CONFIG)),
     };
     match format {
@@ -100,7 +131,7 @@ fn check(file: &File, format: Format) -> ExitCode {
             print(&format!("{:#}\n", report.to_json()));
         }
         Format::Text if report.is_empty() => {
-            print(&format!("{}: the configuration is fine\n", file.config.display()));
+            print(&format!("{}: the configuration is fine\n", path.display()));
         }
         Format::Text => print_error(&report.to_string()),
     }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
@@ -16,12 +16,14 @@ use serde::Deserialize;
 mod brought;
 mod collect;
 mod interpolate;
+mod lint;
 mod parse;
 mod read;
 mod reference;
 mod report;
 mod schema;
 mod source;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -31,6 +33,7 @@ pub use reference::reference_markdown;
 pub use report::{Finding, Report};
 pub use schema::schema;
 pub use source::Source;
+pub use surroundings::surroundings;
 
 use collect::{Collected, collect};
 use source::Span;
@@ -47,6 +50,26 @@ pub struct Loaded {
     pub source: Arc<Source>,
     /// What it took from the environment.
     pub brought: Brought,
+}
+
+impl Loaded {
+    /// Where each value stands in the text.
+    fn places(&self) -> Places {
+        let text = self.source.text();
+        let root = parse::parse(text, &|_| Some(String::new())).root;
+        root.as_ref().map_or_else(Places::new, places_of)
+    }
+}
+
+/// The path of each value as written, and what to mark, by its path as read.
+type Places = HashMap<String, (Path, Span)>;
+
+fn places_of(root: &Node) -> Places {
+    let mut places = Places::new();
+    root.walk(&mut |now, written, mark| {
+        places.insert(now.to_string(), (written.clone(), mark));
+    });
+    places
 }
 
 /// Loads the configuration file at `path`.
@@ -81,6 +104,9 @@ pub enum Cause {
 /// The file cannot be read, is too long or is no text.
 pub fn read(path: impl AsRef<FilePath>) -> Result<Source, Unreadable> {
     let path = path.as_ref();
+    if path == FilePath::new("-") {
+        return Ok(Source::new("standard input", read_input()?));
+    }
     let name = path.display().to_string();
     match read_file(path) {
         Ok(text) => Ok(Source::new(name, text)),
@@ -99,25 +125,18 @@ pub fn load_str(name: &str, text: &str) -> Result<Loaded, Report> {
     load_source(Source::new(name, text))
 }
 
-/// Loads a configuration that was [`read`].
-///
-/// # Errors
-/// The configuration is wrong; the report lists all that is.
-pub fn load_source(source: Source) -> Result<Loaded, Report> {
-    load_with(source, &|variable| std::env::var(variable).ok())
-}
-
-/// Loads a configuration that takes the place of another one. It may not be empty: at the start an empty file does no
-/// harm, but a process that serves would close all its listeners because a disk was full.
+/// Loads a configuration that was [`read`]. It may not be empty: a full disk or a template that failed empties a file,
+/// nobody else does.
 ///
 /// # Errors
 /// The configuration is empty or wrong; the report lists all that is.
-pub fn load_changed(source: Source) -> Result<Loaded, Report> {
-    if source.text().trim().is_empty() {
+pub fn load_source(source: Source) -> Result<Loaded, Report> {
+    let says_nothing = |line: &str| matches!(line.trim(), "" | "---" | "...") || line.trim().starts_with('#');
+    if source.text().lines().all(says_nothing) {
         let finding = Finding::error("", 0..0, "the file is empty").hint("write {} to run without listeners");
         return Err(Report::new(Arc::new(source), vec![finding]));
     }
-    load_source(source)
+    load_with(source, &|variable| std::env::var(variable).ok())
 }
 
 /// Reads any value from YAML or JSON text, with the same reports as a configuration: lists of endpoints, for example.
@@ -149,6 +168,8 @@ fn load_with(source: Source, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
     let mut findings = std::mem::take(&mut collected.findings);
     if let Some(config) = &collected.value {
         findings.extend(check(config, root.as_ref(), &collected, &findings));
+        root.iter()
+            .for_each(|root| lint::bare_milliseconds(root, &mut findings));
     }
     let report = Report::new(Arc::clone(&source), findings).without(&brought);
     match collected.value {
@@ -207,12 +228,8 @@ fn check(
         Protocol::Dubbo => rialto_protocols::dubbo::address(attachment),
         Protocol::Bolt => None,
     });
-    let mut places: HashMap<String, (Path, Span)> = HashMap::new();
-    if let (false, Some(root)) = (problems.is_empty(), root) {
-        root.walk(&mut |now, written, mark| {
-            places.insert(now.to_string(), (written.clone(), mark));
-        });
-    }
+    let root = root.filter(|_| !problems.is_empty());
+    let places = root.map_or_else(Places::new, places_of);
     let mut findings = Vec::new();
     for problem in problems {
         let (path, span) = place(&problem.path, &places);
@@ -241,7 +258,7 @@ fn check(
 }
 
 /// The path as written and the place of what it names, or of the nearest thing around it that is there.
-fn place(path: &Path, places: &HashMap<String, (Path, Span)>) -> (Path, Span) {
+fn place(path: &Path, places: &Places) -> (Path, Span) {
     let mut text = path.as_str();
     loop {
         if let Some((written, span)) = places.get(text) {
@@ -271,6 +288,25 @@ fn read_file(path: &FilePath) -> Result<String, (Cause, String)> {
         let reason = format!("the file is not UTF-8 text: byte {at} begins no character");
         (Cause::File, reason)
     })
+}
+
+/// Standard input, to its end.
+fn read_input() -> Result<String, Unreadable> {
+    let mut text = String::new();
+    let read = io::stdin()
+        .lock()
+        .take(parse::LARGEST_FILE as u64)
+        .read_to_string(&mut text);
+    match read {
+        Ok(_) => Ok(text),
+        Err(error) => Err(Unreadable {
+            report: Report::new(
+                Arc::new(Source::new("standard input", "")),
+                vec![unreadable(&error.to_string())],
+            ),
+            cause: Cause::File,
+        }),
+    }
 }
 
 /// Only some errors are about the file itself.

@@ -19,7 +19,7 @@ pub(crate) use listening::resolve;
 use crate::access_log::{self, Writer};
 use crate::config::{self, Loaded};
 use crate::{admin, logging};
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use file::File;
 use listening::Listening;
 use reload::Pending;
@@ -139,7 +139,7 @@ impl Control {
         let signals = Arc::new(access_log::Signals::default());
         let (log, batches) = sync_channel(access_log::QUEUE);
         let writer = Writer::open(&config.access_log, Arc::clone(&names), Arc::clone(&signals))
-            .with_context(|| format!("access_log.path: {:?} cannot be opened", config.access_log.path))?;
+            .with_context(|| format!("access_log.path: {} cannot be opened", config.access_log.path))?;
         std::thread::Builder::new()
             .name("access-log".into())
             .spawn(move || writer.run(&batches))?;
@@ -168,7 +168,9 @@ impl Control {
             config::dump(&config, &loaded.brought),
         ));
         let admin = if config.admin.enabled {
-            let (server, bound) = admin::start(&config.admin, Arc::clone(&shared))?;
+            let (server, bound) = admin::start(&config.admin, Arc::clone(&shared)).map_err(|e| {
+                anyhow!("{e:#}; admin.address names another one, and `ss -ltnp` tells who has this one")
+            })?;
             shared.set_admin(bound);
             Some(server)
         } else {

@@ -46,7 +46,7 @@ pub struct Options {
     /// Use stock Java peers from tests/peers/java (needs a checkout, JDK 17 and Maven).
     #[arg(long)]
     java: bool,
-    /// Where the admin page is served [default: 127.0.0.1:9901, or a free port if that is taken].
+    /// Where the admin page is served [default: 127.0.0.1:19901, or a free port if that is taken].
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
 }
@@ -73,6 +73,10 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         admin: fleet::admin_address(options.admin),
     };
     let rialto = introduce(&plan, out)?;
+    writeln!(
+        out,
+        "These providers and their callers are built in. `rialto demo --java` takes stock Dubbo and SOFARPC\ninstead: it needs a checkout, JDK 17 and Maven, and minutes the first time.\n"
+    )?;
     let mut table = Table::new(out)?;
     call_all::<Dubbo, Bolt>(
         rialto.listener(DUBBO_CALLERS)?,

@@ -9,4 +9,5 @@ pub mod config;
 pub mod control;
 pub mod demo;
 pub mod logging;
+mod route;
 pub mod version;

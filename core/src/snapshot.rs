@@ -15,7 +15,7 @@ mod tests;
 
 pub use compile::{Compiled, Compiler, FilterFactories, Resolver, VARIANT_DRAFT, VARIANT_FINAL};
 pub use hosts::{Balance, Host, HostSet};
-pub use matcher::RouteMatch;
+pub use matcher::{RouteMatch, Unmet};
 
 use crate::bridge::Bridge;
 use crate::filter::{Filter, FilterFactory};

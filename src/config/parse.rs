@@ -109,6 +109,11 @@ impl<'a> Builder<'a> {
             }
             Some(Err(error)) => {
                 let at = offset(self.text, error.marker());
+                if let Some(tab) = tab_near(self.text, at) {
+                    return Err(Box::new(
+                        Finding::error("", tab, "a tab stands in the indentation").hint("indent with spaces"),
+                    ));
+                }
                 let end = self.text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
                 Err(Box::new(
                     Finding::error("", at..end, error.info()).hint(self.syntax_hint(at)),
@@ -123,8 +128,6 @@ impl<'a> Builder<'a> {
         let line = self.text[start..].lines().next().unwrap_or_default();
         if line.contains("]:") {
             "an address such as \"[::1]:20880\" must be in quotes, because [ begins a list"
-        } else if line.starts_with('\t') {
-            "indent with spaces"
         } else {
             SYNTAX_HINT
         }
@@ -355,6 +358,22 @@ impl<'a> Builder<'a> {
             }
         }
     }
+}
+
+/// A tab that indents the line of an error, or the one behind it: the parser gives the place where it began to read what
+/// it did not understand.
+fn tab_near(text: &str, at: usize) -> Option<Span> {
+    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let mut line_start = start;
+    for line in text[start..].split_inclusive('\n').take(2) {
+        let content = line.trim_start_matches([' ', '\t']);
+        let indentation = &line[..line.len() - content.len()];
+        if let Some(tab) = indentation.find('\t').filter(|_| !content.trim().is_empty()) {
+            return Some(line_start + tab..line_start + tab + 1);
+        }
+        line_start += line.len();
+    }
+    None
 }
 
 const SYNTAX_HINT: &str =

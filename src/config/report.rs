@@ -57,8 +57,18 @@ impl Finding {
     }
 }
 
+/// Longer messages are cut: they quote the file.
+const LONGEST_MESSAGE: usize = 1_000;
+/// More findings are counted only, mistakes before warnings.
+const MOST_SHOWN: usize = 100;
+
 impl Report {
     pub(super) fn new(source: Arc<Source>, mut findings: Vec<Finding>) -> Self {
+        for finding in &mut findings {
+            clip(&mut finding.path);
+            clip(&mut finding.message);
+            finding.hint.iter_mut().for_each(clip);
+        }
         findings.sort_by_key(|finding| finding.span.as_ref().map_or(0, |span| span.start));
         Self { source, findings }
     }
@@ -76,6 +86,12 @@ impl Report {
     /// The errors and warnings, in the order of the file.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// The line of the first finding.
+    pub(super) fn first_line(&self) -> Option<usize> {
+        let span = self.findings.first()?.span.as_ref()?;
+        Some(self.source.place(span.start).line)
     }
 
     /// True if nothing was found.
@@ -96,13 +112,39 @@ impl Report {
             .count()
     }
 
+    /// Those that are shown, and how many are not.
+    fn shown(&self) -> (Vec<&Finding>, usize) {
+        let is_error = |f: &&Finding| f.severity == Severity::Error;
+        let mut room = MOST_SHOWN - self.findings.iter().filter(is_error).count().min(MOST_SHOWN);
+        let mut errors = MOST_SHOWN;
+        let shown: Vec<&Finding> = (self.findings.iter())
+            .filter(|f| {
+                let left = if is_error(f) { &mut errors } else { &mut room };
+                let fits = *left > 0;
+                *left -= usize::from(fits);
+                fits
+            })
+            .collect();
+        let more = self.findings.len() - shown.len();
+        (shown, more)
+    }
+
     /// The findings for programs: a list of objects with `severity`, `file`, `line`, `column`, `end_line`,
-    /// `end_column`, `path`, `message` and `hint`. Lines and columns count from 1, columns in characters.
+    /// `end_column`, `path`, `message` and `hint`. Lines and columns count from 1, columns in characters. If there are
+    /// too many to be shown, the last object says how many more.
     pub fn to_json(&self) -> Value {
-        self.findings
-            .iter()
-            .map(|finding| self.finding_to_json(finding))
-            .collect()
+        let (shown, more) = self.shown();
+        let mut all: Vec<Value> = shown.into_iter().map(|f| self.finding_to_json(f)).collect();
+        if more > 0 {
+            all.push(json!({
+                "severity": if self.has_errors() { "error" } else { "warning" },
+                "file": self.source.name(),
+                "path": "",
+                "message": format!("{more} more are not shown"),
+                "hint": null,
+            }));
+        }
+        all.into()
     }
 
     fn finding_to_json(&self, finding: &Finding) -> Value {
@@ -159,7 +201,8 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for finding in &self.findings {
+        let (shown, more) = self.shown();
+        for finding in shown {
             self.write_finding(finding, f)?;
             writeln!(f)?;
         }
@@ -176,12 +219,24 @@ impl fmt::Display for Report {
         if counts.is_empty() {
             write!(f, "{}: no problems", self.source.name())
         } else {
-            write!(f, "{}: {}", self.source.name(), counts.join(", "))
+            write!(f, "{}: {}", self.source.name(), counts.join(", "))?;
+            match more {
+                0 => Ok(()),
+                _ => write!(f, " ({more} of them not shown)"),
+            }
         }
     }
 }
 
 impl std::error::Error for Report {}
+
+fn clip(text: &mut String) {
+    if text.len() > LONGEST_MESSAGE {
+        let end = text.floor_char_boundary(LONGEST_MESSAGE);
+        text.truncate(end);
+        text.push('…');
+    }
+}
 
 /// Text from a file with its control characters escaped: a message must not steer a terminal.
 struct Printable<'a>(&'a str);

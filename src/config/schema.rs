@@ -13,8 +13,31 @@ pub fn schema() -> Value {
     schema["title"] = "Rialto configuration".into();
     // The user's own place for anchors; the loader ignores it.
     schema["patternProperties"] = json!({ "^x-": true });
+    widen_texts(&mut schema);
     schema.sort_all_objects();
     schema
+}
+
+/// Where text is wanted, `1.0` and `true` need no quotes: the loader takes them as they are written. Texts of a certain
+/// form stay as they are.
+fn widen_texts(schema: &mut Value) {
+    if let Value::Array(items) = schema {
+        items.iter_mut().for_each(widen_texts);
+    }
+    let Value::Object(object) = schema else { return };
+    let is_free = ["enum", "const", "pattern", "format"]
+        .iter()
+        .all(|key| !object.contains_key(*key));
+    if let (true, Some(kind)) = (is_free, object.get_mut("type")) {
+        match kind {
+            Value::Array(kinds) if kinds.iter().any(|kind| kind == "string") => {
+                kinds.extend(["number".into(), "boolean".into()]);
+            }
+            Value::String(one) if one == "string" => *kind = json!(["string", "number", "boolean"]),
+            _ => {}
+        }
+    }
+    object.values_mut().for_each(widen_texts);
 }
 
 /// The schema that a `$ref` points to; a schema without one is itself.

@@ -58,7 +58,7 @@ impl Source {
         let start = self.line_starts[line - 1];
         Place {
             line,
-            column: self.text[start..offset].chars().count() + 1,
+            column: characters(&self.text[start..offset]) + 1,
         }
     }
 
@@ -70,22 +70,31 @@ impl Source {
             .line_starts
             .get(line)
             .map_or(self.text.len(), |next| next - 1);
-        let shown: Vec<char> = self.text[start..end]
+        // no more than what may be shown: a minified file is one line of megabytes
+        let near = self.boundary(
+            span.start
+                .clamp(start, end)
+                .saturating_sub(4 * WIDEST_LINE)
+                .max(start),
+        );
+        let far = self.boundary(span.start.saturating_add(4 * WIDEST_LINE).clamp(near, end));
+        let cut = (near > start, far < end);
+        let shown: Vec<char> = self.text[near..far]
             .trim_end()
             .chars()
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
         let from = self.boundary(span.start);
-        let to = self.boundary(span.end.clamp(from, end.max(from)));
+        let to = self.boundary(span.end.clamp(from, far.max(from)));
         let length = self.text[from..to].trim_end().chars().count().max(1);
-        let before = column - 1;
-        if shown.len() <= WIDEST_LINE {
+        let before = column - 1 - characters(&self.text[start..near]);
+        if shown.len() <= WIDEST_LINE && cut == (false, false) {
             return (shown.into_iter().collect(), before, length);
         }
         let first = before.saturating_sub(WIDEST_LINE / 3);
         let last = (first + WIDEST_LINE).min(shown.len());
-        let head = if first > 0 { "…" } else { "" };
-        let tail = if last < shown.len() { "…" } else { "" };
+        let head = if first > 0 || cut.0 { "…" } else { "" };
+        let tail = if last < shown.len() || cut.1 { "…" } else { "" };
         let middle: String = shown[first.min(last)..last].iter().collect();
         let before = before - first + head.chars().count();
         (
@@ -103,6 +112,11 @@ impl Source {
         }
         offset
     }
+}
+
+/// Counted by bytes that begin one, which is fast enough for any line.
+fn characters(text: &str) -> usize {
+    text.bytes().filter(|b| (*b as i8) >= -0x40).count()
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ impl File {
 
     /// What it said when it was last looked at.
     pub(super) fn load(&self) -> Result<Loaded, Report> {
-        config::load_changed(self.last.clone().map_err(|unreadable| unreadable.report)?)
+        config::load_source(self.last.clone().map_err(|unreadable| unreadable.report)?)
     }
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Sources {
     clusters: HashMap<String, Watched>,
     /// New ones, and such that take the place of others, of a configuration that is to come.
     coming: HashMap<String, Watched>,
+    /// How many of these have not spoken.
+    unheard: usize,
     updates: mpsc::Sender<Update>,
     generation: u64,
 }
@@ -97,6 +99,7 @@ impl Sources {
             base,
             clusters: HashMap::new(),
             coming: HashMap::new(),
+            unheard: 0,
             updates,
             generation: 0,
         }
@@ -115,10 +118,14 @@ impl Sources {
             let watched = begun.unwrap_or_else(|| self.watch(cluster));
             self.coming.insert(cluster.name.clone(), watched);
         }
+        self.unheard = self.coming.values().filter(|w| w.state.is_none()).count();
     }
 
     /// Until when the sources that were prepared may still speak; `None` if all have or had their time.
     pub(super) fn waits_until(&self) -> Option<Instant> {
+        if self.unheard == 0 {
+            return None;
+        }
         let silent = self.coming.values().filter(|w| w.state.is_none());
         let ends = silent.map(|w| w.since + PATIENCE);
         ends.max().filter(|end| *end > Instant::now())
@@ -137,6 +144,7 @@ impl Sources {
     pub(super) fn take_over(&mut self, clusters: &[Cluster]) {
         let names: HashSet<&str> = clusters.iter().map(|c| c.name.as_str()).collect();
         self.clusters.retain(|name, _| names.contains(name.as_str()));
+        self.unheard = 0;
         for (name, mut watched) in std::mem::take(&mut self.coming) {
             let before = self.clusters.remove(&name).and_then(|w| w.state);
             if watched.state.as_ref().is_none_or(Vec::is_empty) && before.is_some() {
@@ -178,7 +186,8 @@ impl Sources {
 
     /// Waits until every prepared source has spoken, but not for ever.
     pub(super) async fn first_states(&mut self, inbox: &mut mpsc::Receiver<Update>) {
-        while let Some(end) = self.waits_until() {
+        let Some(end) = self.waits_until() else { return };
+        while self.unheard > 0 {
             match tokio::time::timeout_at(end, inbox.recv()).await {
                 Ok(Some(update)) => {
                     self.accept(update);
@@ -192,7 +201,8 @@ impl Sources {
     pub(super) fn accept(&mut self, update: Update) -> bool {
         let is_its = |w: &&mut Watched| w.generation == update.generation;
         if let Some(watched) = self.coming.get_mut(&update.cluster).filter(is_its) {
-            watched.state = Some(update.state);
+            let is_first = watched.state.replace(update.state).is_none();
+            self.unheard -= usize::from(is_first);
             return false;
         }
         let Some(watched) = self.clusters.get_mut(&update.cluster).filter(is_its) else {

@@ -109,11 +109,16 @@ pub(super) fn show(reply: Option<&Reply>) -> String {
         Some(Ok(Answer::Value(v))) => show_json(v),
         Some(Ok(Answer::Thrown { class, message })) => format!("throws {}: {message}", simple(class)),
         // what it begins with is how the caller's protocol told it
-        Some(Err(e)) => format!(
-            "{}: {}",
-            e.kind.name(),
-            e.text.rsplit(": ").next().unwrap_or_default()
-        ),
+        Some(Err(e)) => {
+            let text = e.text.rsplit(": ").next().unwrap_or_default();
+            // it is Rialto who answers here
+            let text = if text.starts_with("the provider answered with") {
+                text.trim_start_matches("the provider ")
+            } else {
+                text
+            };
+            format!("{}: {text}", e.kind.name())
+        }
     }
 }
 

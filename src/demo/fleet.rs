@@ -12,8 +12,8 @@ pub(super) const DUBBO_VERSION: &str = "1.0.0";
 /// See [`DUBBO_VERSION`].
 pub(super) const SOFA_VERSION: &str = "1.0";
 
-/// The port of the admin page if nobody else has it.
-const ADMIN_PORT: u16 = 9901;
+/// The port of the admin page if nobody else has it. Not the usual one, which is for what people try beside the demo.
+const ADMIN_PORT: u16 = 19901;
 
 /// Names of the listeners.
 pub(super) const DUBBO_CALLERS: &str = "dubbo-callers";

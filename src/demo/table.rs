@@ -2,7 +2,12 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-const WIDTHS: [usize; 4] = [17, 25, 52, 10];
+/// With what stands between and behind them, lines are 99 characters long.
+const WIDTHS: [usize; 4] = [13, 24, 42, 9];
+/// Longer answers end here ...
+const MOST_LINES: usize = 3;
+/// ... and wrong ones, which are shown below their row, here.
+const MOST_SHOWN: usize = 1_000;
 
 /// One finished call.
 pub(super) struct Row<'a> {
@@ -28,40 +33,67 @@ impl<'a> Table<'a> {
             rows: 0,
             wrong: 0,
         };
-        table.line(["caller -> provider", "call", "answer", "time"], "")?;
+        table.line(["from -> to", "call", "answer", "time"], "")?;
         let rules = WIDTHS.map(|w| "-".repeat(w));
-        table.line(rules.each_ref().map(String::as_str), "--")?;
+        table.line(rules.each_ref().map(String::as_str), "-")?;
         Ok(table)
     }
 
     pub(super) fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         self.rows += 1;
         self.wrong += usize::from(!row.is_right);
+        self.show(row, if row.is_right { "✓" } else { "✗" })?;
+        if !row.is_right {
+            writeln!(self.out, "    {}", cut(row.answer, MOST_SHOWN))?;
+        }
+        Ok(())
+    }
+
+    /// A row that says nothing about right and wrong.
+    pub(super) fn uncounted(&mut self, row: &Row<'_>) -> io::Result<()> {
+        self.show(row, "-")
+    }
+
+    fn show(&mut self, row: &Row<'_>, mark: &str) -> io::Result<()> {
         let time = format!("{:.1} ms", row.time.as_secs_f64() * 1000.0);
-        let mark = if row.is_right { "✓" } else { "✗" };
-        // what is wrong is shown whole
-        let answer = if row.is_right {
-            cut(row.answer, WIDTHS[2])
-        } else {
-            row.answer.to_owned()
-        };
+        let mut lines = wrap(row.answer, WIDTHS[2], MOST_LINES).into_iter();
+        let first = lines.next().unwrap_or_default();
         self.line(
-            [
-                row.way,
-                &cut(row.call, WIDTHS[1]),
-                &answer,
-                &format!("{time:>10}"),
-            ],
+            [row.way, &cut(row.call, WIDTHS[1]), &first, &format!("{time:>9}")],
             mark,
-        )
+        )?;
+        for more in lines {
+            self.line(["", "", &more, ""], "")?;
+        }
+        Ok(())
     }
 
     fn line(&mut self, cells: [&str; 4], mark: &str) -> io::Result<()> {
         let [a, b, c, d] = cells;
         let [wa, wb, wc, wd] = WIDTHS;
-        writeln!(self.out, "  {a:wa$}  {b:wb$}  {c:wc$}  {d:wd$}  {mark}")?;
+        let line = format!("  {a:wa$}  {b:wb$}  {c:wc$}  {d:wd$}  {mark}");
+        writeln!(self.out, "{}", line.trim_end())?;
         self.out.flush()
     }
+}
+
+/// The text in lines of this width, broken between words where there are any.
+fn wrap(text: &str, width: usize, most: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last().map_or(0, |l| l.chars().count());
+        let fits = last == 0 || last + 1 + word.chars().count() <= width;
+        if !fits && lines.len() < most {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.iter().map(|line| cut(line, width)).collect()
 }
 
 /// The beginning, where the whole is too long for its column.
@@ -96,8 +128,20 @@ mod tests {
         }
         assert_eq!((table.rows, table.wrong), (3, 1));
         let text = String::from_utf8(out).unwrap();
-        let marks: Vec<_> = text.lines().skip(2).map(|l| l.chars().count()).collect();
-        assert!(marks.iter().all(|n| *n == marks[0]), "{text}");
-        assert!(text.contains("…") && text.contains("    1.2 ms  ✗"), "{text}");
+        let longest = text.lines().map(|l| l.chars().count()).max();
+        assert_eq!(longest, Some(99), "{text}");
+        assert!(
+            text.contains("…") && text.contains("   1.2 ms  ✗\n    boom\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_long_answer_goes_on_below() {
+        let text = "no_service: no route on listener dubbo-callers for com.acme.demo.Nowhere, version 1.0.0";
+        let lines = wrap(text, 42, 3);
+        assert_eq!(lines.len(), 3);
+        assert_eq!(lines.join(" "), text);
+        assert_eq!(wrap("a b c d", 1, 2), ["a", "…"]);
     }
 }

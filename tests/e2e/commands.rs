@@ -1,5 +1,5 @@
 //! The command line.
-use super::support::process::{Folder, output};
+use super::support::process::{Folder, output, output_of};
 use super::support::{Json, idle_config, json};
 use std::net::TcpListener;
 
@@ -97,6 +97,15 @@ fn a_taken_port_is_named() {
     let (code, _, err) = output(&["run", "-c", &file(&folder, &busy.to_string())]);
     assert_eq!(code, 1);
     assert!(err.contains(&format!("admin: cannot listen on {at}")), "{err}");
+    assert!(err.contains("admin.address names another one"), "{err}");
+    let mut lost = idle_config();
+    lost["access_log"] = json!({"path": "/nonexistent/calls.log"});
+    let (code, _, err) = output(&["run", "-c", &file(&folder, &lost.to_string())]);
+    assert_eq!(code, 1);
+    assert!(
+        err.contains("access_log.path: /nonexistent/calls.log cannot be opened"),
+        "{err}"
+    );
 }
 
 #[test]
@@ -161,13 +170,141 @@ fn the_demo_shows_every_answer_as_it_must_be() {
         "{out}"
     );
     assert_eq!(out.matches('✓').count(), 24, "{out}");
+    let table = out.lines().skip_while(|l| !l.contains("from -> to"));
+    assert!(
+        table.clone().count() > 24 && table.clone().all(|l| l.chars().count() <= 100),
+        "{out}"
+    );
     for part in [
         "dubbo -> sofa",
         "sofa -> dubbo",
         "throws EmptyOrderException",
         "timeout",
         "\"gold\"",
+        "com.acme.demo.Nowhere",
+        "rialto demo --java",
     ] {
         assert!(out.contains(part), "no {part} in\n{out}");
     }
+}
+
+#[test]
+fn a_configuration_is_checked_without_a_flag_and_from_standard_input() {
+    let folder = Folder::new();
+    let path = file(&folder, &idle_config().to_string());
+    let (code, out, err) = output(&["check", &path]);
+    assert!(
+        code == 0 && out.contains("the configuration is fine"),
+        "{out}{err}"
+    );
+    let (code, out, err) = output_of(&["check", "-"], &idle_config().to_string());
+    assert!(
+        code == 0 && out.contains("the configuration is fine"),
+        "{out}{err}"
+    );
+    let (code, _, err) = output_of(&["check", "-"], BAD);
+    assert!(code == 78 && err.contains("standard input:3:"), "{err}");
+    let (code, _, err) = output(&["check"]);
+    assert!(code == 2 && err.contains("--config <FILE>"), "{err}");
+}
+
+#[test]
+fn an_empty_file_is_no_configuration_at_the_start_either() {
+    let folder = Folder::new();
+    let path = file(&folder, "# nothing was rendered\n");
+    for verb in ["check", "run"] {
+        let (code, _, err) = output(&[verb, "-c", &path]);
+        assert!(code == 78 && err.contains("the file is empty"), "{verb}: {err}");
+    }
+}
+
+#[test]
+fn what_a_configuration_needs_around_it_is_looked_for() {
+    let folder = Folder::new();
+    let mut config = idle_config();
+    config["admin"]["token"] = json!({"env": "RIALTO_TEST_NO_SUCH_TOKEN"});
+    config["clusters"][0] = json!({"name": "up", "protocol": "dubbo", "endpoints_file": "hosts.yaml"});
+    let path = file(&folder, &config.to_string());
+    let hosts = folder.path("hosts.yaml");
+    let check = || {
+        let (code, _, err) = output(&["check", &path]);
+        assert_eq!(code, 0, "{err}");
+        err
+    };
+    let err = check();
+    assert!(
+        err.contains("clusters[0].endpoints_file: ") && err.contains("hosts.yaml cannot be read"),
+        "{err}"
+    );
+    assert!(
+        err.contains("admin.token: ") && err.contains("RIALTO_TEST_NO_SUCH_TOKEN"),
+        "{err}"
+    );
+    for (text, says) in [
+        ("", "hosts.yaml is empty"),
+        ("[]", "hosts.yaml lists no endpoint"),
+        (
+            "\n- { adress: '1.1.1.1:1' }",
+            "hosts.yaml:2 is no list of endpoints: ",
+        ),
+    ] {
+        std::fs::write(&hosts, text).unwrap();
+        let err = check();
+        assert!(err.contains(says), "no {says} in {err}");
+    }
+    std::fs::write(&hosts, "- address: 1.1.1.1:1").unwrap();
+    assert!(!check().contains("hosts.yaml"));
+}
+
+const ROUTES: &str = r#"
+listeners:
+  - { name: dubbo-domain, address: 127.0.0.1:1, protocol: dubbo, routes: [canary, old, greeter] }
+  - { name: any, address: 127.0.0.1:2, routes: [orders] }
+routes:
+  - { name: canary, match: { service: com.acme.Greeter, attachments: { tenant: gold } }, to: [{ cluster: up }] }
+  - { name: old, match: { service: com.acme.Greeter, version: { prefix: "0." } }, to: [{ cluster: up }] }
+  - name: greeter
+    match: { service: com.acme.Greeter }
+    to: [{ cluster: up }]
+    bridge: { versions: [{ from: 1.0.0, to: "1.0" }] }
+  - { name: orders, match: { service: { suffix: Orders } }, to: [{ cluster: up }] }
+clusters:
+  - { name: up, protocol: bolt, endpoints: [{ address: 127.0.0.1:3 }] }
+"#;
+
+#[test]
+fn the_way_of_a_call_is_told_with_reasons() {
+    let folder = Folder::new();
+    let path = file(&folder, ROUTES);
+    let ask = |more: &[&str]| {
+        let call = [
+            "route",
+            "-c",
+            &path,
+            "--service",
+            "com.acme.Greeter",
+            "--method",
+            "hello",
+        ];
+        output(&[&call, more].concat())
+    };
+    let (code, out, err) = ask(&["--version", "1.0.0", "--attachment", "tenant=tin"]);
+    assert_eq!(code, 0, "{out}{err}");
+    for line in [
+        "listener dubbo-domain, a dubbo call:",
+        "  canary: no, it asks for attachment tenant \"gold\", and the call has \"tin\"",
+        "  old: no, it asks for version {\"prefix\":\"0.\"}, and the call has \"1.0.0\"",
+        "  greeter: takes it",
+        "    to cluster up (bolt), translated; version \"1.0.0\" is asked for as \"1.0\"",
+        "listener any, a bolt call:",
+        "  orders: no, it asks for service {\"suffix\":\"Orders\"}, and the call has \"com.acme.Greeter\"",
+    ] {
+        assert!(out.lines().any(|l| l == line), "no {line} in\n{out}");
+    }
+    let (code, out, _) = ask(&["--attachment", "tenant=gold", "--listener", "dubbo-domain"]);
+    assert!(code == 0 && out.contains("canary: takes it"), "{out}");
+    let (code, out, _) = ask(&["--listener", "any", "--protocol", "bolt"]);
+    assert!(code == 1 && out.contains("no route takes it"), "{out}");
+    let (code, _, err) = ask(&["--listener", "nowhere"]);
+    assert!(code == 1 && err.contains("no listener named nowhere"), "{err}");
 }

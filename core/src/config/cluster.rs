@@ -29,7 +29,8 @@ pub struct Cluster {
     /// The endpoints, if they are known beforehand.
     #[serde(default)]
     pub endpoints: Vec<Endpoint>,
-    /// A file with a list of endpoints, written like `endpoints`. It is read again whenever it changes.
+    /// A file with a list of endpoints, written like `endpoints`. It is read again whenever it changes: at once as a rule,
+    /// within 10 s where the system does not tell, as for a file behind a symbolic link that is edited in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoints_file: Option<PathBuf>,
     /// How endpoints are divided by their metadata.

@@ -288,7 +288,7 @@ impl JsonSchema for TextMatch {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "Text to be equal to, or one of `{exact: …}`, `{prefix: …}`, `{suffix: …}`, `{regex: …}`.",
+            "description": "Text to be equal to, or one of `{exact: …}`, `{prefix: …}`, `{suffix: …}`, `{regex: …}`. A regular expression has to match the whole text: `.*Greeter`, not `Greeter`.",
             "oneOf": text_forms()
         })
     }
@@ -309,7 +309,7 @@ impl JsonSchema for AttachmentMatch {
         forms.push(one_key("absent", "The attachment is not there.", "boolean"));
         json_schema!({
             "description": "Text to be equal to, or one of `{exact: …}`, `{prefix: …}`, `{suffix: …}`, `{regex: …}`, \
-                            `{present: true}`, `{absent: true}`.",
+                            `{present: true}`, `{absent: true}`. A regular expression has to match the whole value.",
             "oneOf": forms
         })
     }

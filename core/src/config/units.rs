@@ -289,7 +289,7 @@ macro_rules! written_as_text {
 }
 
 written_as_text!(Period, "Duration", {
-    "description": "A duration: `250ms`, `2s`, `1m30s`, `1h`. A bare number is milliseconds.",
+    "description": "A duration: `250ms`, `2s`, `1.5s`, `1m30s`, `1h`, `1d`. A bare number is milliseconds.",
     "oneOf": [
         { "type": "string", "pattern": r"^([0-9]+|([0-9]+(\.[0-9]+)?(ms|s|m|h|d) ?)+)$" },
         { "type": "integer", "minimum": 1 }
@@ -305,7 +305,7 @@ written_as_text!(Timeout, "Timeout", {
 });
 
 written_as_text!(Size, "Size", {
-    "description": "A number of bytes: `512`, `64KiB`, `8MiB`, `1GiB`.",
+    "description": "A number of bytes: `512`, `64KiB`, `8MiB`, `1GiB`, also `8 MiB`, and `8MB` for 8,000,000.",
     "oneOf": [
         { "type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?(B|KiB|MiB|GiB|TiB|KB|MB|GB)?$" },
         { "type": "integer", "minimum": 1 }

@@ -10,9 +10,11 @@ mod clusters;
 mod listeners;
 mod names;
 mod process;
+mod reach;
 mod routes;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 /// Something about a configuration that is wrong or looks like a mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +72,7 @@ pub fn validate(config: &Config, addresses: Addresses<'_>) -> Vec<Problem> {
     process::check(config, &mut problems);
     listeners::check(config, addresses, &mut problems);
     routes::check(config, addresses, &mut problems);
+    versions::check(config, &mut problems);
     clusters::check(config, &mut problems);
     problems.0
 }

@@ -21,29 +21,64 @@ pub struct RouteMatch {
     pub attachments: Vec<(Box<str>, AttachmentMatch)>,
 }
 
+/// A condition of a route that a call does not meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmet<'a> {
+    /// The caller's protocol.
+    Protocol,
+    /// Interface name.
+    Service,
+    /// Method name.
+    Method,
+    /// Service version.
+    Version,
+    /// Group.
+    Group,
+    /// Name of the calling application.
+    Caller,
+    /// The attachment of this name.
+    Attachment(&'a str),
+}
+
 impl RouteMatch {
     /// Whether a call meets every condition. Names that are no UTF-8 meet none.
     #[must_use]
     #[inline]
     pub fn matches(&self, msg: &Message<'_>, head: &Head<'_>) -> bool {
+        self.unmet(msg, head).is_none()
+    }
+
+    /// The first condition that a call does not meet.
+    #[must_use]
+    #[inline]
+    pub fn unmet(&self, msg: &Message<'_>, head: &Head<'_>) -> Option<Unmet<'_>> {
         let text = |m: &Option<TextMatch>, name: &[u8]| match m {
             None => true,
             Some(TextMatch::Exact(exact)) => exact.as_bytes() == name,
             Some(m) => std::str::from_utf8(name).is_ok_and(|name| m.matches(name)),
         };
-        self.protocol.is_none_or(|p| p == msg.meta.proto)
-            && text(&self.service, head.service)
-            && text(&self.method, head.method)
-            && text(&self.version, head.version)
-            && text(&self.group, head.group)
-            && text(&self.caller, head.caller)
-            && self.attachments.iter().all(|(key, m)| {
-                let found = msg.meta.dialect.attachment(msg, head, key);
-                match found.as_deref().map(std::str::from_utf8) {
-                    Some(Err(_)) => *m == AttachmentMatch::Present,
-                    Some(Ok(value)) => m.matches(Some(value)),
-                    None => m.matches(None),
-                }
-            })
+        if !self.protocol.is_none_or(|p| p == msg.meta.proto) {
+            return Some(Unmet::Protocol);
+        }
+        for (unmet, condition, name) in [
+            (Unmet::Service, &self.service, head.service),
+            (Unmet::Method, &self.method, head.method),
+            (Unmet::Version, &self.version, head.version),
+            (Unmet::Group, &self.group, head.group),
+            (Unmet::Caller, &self.caller, head.caller),
+        ] {
+            if !text(condition, name) {
+                return Some(unmet);
+            }
+        }
+        let attachment = self.attachments.iter().find(|(key, m)| {
+            let found = msg.meta.dialect.attachment(msg, head, key);
+            !match found.as_deref().map(std::str::from_utf8) {
+                Some(Err(_)) => *m == AttachmentMatch::Present,
+                Some(Ok(value)) => m.matches(Some(value)),
+                None => m.matches(None),
+            }
+        });
+        attachment.map(|(key, _)| Unmet::Attachment(key))
     }
 }

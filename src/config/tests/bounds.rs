@@ -81,3 +81,96 @@ fn damaged_files_never_break_the_reader() {
         }
     }
 }
+
+#[test]
+fn a_message_does_not_repeat_the_whole_file() {
+    for text in [
+        format!("'{}'", "x".repeat(5_000_000)),
+        format!("listeners: [{{ name: in, address: {} }}]", "y".repeat(5_000_000)),
+    ] {
+        let report = broken(&text);
+        assert!(report.to_string().len() < 5_000, "{}", report.to_string().len());
+        assert!(report.to_json().to_string().len() < 5_000);
+    }
+}
+
+/// As programs write it: one line, thousands of routes that nothing leads to.
+#[test]
+fn warnings_of_one_long_line_are_few_and_soon_there() {
+    let routes: Vec<_> = (0..8_000)
+        .map(|i| {
+            format!(r#"{{"name":"r{i}","match":{{"service":"com.acme.S{i}"}},"to":[{{"cluster":"c"}}]}}"#)
+        })
+        .collect();
+    let text = format!(
+        r#"{{"listeners":[{{"name":"in","address":"127.0.0.1:1","routes":["r0"]}}],"routes":[{}],"clusters":[{{"name":"c","protocol":"bolt","endpoints":[{{"address":"1.1.1.1:1"}}]}}]}}"#,
+        routes.join(",")
+    );
+    let began = std::time::Instant::now();
+    let warnings = read(&text).unwrap().warnings;
+    let shown = warnings.to_string();
+    let json = warnings.to_json();
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+    assert_eq!(warnings.findings().len(), 7_999);
+    assert!(shown.len() < 100_000, "{}", shown.len());
+    assert!(
+        shown.ends_with("7999 warnings (7899 of them not shown)"),
+        "{shown}"
+    );
+    let json = json.as_array().unwrap();
+    assert_eq!(json.len(), 101);
+    assert_eq!(json[100]["message"], "7899 more are not shown");
+}
+
+#[test]
+fn mistakes_are_shown_before_warnings() {
+    let mut text = "log: { level: debug }\nlisteners: [{ name: in, address: '127.0.0.1:1', routes: [r0, none] }]\nclusters: [{ name: c, protocol: bolt, endpoints: [{ address: '1.1.1.1:1' }] }]\nroutes:\n".to_owned();
+    for i in 0..500 {
+        writeln!(text, "  - {{ name: r{i}, to: [{{ cluster: c }}] }}").unwrap();
+    }
+    writeln!(text, "  - {{ name: last, to: [{{ cluster: nowhere }}] }}").unwrap();
+    let shown = broken(&text).to_string();
+    assert!(shown.contains("no cluster named \"nowhere\""), "{shown}");
+    assert!(shown.contains("no route named \"none\""), "{shown}");
+}
+
+/// Each route and cluster costs the same, however many there are.
+#[test]
+fn large_configurations_take_time_in_proportion() {
+    let text = |n: usize| {
+        let mut text = String::new();
+        let names: Vec<_> = (0..n).map(|i| format!("r{i}")).collect();
+        writeln!(
+            text,
+            "listeners: [{{ name: in, address: '127.0.0.1:1', routes: [{}] }}]\nroutes:",
+            names.join(", ")
+        )
+        .unwrap();
+        for i in 0..n {
+            writeln!(
+                text,
+                "  - {{ name: r{i}, match: {{ service: s{i} }}, to: [{{ cluster: c{i} }}] }}"
+            )
+            .unwrap();
+        }
+        text.push_str("clusters:\n");
+        for i in 0..n {
+            writeln!(
+                text,
+                "  - {{ name: c{i}, protocol: dubbo, endpoints: [{{ address: '1.1.1.1:1' }}] }}"
+            )
+            .unwrap();
+        }
+        text
+    };
+    let time = |n: usize| {
+        let text = text(n);
+        let began = std::time::Instant::now();
+        assert!(read(&text).unwrap().warnings.is_empty());
+        began.elapsed()
+    };
+    time(500);
+    let (small, large) = (time(1_000), time(16_000));
+    // 16 times as much; squared it would be 256 times. The machine may be busy.
+    assert!(large < small * 100, "{small:?} for 1,000, {large:?} for 16,000");
+}

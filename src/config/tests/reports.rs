@@ -1,6 +1,6 @@
 //! What a user sees when something is wrong.
 
-use super::{SOUND, broken, read};
+use super::{SOUND, broken, read, sound};
 
 /// Compares a whole report, as it is printed.
 #[track_caller]
@@ -264,7 +264,7 @@ fn malformed_text_is_shown_where_it_breaks() {
     );
     finds(
         "log:\n\tlevel: info\n",
-        &["2:2 : tabs disallowed within this context (block indentation) (indent with spaces)"],
+        &["2:1 : a tab stands in the indentation (indent with spaces)"],
     );
     finds(
         "log: {}\n---\nlog: {}\n",
@@ -364,4 +364,52 @@ fn a_file_that_cannot_be_read_is_named() {
         text.starts_with("/no/such/rialto.yaml: error: cannot read the configuration: No such file"),
         "{text}"
     );
+}
+
+#[test]
+fn a_tab_is_shown_where_it_stands() {
+    for text in [
+        "listeners:\n  - name: in\n    address: 127.0.0.1:1\n\tprotocol: dubbo\n",
+        "log:\n\tlevel: debug\n",
+        "log:\n  level: debug\n \tformat: json\n",
+    ] {
+        let report = broken(text);
+        let line = text.lines().position(|l| l.contains('\t')).unwrap() + 1;
+        let shown = report.to_json();
+        assert_eq!(shown[0]["line"], line, "{report}");
+        assert!(report.to_string().contains("indent with spaces"), "{report}");
+    }
+}
+
+#[test]
+fn a_few_bare_milliseconds_are_pointed_out() {
+    let text = format!("{SOUND}runtime: {{ call_timeout: 3, drain_timeout: 3ms }}\n");
+    let warnings = read(&text).unwrap().warnings.to_string();
+    assert!(
+        warnings.contains("runtime.call_timeout: 3 without a unit means 3 ms"),
+        "{warnings}"
+    );
+    assert!(warnings.ends_with("1 warning"), "{warnings}");
+    // long enough to be meant, as Dubbo writes it
+    sound(&format!("{SOUND}runtime: {{ call_timeout: 3000 }}\n"));
+}
+
+#[test]
+fn a_text_that_says_nothing_is_no_configuration() {
+    for text in [
+        "",
+        " \n",
+        "# rendered from nothing\n",
+        "---\n",
+        "\u{feff}---\n# x\n...\n",
+    ] {
+        let report = crate::config::load_str("rialto.yaml", text)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            report.contains("the file is empty") && report.contains("write {}"),
+            "{report}"
+        );
+    }
+    assert!(crate::config::load_str("rialto.yaml", "{}").is_ok());
 }

@@ -77,6 +77,12 @@ fn the_schema_accepts_what_the_loader_accepts() {
         &schema,
         &json!({ "x-mine": 1, "runtime": { "workers": 4, "drain_timeout": 500 } })
     ));
+    // unquoted, as YAML lets one write them
+    let unquoted = json!({ "routes": [{
+        "name": 7, "match": { "version": 1.0, "attachments": { "gray": true } }, "to": [],
+        "bridge": { "versions": [{ "from": 1.0, "to": 1.1 }] }
+    }] });
+    assert!(fits(&schema, &schema, &unquoted));
 }
 
 #[test]

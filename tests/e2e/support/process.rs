@@ -270,6 +270,17 @@ pub(crate) fn output(args: &[&str]) -> (i32, String, String) {
     (out.status.code().unwrap(), text(&out.stdout), text(&out.stderr))
 }
 
+/// The same of a command that reads this.
+pub(crate) fn output_of(args: &[&str], input: &str) -> (i32, String, String) {
+    let mut command = command();
+    let child = command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = child.stderr(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
+    let out = child.wait_with_output().unwrap();
+    let text = |b: &[u8]| String::from_utf8(b.to_vec()).unwrap();
+    (out.status.code().unwrap(), text(&out.stdout), text(&out.stderr))
+}
+
 /// The JSON of a file that is being written, once it can be read.
 pub(crate) fn json_lines(text: &str) -> Vec<Json> {
     text.lines()

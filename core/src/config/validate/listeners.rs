@@ -1,15 +1,21 @@
 //! Checks of `listeners`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::clusters::check_max_message;
 use super::names::Names;
+use super::reach::Reach;
 use super::routes::Edits;
 use super::{Addresses, Problems, routes};
 use crate::config::{
-    Address, Config, Listener, ListenerLimits, ListenerProtocol, Path, Protocol, Route, Size,
+    Address, Cluster, Config, Listener, ListenerLimits, ListenerProtocol, Path, Protocol, Route, Size,
 };
+
+/// Longer ones are not even skipped.
+const LARGEST_FRAME: Size = Size::from_bytes(1 << 30);
+/// What one worker holds of messages that it has not received whole.
+const LARGEST_REQUEST: Size = Size::from_bytes(256 << 20);
 
 pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Problems) {
     let section = Path::root().key("listeners");
@@ -18,23 +24,59 @@ pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Pr
         config.listeners.iter().map(|listener| listener.name.as_str()),
     );
     let routes = Names::new("routes", config.routes.iter().map(|route| route.name.as_str()));
+    let clusters = Names::new("clusters", config.clusters.iter().map(|c| c.name.as_str()));
     if config.listeners.is_empty() {
         problems
             .warning(section.clone(), "no listener is defined, so no call can arrive")
             .hint("add one under listeners")
             .relational();
     }
+    let protocols: HashMap<&str, Protocol> = (config.clusters.iter())
+        .map(|c| (c.name.as_str(), c.protocol))
+        .collect();
     for (index, listener) in config.listeners.iter().enumerate() {
         let path = section.index(index);
         names.check_own(index, &section, problems);
         check_address(config, index, &path, problems);
         check_routes(config, listener, &routes, &path, problems);
         check_max_message(listener.limits.max_message_bytes, &path, problems);
-        check_sizes(config, listener, &path, problems);
+        let own = listener.routes.iter().filter_map(|name| routes.find(name));
+        if check_size(listener, &path, problems) {
+            let targets = own.clone().flat_map(|at| &config.routes[at].to);
+            let clusters = targets.filter_map(|to| clusters.find(&to.cluster));
+            check_sizes(listener, clusters.map(|at| &config.clusters[at]), &path, problems);
+        }
         routes::check_filters(&listener.filters, &path, problems);
-        let own = config.routes.iter().filter(|r| listener.routes.contains(&r.name));
-        Edits::of(config, own, addresses).check_filters(&listener.filters, &path, problems);
+        Edits::of(&protocols, own.map(|at| &config.routes[at]), addresses).check_filters(
+            &listener.filters,
+            &path,
+            problems,
+        );
     }
+}
+
+/// Checks that the largest request can arrive, and returns whether it can.
+fn check_size(listener: &Listener, path: &Path, problems: &mut Problems) -> bool {
+    let size = listener.limits.max_request_bytes;
+    let place = || path.key("limits").key("max_request_bytes");
+    if size > LARGEST_FRAME {
+        problems
+            .error(
+                place(),
+                format!(
+                    "{size} is too much: a frame that announces more than {LARGEST_FRAME} ends its connection"
+                ),
+            )
+            .hint("8MiB is what stock providers take");
+    } else if size > LARGEST_REQUEST {
+        problems
+            .warning(
+                place(),
+                format!("a request of more than {LARGEST_REQUEST} never arrives: a worker has no more memory for half-received ones"),
+            )
+            .hint("8MiB is what stock providers take");
+    }
+    size <= LARGEST_REQUEST
 }
 
 fn check_address(config: &Config, index: usize, path: &Path, problems: &mut Problems) {
@@ -76,16 +118,14 @@ fn check_address(config: &Config, index: usize, path: &Path, problems: &mut Prob
 }
 
 /// A request that is taken from callers should be taken by the providers as well.
-fn check_sizes(config: &Config, listener: &Listener, path: &Path, problems: &mut Problems) {
+fn check_sizes<'a>(
+    listener: &Listener,
+    clusters: impl Iterator<Item = &'a Cluster>,
+    path: &Path,
+    problems: &mut Problems,
+) {
     let taken = listener.limits.max_request_bytes;
-    let targets = config
-        .routes
-        .iter()
-        .filter(|route| listener.routes.contains(&route.name))
-        .flat_map(|route| &route.to);
-    let least = targets
-        .filter_map(|target| config.clusters.iter().find(|c| c.name == target.cluster))
-        .min_by_key(|cluster| cluster.max_message_bytes());
+    let least = clusters.min_by_key(|cluster| cluster.max_message_bytes());
     // What is unset is as stock peers are, and needs no words.
     if let Some(cluster) = least
         && taken != ListenerLimits::default().max_request_bytes
@@ -154,7 +194,7 @@ fn check_routes(
             .hint("name at least one route");
     }
     let mut seen = HashSet::new();
-    let mut swallowed_by: Option<&str> = None;
+    let mut reach = Reach::new(listener);
     for (position, name) in listener.routes.iter().enumerate() {
         let place = path.key("routes").index(position);
         let Some(index) = routes.resolve(name, place.clone(), problems) else {
@@ -165,14 +205,6 @@ fn check_routes(
             problems
                 .warning(place, format!("route \"{name}\" is named twice"))
                 .hint("remove one of them");
-        } else if let Some(earlier) = swallowed_by {
-            problems
-                .warning(
-                    place,
-                    format!("route \"{name}\" is never reached: \"{earlier}\" before it takes all calls"),
-                )
-                .hint(format!("move \"{earlier}\" to the end"))
-                .relational();
         } else if let Some(reason) = never_matches(listener, route) {
             problems
                 .warning(place, format!("route \"{name}\" never matches here: {reason}"))
@@ -180,8 +212,22 @@ fn check_routes(
                     "remove it from this listener, or change routes[{index}].match"
                 ))
                 .relational();
-        } else if takes_everything(listener, route) {
-            swallowed_by = Some(name);
+        } else if let Some(earlier) = reach.covered_by(route) {
+            let (what, to) = if takes_everything(listener, earlier) {
+                ("all calls", "to the end".to_owned())
+            } else {
+                ("all of its calls", format!("behind \"{name}\""))
+            };
+            let earlier = &earlier.name;
+            problems
+                .warning(
+                    place,
+                    format!("route \"{name}\" is never reached: \"{earlier}\" before it takes {what}"),
+                )
+                .hint(format!("move \"{earlier}\" {to}"))
+                .relational();
+        } else {
+            reach.add(route);
         }
     }
 }

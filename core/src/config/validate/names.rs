@@ -1,5 +1,6 @@
 //! Names: given once, well formed, and known where they are used.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use super::Problems;
@@ -7,6 +8,8 @@ use crate::config::{Path, closest};
 
 /// Longer names would not fit into a line of a log or a metric label.
 const LONGEST_NAME: usize = 128;
+/// Nobody reads more hints, and each costs a look at all names.
+const MOST_GUESSES: u32 = 50;
 
 /// The named things of one section, in the order of the file.
 pub(super) struct Names<'a> {
@@ -16,6 +19,8 @@ pub(super) struct Names<'a> {
     section: &'static str,
     first: HashMap<&'a str, usize>,
     all: Vec<&'a str>,
+    /// How many more unknown names are compared with all known ones.
+    guesses: Cell<u32>,
 }
 
 impl<'a> Names<'a> {
@@ -31,6 +36,7 @@ impl<'a> Names<'a> {
             section,
             first,
             all,
+            guesses: Cell::new(MOST_GUESSES),
         }
     }
 
@@ -78,12 +84,18 @@ impl<'a> Names<'a> {
             let problem = problems
                 .error(path, format!("there is no {} named \"{name}\"", self.kind))
                 .missing(self.section, name);
-            match closest(name, self.all.iter().copied()) {
+            match self.closest(name) {
                 Some(near) => problem.hint(format!("did you mean \"{near}\"?")),
                 None => problem.hint(self.known()),
             };
         }
         found
+    }
+
+    fn closest(&self, name: &str) -> Option<&'a str> {
+        let left = self.guesses.get().checked_sub(1)?;
+        self.guesses.set(left);
+        closest(name, self.all.iter().copied())
     }
 
     fn known(&self) -> String {

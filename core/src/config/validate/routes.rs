@@ -1,6 +1,6 @@
 //! Checks of `routes`, and of the filters that listeners have too.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::names::Names;
 use super::{Addresses, Problems};
@@ -23,6 +23,9 @@ pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Pr
         .flat_map(|listener| &listener.routes)
         .map(String::as_str)
         .collect();
+    let protocols: HashMap<&str, Protocol> = (config.clusters.iter())
+        .map(|c| (c.name.as_str(), c.protocol))
+        .collect();
     for (index, route) in config.routes.iter().enumerate() {
         let path = section.index(index);
         names.check_own(index, &section, problems);
@@ -32,7 +35,7 @@ pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Pr
         check_rewrite(route, &path, problems);
         check_targets(config, route, &clusters, &path, problems);
         check_filters(&route.filters, &path, problems);
-        let edits = Edits::of(config, [route], addresses);
+        let edits = Edits::of(&protocols, [route], addresses);
         edits.check(
             &route.rewrite.attachments,
             &path.key("rewrite").key("attachments"),
@@ -95,21 +98,19 @@ pub(super) struct Edits<'a> {
 impl<'a> Edits<'a> {
     /// Of calls that take one of these routes.
     pub(super) fn of<'r>(
-        config: &Config,
+        clusters: &HashMap<&str, Protocol>,
         routes: impl IntoIterator<Item = &'r Route>,
         addresses: Addresses<'a>,
     ) -> Self {
-        let targets: HashSet<&str> = routes
-            .into_iter()
-            .flat_map(|route| &route.to)
-            .map(|target| target.cluster.as_str())
-            .collect();
         let mut protocols = vec![];
-        for cluster in &config.clusters {
-            if targets.contains(cluster.name.as_str()) && !protocols.contains(&cluster.protocol) {
-                protocols.push(cluster.protocol);
+        for target in routes.into_iter().flat_map(|route| &route.to) {
+            if let Some(protocol) = clusters.get(target.cluster.as_str())
+                && !protocols.contains(protocol)
+            {
+                protocols.push(*protocol);
             }
         }
+        protocols.sort_unstable();
         Edits { protocols, addresses }
     }
 
@@ -160,6 +161,7 @@ fn check_targets(config: &Config, route: &Route, clusters: &Names<'_>, path: &Pa
             )
             .hint("give at least one cluster a weight of 1 or more");
     }
+    let mut seen = HashMap::new();
     for (index, target) in route.to.iter().enumerate() {
         let place = to.index(index);
         let Some(found) = clusters.resolve(&target.cluster, place.key("cluster"), problems) else {
@@ -167,10 +169,8 @@ fn check_targets(config: &Config, route: &Route, clusters: &Names<'_>, path: &Pa
         };
         let cluster = &config.clusters[found];
         check_subset(target, cluster, found, &place, problems);
-        let twin = route.to[..index]
-            .iter()
-            .position(|other| other.cluster == target.cluster && other.subset == target.subset);
-        if let Some(twin) = twin {
+        let twin = *seen.entry((&target.cluster, &target.subset)).or_insert(index);
+        if twin != index {
             problems
                 .warning(
                     place.key("cluster"),

@@ -355,11 +355,6 @@ fn filters_rewrites_and_bridge_rules_make_sense() {
                 to: "1.0".into(),
             };
             route.bridge.versions = vec![rule.clone(), rule];
-            route.bridge.max_depth = 8;
-            route.bridge.time_zone = Some("Asia/Shanghai".into());
-            for field in ["createTime", "com.shop.Order.createTime", "com..at"] {
-                route.bridge.fields.insert(field.into(), SqlDate::Timestamp);
-            }
             config.access_log.sample = 2.0;
         },
         &[
@@ -367,11 +362,67 @@ fn filters_rewrites_and_bridge_rules_make_sense() {
             "error: routes[0].rewrite.method: a call cannot be sent without a method (leave the key out to keep what the caller sent)",
             "warning: routes[0].filters[0].attachments: this filter changes nothing (give it set or remove, or delete it)",
             "warning: routes[0].bridge.versions[1].from: version \"1.0.0\" has a rule before; this one is never applied (remove one of them)",
-            "error: routes[0].bridge.fields[\"com..at\"]: \"com..at\" is no class and field (write the whole name of the class, a dot and the field: com.shop.Order.createTime)",
-            "error: routes[0].bridge.fields.createTime: \"createTime\" is no class and field (write the whole name of the class, a dot and the field: com.shop.Order.createTime)",
-            "error: routes[0].bridge.time_zone: \"Asia/Shanghai\" is no offset from UTC (write it like +08:00, -03:30 or Z)",
-            "error: routes[0].bridge.max_depth: 8 levels are not between 16 and 4096 (leave it out for 1024)",
             "warning: routes[0].bridge.versions: rewrite.version replaces every version, so these rules have no effect (keep one of the two)",
+        ],
+    );
+}
+
+#[test]
+fn a_route_behind_a_wider_one_is_pointed_out() {
+    expect(
+        |config| {
+            let mut canary = route("canary", "sofa");
+            canary.matches.method = Some(TextMatch::Exact("hello".into()));
+            config.routes.push(canary);
+            config.listeners[0].routes.push("canary".into());
+        },
+        &[
+            "warning: listeners[0].routes[1]: route \"canary\" is never reached: \"greeter\" before it takes all of its calls (move \"greeter\" behind \"canary\")",
+        ],
+    );
+}
+
+#[test]
+fn versions_of_the_other_world_are_asked_for() {
+    let dubbo = |config: &mut Config| config.listeners[0].protocol = ListenerProtocol::Dubbo;
+    expect(
+        dubbo,
+        &[
+            "warning: routes[0].name: calls from dubbo to bolt keep their version, and the two write versions differently (add bridge.versions, such as { from: 1.0.0, to: \"1.0\" } and { from: \"\", to: \"1.0\" }; a rule from a version to itself says that it is meant)",
+        ],
+    );
+    expect(
+        |config| {
+            dubbo(config);
+            let rule = VersionRule {
+                from: "1.0".into(),
+                to: "1.0".into(),
+            };
+            config.routes[0].bridge.versions.push(rule);
+        },
+        &[],
+    );
+    expect(
+        |config| {
+            dubbo(config);
+            config.routes[0].bridge.unique_id = UniqueIdFrom::Version;
+        },
+        &[],
+    );
+}
+
+#[test]
+fn a_request_has_a_size_that_can_arrive() {
+    expect(
+        |config| config.listeners[0].limits.max_request_bytes = Size::from_bytes(9_999_999_999_999_999_999),
+        &[
+            "error: listeners[0].limits.max_request_bytes: 9999999999999999999B is too much: a frame that announces more than 1GiB ends its connection (8MiB is what stock providers take)",
+        ],
+    );
+    expect(
+        |config| config.listeners[0].limits.max_request_bytes = Size::from_bytes(1 << 30),
+        &[
+            "warning: listeners[0].limits.max_request_bytes: a request of more than 256MiB never arrives: a worker has no more memory for half-received ones (8MiB is what stock providers take)",
         ],
     );
 }

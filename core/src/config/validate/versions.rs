@@ -1,0 +1,50 @@
+//! Bridged routes that leave versions as they are. The two worlds count differently, so calls would find no service.
+
+use std::collections::HashMap;
+
+use super::Problems;
+use crate::config::{Cluster, Config, ListenerProtocol, Path, Protocol, Route, UniqueIdFrom};
+
+pub(super) fn check(config: &Config, problems: &mut Problems) {
+    let clusters: HashMap<&str, &Cluster> = config.clusters.iter().map(|c| (c.name.as_str(), c)).collect();
+    // what callers of each route speak for sure
+    let mut spoken: HashMap<&str, Vec<Protocol>> = HashMap::new();
+    for listener in &config.listeners {
+        let protocol = match listener.protocol {
+            ListenerProtocol::Auto => continue,
+            ListenerProtocol::Dubbo => Protocol::Dubbo,
+            ListenerProtocol::Bolt => Protocol::Bolt,
+        };
+        for route in &listener.routes {
+            spoken.entry(route).or_default().push(protocol);
+        }
+    }
+    for (index, route) in config.routes.iter().enumerate() {
+        let by_listener = spoken.get(route.name.as_str()).map_or(&[][..], Vec::as_slice);
+        let own = route.matches.protocol.as_slice();
+        let from = if own.is_empty() { by_listener } else { own };
+        let bridged = route.to.iter().find_map(|target| {
+            let to = clusters.get(target.cluster.as_str())?.protocol;
+            from.iter().find(|from| **from != to).map(|from| (*from, to))
+        });
+        if let Some((from, to)) = bridged.filter(|_| leaves_versions(route)) {
+            let example = match to {
+                Protocol::Bolt => "{ from: 1.0.0, to: \"1.0\" } and { from: \"\", to: \"1.0\" }",
+                Protocol::Dubbo => "{ from: \"1.0\", to: 1.0.0 }, or to: \"\" for a service without version",
+            };
+            problems
+                .warning(
+                    Path::root().key("routes").index(index).key("name"),
+                    format!("calls from {from} to {to} keep their version, and the two write versions differently"),
+                )
+                .hint(format!("add bridge.versions, such as {example}; a rule from a version to itself says that it is meant"))
+                .relational();
+        }
+    }
+}
+
+fn leaves_versions(route: &Route) -> bool {
+    route.bridge.versions.is_empty()
+        && route.rewrite.version.is_none()
+        && route.bridge.unique_id != UniqueIdFrom::Version
+}

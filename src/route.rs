@@ -1,0 +1,245 @@
+//! `rialto route`: which route a call would take, and why not one before it.
+//!
+//! The call is written as a message of its protocol, read as a worker reads it and put before the routes of a compiled
+//! snapshot, so that the answer is that of a running process.
+use crate::control::{compile, protocol_name};
+use crate::demo::wire::Request;
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use rialto_core::config::{self, Config, Listener, ListenerProtocol};
+use rialto_core::framed::{Codec, Framed};
+use rialto_core::message::{Head, Message, ProtoId};
+use rialto_core::session::{Protocols, Role, Settings};
+use rialto_core::snapshot::{Compiler, Route, Snapshot, Unmet};
+use rialto_protocols::bolt::Bolt;
+use rialto_protocols::dubbo::Dubbo;
+use rialto_protocols::{All, BOLT, DUBBO};
+use serde_json::json;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// The call to be looked up.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The Java interface.
+    #[arg(long)]
+    service: String,
+    /// The method.
+    #[arg(long, default_value = "")]
+    method: String,
+    /// The version that the caller says [default: none for dubbo, 1.0 for bolt].
+    #[arg(long)]
+    version: Option<String>,
+    /// The Dubbo group or SOFARPC uniqueId.
+    #[arg(long, default_value = "")]
+    group: String,
+    /// The calling application.
+    #[arg(long, default_value = "")]
+    application: String,
+    /// An attachment; may be given several times.
+    #[arg(long = "attachment", value_name = "NAME=VALUE", value_parser = pair)]
+    attachments: Vec<(String, String)>,
+    /// Only calls that come in here [default: every listener].
+    #[arg(long)]
+    listener: Option<String>,
+    /// What the caller speaks [default: each protocol that the listener takes].
+    #[arg(long, value_enum)]
+    protocol: Option<Spoken>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Spoken {
+    Dubbo,
+    Bolt,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it like tenant=gold")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Prints the way of the call for each listener that may take it.
+///
+/// # Errors
+/// There is no such listener, or the call has no form in the protocol.
+pub(crate) fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode> {
+    let asked = |l: &&Listener| options.listener.as_ref().is_none_or(|name| *name == l.name);
+    let listeners: Vec<_> = config.listeners.iter().filter(asked).collect();
+    if let (true, Some(name)) = (listeners.is_empty(), &options.listener) {
+        bail!("there is no listener named {name}");
+    }
+    let mut compiler = Compiler::default();
+    let compiled = compile(&mut compiler, config, &|_| vec![], 1, Instant::now());
+    let (mut text, mut found) = (String::new(), false);
+    for listener in listeners {
+        for spoken in [Spoken::Dubbo, Spoken::Bolt] {
+            let refused = match listener.protocol {
+                ListenerProtocol::Auto => false,
+                ListenerProtocol::Dubbo => spoken != Spoken::Dubbo,
+                ListenerProtocol::Bolt => spoken != Spoken::Bolt,
+            };
+            if refused || options.protocol.is_some_and(|only| only != spoken) {
+                continue;
+            }
+            let id = compiler.listener_id(&listener.name);
+            let way = Way {
+                config,
+                snapshot: &compiled.snapshot,
+                listener,
+                compiled: compiled
+                    .snapshot
+                    .listener(id)
+                    .context("the listener is not there")?,
+                options,
+            };
+            let taken = match spoken {
+                Spoken::Dubbo => way.follow::<Dubbo>(DUBBO, &mut text)?,
+                Spoken::Bolt => way.follow::<Bolt>(BOLT, &mut text)?,
+            };
+            found |= taken;
+        }
+    }
+    if text.is_empty() {
+        text.push_str("no listener takes calls of this protocol\n");
+    }
+    // a closed pipe is no failure of ours
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    Ok(if found {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// One listener's routes, and the call before them.
+struct Way<'a> {
+    config: &'a Config,
+    snapshot: &'a Snapshot,
+    listener: &'a Listener,
+    compiled: &'a rialto_core::snapshot::Listener,
+    options: &'a Options,
+}
+
+impl Way<'_> {
+    /// Writes what each route says until one takes the call; false if none does.
+    fn follow<C: Codec>(&self, proto: ProtoId, to: &mut String) -> anyhow::Result<bool> {
+        let Options { version, .. } = self.options;
+        let usual = if proto == BOLT { "1.0" } else { "" };
+        let request = Request {
+            version: version.clone().unwrap_or_else(|| usual.to_owned()),
+            group: self.options.group.clone(),
+            caller: self.options.application.clone(),
+            attachments: self.options.attachments.clone(),
+            ..Request::new(&self.options.service, "", &self.options.method)
+        };
+        let mut bytes = vec![];
+        let mut session = Framed::<C>::new(Role::Client, &Settings::default());
+        let encoded = request.encode(session.codec_mut(), 1, &mut bytes);
+        encoded.map_err(|e| anyhow::anyhow!("the call cannot be written: {e}"))?;
+        let message = All::dialect(proto).and_then(|dialect| dialect.view(&bytes));
+        let message = message.context("the call cannot be read again")?;
+        let head = message
+            .head()
+            .map_err(|e| anyhow::anyhow!("the call cannot be read: {e}"))?;
+        writeln!(
+            to,
+            "listener {}, a {} call:",
+            self.listener.name,
+            protocol_name(proto)
+        )?;
+        let taken = self.snapshot.route(self.compiled, &message, &head);
+        let taken = taken.map(|id| &*self.snapshot.routes[id.index()].name);
+        let compiled: HashMap<&str, &Route> = self.snapshot.routes.iter().map(|r| (&*r.name, r)).collect();
+        let routes: HashMap<&str, &config::Route> =
+            self.config.routes.iter().map(|r| (r.name.as_str(), r)).collect();
+        for name in self.listener.routes.iter().map(String::as_str) {
+            let (Some(route), Some(compiled)) = (routes.get(name), compiled.get(name)) else {
+                continue;
+            };
+            if taken == Some(name) {
+                writeln!(to, "  {name}: takes it")?;
+                self.destinations(route, proto, &request, to)?;
+                return Ok(true);
+            }
+            writeln!(
+                to,
+                "  {name}: no, {}",
+                self.reason(route, compiled, &message, &head)
+            )?;
+        }
+        writeln!(
+            to,
+            "  no route takes it: the caller is told that there is no such service"
+        )?;
+        Ok(false)
+    }
+
+    /// Why a route does not take the call.
+    fn reason(&self, route: &config::Route, compiled: &Route, msg: &Message<'_>, head: &Head<'_>) -> String {
+        let m = &route.matches;
+        if let Some(listener) = m.listener.as_ref().filter(|name| **name != self.listener.name) {
+            return format!("it asks for listener {listener}");
+        }
+        let text = |of: &[u8]| String::from_utf8_lossy(of).into_owned();
+        let asks = |what: &str, condition: serde_json::Value, is: String| {
+            format!("it asks for {what} {condition}, and the call has {}", json!(is))
+        };
+        match compiled.matches.unmet(msg, head) {
+            Some(Unmet::Protocol) => format!("it asks for protocol {}", json!(m.protocol)),
+            Some(Unmet::Service) => asks("service", json!(m.service), text(head.service)),
+            Some(Unmet::Method) => asks("method", json!(m.method), text(head.method)),
+            Some(Unmet::Version) => asks("version", json!(m.version), text(head.version)),
+            Some(Unmet::Group) => asks("group", json!(m.group), text(head.group)),
+            Some(Unmet::Caller) => asks("caller", json!(m.caller), text(head.caller)),
+            Some(Unmet::Attachment(name)) => {
+                let condition = m.attachments.get(name);
+                match msg.meta.dialect.attachment(msg, head, name) {
+                    Some(value) => asks(&format!("attachment {name}"), json!(condition), text(&value)),
+                    None => format!(
+                        "it asks for attachment {name} {}, and the call has none",
+                        json!(condition)
+                    ),
+                }
+            }
+            None => "a route before it takes the call".to_owned(),
+        }
+    }
+
+    /// Where the call goes, and what becomes of its version on the way.
+    fn destinations(
+        &self,
+        route: &config::Route,
+        proto: ProtoId,
+        request: &Request,
+        to: &mut String,
+    ) -> anyhow::Result<()> {
+        let all: u64 = route.to.iter().map(|t| u64::from(t.weight)).sum();
+        for target in route.to.iter().filter(|t| t.weight > 0) {
+            let cluster = self.config.clusters.iter().find(|c| c.name == target.cluster);
+            let Some(cluster) = cluster else { continue };
+            write!(to, "    to cluster {} ({})", cluster.name, cluster.protocol)?;
+            if u64::from(target.weight) < all {
+                let share = 100.0 * f64::from(target.weight) / all as f64;
+                write!(to, ", {share:.1} % of such calls")?;
+            }
+            if !target.subset.is_empty() {
+                write!(to, ", subset {}", json!(target.subset))?;
+            }
+            let version = route.rewrite.version.as_ref().unwrap_or(&request.version);
+            if cluster.protocol.to_string() != protocol_name(proto) {
+                let asked = route.bridge.version(version);
+                write!(
+                    to,
+                    ", translated; version {} is asked for as {}",
+                    json!(request.version),
+                    json!(asked)
+                )?;
+            }
+            to.push('\n');
+        }
+        Ok(())
+    }
+}
