@@ -24,7 +24,7 @@ use file::File;
 use listening::Listening;
 use reload::Pending;
 use rialto_core::config::{Cluster, Config, LogOutput, Protocol, Workers};
-use rialto_core::discovery::Instance;
+use rialto_core::discovery::DiscoveredEndpoint;
 use rialto_core::runtime::{Layout, Runtime, raise_limit};
 use rialto_core::snapshot::{Compiled, Compiler, Resolver};
 use rialto_protocols::{All, BOLT, DUBBO};
@@ -270,7 +270,7 @@ impl Control {
 /// connections are closed between two calls, and in the last third calls are refused, so that those that were taken end
 /// in time and only connections that are never without a call see any of it.
 async fn wind_down(runtime: &Runtime, limit: Duration) {
-    runtime.say_goodbye();
+    runtime.announce_drain();
     tokio::time::sleep(limit / 3).await;
     runtime.part_from_callers();
     tokio::time::sleep(limit / 3).await;
@@ -319,7 +319,7 @@ async fn quiet(runtime: &Runtime) {
 pub fn compile(
     compiler: &mut Compiler,
     config: &Config,
-    endpoints: &dyn Fn(&Cluster) -> Vec<Instance>,
+    endpoints: &dyn Fn(&Cluster) -> Vec<DiscoveredEndpoint>,
     workers: usize,
     now: Instant,
 ) -> Compiled {

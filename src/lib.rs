@@ -1,5 +1,5 @@
 //! The `rialto` binary as a library: command line, configuration files, the control plane and its admin pages.
-//! It only wires: what a call meets on its way is in `rialto-core`, what knows bytes in `rialto-protocols`.
+//! It only connections: what a call meets on its way is in `rialto-core`, what knows bytes in `rialto-protocols`.
 #![forbid(unsafe_code)]
 
 pub mod access_log;

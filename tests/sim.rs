@@ -15,11 +15,11 @@ mod sim {
     pub mod stage;
 }
 
-use sim::fleet::{Faults, Fleet};
+use sim::fleet::{Fleet, PeerErrors};
 
 const SEEDS: u64 = 60;
 
-fn run(faults: Faults, seeds: u64) -> Totals {
+fn run(faults: PeerErrors, seeds: u64) -> Totals {
     let mut totals = Totals::default();
     for seed in 0..seeds {
         let mut fleet = Fleet::new(seed, faults);
@@ -51,7 +51,7 @@ struct Totals {
 
 #[test]
 fn without_faults_every_call_succeeds() {
-    let totals = run(Faults::NONE, SEEDS);
+    let totals = run(PeerErrors::NONE, SEEDS);
     assert!(totals.good > 10_000, "{totals:?}");
     assert_eq!(totals.failed, 0);
 }
@@ -59,10 +59,10 @@ fn without_faults_every_call_succeeds() {
 #[test]
 fn slow_hosts_time_calls_out_and_late_answers_reach_nobody() {
     let totals = run(
-        Faults {
+        PeerErrors {
             slow: 0.1,
             duplicate: 0.1,
-            ..Faults::NONE
+            ..PeerErrors::NONE
         },
         SEEDS,
     );
@@ -72,10 +72,10 @@ fn slow_hosts_time_calls_out_and_late_answers_reach_nobody() {
 #[test]
 fn hosts_that_die_fail_only_their_own_calls() {
     let totals = run(
-        Faults {
+        PeerErrors {
             kill_host: 0.02,
             refuse_dial: 0.2,
-            ..Faults::NONE
+            ..PeerErrors::NONE
         },
         SEEDS,
     );
@@ -85,10 +85,10 @@ fn hosts_that_die_fail_only_their_own_calls() {
 #[test]
 fn callers_that_die_leave_nothing_behind() {
     let totals = run(
-        Faults {
+        PeerErrors {
             kill_caller: 0.05,
             slow: 0.05,
-            ..Faults::NONE
+            ..PeerErrors::NONE
         },
         SEEDS,
     );
@@ -98,10 +98,10 @@ fn callers_that_die_leave_nothing_behind() {
 #[test]
 fn hosts_that_lie_are_cut_off() {
     let totals = run(
-        Faults {
+        PeerErrors {
             garbage: 0.01,
             stray: 0.1,
-            ..Faults::NONE
+            ..PeerErrors::NONE
         },
         SEEDS,
     );
@@ -110,7 +110,7 @@ fn hosts_that_lie_are_cut_off() {
 
 #[test]
 fn everything_at_once() {
-    let all = Faults {
+    let all = PeerErrors {
         slow: 0.05,
         duplicate: 0.05,
         kill_host: 0.01,
@@ -127,10 +127,10 @@ fn everything_at_once() {
 
 #[test]
 fn a_process_goes_on_after_its_milliseconds_outgrew_32_bits() {
-    let faults = Faults {
+    let faults = PeerErrors {
         slow: 0.1,
         refuse_dial: 0.1,
-        ..Faults::NONE
+        ..PeerErrors::NONE
     };
     for seed in 0..10 {
         let mut fleet = Fleet::after(seed, faults, (u64::from(u32::MAX) - 200) * 1000);
@@ -147,11 +147,11 @@ fn a_process_goes_on_after_its_milliseconds_outgrew_32_bits() {
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
-    let all = Faults {
+    let all = PeerErrors {
         slow: 0.1,
         kill_host: 0.02,
         stall: 0.05,
-        ..Faults::NONE
+        ..PeerErrors::NONE
     };
     let trace = |seed| {
         let mut fleet = Fleet::new(seed, all);

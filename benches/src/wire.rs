@@ -149,7 +149,7 @@ impl RequestTemplate {
             Protocol::Bolt => bolt::request(&argument),
             Protocol::Dubbo => dubbo::request(&argument),
         };
-        let nonce_at = argument_at + hessian::string_head_len(hessian::Dialect::of(protocol), argument_len);
+        let nonce_at = argument_at + hessian::string_head_len(hessian::Grammar::of(protocol), argument_len);
         Ok(Self {
             protocol,
             frame,

@@ -4,7 +4,7 @@ mod note;
 
 pub use note::{Note, Part};
 
-use crate::metrics::{Ended, SeriesId, SeriesKey};
+use crate::metrics::{CallResult, SeriesId, SeriesKey};
 use crate::snapshot::EndpointId;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub struct Record {
     /// What it was; names are in the [`Batch::fresh`] of this or an earlier batch.
     pub series: SeriesId,
     /// How it ended.
-    pub ended: Ended,
+    pub ended: CallResult,
     /// How long it took.
     pub latency_us: u64,
     /// Who called, if the caller has an address.
@@ -43,7 +43,7 @@ pub struct Batch {
 }
 
 /// A worker's end of the log.
-pub struct Tap {
+pub struct AccessLogBuffer {
     records: Vec<Record>,
     /// Records since the last batch for which there was no room.
     dropped: u64,
@@ -55,12 +55,12 @@ pub struct Tap {
 /// Records that wait for the end of the turn at most; those of a turn that ends more calls are dropped and counted.
 const TURN_MAX: usize = 64 << 10;
 
-impl Tap {
+impl AccessLogBuffer {
     /// A tap that takes this share (0 to 1) of the calls that succeed, and all others.
     #[must_use]
     pub fn new(sample: f64) -> Self {
         let share = (sample.clamp(0.0, 1.0) * 2f64.powi(32)) as u64;
-        Tap {
+        AccessLogBuffer {
             records: vec![],
             dropped: 0,
             share,
@@ -70,8 +70,11 @@ impl Tap {
 
     /// Whether such a call is logged.
     #[inline]
-    pub fn wants(&mut self, ended: Ended) -> bool {
-        let fine = matches!(ended, Ended::Answered(crate::message::Status::Ok) | Ended::Sent);
+    pub fn wants(&mut self, ended: CallResult) -> bool {
+        let fine = matches!(
+            ended,
+            CallResult::Responded(crate::message::Status::Ok) | CallResult::Sent
+        );
         !fine || self.share >= 1 << 32 || u64::from(self.rng.u32(..)) < self.share
     }
 
@@ -107,24 +110,25 @@ mod tests {
 
     #[test]
     fn failures_are_logged_whatever_the_sample() {
-        let mut none = Tap::new(0.0);
-        assert!(!none.wants(Ended::Answered(Status::Ok)));
+        let mut none = AccessLogBuffer::new(0.0);
+        assert!(!none.wants(CallResult::Responded(Status::Ok)));
         assert!(
-            none.wants(Ended::Failed(ErrorKind::Timeout)) && none.wants(Ended::Answered(Status::Exception))
+            none.wants(CallResult::Failed(ErrorKind::Timeout))
+                && none.wants(CallResult::Responded(Status::Exception))
         );
-        let mut all = Tap::new(1.0);
-        assert!((0..1000).all(|_| all.wants(Ended::Sent)));
-        let mut half = Tap::new(0.5);
-        let n = (0..10_000).filter(|_| half.wants(Ended::Sent)).count();
+        let mut all = AccessLogBuffer::new(1.0);
+        assert!((0..1000).all(|_| all.wants(CallResult::Sent)));
+        let mut half = AccessLogBuffer::new(0.5);
+        let n = (0..10_000).filter(|_| half.wants(CallResult::Sent)).count();
         assert!((4700..5300).contains(&n), "{n}");
     }
 
     #[test]
     fn what_a_turn_has_no_room_for_is_counted() {
-        let mut tap = Tap::new(1.0);
+        let mut tap = AccessLogBuffer::new(1.0);
         let record = Record {
             series: SeriesId(0),
-            ended: Ended::Sent,
+            ended: CallResult::Sent,
             latency_us: 1,
             caller: None,
             endpoint: None,

@@ -1,6 +1,6 @@
 //! Rules for calls that change the protocol on their way. They act on the neutral call, so they hold for
 //! every pair of protocols; a call that keeps its protocol is never touched by them.
-use crate::call::{Attachments, Call, Exception, Outcome, Reply};
+use crate::call::{Attachments, Exception, NeutralCall, NeutralResponse, ReturnValue};
 use crate::config::{AttachmentBridge, ExceptionBridge, TextMatch};
 use crate::value_rules::ValueRules;
 use std::borrow::Cow;
@@ -79,7 +79,7 @@ fn passes(class: &str) -> bool {
 
 impl Bridge {
     /// Applies the rules to a call on its way to the provider.
-    pub fn outward<'a>(&'a self, call: &mut Call<'a>) {
+    pub fn on_request<'a>(&'a self, call: &mut NeutralCall<'a>) {
         call.args.rules = Some(&self.values);
         match self.group {
             GroupRule::Keep => {}
@@ -99,11 +99,11 @@ impl Bridge {
     }
 
     /// Applies the rules to an outcome on its way to the caller.
-    pub fn homeward<'a>(&'a self, outcome: &mut Outcome<'a>) {
+    pub fn on_response<'a>(&'a self, outcome: &mut NeutralResponse<'a>) {
         match &mut outcome.reply {
-            Reply::Null => {}
-            Reply::Value(value) => value.rules = Some(&self.values),
-            Reply::Exception(thrown) => {
+            ReturnValue::Null => {}
+            ReturnValue::Value(value) => value.rules = Some(&self.values),
+            ReturnValue::Exception(thrown) => {
                 if let Some(object) = &mut thrown.object {
                     object.rules = Some(&self.values);
                 }
@@ -173,16 +173,16 @@ mod tests {
         };
         let (keep, to_version) = (with(GroupRule::Keep), with(GroupRule::ToVersion));
         let from_version = with(GroupRule::FromVersion);
-        let mut call = Call {
+        let mut call = NeutralCall {
             version: "1.0.0".into(),
             group: "gray".into(),
-            ..Call::default()
+            ..NeutralCall::default()
         };
-        keep.outward(&mut call);
+        keep.on_request(&mut call);
         assert_eq!((&*call.version, &*call.group), ("1.0", "gray"));
-        to_version.outward(&mut call);
+        to_version.on_request(&mut call);
         assert_eq!((&*call.version, &*call.group), ("gray", ""));
-        from_version.outward(&mut call);
+        from_version.on_request(&mut call);
         assert_eq!((&*call.version, &*call.group), ("", "gray"));
     }
 }

@@ -15,7 +15,7 @@ pub type Attachments<'a> = SmallVec<[Attachment<'a>; 8]>;
 
 /// A request without its protocol. Borrows from the received bytes where it can.
 #[derive(Clone, Debug, Default)]
-pub struct Call<'a> {
+pub struct NeutralCall<'a> {
     /// Interface name.
     pub service: Cow<'a, str>,
     /// Service version, empty if none.
@@ -60,16 +60,16 @@ pub struct Trace<'a> {
 
 /// An answer of the service without its protocol.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome<'a> {
+pub struct NeutralResponse<'a> {
     /// What the method returned or threw.
-    pub reply: Reply<'a>,
+    pub reply: ReturnValue<'a>,
     /// Response attachments.
     pub attachments: Attachments<'a>,
 }
 
 /// What a method returned or threw.
 #[derive(Clone, Debug, Default)]
-pub enum Reply<'a> {
+pub enum ReturnValue<'a> {
     /// `void` or `null`.
     #[default]
     Null,
@@ -195,14 +195,14 @@ impl Values<'_> {
     }
 }
 
-impl Reply<'_> {
+impl ReturnValue<'_> {
     /// The most bytes that it may become in another serialization.
     #[must_use]
     pub fn room(&self) -> usize {
         match self {
-            Reply::Null => room_for(0),
-            Reply::Value(values) => values.room(),
-            Reply::Exception(thrown) => {
+            ReturnValue::Null => room_for(0),
+            ReturnValue::Value(values) => values.room(),
+            ReturnValue::Exception(thrown) => {
                 let stream = thrown.object.as_ref().map_or(0, |object| object.stream.len());
                 let message = thrown.message.as_ref().map_or(0, |message| message.len());
                 room_for(stream.max(message))
@@ -236,7 +236,7 @@ impl fmt::Debug for Values<'_> {
     }
 }
 
-impl Call<'_> {
+impl NeutralCall<'_> {
     /// Applies what routes and filters changed.
     pub fn apply(&mut self, edits: &Edits) {
         let put = |to: &mut Cow<'_, str>, from: &Option<Box<str>>| {
@@ -296,12 +296,12 @@ mod tests {
 
     #[test]
     fn what_was_set_is_told_from_what_came_and_trace_facts_stay_such() {
-        let mut call = Call {
+        let mut call = NeutralCall {
             attachments: [("k", "theirs"), ("tag", "old")]
                 .map(|(k, v)| (k.into(), v.into()))
                 .into_iter()
                 .collect(),
-            ..Call::default()
+            ..NeutralCall::default()
         };
         call.trace.sofa_rpc_id = "0.1".into();
         let mut edits = Edits::default();

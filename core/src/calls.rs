@@ -1,28 +1,28 @@
-//! All exchanges of a worker and what they need: routes, hosts, deadlines, counters. Acts on connections only
-//! through the commands of `Wires`; never sees a socket or a wire format.
-mod answer;
+//! All exchanges of a worker and what they need: routes, endpoints, deadlines, counters. Acts on connections only
+//! through the commands of `Connections`; never sees a socket or a wire format.
 mod end;
 mod forward;
 mod request;
+mod response;
+mod route_cache;
 mod shares;
-mod ways;
 
 use crate::Env;
-use crate::access_log::{Note, Tap};
+use crate::access_log::{AccessLogBuffer, Note};
+use crate::connections::{Connections, Owner};
 use crate::endpoints::Endpoints;
 use crate::error::{CallError, ErrorKind};
 use crate::exchange::{Exchange, State};
-use crate::faults::FaultKind;
-use crate::metrics::Shard;
+use crate::metrics::WorkerMetrics;
+use crate::peer_errors::PeerErrorKind;
 use crate::session::Event;
 use crate::slots::{CallKey, CallTag, ConnKey, Slots};
 use crate::snapshot::{Cluster, ClusterId, Compiled, EndpointId, Epoch, ListenerId};
 use crate::wheel::Wheel;
-use crate::wires::{Owner, Wires};
+use route_cache::RouteCache;
 use shares::{Excess, Holder, Shares};
 use std::collections::HashMap;
 use std::rc::Rc;
-use ways::Ways;
 
 pub use shares::Application;
 
@@ -30,12 +30,12 @@ pub use shares::Application;
 pub struct Calls {
     /// Those in progress.
     pub(crate) table: Slots<CallTag, Exchange>,
-    /// The hosts.
+    /// The endpoints.
     pub endpoints: Endpoints,
     /// Counters.
-    pub metrics: Shard,
+    pub metrics: WorkerMetrics,
     /// The access log, if there is one.
-    pub log: Option<Tap>,
+    pub log: Option<AccessLogBuffer>,
     /// What it will say of calls in flight. Empty without one.
     notes: HashMap<u32, Box<Note>>,
     /// Calls in flight by listener.
@@ -49,14 +49,14 @@ pub struct Calls {
     wheel: Wheel,
     epoch: Rc<Epoch>,
     /// What was found in it.
-    ways: Ways,
+    route_cache: RouteCache,
     pub(crate) now_us: u64,
     due: Vec<CallKey>,
     /// The process is going away: calls that still come are refused.
     pub(crate) refusing: bool,
 }
 
-/// What holds for the events of one read only: the host chosen for it. Spreading the calls of one read over
+/// What holds for the events of one read only: the endpoint chosen for it. Spreading the calls of one read over
 /// many connections costs up to twice the CPU time, so the choice is made per read.
 #[derive(Default)]
 pub struct Batch {
@@ -77,7 +77,7 @@ impl Calls {
         let mut calls = Calls {
             table: Slots::default(),
             endpoints: Endpoints::new(seed),
-            metrics: Shard::new(compiled.snapshot.limits.series),
+            metrics: WorkerMetrics::new(compiled.snapshot.limits.series),
             log: None,
             notes: HashMap::new(),
             in_flight: vec![],
@@ -86,7 +86,7 @@ impl Calls {
             shares: Shares::default(),
             wheel: Wheel::default(),
             epoch: Rc::new(Epoch::new(compiled, None)),
-            ways: Ways::default(),
+            route_cache: RouteCache::default(),
             now_us: 0,
             due: vec![],
             refusing: false,
@@ -98,7 +98,7 @@ impl Calls {
     /// New calls use this snapshot; those in progress keep theirs.
     pub fn configure(&mut self, compiled: &Compiled) {
         self.epoch = Rc::new(Epoch::new(compiled, Some(&self.epoch)));
-        self.ways.clear();
+        self.route_cache.clear();
         self.follow(compiled);
     }
 
@@ -110,7 +110,7 @@ impl Calls {
     }
 
     /// Starts, changes or ends the access log.
-    pub fn set_log(&mut self, log: Option<Tap>) {
+    pub fn set_log(&mut self, log: Option<AccessLogBuffer>) {
         self.log = log;
         if self.log.is_none() {
             self.notes = HashMap::new();
@@ -143,7 +143,7 @@ impl Calls {
 
     /// A call was given to an endpoint.
     #[inline]
-    fn began_upstream<E: Env>(&mut self, w: &Wires<E>, key: CallKey) {
+    fn began_upstream<E: Env>(&mut self, w: &Connections<E>, key: CallKey) {
         let Some(ex) = self.table.get(key) else { return };
         self.endpoints.began(ex.up.endpoint, ex.target.cluster);
         if let Some(holder) = self.shares.holder(w, ex) {
@@ -171,7 +171,7 @@ impl Calls {
     #[inline]
     fn over_budget<E: Env>(
         &mut self,
-        w: &Wires<E>,
+        w: &Connections<E>,
         ex: CallKey,
         id: ClusterId,
         c: &Cluster,
@@ -193,7 +193,7 @@ impl Calls {
     #[cold]
     fn over_share<E: Env>(
         &mut self,
-        w: &Wires<E>,
+        w: &Connections<E>,
         key: CallKey,
         id: ClusterId,
         c: &Cluster,
@@ -220,25 +220,31 @@ impl Calls {
 
     /// The one entry from the wire.
     #[inline]
-    pub fn on_event<E: Env>(&mut self, w: &mut Wires<E>, batch: &mut Batch, from: ConnKey, event: Event<'_>) {
+    pub fn on_event<E: Env>(
+        &mut self,
+        w: &mut Connections<E>,
+        batch: &mut Batch,
+        from: ConnKey,
+        event: Event<'_>,
+    ) {
         match event {
             Event::Request { id, msg } => self.on_request(w, batch, from, id, &msg),
-            Event::Answer { call, answer } => self.on_answer(w, from, call, &answer),
+            Event::Response { call, answer } => self.on_response(w, from, call, &answer),
             Event::Refused { reply, error } => self.on_refused(w, from, reply, error),
             Event::Drain => self.on_drain(w, from, true),
             Event::Undrain => self.on_drain(w, from, false),
             Event::Unexpected(what) => {
                 let who = w.get(from).map(|c| c.who());
                 if let Some(who) = who {
-                    w.faults
-                        .report(FaultKind::Unexpected, who, w.now_ms, format_args!(": {what}"));
+                    w.peer_errors
+                        .report(PeerErrorKind::Unexpected, who, w.now_ms, format_args!(": {what}"));
                 }
             }
             Event::More(_) | Event::Handled | Event::Detected(_) => {}
         }
     }
 
-    fn on_drain<E: Env>(&mut self, w: &mut Wires<E>, from: ConnKey, on: bool) {
+    fn on_drain<E: Env>(&mut self, w: &mut Connections<E>, from: ConnKey, on: bool) {
         w.set_draining(from, on);
         if let Some(Owner::Endpoint(id)) = w.get(from).map(|c| c.owner) {
             self.endpoints.set_read_only(id, on);
@@ -246,14 +252,14 @@ impl Calls {
     }
 
     /// What is to be done now and then.
-    pub fn sweep<E: Env>(&mut self, w: &mut Wires<E>) {
+    pub fn sweep<E: Env>(&mut self, w: &mut Connections<E>) {
         self.table.shrink();
         let epoch = Rc::clone(&self.epoch);
         self.endpoints.probe(w, &epoch.snapshot);
     }
 
     /// A dial succeeded: the calls that waited for it go.
-    pub fn connected<E: Env>(&mut self, w: &mut Wires<E>, conn: ConnKey) {
+    pub fn connected<E: Env>(&mut self, w: &mut Connections<E>, conn: ConnKey) {
         let Some(Owner::Endpoint(id)) = w.get(conn).map(|c| c.owner) else {
             return;
         };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// One provider process, as a source sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Instance {
+pub struct DiscoveredEndpoint {
     /// Where it is reached.
     pub address: Address,
     /// How the source writes its address (a host name, say); for people.
@@ -20,7 +20,7 @@ pub struct Instance {
 }
 
 /// What a source knows at one time: all of it, not a difference.
-pub type State = Vec<Instance>;
+pub type State = Vec<DiscoveredEndpoint>;
 
 /// Where a source puts what it finds.
 pub trait Updates: Send + Sync {

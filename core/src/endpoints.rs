@@ -3,10 +3,10 @@ mod health;
 mod pick;
 
 use crate::Env;
+use crate::connections::{Connections, Owner};
 use crate::slots::{CallKey, ConnKey};
 use crate::snapshot::{Cluster, ClusterId, Endpoint, EndpointId, Snapshot};
 use crate::transport::is_process_wide;
-use crate::wires::{Owner, Wires};
 use health::{Health, back_off};
 use pick::Picker;
 
@@ -50,7 +50,7 @@ pub struct Endpoints {
     in_flight: Vec<u32>,
     /// Endpoints whose last dial failed: they are dialed again in the background.
     failing: Vec<EndpointId>,
-    /// By place in the host sets of the snapshot of this version.
+    /// By place in the endpoint sets of the snapshot of this version.
     pickers: Vec<Picker>,
     version: u64,
     rng: fastrand::Rng,
@@ -104,8 +104,8 @@ impl Endpoints {
 
     /// Follows a new snapshot. Endpoints keep their state; choices begin anew.
     pub fn configure(&mut self, s: &Snapshot) {
-        let hosts = s.endpoints.len().max(self.list.len());
-        self.list.resize_with(hosts, EndpointState::default);
+        let endpoints = s.endpoints.len().max(self.list.len());
+        self.list.resize_with(endpoints, EndpointState::default);
         for (id, since) in self.changed_hands(s) {
             let state = &mut self.list[id.index()];
             debug_assert_eq!(state.in_flight, 0, "calls hold the snapshot that they began with");
@@ -117,7 +117,7 @@ impl Endpoints {
         self.in_flight
             .resize(s.clusters.len().max(self.in_flight.len()), 0);
         self.pickers = s
-            .host_sets
+            .endpoint_sets
             .iter()
             .map(|set| Picker::new(set, &mut self.rng))
             .collect();
@@ -126,8 +126,8 @@ impl Endpoints {
 
     /// Ids that stand for another endpoint in the snapshot than so far, each with the version since which it does.
     pub(crate) fn changed_hands(&self, s: &Snapshot) -> Vec<(EndpointId, u64)> {
-        let hosts = (0..).zip(self.list.iter().zip(&s.endpoints));
-        let anew = hosts.filter_map(|(id, (state, endpoint))| {
+        let endpoints = (0..).zip(self.list.iter().zip(&s.endpoints));
+        let anew = endpoints.filter_map(|(id, (state, endpoint))| {
             let since = endpoint.as_ref()?.since;
             (since != state.since).then_some((EndpointId(id), since))
         });
@@ -181,9 +181,15 @@ impl Endpoints {
 
     /// An endpoint of the set and a connection to it: the one that the policy picks; then any that is well, for chance
     /// may miss it, and the less loaded of two is the one that is down; then, if the choice allows it, any at all.
-    pub fn lease<E: Env>(&mut self, w: &mut Wires<E>, s: &Snapshot, set: usize, choice: Choice) -> Lease {
-        let set_of = &s.host_sets[set];
-        let n = set_of.hosts.len();
+    pub fn lease<E: Env>(
+        &mut self,
+        w: &mut Connections<E>,
+        s: &Snapshot,
+        set: usize,
+        choice: Choice,
+    ) -> Lease {
+        let set_of = &s.endpoint_sets[set];
+        let n = set_of.endpoints.len();
         if n == 0 {
             return Lease::None;
         }
@@ -197,7 +203,7 @@ impl Endpoints {
             }
         }
         let start = self.rng.usize(..n);
-        let around = |i: usize| set_of.hosts[(start + i) % n].endpoint;
+        let around = |i: usize| set_of.endpoints[(start + i) % n].endpoint;
         for id in (0..n).map(around) {
             if self.is_well(w, id, choice, n)
                 && let Some(lease) = self.ask(w, s, id, &mut search)
@@ -218,7 +224,7 @@ impl Endpoints {
         search.in_vain()
     }
 
-    fn is_well<E: Env>(&self, w: &Wires<E>, id: EndpointId, choice: Choice, n: usize) -> bool {
+    fn is_well<E: Env>(&self, w: &Connections<E>, id: EndpointId, choice: Choice, n: usize) -> bool {
         !self.list[id.index()].is_avoided(w.now_ms) && (choice.not != Some(id) || n == 1)
     }
 
@@ -226,7 +232,7 @@ impl Endpoints {
     #[inline]
     fn ask<E: Env>(
         &mut self,
-        w: &mut Wires<E>,
+        w: &mut Connections<E>,
         s: &Snapshot,
         id: EndpointId,
         search: &mut Search,
@@ -260,11 +266,11 @@ impl Endpoints {
         } else {
             &mut anew
         };
-        picker.pick(&s.host_sets[set], &self.list, &mut self.rng)
+        picker.pick(&s.endpoint_sets[set], &self.list, &mut self.rng)
     }
 
     /// A connection to the endpoint: the least loaded one, a new one past the limit of calls on it.
-    fn offer<E: Env>(&self, w: &Wires<E>, cluster: &Cluster, id: EndpointId) -> Offer {
+    fn offer<E: Env>(&self, w: &Connections<E>, cluster: &Cluster, id: EndpointId) -> Offer {
         let e = &self.list[id.index()];
         let usable = |k: &ConnKey| w.get(*k).filter(|c| c.takes_calls());
         let best = (e.conns.iter())
@@ -308,7 +314,7 @@ impl Endpoints {
 
     fn dial<E: Env>(
         &mut self,
-        w: &mut Wires<E>,
+        w: &mut Connections<E>,
         conf: &Endpoint,
         cluster: &Cluster,
         id: EndpointId,
@@ -346,7 +352,7 @@ impl Endpoints {
     }
 
     /// Dials endpoints again whose last dial failed, so that no call has to find out whether they are back.
-    pub fn probe<E: Env>(&mut self, w: &mut Wires<E>, s: &Snapshot) {
+    pub fn probe<E: Env>(&mut self, w: &mut Connections<E>, s: &Snapshot) {
         for id in std::mem::take(&mut self.failing) {
             let e = &self.list[id.index()];
             let conf = s.endpoint(id).filter(|conf| conf.since == e.since);
@@ -383,7 +389,7 @@ impl Endpoints {
     }
 
     /// A connection is gone; if it was a dial, the calls that wait for it have to look elsewhere.
-    pub fn lost<E: Env>(&mut self, w: &mut Wires<E>, id: EndpointId, conn: ConnKey) -> Vec<CallKey> {
+    pub fn lost<E: Env>(&mut self, w: &mut Connections<E>, id: EndpointId, conn: ConnKey) -> Vec<CallKey> {
         let e = &mut self.list[id.index()];
         let had = e.conns.len();
         e.conns.retain(|c| *c != conn);

@@ -11,7 +11,7 @@ pub enum ErrorKind {
     /// The provider knows no such service, version, group or method.
     NoService,
     /// No endpoint could be used, or none took the connection.
-    NoHost,
+    NoEndpoint,
     /// The deadline passed.
     Timeout,
     /// A limit of the proxy or the provider's pool is exhausted.
@@ -21,7 +21,7 @@ pub enum ErrorKind {
     /// The request cannot be read, or the provider could not read it.
     BadRequest,
     /// The answer cannot be read or expressed in the caller's protocol.
-    BadAnswer,
+    BadResponse,
     /// The connection to the provider was lost after the request left.
     UpstreamClosed,
     /// The provider reported a failure of its own machinery.
@@ -44,12 +44,12 @@ impl ErrorKind {
     pub const ALL: [ErrorKind; 11] = [
         ErrorKind::NoRoute,
         ErrorKind::NoService,
-        ErrorKind::NoHost,
+        ErrorKind::NoEndpoint,
         ErrorKind::Timeout,
         ErrorKind::Overload,
         ErrorKind::Denied,
         ErrorKind::BadRequest,
-        ErrorKind::BadAnswer,
+        ErrorKind::BadResponse,
         ErrorKind::UpstreamClosed,
         ErrorKind::Upstream,
         ErrorKind::Cancelled,
@@ -61,12 +61,12 @@ impl ErrorKind {
         match self {
             ErrorKind::NoRoute => "no_route",
             ErrorKind::NoService => "no_service",
-            ErrorKind::NoHost => "no_host",
+            ErrorKind::NoEndpoint => "no_endpoint",
             ErrorKind::Timeout => "timeout",
             ErrorKind::Overload => "overload",
             ErrorKind::Denied => "denied",
             ErrorKind::BadRequest => "bad_request",
-            ErrorKind::BadAnswer => "bad_answer",
+            ErrorKind::BadResponse => "bad_response",
             ErrorKind::UpstreamClosed => "upstream_closed",
             ErrorKind::Upstream => "upstream_error",
             ErrorKind::Cancelled => "cancelled",

@@ -2,7 +2,7 @@
 use crate::buf::Mark;
 use crate::message::{Held, ProtoId};
 use crate::metrics::SeriesId;
-use crate::session::ReplyTo;
+use crate::session::RespondTo;
 use crate::slots::ConnKey;
 use crate::snapshot::{ClusterId, EndpointId, Epoch, ListenerId, RouteId};
 use std::rc::Rc;
@@ -54,7 +54,7 @@ pub(crate) struct Down {
     /// Its connection.
     pub(crate) conn: ConnKey,
     /// Its name for the call.
-    pub(crate) reply: ReplyTo,
+    pub(crate) reply: RespondTo,
     /// The listener that it came through.
     pub(crate) listener: ListenerId,
     /// What it speaks.

@@ -21,7 +21,7 @@ pub struct RequestCx<'a> {
 pub enum Verdict {
     /// Go on.
     Continue,
-    /// Answer with this error.
+    /// Response with this error.
     Reject(CallError),
 }
 

@@ -2,10 +2,10 @@
 //! The id on an upstream connection is the call's key, so this session keeps no table at all.
 use crate::bridge::Bridge;
 use crate::buf::OutBuf;
-use crate::call::{Call, Outcome, Reply, room_for};
+use crate::call::{NeutralCall, NeutralResponse, ReturnValue, room_for};
 use crate::error::{CallError, ErrorKind};
 use crate::message::{Edits, Message, Meta, ProtoId};
-use crate::session::{Answer, Dispatch, Event, Fault, ReplyTo, Role, Session, Settings, Step};
+use crate::session::{Dispatch, Event, ProtocolError, RespondTo, Response, Role, Session, Settings, Step};
 use crate::slots::CallKey;
 
 /// What a codec found at the start of the input.
@@ -72,7 +72,7 @@ impl Refused {
     #[must_use]
     pub fn bad(kind: Kind, text: String) -> CallError {
         let kind = match kind {
-            Kind::Answer => ErrorKind::BadAnswer,
+            Kind::Response => ErrorKind::BadResponse,
             _ => ErrorKind::BadRequest,
         };
         CallError::new(kind, text)
@@ -85,7 +85,7 @@ pub enum Kind {
     /// A call.
     Request,
     /// An answer.
-    Answer,
+    Response,
     /// Wants an acknowledgement.
     Heartbeat,
     /// Acknowledges ours.
@@ -114,14 +114,14 @@ pub trait Codec: Sized {
     ///
     /// # Errors
     /// The stream makes no sense; nothing after this can be trusted.
-    fn decode(&mut self, bytes: &[u8]) -> Result<Decoded, Fault>;
+    fn decode(&mut self, bytes: &[u8]) -> Result<Decoded, ProtocolError>;
 
     /// Writes an id into a frame and restores what depends on it (checksums).
     fn set_id(frame: &mut [u8], id: u64);
 
     /// Whether a frame of this protocol can go to this peer as it is (apart from its id), or must be framed
     /// anew. For requests `to` is `None`.
-    fn takes(&self, msg: &Message<'_>, to: Option<ReplyTo>) -> bool;
+    fn forwards_as_is(&self, msg: &Message<'_>, to: Option<RespondTo>) -> bool;
 
     /// A request or answer of this protocol with changes, or in this peer's framing.
     ///
@@ -132,7 +132,7 @@ pub trait Codec: Sized {
         out: &mut Vec<u8>,
         id: u64,
         msg: &Message<'_>,
-        to: Option<ReplyTo>,
+        to: Option<RespondTo>,
         edits: &Edits,
     ) -> Result<(), CallError>;
 
@@ -140,16 +140,21 @@ pub trait Codec: Sized {
     ///
     /// # Errors
     /// What cannot be expressed; `out` may hold a partial frame then.
-    fn request(&mut self, out: &mut Vec<u8>, id: u64, call: &Call<'_>) -> Result<(), CallError>;
+    fn request(&mut self, out: &mut Vec<u8>, id: u64, call: &NeutralCall<'_>) -> Result<(), CallError>;
 
     /// Encodes a neutral outcome.
     ///
     /// # Errors
     /// As for [`Codec::request`].
-    fn outcome(&mut self, out: &mut Vec<u8>, to: ReplyTo, outcome: &Outcome<'_>) -> Result<(), CallError>;
+    fn outcome(
+        &mut self,
+        out: &mut Vec<u8>,
+        to: RespondTo,
+        outcome: &NeutralResponse<'_>,
+    ) -> Result<(), CallError>;
 
     /// Encodes an error; there is always a way to say one.
-    fn error(&mut self, out: &mut Vec<u8>, to: ReplyTo, error: &CallError);
+    fn error(&mut self, out: &mut Vec<u8>, to: RespondTo, error: &CallError);
 
     /// Asks for a sign of life, under the id [`crate::slots::RESERVED_ID`].
     fn heartbeat(&mut self, out: &mut Vec<u8>);
@@ -192,22 +197,22 @@ impl<C: Codec> Framed<C> {
     }
 
     #[cold]
-    fn refuse<'a>(&mut self, frame: Refused) -> Result<Event<'a>, Fault> {
+    fn refuse<'a>(&mut self, frame: Refused) -> Result<Event<'a>, ProtocolError> {
         if frame.len > SKIP_MAX {
-            return Err(Fault("a frame announces more than 1 GiB"));
+            return Err(ProtocolError("a frame announces more than 1 GiB"));
         }
         self.skip = frame.len;
         Ok(match (frame.kind, self.role) {
             (Kind::Request, Role::Server) => Event::Refused {
-                reply: (!frame.one_way).then_some(ReplyTo {
+                reply: (!frame.one_way).then_some(RespondTo {
                     id: frame.id,
                     hint: frame.hint,
                 }),
                 error: frame.error,
             },
-            (Kind::Answer, Role::Client) => Event::Answer {
+            (Kind::Response, Role::Client) => Event::Response {
                 call: call_key(frame.id),
-                answer: Answer::Error(frame.error),
+                answer: Response::Error(frame.error),
             },
             _ => Event::Unexpected("a frame of no use was skipped"),
         })
@@ -216,7 +221,7 @@ impl<C: Codec> Framed<C> {
     /// A request from the provider's side (callbacks) has nobody to go to here.
     fn against(&mut self, frame: &Frame, out: &mut OutBuf) -> &'static str {
         if frame.kind == Kind::Request && !frame.meta.one_way {
-            let to = ReplyTo {
+            let to = RespondTo {
                 id: frame.id,
                 hint: frame.meta.hint,
             };
@@ -274,7 +279,7 @@ impl<C: Codec> Framed<C> {
         let is_part = if done.is_ok() { "" } else { "at least " };
         let (what, kind, peer, place) = match self.role {
             Role::Client => ("request", ErrorKind::BadRequest, "provider", "cluster"),
-            Role::Server => ("answer", ErrorKind::BadAnswer, "caller", "listener"),
+            Role::Server => ("answer", ErrorKind::BadResponse, "caller", "listener"),
         };
         let text = if body > self.max_sent {
             let max = self.max_sent;
@@ -293,8 +298,8 @@ impl<C: Codec> Framed<C> {
     }
 
     /// Refuses a message that would go on as it is, had it not that length, without a copy of it.
-    fn check_passed(&self, msg: &Message<'_>, to: Option<ReplyTo>) -> Result<(), CallError> {
-        if self.takes_len(msg) || !self.codec.takes(msg, to) {
+    fn check_passed(&self, msg: &Message<'_>, to: Option<RespondTo>) -> Result<(), CallError> {
+        if self.takes_len(msg) || !self.codec.forwards_as_is(msg, to) {
             return Ok(());
         }
         self.check_sent(msg.bytes, msg.bytes.len(), Ok(()))
@@ -307,7 +312,7 @@ impl<C: Codec> Framed<C> {
     }
 
     /// Says an error, in not too many words.
-    fn say(&mut self, out: &mut OutBuf, to: ReplyTo, error: &CallError) {
+    fn say(&mut self, out: &mut OutBuf, to: RespondTo, error: &CallError) {
         if error.text.len() <= TEXT_MAX {
             return self.codec.error(out.tail_mut(), to, error);
         }
@@ -323,7 +328,7 @@ impl<C: Codec> Session for Framed<C> {
     }
 
     #[inline]
-    fn next<'a>(&mut self, input: &'a [u8], out: &mut OutBuf) -> Result<Step<'a>, Fault> {
+    fn next<'a>(&mut self, input: &'a [u8], out: &mut OutBuf) -> Result<Step<'a>, ProtocolError> {
         if self.skip > 0 {
             let used = self.skip.min(input.len());
             self.skip -= used;
@@ -352,9 +357,9 @@ impl<C: Codec> Session for Framed<C> {
         };
         let event = match (frame.kind, self.role) {
             (Kind::Request, Role::Server) => Event::Request { id: frame.id, msg },
-            (Kind::Answer, Role::Client) => Event::Answer {
+            (Kind::Response, Role::Client) => Event::Response {
                 call: call_key(frame.id),
-                answer: Answer::Message(msg),
+                answer: Response::Message(msg),
             },
             (Kind::Heartbeat, _) => {
                 self.codec.heartbeat_ack(bytes, out.tail_mut());
@@ -372,8 +377,8 @@ impl<C: Codec> Session for Framed<C> {
     }
 
     #[inline]
-    fn takes(&self, msg: &Message<'_>, to: Option<ReplyTo>) -> bool {
-        msg.meta.proto == C::PROTO && self.codec.takes(msg, to) && self.takes_len(msg)
+    fn forwards_as_is(&self, msg: &Message<'_>, to: Option<RespondTo>) -> bool {
+        msg.meta.proto == C::PROTO && self.codec.forwards_as_is(msg, to) && self.takes_len(msg)
     }
 
     fn request(
@@ -392,10 +397,10 @@ impl<C: Codec> Session for Framed<C> {
                 codec.reframe(v, id, msg, None, dispatch.edits.unwrap_or(Edits::NONE))
             });
         }
-        let mut neutral = Call::default();
+        let mut neutral = NeutralCall::default();
         msg.meta.dialect.read_call(msg, dispatch.head, &mut neutral)?;
         neutral.timeout_ms = dispatch.timeout_ms;
-        dispatch.bridge.outward(&mut neutral);
+        dispatch.bridge.on_request(&mut neutral);
         if let Some(edits) = dispatch.edits {
             neutral.apply(edits);
         }
@@ -405,33 +410,33 @@ impl<C: Codec> Session for Framed<C> {
     fn answer(
         &mut self,
         out: &mut OutBuf,
-        to: ReplyTo,
-        answer: &Answer<'_>,
+        to: RespondTo,
+        answer: &Response<'_>,
         bridge: &Bridge,
     ) -> Result<(), CallError> {
         let said = match answer {
-            Answer::Message(msg) if msg.meta.proto == C::PROTO => {
+            Response::Message(msg) if msg.meta.proto == C::PROTO => {
                 self.check_passed(msg, Some(to)).and_then(|()| {
                     self.append(out, msg.bytes.len(), |codec, v| {
                         codec.reframe(v, to.id, msg, Some(to), Edits::NONE)
                     })
                 })
             }
-            Answer::Message(msg) => {
-                let mut outcome = Outcome::default();
-                msg.meta.dialect.read_outcome(msg, &mut outcome).and_then(|()| {
-                    bridge.homeward(&mut outcome);
+            Response::Message(msg) => {
+                let mut outcome = NeutralResponse::default();
+                msg.meta.dialect.read_response(msg, &mut outcome).and_then(|()| {
+                    bridge.on_response(&mut outcome);
                     self.append(out, msg.bytes.len(), |codec, v| codec.outcome(v, to, &outcome))
                 })
             }
-            Answer::Outcome(outcome) => {
+            Response::NeutralResponse(outcome) => {
                 let len = match &outcome.reply {
-                    Reply::Value(values) => values.stream.len(),
+                    ReturnValue::Value(values) => values.stream.len(),
                     _ => 0,
                 };
                 self.append(out, len, |codec, v| codec.outcome(v, to, outcome))
             }
-            Answer::Error(e) => Err(e.clone()),
+            Response::Error(e) => Err(e.clone()),
         };
         said.inspect_err(|e| self.say(out, to, e))
     }

@@ -8,7 +8,7 @@ use std::hash::Hasher;
 /// the names: whoever keeps something there compares them.
 #[inline]
 #[must_use]
-pub fn glance(service: &[u8], method: &[u8], more: u64, bits: u32) -> usize {
+pub fn cache_slot(service: &[u8], method: &[u8], more: u64, bits: u32) -> usize {
     let end = |name: &[u8]| {
         if let Some(end) = name.last_chunk() {
             u64::from_le_bytes(*end)

@@ -1,4 +1,4 @@
-//! The proxy itself, without any wire format: connections (`wires`), exchanges (`calls`) and the turn
+//! The proxy itself, without any wire format: connections (`connections`), exchanges (`calls`) and the turn
 //! (`worker`).
 //!
 //! The path of a call is the reading order: a [`session`] decodes it, filters and [`snapshot`] routes decide,
@@ -11,16 +11,17 @@ pub mod buf;
 pub mod call;
 pub mod calls;
 pub mod config;
+pub mod connections;
 pub mod discovery;
 pub mod endpoints;
 mod error;
 mod exchange;
-pub mod faults;
 pub mod filter;
 pub mod framed;
 pub mod hash;
 pub mod message;
 pub mod metrics;
+pub mod peer_errors;
 pub mod runtime;
 pub mod session;
 pub mod slots;
@@ -28,7 +29,6 @@ pub mod snapshot;
 pub mod transport;
 pub mod value_rules;
 pub mod wheel;
-pub mod wires;
 pub mod worker;
 
 pub use error::{CallError, ErrorKind};

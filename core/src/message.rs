@@ -1,6 +1,6 @@
 //! What passes between two sessions of the same protocol: a message as received, with the few facts that its
 //! decoder found anyway.
-use crate::call::{Call, Outcome};
+use crate::call::{NeutralCall, NeutralResponse};
 use crate::error::CallError;
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ pub struct Meta {
     /// The protocol. Compared instead of `dialect`: statics without size may share an address.
     pub proto: ProtoId,
     /// How messages of this protocol are read.
-    pub dialect: &'static dyn Dialect,
+    pub dialect: &'static dyn MessageReader,
     /// What an answer must repeat (frame version, serialization ...): written and read by the dialect only.
     pub hint: u32,
     /// The caller's timeout, if the frame tells it; 0 if not.
@@ -85,7 +85,7 @@ pub struct Head<'a> {
 }
 
 /// How the messages of one protocol are read. Stateless and static: a head is bytes plus this table.
-pub trait Dialect: Sync {
+pub trait MessageReader: Sync {
     /// The protocol's name in configuration, metrics and logs.
     fn name(&self) -> &'static str;
 
@@ -98,7 +98,7 @@ pub trait Dialect: Sync {
     /// The head of a request.
     ///
     /// # Errors
-    /// As [`Dialect::read_head`].
+    /// As [`MessageReader::read_head`].
     fn head<'a>(&self, msg: &Message<'a>) -> Result<Head<'a>, CallError> {
         let mut head = Head::default();
         self.read_head(msg, &mut head)?;
@@ -121,7 +121,7 @@ pub trait Dialect: Sync {
         &self,
         msg: &Message<'a>,
         head: Option<&Head<'a>>,
-        call: &mut Call<'a>,
+        call: &mut NeutralCall<'a>,
     ) -> Result<(), CallError>;
 
     /// Puts the neutral meaning of an answer into an empty outcome.
@@ -129,14 +129,18 @@ pub trait Dialect: Sync {
     /// # Errors
     /// A failure that the provider reported, or why its answer cannot be read; the outcome may hold a part of it
     /// then.
-    fn read_outcome<'a>(&self, msg: &Message<'a>, outcome: &mut Outcome<'a>) -> Result<(), CallError>;
+    fn read_response<'a>(
+        &self,
+        msg: &Message<'a>,
+        outcome: &mut NeutralResponse<'a>,
+    ) -> Result<(), CallError>;
 
     /// The neutral meaning of a request.
     ///
     /// # Errors
-    /// As [`Dialect::read_call`].
-    fn call<'a>(&self, msg: &Message<'a>) -> Result<Call<'a>, CallError> {
-        let mut call = Call::default();
+    /// As [`MessageReader::read_call`].
+    fn call<'a>(&self, msg: &Message<'a>) -> Result<NeutralCall<'a>, CallError> {
+        let mut call = NeutralCall::default();
         self.read_call(msg, None, &mut call)?;
         Ok(call)
     }
@@ -144,10 +148,10 @@ pub trait Dialect: Sync {
     /// The neutral meaning of an answer.
     ///
     /// # Errors
-    /// As [`Dialect::read_outcome`].
-    fn outcome<'a>(&self, msg: &Message<'a>) -> Result<Outcome<'a>, CallError> {
-        let mut outcome = Outcome::default();
-        self.read_outcome(msg, &mut outcome)?;
+    /// As [`MessageReader::read_response`].
+    fn outcome<'a>(&self, msg: &Message<'a>) -> Result<NeutralResponse<'a>, CallError> {
+        let mut outcome = NeutralResponse::default();
+        self.read_response(msg, &mut outcome)?;
         Ok(outcome)
     }
 }
@@ -184,7 +188,7 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// The head, see [`Dialect::head`].
+    /// The head, see [`MessageReader::head`].
     ///
     /// # Errors
     /// As there.

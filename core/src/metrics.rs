@@ -20,9 +20,9 @@ const FIRST_BUCKET_BITS: u32 = 7;
 
 /// How a call ended, as counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum CallResult {
     /// With an answer of this status.
-    Answered(Status),
+    Responded(Status),
     /// With an error made here.
     Failed(ErrorKind),
     /// One-way: sent.
@@ -75,7 +75,7 @@ pub struct SeriesKey {
 pub struct Series {
     /// What is counted.
     pub key: Arc<SeriesKey>,
-    /// Calls by outcome, see [`Ended::index`].
+    /// Calls by outcome, see [`CallResult::index`].
     pub outcomes: [u64; OUTCOMES],
     /// Calls by latency; the last bucket has no upper bound.
     pub buckets: [u64; BUCKETS + 1],
@@ -107,7 +107,7 @@ pub struct Traffic {
 
 /// All series of a worker.
 #[derive(Default)]
-pub struct Shard {
+pub struct WorkerMetrics {
     series: Vec<Series>,
     index: HashMap<u64, u32, BuildHasherDefault<Identity>>,
     limit: usize,
@@ -123,7 +123,7 @@ pub struct Shard {
     took_out: bool,
     born: u64,
     /// Answers that came for nobody.
-    pub late_answers: u64,
+    pub late_responses: u64,
 }
 
 impl SeriesKey {
@@ -150,16 +150,16 @@ pub struct Lookup<'a> {
 const NAME_MAX: usize = 256;
 const OTHER: &str = "_OTHER";
 
-impl Ended {
+impl CallResult {
     /// The place in [`Series::outcomes`].
     #[must_use]
     pub fn index(self) -> usize {
         match self {
-            Ended::Answered(Status::Ok) => 0,
-            Ended::Answered(Status::Exception) => 1,
-            Ended::Answered(Status::Failed) => 2,
-            Ended::Sent => 3,
-            Ended::Failed(kind) => 4 + kind as usize,
+            CallResult::Responded(Status::Ok) => 0,
+            CallResult::Responded(Status::Exception) => 1,
+            CallResult::Responded(Status::Failed) => 2,
+            CallResult::Sent => 3,
+            CallResult::Failed(kind) => 4 + kind as usize,
         }
     }
 
@@ -197,13 +197,13 @@ impl Series {
     }
 }
 
-impl Shard {
+impl WorkerMetrics {
     /// Counters that take at most `limit` series.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Shard {
+        WorkerMetrics {
             limit,
-            ..Shard::default()
+            ..WorkerMetrics::default()
         }
     }
 
@@ -290,7 +290,7 @@ impl Shard {
 
     /// Counts the end of a call.
     #[inline]
-    pub fn end(&mut self, id: SeriesId, ended: Ended, latency_us: u64) {
+    pub fn end(&mut self, id: SeriesId, ended: CallResult, latency_us: u64) {
         let Some(s) = self.current(id) else { return };
         s.outcomes[ended.index()] += 1;
         s.latency_us += latency_us;
@@ -299,7 +299,7 @@ impl Shard {
     }
 
     /// Counts a call that was given to nobody: how long that took says nothing of a service.
-    pub fn refused(&mut self, id: SeriesId, ended: Ended) {
+    pub fn refused(&mut self, id: SeriesId, ended: CallResult) {
         if let Some(s) = self.current(id) {
             s.outcomes[ended.index()] += 1;
         }
@@ -403,12 +403,12 @@ mod tests {
 
     #[test]
     fn names_beyond_the_bound_share_one_series() {
-        let mut shard = Shard::new(2);
+        let mut shard = WorkerMetrics::new(2);
         let a = shard.series(&lookup(b"a", b"x"));
         assert_eq!(shard.series(&lookup(b"a", b"x")), a);
         let b = shard.series(&lookup(b"b", b"x"));
         for id in [a, b] {
-            shard.end(id, Ended::Answered(Status::Ok), 1);
+            shard.end(id, CallResult::Responded(Status::Ok), 1);
         }
         let c = shard.series(&lookup(b"c", b"x"));
         assert_eq!(shard.series(&lookup(b"d", b"y")), c);
@@ -418,7 +418,7 @@ mod tests {
 
     #[test]
     fn names_that_lead_nowhere_leave_room_for_those_that_do() {
-        let mut shard = Shard::new(8);
+        let mut shard = WorkerMetrics::new(8);
         for i in 0..100u8 {
             let nowhere = Lookup {
                 route: None,
@@ -432,15 +432,15 @@ mod tests {
 
     #[test]
     fn a_latency_lies_below_its_bucket_s_bound() {
-        let mut shard = Shard::new(8);
+        let mut shard = WorkerMetrics::new(8);
         let id = shard.series(&lookup(b"a", b"x"));
         for us in [0, 127, 128, 1000, 16_777_215, 16_777_216, u64::from(u32::MAX)] {
-            shard.end(id, Ended::Sent, us);
+            shard.end(id, CallResult::Sent, us);
         }
         let s = &shard.series[0];
         assert_eq!((s.buckets[0], s.buckets[1], s.buckets[BUCKETS]), (2, 1, 2));
         assert_eq!(s.buckets.iter().sum::<u64>(), 7);
-        shard.refused(id, Ended::Sent);
+        shard.refused(id, CallResult::Sent);
         let s = &shard.series[0];
         assert_eq!(
             (s.buckets.iter().sum::<u64>(), s.outcomes.iter().sum::<u64>()),

@@ -142,9 +142,9 @@ impl Runtime {
     }
 
     /// Stops accepting and tells callers that the process is going away.
-    pub fn say_goodbye(&self) {
+    pub fn announce_drain(&self) {
         self.acceptor.stop();
-        self.tell_all(|| Mail::Goodbye);
+        self.tell_all(|| Mail::Drain);
     }
 
     /// Closes callers' connections, each as soon as no call is in flight on it.

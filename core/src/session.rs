@@ -5,7 +5,7 @@
 //! id of it, so neither side keeps a map for protocols whose ids we choose.
 use crate::bridge::Bridge;
 use crate::buf::OutBuf;
-use crate::call::Outcome;
+use crate::call::NeutralResponse;
 use crate::error::CallError;
 use crate::message::{Edits, Head, Message, ProtoId};
 use crate::slots::CallKey;
@@ -44,16 +44,16 @@ pub enum Event<'a> {
     /// A call that must not be passed on, and why; its bytes are skipped.
     Refused {
         /// Whom to tell; `None` if nobody waits.
-        reply: Option<ReplyTo>,
+        reply: Option<RespondTo>,
         /// What to tell.
         error: CallError,
     },
     /// An answer to one of our calls.
-    Answer {
+    Response {
         /// The call.
         call: CallKey,
         /// The answer.
-        answer: Answer<'a>,
+        answer: Response<'a>,
     },
     /// The peer wants no new calls here.
     Drain,
@@ -66,22 +66,22 @@ pub enum Event<'a> {
 }
 
 /// Everything that a caller can be sent.
-pub enum Answer<'a> {
+pub enum Response<'a> {
     /// The very message of the other side.
     Message(Message<'a>),
     /// A neutral result; boxed, because it is rare and large.
-    Outcome(Box<Outcome<'a>>),
+    NeutralResponse(Box<NeutralResponse<'a>>),
     /// An error.
     Error(CallError),
 }
 
 /// Ends the connection: what the peer sent leaves no way to go on. May carry last words.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Fault(pub &'static str);
+pub struct ProtocolError(pub &'static str);
 
 /// Whom an answer goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplyTo {
+pub struct RespondTo {
     /// The caller's id of the call.
     pub id: u64,
     /// See [`crate::message::Meta::hint`].
@@ -110,11 +110,11 @@ pub trait Session {
     ///
     /// # Errors
     /// The connection cannot go on.
-    fn next<'a>(&mut self, input: &'a [u8], out: &mut OutBuf) -> Result<Step<'a>, Fault>;
+    fn next<'a>(&mut self, input: &'a [u8], out: &mut OutBuf) -> Result<Step<'a>, ProtocolError>;
 
     /// Whether a message can go to this peer as the bytes received, apart from its id. `to` is the call that
     /// it answers, `None` for a request.
-    fn takes(&self, msg: &Message<'_>, to: Option<ReplyTo>) -> bool;
+    fn forwards_as_is(&self, msg: &Message<'_>, to: Option<RespondTo>) -> bool;
 
     /// Encodes a call under the id `call.bits()`.
     ///
@@ -135,8 +135,8 @@ pub trait Session {
     fn answer(
         &mut self,
         out: &mut OutBuf,
-        to: ReplyTo,
-        answer: &Answer<'_>,
+        to: RespondTo,
+        answer: &Response<'_>,
         bridge: &Bridge,
     ) -> Result<(), CallError>;
 
@@ -181,7 +181,7 @@ pub trait Protocols: 'static {
     fn refusal(first: &[u8]) -> Option<&'static [u8]>;
 
     /// How messages of a protocol are read.
-    fn dialect(proto: ProtoId) -> Option<&'static dyn crate::message::Dialect>;
+    fn dialect(proto: ProtoId) -> Option<&'static dyn crate::message::MessageReader>;
 }
 
 /// What a session is told about its peer and its bounds.

@@ -5,7 +5,7 @@
 //! for something else, those of endpoints only when nobody can use them any more (`ids.rs`), so a worker's pools and
 //! counters are arrays that outlive snapshots.
 mod compile;
-mod hosts;
+mod endpoint_set;
 mod ids;
 mod index;
 mod interned;
@@ -14,7 +14,7 @@ mod matcher;
 mod tests;
 
 pub use compile::{Compiled, Compiler, FilterFactories, Resolver, VARIANT_DRAFT, VARIANT_FINAL};
-pub use hosts::{Balance, Host, HostSet};
+pub use endpoint_set::{Balance, EndpointSet, WeightedEndpoint};
 pub use matcher::{RouteMatch, Unmet};
 
 use crate::bridge::Bridge;
@@ -67,8 +67,8 @@ pub struct Snapshot {
     pub clusters: Vec<Option<Cluster>>,
     /// By [`EndpointId`]; `None` where an endpoint is no longer there.
     pub endpoints: Vec<Option<Endpoint>>,
-    /// Sets of hosts to choose from: one for each target of a route.
-    pub host_sets: Vec<HostSet>,
+    /// Sets of endpoints to choose from: one for each target of a route.
+    pub endpoint_sets: Vec<EndpointSet>,
     /// Bounds of the process.
     pub limits: Limits,
 }
@@ -105,13 +105,13 @@ pub struct Listener {
     /// A connection must show its protocol within this.
     pub detect_ms: u32,
     /// What its routes look at, apart from protocol, service and method.
-    pub looks_at: LooksAt,
+    pub matched_fields: MatchedFields,
     routes: Index,
 }
 
 /// Facts of a call that routes may look at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LooksAt {
+pub struct MatchedFields {
     /// The service version.
     pub version: bool,
     /// The group.
@@ -156,8 +156,8 @@ pub struct Target {
     pub cluster: ClusterId,
     /// Its share.
     pub weight: u32,
-    /// Its hosts, in [`Snapshot::host_sets`].
-    pub hosts: usize,
+    /// Its endpoints, in [`Snapshot::endpoint_sets`].
+    pub endpoints: usize,
     /// Rules for calls that change the protocol on the way there.
     pub bridge: Bridge,
 }
@@ -192,11 +192,11 @@ pub struct Cluster {
     pub downstream_share: u8,
 }
 
-/// A host.
+/// A endpoint.
 pub struct Endpoint {
     /// Where it is.
     pub address: Address,
-    /// As configured (host names unresolved), for people.
+    /// As configured (endpoint names unresolved), for people.
     pub name: Arc<str>,
     /// Its cluster.
     pub cluster: ClusterId,

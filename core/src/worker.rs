@@ -1,15 +1,15 @@
 //! The turn: ready connections, events, exchanges, timers, and one flush of each connection that has
 //! something to say.
 use crate::Env;
-use crate::access_log::{Batch as LogBatch, Tap};
+use crate::access_log::{AccessLogBuffer, Batch as LogBatch};
 use crate::buf::ReadBuf;
 use crate::calls::{Batch, Calls};
+use crate::connections::{Connections, Filled, Owner, TransportOf};
 use crate::message::ProtoId;
 use crate::metrics::{Series, Traffic};
 use crate::session::{Event, Step};
 use crate::slots::ConnKey;
 use crate::snapshot::{ClusterId, Compiled, EndpointId, ListenerId};
-use crate::wires::{Filled, Owner, TransportOf, Wires};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -20,7 +20,7 @@ const SWEEP_MS: u64 = 500;
 
 /// One data thread's whole state.
 pub struct Worker<E: Env> {
-    wires: Wires<E>,
+    connections: Connections<E>,
     calls: Calls,
     read_buf: ReadBuf,
     next_sweep_ms: u64,
@@ -57,10 +57,10 @@ pub struct Report {
     pub endpoints: Vec<EndpointReport>,
     /// Calls in flight by cluster.
     pub clusters: Vec<u32>,
-    /// Faults of peers, in the order of [`crate::faults::FaultKind::ALL`].
+    /// PeerErrors of peers, in the order of [`crate::peer_errors::PeerErrorKind::ALL`].
     pub faults: Vec<u64>,
     /// Answers that came for nobody.
-    pub late_answers: u64,
+    pub late_responses: u64,
     /// Calls for which a caller waits.
     pub in_flight: usize,
     /// Calls that wait for a late answer.
@@ -90,7 +90,7 @@ impl<E: Env> Worker<E> {
     /// A worker without connections. Its random choices follow the seed.
     pub fn new(reactor: E::Reactor, compiled: &Compiled, seed: u64) -> Self {
         let mut worker = Worker {
-            wires: Wires::new(reactor),
+            connections: Connections::new(reactor),
             calls: Calls::new(compiled, seed),
             read_buf: ReadBuf::new(),
             next_sweep_ms: SWEEP_MS,
@@ -102,15 +102,15 @@ impl<E: Env> Worker<E> {
     /// New calls use this snapshot from now on; no connection of what is still configured is touched.
     pub fn configure(&mut self, compiled: &Compiled) {
         let anew = self.calls.endpoints.changed_hands(&compiled.snapshot);
-        self.wires.begin_anew(anew.into_iter().map(|(id, _)| id));
+        self.connections.begin_anew(anew.into_iter().map(|(id, _)| id));
         self.calls.configure(compiled);
         self.follow(compiled);
     }
 
     fn follow(&mut self, compiled: &Compiled) {
         let s = &compiled.snapshot;
-        self.wires.faults.learn(s);
-        self.wires
+        self.connections.peer_errors.learn(s);
+        self.connections
             .configure(s.listeners.len(), s.endpoints.len(), &s.limits);
     }
 
@@ -119,32 +119,32 @@ impl<E: Env> Worker<E> {
         let epoch = Rc::clone(self.calls.epoch());
         let s = &epoch.snapshot;
         if let Some(l) = s.listener(listener) {
-            self.wires
+            self.connections
                 .accept(transport, listener, l, peer, s.limits.connections);
         }
     }
 
     /// Counts a caller's connection that was closed before it came here.
     pub fn refused(&mut self, listener: ListenerId) {
-        if let Some(traffic) = self.wires.listeners.get_mut(listener.index()) {
+        if let Some(traffic) = self.connections.listeners.get_mut(listener.index()) {
             traffic.failed += 1;
         }
     }
 
     /// Starts, changes or ends the access log.
-    pub fn set_log(&mut self, log: Option<Tap>) {
+    pub fn set_log(&mut self, log: Option<AccessLogBuffer>) {
         self.calls.set_log(log);
     }
 
     /// Tells callers that this process is going away.
-    pub fn say_goodbye(&mut self) {
-        self.wires.say_goodbye();
-        self.wires.flush_dirty();
+    pub fn announce_drain(&mut self) {
+        self.connections.announce_drain();
+        self.connections.flush_dirty();
     }
 
     /// Closes each caller's connection as soon as no call is in flight on it.
     pub fn part_from_callers(&mut self) {
-        self.wires.part_from_callers();
+        self.connections.part_from_callers();
     }
 
     /// Refuses all calls that still come.
@@ -155,7 +155,7 @@ impl<E: Env> Worker<E> {
     /// Whether anything has to happen at a certain time.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.calls.in_flight() > 0 || self.wires.waits_for_dials()
+        self.calls.in_flight() > 0 || self.connections.waits_for_dials()
     }
 
     /// Calls for which a caller waits.
@@ -167,7 +167,7 @@ impl<E: Env> Worker<E> {
     /// Calls for which a caller waits, and callers that have not taken all of their answers.
     #[must_use]
     pub fn unfinished(&self) -> usize {
-        self.calls.in_flight() + self.wires.clogged()
+        self.calls.in_flight() + self.connections.clogged()
     }
 
     /// Calls with a slot of the table, those in quarantine included.
@@ -179,65 +179,65 @@ impl<E: Env> Worker<E> {
     /// Callers connected now.
     #[must_use]
     pub fn callers(&self) -> usize {
-        self.wires.callers()
+        self.connections.callers()
     }
 
     /// The connections, for simulations that look into them.
-    pub fn wires(&self) -> &Wires<E> {
-        &self.wires
+    pub fn connections(&self) -> &Connections<E> {
+        &self.connections
     }
 
     /// The reactor.
     pub fn reactor_mut(&mut self) -> &mut E::Reactor {
-        self.wires.reactor_mut()
+        self.connections.reactor_mut()
     }
 
     /// One turn. True when there is more to do at once.
     #[inline(never)]
     pub fn turn(&mut self, ready: &[Ready], now: Now) -> bool {
         let now_ms = now.us / 1000;
-        self.wires.now_ms = now_ms;
+        self.connections.now_ms = now_ms;
         self.calls.now_us = now.us;
-        for key in self.wires.take_again() {
+        for key in self.connections.take_again() {
             self.read(key);
-            self.wires.close_if_done(key);
+            self.connections.close_if_done(key);
         }
         for r in ready {
-            if r.writable && self.wires.writable(r.conn) {
-                self.calls.connected(&mut self.wires, r.conn);
+            if r.writable && self.connections.writable(r.conn) {
+                self.calls.connected(&mut self.connections, r.conn);
             }
             if r.closed {
-                self.wires.hung_up(r.conn);
+                self.connections.hung_up(r.conn);
             }
             if r.readable {
                 self.read(r.conn);
             }
         }
-        self.calls.expire(&mut self.wires);
-        self.wires.sweep_dials();
+        self.calls.expire(&mut self.connections);
+        self.connections.sweep_dials();
         if now_ms >= self.next_sweep_ms {
             self.next_sweep_ms = now_ms + SWEEP_MS;
             let epoch = Rc::clone(self.calls.epoch());
-            self.wires.sweep(&epoch.snapshot);
-            self.calls.sweep(&mut self.wires);
+            self.connections.sweep(&epoch.snapshot);
+            self.calls.sweep(&mut self.connections);
         }
-        self.calls.bury(&mut self.wires);
-        while self.wires.flush_dirty() {
-            self.calls.bury(&mut self.wires);
+        self.calls.reap(&mut self.connections);
+        while self.connections.flush_dirty() {
+            self.calls.reap(&mut self.connections);
         }
-        self.calls.finish_one_ways(&mut self.wires);
-        self.wires.has_more()
+        self.calls.finish_one_ways(&mut self.connections);
+        self.connections.has_more()
     }
 
     fn read(&mut self, key: ConnKey) {
         let mut buf = std::mem::take(&mut self.read_buf);
         let mut batch = Batch::default();
         for i in 0.. {
-            let (filled, more) = self.wires.fill(key, &mut buf);
+            let (filled, more) = self.connections.fill(key, &mut buf);
             match filled {
                 Filled::Nothing => {}
                 Filled::Closed => {
-                    self.wires.kill(key);
+                    self.connections.close_now(key);
                     break;
                 }
                 Filled::Shared(range) => self.decode(key, &mut buf.bytes[range], &mut batch),
@@ -247,7 +247,7 @@ impl<E: Env> Worker<E> {
                 break;
             }
             if i + 1 == READS_PER_TURN {
-                self.wires.read_again(key);
+                self.connections.read_again(key);
                 break;
             }
         }
@@ -258,36 +258,36 @@ impl<E: Env> Worker<E> {
     /// goes to the connection's tail.
     fn decode(&mut self, key: ConnKey, input: &mut [u8], batch: &mut Batch) {
         let mut at = 0;
-        let need = loop {
-            let Step { used, event } = match self.wires.next(key, &input[at..]) {
+        let expected_len = loop {
+            let Step { used, event } = match self.connections.next(key, &input[at..]) {
                 Ok(step) => step,
                 Err(fault) => {
-                    self.wires.end_run(input);
-                    self.wires.last_words(key, &input[at..]);
-                    return self.wires.fault(key, fault.0);
+                    self.connections.end_run(input);
+                    self.connections.refuse_stranger(key, &input[at..]);
+                    return self.connections.fault(key, fault.0);
                 }
             };
             match event {
-                Event::More(need) => {
+                Event::More(expected_len) => {
                     at += used;
-                    break need;
+                    break expected_len;
                 }
                 Event::Detected(proto) => self.detected(key, proto),
                 event => {
-                    self.calls.on_event(&mut self.wires, batch, key, event);
-                    self.wires.settle(input, at..at + used);
+                    self.calls.on_event(&mut self.connections, batch, key, event);
+                    self.connections.settle(input, at..at + used);
                     at += used;
                 }
             }
         };
-        self.wires.end_run(input);
+        self.connections.end_run(input);
         if at < input.len() {
-            self.wires.stash(key, &input[at..], need);
+            self.connections.keep_partial(key, &input[at..], expected_len);
         }
     }
 
     fn detected(&mut self, key: ConnKey, proto: ProtoId) {
-        let Some(Owner::Listener(id)) = self.wires.get(key).map(|c| c.owner) else {
+        let Some(Owner::Listener(id)) = self.connections.get(key).map(|c| c.owner) else {
             return;
         };
         let epoch = Rc::clone(self.calls.epoch());
@@ -296,7 +296,7 @@ impl<E: Env> Worker<E> {
             .listener(id)
             .map(|l| l.settings.clone())
             .unwrap_or_default();
-        self.wires.detected(key, proto, &settings);
+        self.connections.detected(key, proto, &settings);
     }
 
     /// The calls that ended since, for the access log; `None` if there were none.
@@ -319,7 +319,7 @@ impl<E: Env> Worker<E> {
     #[must_use]
     pub fn report(&self) -> Report {
         let s = &self.calls.epoch().snapshot;
-        let now_ms = self.wires.now_ms;
+        let now_ms = self.connections.now_ms;
         let listener = |(i, t): (usize, &Traffic)| (*t, self.calls.listener_in_flight(ListenerId(i as u16)));
         let endpoint = |(i, t): (usize, &Traffic)| {
             let state = self.calls.endpoints.get(EndpointId(i as u32));
@@ -334,16 +334,28 @@ impl<E: Env> Worker<E> {
         let clusters = 0..s.clusters.len() as u16;
         Report {
             series: self.calls.metrics.all().cloned().collect(),
-            listeners: self.wires.listeners.iter().enumerate().map(listener).collect(),
-            endpoints: self.wires.endpoints.iter().enumerate().map(endpoint).collect(),
+            listeners: self
+                .connections
+                .listeners
+                .iter()
+                .enumerate()
+                .map(listener)
+                .collect(),
+            endpoints: self
+                .connections
+                .endpoints
+                .iter()
+                .enumerate()
+                .map(endpoint)
+                .collect(),
             clusters: clusters
                 .map(|i| self.calls.endpoints.cluster_in_flight(ClusterId(i)))
                 .collect(),
-            faults: self.wires.faults.totals().to_vec(),
-            late_answers: self.calls.metrics.late_answers,
+            faults: self.connections.peer_errors.totals().to_vec(),
+            late_responses: self.calls.metrics.late_responses,
             in_flight: self.calls.in_flight(),
             quarantined: self.calls.quarantined(),
-            connections: self.wires.count(),
+            connections: self.connections.count(),
             snapshot: s.version,
         }
     }

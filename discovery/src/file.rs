@@ -1,10 +1,10 @@
 //! Endpoints that a file lists.
-mod eye;
+mod directory_watch;
 #[cfg(test)]
 mod tests;
 
 use crate::resolve::{REFRESH, Resolver, has_names};
-use eye::{Eye, Seen};
+use directory_watch::{DirectoryWatch, Seen};
 use rialto_core::config::Endpoint;
 use rialto_core::discovery::{Source, State, Updates, Watching};
 use std::fs::File;
@@ -32,7 +32,7 @@ pub struct FileSource {
 }
 
 /// What was read last, and what was made of it.
-struct Book {
+struct FileState {
     path: PathBuf,
     parse: ParseEndpoints,
     last: Option<Result<String, String>>,
@@ -41,7 +41,7 @@ struct Book {
 
 /// What another look at the file brought.
 #[derive(Debug, PartialEq, Eq)]
-enum News {
+enum Change {
     None,
     List,
     Fault(String),
@@ -71,8 +71,8 @@ impl Source for FileSource {
 
 async fn run(source: FileSource, updates: Arc<dyn Updates>) {
     let mut resolver = source.resolver;
-    let mut eye = Eye::default();
-    let mut book = Book {
+    let mut directory_watch = DirectoryWatch::default();
+    let mut file_state = FileState {
         path: source.path,
         parse: source.parse,
         last: None,
@@ -83,18 +83,18 @@ async fn run(source: FileSource, updates: Arc<dyn Updates>) {
     let mut seen = Seen::Change;
     loop {
         // before the file is read, so that no change falls between
-        if let Some(fault) = eye.open(&book.path) {
+        if let Some(fault) = directory_watch.open(&file_state.path) {
             updates.fault(fault);
         }
-        let news = book.look().await;
-        let unseen = news != News::None && seen == Seen::Nothing;
+        let news = file_state.look().await;
+        let unseen = news != Change::None && seen == Seen::Nothing;
         match news {
-            News::List => stale = Instant::now(),
-            News::Fault(fault) => updates.fault(fault),
-            News::None => {}
+            Change::List => stale = Instant::now(),
+            Change::Fault(fault) => updates.fault(fault),
+            Change::None => {}
         }
         let mut next = Instant::now() + POLL;
-        if let Some(endpoints) = &book.endpoints {
+        if let Some(endpoints) = &file_state.endpoints {
             if stale <= Instant::now() {
                 let (state, faults) = resolver.resolve(endpoints).await;
                 faults.into_iter().for_each(|fault| updates.fault(fault));
@@ -110,24 +110,24 @@ async fn run(source: FileSource, updates: Arc<dyn Updates>) {
         }
         if unseen {
             // the watch missed it: the directory is another one now, say. Look again under a new watch
-            eye.close();
+            directory_watch.close();
             seen = Seen::Change;
         } else {
-            seen = eye.wait(next).await;
+            seen = directory_watch.wait(next).await;
         }
     }
 }
 
-impl Book {
+impl FileState {
     /// Reads the file again.
-    async fn look(&mut self) -> News {
+    async fn look(&mut self) -> Change {
         let path = self.path.clone();
         let text = match tokio::task::spawn_blocking(move || read(&path)).await {
             Ok(text) => text,
             Err(error) => Err(error.to_string()),
         };
         if self.last.as_ref() == Some(&text) {
-            return News::None;
+            return Change::None;
         }
         let list = text
             .as_deref()
@@ -137,9 +137,9 @@ impl Book {
         match list {
             Ok(list) => {
                 self.endpoints = Some(list);
-                News::List
+                Change::List
             }
-            Err(reason) => News::Fault(match &self.endpoints {
+            Err(reason) => Change::Fault(match &self.endpoints {
                 Some(last) => format!("{reason}\nthe last good list of {} stays in use", last.len()),
                 None => format!(
                     "{reason}\nno list was read from it yet: its cluster keeps the endpoints that it has, if any"

@@ -1,6 +1,6 @@
 //! What a cluster believes of what its sources say. No waiting here: lists and the time go in, a list comes out when
 //! one is due.
-use rialto_core::discovery::{Instance, State};
+use rialto_core::discovery::{DiscoveredEndpoint, State};
 use rialto_core::transport::Address;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub(crate) struct Guard {
     protection: Protection,
     sources: Vec<Known>,
     told: Option<State>,
-    unsaid: Option<Unsaid>,
+    pending: Option<Unsaid>,
 }
 
 /// What one source said.
@@ -72,12 +72,12 @@ impl Guard {
             protection,
             sources: vec![Known::default(); sources],
             told: None,
-            unsaid: None,
+            pending: None,
         }
     }
 
     /// A source says this now. Returns what is wrong with it.
-    pub(crate) fn hear(&mut self, source: usize, state: State, now: Instant) -> Vec<String> {
+    pub(crate) fn receive(&mut self, source: usize, state: State, now: Instant) -> Vec<String> {
         let known = &mut self.sources[source];
         let held = known.state.as_ref().map_or(0, Vec::len);
         if state.len() > MOST_INSTANCES {
@@ -101,10 +101,10 @@ impl Guard {
 
     /// When [`Guard::take`] may have something next.
     pub(crate) fn due(&self) -> Option<Instant> {
-        let change = self.unsaid.map(|unsaid| match self.told.as_deref() {
+        let change = self.pending.map(|pending| match self.told.as_deref() {
             // whoever has nothing must not wait for the first endpoint
-            None | Some([]) => unsaid.last,
-            Some(_) => (unsaid.last + self.protection.debounce).min(unsaid.first + self.protection.longest),
+            None | Some([]) => pending.last,
+            Some(_) => (pending.last + self.protection.debounce).min(pending.first + self.protection.longest),
         });
         let doubts = self.sources.iter().filter_map(|known| self.end_of_doubt(known));
         doubts.chain(change).min()
@@ -127,7 +127,7 @@ impl Guard {
         if self.due().is_none_or(|due| due > now) {
             return None;
         }
-        self.unsaid = None;
+        self.pending = None;
         let state = self.merged();
         if self.told.as_ref().is_some_and(|told| is_same(told, &state)) {
             return None;
@@ -137,8 +137,8 @@ impl Guard {
     }
 
     fn changed(&mut self, now: Instant) {
-        let first = self.unsaid.map_or(now, |unsaid| unsaid.first);
-        self.unsaid = Some(Unsaid { first, last: now });
+        let first = self.pending.map_or(now, |pending| pending.first);
+        self.pending = Some(Unsaid { first, last: now });
     }
 
     fn end_of_doubt(&self, known: &Known) -> Option<Instant> {
@@ -194,7 +194,7 @@ fn without_bad_records(state: State) -> (State, Vec<String>) {
     (good, faults)
 }
 
-fn describe(instance: &Instance, fault: &str) -> String {
+fn describe(instance: &DiscoveredEndpoint, fault: &str) -> String {
     let (name, address) = (&instance.name, &instance.address);
     if **name == *address.to_string() {
         format!("endpoint {name} is left out: it {fault}")
@@ -208,7 +208,7 @@ fn is_same(a: &State, b: &State) -> bool {
     if a.len() != b.len() {
         return false;
     }
-    let by_address: HashMap<&Address, &Instance> = a.iter().map(|i| (&i.address, i)).collect();
+    let by_address: HashMap<&Address, &DiscoveredEndpoint> = a.iter().map(|i| (&i.address, i)).collect();
     b.iter().all(|i| by_address.get(&i.address) == Some(&i))
 }
 
@@ -238,11 +238,11 @@ mod tests {
         let begin = Instant::now();
         let mut guard = guard(1, Empty::Hold);
         assert_eq!((guard.due(), guard.take(begin)), (None, None));
-        guard.hear(0, list(&["10.0.0.1:1"]), begin);
+        guard.receive(0, list(&["10.0.0.1:1"]), begin);
         assert_eq!(guard.take(begin), Some(list(&["10.0.0.1:1"])));
 
-        guard.hear(0, list(&["10.0.0.2:1"]), begin + 10 * MS);
-        guard.hear(0, list(&["10.0.0.3:1"]), begin + 80 * MS);
+        guard.receive(0, list(&["10.0.0.2:1"]), begin + 10 * MS);
+        guard.receive(0, list(&["10.0.0.3:1"]), begin + 80 * MS);
         assert_eq!(guard.take(begin + 179 * MS), None);
         assert_eq!(guard.due(), Some(begin + 180 * MS));
         assert_eq!(guard.take(begin + 180 * MS), Some(list(&["10.0.0.3:1"])));
@@ -253,12 +253,12 @@ mod tests {
     fn endless_changes_are_told_after_a_while() {
         let begin = Instant::now();
         let mut guard = guard(1, Empty::Hold);
-        guard.hear(0, list(&["10.0.0.1:1"]), begin);
+        guard.receive(0, list(&["10.0.0.1:1"]), begin);
         guard.take(begin);
         let told: Vec<u32> = (0..40)
             .filter(|n| {
                 let now = begin + *n * 50 * MS;
-                guard.hear(0, list(&[&format!("10.0.1.{n}:1")]), now);
+                guard.receive(0, list(&[&format!("10.0.1.{n}:1")]), now);
                 guard.take(now).is_some()
             })
             .collect();
@@ -269,9 +269,9 @@ mod tests {
     fn the_first_endpoint_after_none_is_told_at_once() {
         let begin = Instant::now();
         let mut guard = guard(1, Empty::Hold);
-        guard.hear(0, Vec::new(), begin);
+        guard.receive(0, Vec::new(), begin);
         assert_eq!(guard.take(begin), Some(Vec::new()));
-        guard.hear(0, list(&["10.0.0.1:1"]), begin + MS);
+        guard.receive(0, list(&["10.0.0.1:1"]), begin + MS);
         assert!(guard.take(begin + MS).is_some());
     }
 
@@ -279,11 +279,11 @@ mod tests {
     fn a_list_that_says_the_same_is_not_told() {
         let begin = Instant::now();
         let mut guard = guard(1, Empty::Hold);
-        guard.hear(0, list(&["10.0.0.1:1", "10.0.0.2:1"]), begin);
+        guard.receive(0, list(&["10.0.0.1:1", "10.0.0.2:1"]), begin);
         guard.take(begin);
-        guard.hear(0, list(&["10.0.0.2:1", "10.0.0.1:1"]), begin);
+        guard.receive(0, list(&["10.0.0.2:1", "10.0.0.1:1"]), begin);
         assert_eq!(guard.take(begin + 100 * MS), None);
-        guard.hear(
+        guard.receive(
             0,
             vec![instance("10.0.0.1:1", 0), instance("10.0.0.2:1", 1)],
             begin,
@@ -295,18 +295,18 @@ mod tests {
     fn an_empty_list_is_held_back() {
         let begin = Instant::now();
         let mut guard = guard(1, Empty::Hold);
-        guard.hear(0, list(&["10.0.0.1:1", "10.0.0.2:1"]), begin);
+        guard.receive(0, list(&["10.0.0.1:1", "10.0.0.2:1"]), begin);
         guard.take(begin);
-        let faults = guard.hear(0, Vec::new(), begin);
+        let faults = guard.receive(0, Vec::new(), begin);
         assert_eq!(
             faults,
             ["the list of endpoints is empty; the last one of 2 stays in use until another one comes"]
         );
         assert_eq!((guard.due(), guard.take(begin + 86_400_000 * MS)), (None, None));
         // nor is a list of nothing but bad records believed
-        assert_eq!(guard.hear(0, list(&["10.0.0.1:0"]), begin).len(), 2);
+        assert_eq!(guard.receive(0, list(&["10.0.0.1:0"]), begin).len(), 2);
         assert_eq!(guard.due(), None);
-        guard.hear(0, list(&["10.0.0.3:1"]), begin);
+        guard.receive(0, list(&["10.0.0.3:1"]), begin);
         assert_eq!(guard.take(begin + 100 * MS), Some(list(&["10.0.0.3:1"])));
     }
 
@@ -314,15 +314,15 @@ mod tests {
     fn an_empty_list_is_believed_in_the_end_if_so_configured() {
         let begin = Instant::now();
         let mut guard = guard(1, Empty::HoldFor(5_000 * MS));
-        guard.hear(0, list(&["10.0.0.1:1"]), begin);
+        guard.receive(0, list(&["10.0.0.1:1"]), begin);
         guard.take(begin);
-        guard.hear(0, Vec::new(), begin);
+        guard.receive(0, Vec::new(), begin);
         // saying it again does not lengthen the doubt, a list ends it
-        guard.hear(0, Vec::new(), begin + 4_000 * MS);
+        guard.receive(0, Vec::new(), begin + 4_000 * MS);
         assert_eq!(guard.due(), Some(begin + 5_000 * MS));
-        guard.hear(0, list(&["10.0.0.1:1"]), begin + 4_500 * MS);
+        guard.receive(0, list(&["10.0.0.1:1"]), begin + 4_500 * MS);
         assert_eq!(guard.take(begin + 5_500 * MS), None);
-        guard.hear(0, Vec::new(), begin + 6_000 * MS);
+        guard.receive(0, Vec::new(), begin + 6_000 * MS);
         assert_eq!(guard.take(begin + 11_000 * MS), None);
         assert_eq!(guard.take(begin + 11_100 * MS), Some(Vec::new()));
     }
@@ -331,9 +331,9 @@ mod tests {
     fn an_empty_list_is_believed_at_once_if_so_configured() {
         let begin = Instant::now();
         let mut guard = guard(1, Empty::Believe);
-        guard.hear(0, list(&["10.0.0.1:1"]), begin);
+        guard.receive(0, list(&["10.0.0.1:1"]), begin);
         guard.take(begin);
-        assert!(guard.hear(0, Vec::new(), begin).is_empty());
+        assert!(guard.receive(0, Vec::new(), begin).is_empty());
         assert_eq!(guard.take(begin + 100 * MS), Some(Vec::new()));
     }
 
@@ -341,9 +341,13 @@ mod tests {
     fn a_list_of_weight_0_is_no_empty_list() {
         let begin = Instant::now();
         let mut guard = guard(1, Empty::Hold);
-        guard.hear(0, vec![instance("10.0.0.1:1", 1)], begin);
+        guard.receive(0, vec![instance("10.0.0.1:1", 1)], begin);
         guard.take(begin);
-        assert!(guard.hear(0, vec![instance("10.0.0.1:1", 0)], begin).is_empty());
+        assert!(
+            guard
+                .receive(0, vec![instance("10.0.0.1:1", 0)], begin)
+                .is_empty()
+        );
         assert_eq!(guard.take(begin + 100 * MS).unwrap()[0].weight, 0);
     }
 
@@ -356,7 +360,7 @@ mod tests {
         let mut all = list(&["10.0.0.1:1", "10.0.0.2:0", "10.0.0.1:1"]);
         all.push(named);
         assert_eq!(
-            guard.hear(0, all, begin),
+            guard.receive(0, all, begin),
             [
                 "endpoint 10.0.0.2:0 is left out: it has port 0, where nobody listens",
                 "endpoint 10.0.0.1:1 is left out: it is listed already",
@@ -370,16 +374,16 @@ mod tests {
     fn sources_are_merged_and_doubted_one_by_one() {
         let begin = Instant::now();
         let mut guard = guard(2, Empty::Hold);
-        guard.hear(
+        guard.receive(
             1,
             vec![instance("10.0.0.1:1", 5), instance("10.0.0.2:1", 5)],
             begin,
         );
-        guard.hear(0, vec![instance("10.0.0.1:1", 3)], begin);
+        guard.receive(0, vec![instance("10.0.0.1:1", 3)], begin);
         let merged = vec![instance("10.0.0.1:1", 3), instance("10.0.0.2:1", 5)];
         assert_eq!(guard.take(begin), Some(merged));
-        guard.hear(1, Vec::new(), begin);
-        guard.hear(0, vec![instance("10.0.0.3:1", 3)], begin);
+        guard.receive(1, Vec::new(), begin);
+        guard.receive(0, vec![instance("10.0.0.3:1", 3)], begin);
         assert_eq!(guard.take(begin + 100 * MS).unwrap().len(), 3);
     }
 
@@ -387,7 +391,7 @@ mod tests {
     fn a_list_without_end_is_refused() {
         let begin = Instant::now();
         let mut guard = guard(1, Empty::Hold);
-        let faults = guard.hear(0, vec![instance("10.0.0.1:1", 1); MOST_INSTANCES + 1], begin);
+        let faults = guard.receive(0, vec![instance("10.0.0.1:1", 1); MOST_INSTANCES + 1], begin);
         assert!(faults[0].contains("100001 endpoints is not taken"), "{faults:?}");
         assert_eq!(guard.due(), None);
     }

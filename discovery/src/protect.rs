@@ -91,7 +91,7 @@ async fn run(this: Protected, updates: Arc<dyn Updates>) {
     }
     loop {
         for (source, state) in inbox.take() {
-            let faults = guard.hear(source, state, Instant::now());
+            let faults = guard.receive(source, state, Instant::now());
             faults.into_iter().for_each(|fault| updates.fault(fault));
         }
         if let Some(state) = guard.take(Instant::now()) {
@@ -99,7 +99,7 @@ async fn run(this: Protected, updates: Arc<dyn Updates>) {
         }
         let until = guard.due().unwrap_or_else(|| Instant::now() + FAR);
         if let Ok(Some(ended)) = tokio::time::timeout_at(until, news(&inbox, &mut tasks)).await {
-            updates.fault(obituary(&names, &ended));
+            updates.fault(source_ended(&names, &ended));
         }
     }
 }
@@ -115,7 +115,7 @@ async fn news(inbox: &Inbox, tasks: &mut JoinSet<()>) -> Option<Result<(Id, ()),
 }
 
 /// Sources do not end by themselves: it is a fault of the program, which must be seen and not end anything else.
-fn obituary(names: &HashMap<Id, String>, ended: &Result<(Id, ()), JoinError>) -> String {
+fn source_ended(names: &HashMap<Id, String>, ended: &Result<(Id, ()), JoinError>) -> String {
     let (id, how) = match ended {
         Ok((id, ())) => (*id, "it ended".to_owned()),
         Err(error) => (error.id(), error.to_string()),

@@ -1,6 +1,6 @@
 //! From endpoints as they are written to addresses that can be dialled.
 use rialto_core::config::{self, Endpoint};
-use rialto_core::discovery::{Instance, State};
+use rialto_core::discovery::{DiscoveredEndpoint, State};
 use rialto_core::transport::Address;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -68,7 +68,7 @@ impl Resolver {
         (state, faults)
     }
 
-    fn instances(&self, endpoint: &Endpoint) -> Vec<Instance> {
+    fn instances(&self, endpoint: &Endpoint) -> Vec<DiscoveredEndpoint> {
         let addresses: Vec<Address> = match &endpoint.address {
             config::Address::Socket(address) => vec![Address::Tcp(*address)],
             config::Address::Unix(path) => vec![Address::Unix(path.as_path().into())],
@@ -80,7 +80,7 @@ impl Resolver {
         let name: Arc<str> = endpoint.address.to_string().into();
         addresses
             .into_iter()
-            .map(|address| Instance {
+            .map(|address| DiscoveredEndpoint {
                 address,
                 name: Arc::clone(&name),
                 weight: endpoint.weight,

@@ -1,6 +1,6 @@
 //! What tests of sources share.
 use rialto_core::config::{Endpoint, Labels};
-use rialto_core::discovery::{Instance, State, Updates};
+use rialto_core::discovery::{DiscoveredEndpoint, State, Updates};
 use rialto_core::transport::Address;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
@@ -78,8 +78,8 @@ pub(crate) fn endpoint(address: &str, weight: u32) -> Endpoint {
     }
 }
 
-pub(crate) fn instance(address: &str, weight: u32) -> Instance {
-    Instance {
+pub(crate) fn instance(address: &str, weight: u32) -> DiscoveredEndpoint {
+    DiscoveredEndpoint {
         address: Address::Tcp(address.parse().unwrap()),
         name: Arc::from(address),
         weight,

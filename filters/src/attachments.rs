@@ -48,7 +48,7 @@ impl Filter for Attachments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Call, is_passed, pass_with};
+    use crate::testing::{TestCall, is_passed, pass_with};
     use rialto_core::config;
     use rialto_core::message::Edits;
 
@@ -67,7 +67,12 @@ mod tests {
     fn attachments_are_set_and_removed() {
         let mut edits = Edits::default();
         let filter = filter(&[("tag", "gray")], &["secret"]);
-        assert!(is_passed(&pass_with(&*filter, &Call::default(), 0, &mut edits)));
+        assert!(is_passed(&pass_with(
+            &*filter,
+            &TestCall::default(),
+            0,
+            &mut edits
+        )));
         assert_eq!(edits.attachment("tag"), Some(Some("gray")));
         assert_eq!(edits.attachment("secret"), Some(None));
         assert_eq!(edits.attachment("other"), None);
@@ -78,7 +83,7 @@ mod tests {
         let mut edits = Edits::default();
         pass_with(
             &*filter(&[("tag", "gray")], &["tag"]),
-            &Call::default(),
+            &TestCall::default(),
             0,
             &mut edits,
         );
@@ -90,11 +95,16 @@ mod tests {
         let mut edits = Edits::default();
         pass_with(
             &*filter(&[("a", "1"), ("b", "1")], &[]),
-            &Call::default(),
+            &TestCall::default(),
             0,
             &mut edits,
         );
-        pass_with(&*filter(&[("b", "2")], &["a"]), &Call::default(), 0, &mut edits);
+        pass_with(
+            &*filter(&[("b", "2")], &["a"]),
+            &TestCall::default(),
+            0,
+            &mut edits,
+        );
         assert_eq!(edits.attachment("a"), Some(None));
         assert_eq!(edits.attachment("b"), Some(Some("2")));
     }
@@ -102,7 +112,7 @@ mod tests {
     #[test]
     fn a_filter_without_changes_leaves_the_request_as_it_is() {
         let mut edits = Edits::default();
-        pass_with(&*filter(&[], &[]), &Call::default(), 0, &mut edits);
+        pass_with(&*filter(&[], &[]), &TestCall::default(), 0, &mut edits);
         assert!(edits.is_empty());
     }
 }

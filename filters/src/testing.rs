@@ -1,14 +1,14 @@
 //! Calls without bytes, for tests of filters.
-use rialto_core::call::{Call as NeutralCall, Outcome};
+use rialto_core::call::{NeutralCall, NeutralResponse};
 use rialto_core::filter::{Filter, RequestCx, Verdict};
-use rialto_core::message::{Dialect, Edits, Head, Message, Meta, ProtoId, Status};
+use rialto_core::message::{Edits, Head, Message, MessageReader, Meta, ProtoId, Status};
 use rialto_core::{CallError, ErrorKind};
 use std::borrow::Cow;
 
 /// A protocol without a wire format.
 struct Wireless;
 
-impl Dialect for Wireless {
+impl MessageReader for Wireless {
     fn name(&self) -> &'static str {
         "wireless"
     }
@@ -34,7 +34,7 @@ impl Dialect for Wireless {
         Err(nothing_there())
     }
 
-    fn read_outcome<'a>(&self, _: &Message<'a>, _: &mut Outcome<'a>) -> Result<(), CallError> {
+    fn read_response<'a>(&self, _: &Message<'a>, _: &mut NeutralResponse<'a>) -> Result<(), CallError> {
         Err(nothing_there())
     }
 }
@@ -45,19 +45,19 @@ fn nothing_there() -> CallError {
 
 /// Who calls what.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Call<'a> {
+pub(crate) struct TestCall<'a> {
     pub(crate) service: &'a str,
     pub(crate) method: &'a str,
     pub(crate) caller: &'a str,
 }
 
 /// Shows a call to a filter.
-pub(crate) fn pass(filter: &dyn Filter, call: &Call<'_>, now_ms: u32) -> Verdict {
+pub(crate) fn pass(filter: &dyn Filter, call: &TestCall<'_>, now_ms: u32) -> Verdict {
     pass_with(filter, call, now_ms, &mut Edits::default())
 }
 
 /// Shows a call that has been edited to a filter.
-pub(crate) fn pass_with(filter: &dyn Filter, call: &Call<'_>, now_ms: u32, edits: &mut Edits) -> Verdict {
+pub(crate) fn pass_with(filter: &dyn Filter, call: &TestCall<'_>, now_ms: u32, edits: &mut Edits) -> Verdict {
     let msg = Message {
         meta: Meta {
             proto: ProtoId(0),

@@ -4,10 +4,10 @@ use crate::frame::{ID, codec, decode, mend, protocol, written};
 use crate::stock::caller;
 use crate::values::{comparable, tokens};
 use rialto_core::bridge::Bridge;
-use rialto_core::call::{Call, Outcome, Reply, Values, room_for};
+use rialto_core::call::{NeutralCall, NeutralResponse, ReturnValue, Values, room_for};
 use rialto_core::framed::{Codec, Kind};
 use rialto_core::message::Message;
-use rialto_core::session::{ReplyTo, Role};
+use rialto_core::session::{RespondTo, Role};
 use rialto_core::{CallError, ErrorKind};
 use rialto_protocols::bolt::Bolt;
 use rialto_protocols::dubbo::Dubbo;
@@ -34,7 +34,7 @@ pub fn cross(data: &[u8]) {
             ask::<Bolt>(&found.msg, u32::from(variant) % 3);
             ask::<Dubbo>(&found.msg, 0);
         }
-        Kind::Answer => {
+        Kind::Response => {
             answer::<Bolt>(&found.msg, caller);
             answer::<Dubbo>(&found.msg, caller);
         }
@@ -47,7 +47,7 @@ fn ask<C: Codec>(msg: &Message<'_>, variant: u32) {
         Ok(call) => call,
         Err(e) => return refused(&e),
     };
-    Bridge::default().outward(&mut call);
+    Bridge::default().on_request(&mut call);
     let mut out = vec![];
     let began = Instant::now();
     let said = codec::<C>(Role::Client, variant).request(&mut out, ID, &call);
@@ -88,8 +88,8 @@ fn refused(e: &CallError) {
     assert!(e.text.len() > 10, "{e:?}");
 }
 
-fn same_call(call: &Call<'_>, again: &Call<'_>) {
-    let facts = |call: &Call<'_>| {
+fn same_call(call: &NeutralCall<'_>, again: &NeutralCall<'_>) {
+    let facts = |call: &NeutralCall<'_>| {
         let version = match &*call.version {
             "" | "0.0.0" | "*" | "1.0" => "",
             version => version,
@@ -157,9 +157,9 @@ fn answer<C: Codec>(msg: &Message<'_>, choice: u8) {
         Ok(outcome) => outcome,
         Err(e) => return refused(&e),
     };
-    Bridge::default().homeward(&mut outcome);
+    Bridge::default().on_response(&mut outcome);
     let caller = caller(C::PROTO, choice);
-    let to = ReplyTo {
+    let to = RespondTo {
         id: ID,
         hint: caller.hint,
     };
@@ -169,7 +169,7 @@ fn answer<C: Codec>(msg: &Message<'_>, choice: u8) {
     in_proportion(msg, &out, began);
     match said {
         Ok(()) => {
-            let msg = written::<C>(&out, Kind::Answer, ID);
+            let msg = written::<C>(&out, Kind::Response, ID);
             let again = msg.meta.dialect.outcome(&msg);
             // JSONB leaves some of it to the reader's classes, and generic callers have none.
             let is_told = !caller.is_generic && (C::PROTO != DUBBO || caller.hint & 0x1f == 2);
@@ -178,26 +178,26 @@ fn answer<C: Codec>(msg: &Message<'_>, choice: u8) {
             }
         }
         Err(e) => {
-            assert_eq!(e.kind, ErrorKind::BadAnswer, "{e:?}");
+            assert_eq!(e.kind, ErrorKind::BadResponse, "{e:?}");
             refused(&e);
         }
     }
 }
 
-fn same_outcome(outcome: &Outcome<'_>, again: Result<Outcome<'_>, CallError>) {
+fn same_outcome(outcome: &NeutralResponse<'_>, again: Result<NeutralResponse<'_>, CallError>) {
     let again = again.unwrap_or_else(|e| panic!("what was written cannot be read: {e}\n{outcome:?}"));
     match (&outcome.reply, &again.reply) {
-        (Reply::Null, Reply::Null) => {}
-        (Reply::Value(values), Reply::Value(again)) => same_values(values, again),
+        (ReturnValue::Null, ReturnValue::Null) => {}
+        (ReturnValue::Value(values), ReturnValue::Value(again)) => same_values(values, again),
         // A null with a definition in front of it.
-        (Reply::Value(values), Reply::Null) => {
+        (ReturnValue::Value(values), ReturnValue::Null) => {
             assert_eq!(tokens(values), Some(Ok(vec![OwnedToken::Null])));
         }
-        (Reply::Exception(thrown), Reply::Exception(again)) => {
+        (ReturnValue::Exception(thrown), ReturnValue::Exception(again)) => {
             assert_eq!((&thrown.class, &thrown.message), (&again.class, &again.message));
         }
         // SOFARPC does not tell an exception that was returned from one that was thrown.
-        (Reply::Value(values), Reply::Exception(again)) => {
+        (ReturnValue::Value(values), ReturnValue::Exception(again)) => {
             let tokens = tokens(values);
             let Some(Ok([OwnedToken::Object(class), ..])) = tokens.as_ref().map(|t| t.as_deref()) else {
                 panic!("{tokens:?} became an exception");
@@ -208,7 +208,7 @@ fn same_outcome(outcome: &Outcome<'_>, again: Result<Outcome<'_>, CallError>) {
             );
         }
         // Dubbo2 says that something was thrown, SOFARPC's readers see it by the fields.
-        (Reply::Exception(thrown), Reply::Value(_)) => {
+        (ReturnValue::Exception(thrown), ReturnValue::Value(_)) => {
             assert!(
                 thrown.object.is_some() && thrown.message.is_none(),
                 "{thrown:?} was thrown"

@@ -2,7 +2,7 @@
 //! frame of either protocol.
 use crate::frame::{ID, codec, decode, mend, protocol, written};
 use crate::values::{comparable, tokens};
-use rialto_core::call::Call;
+use rialto_core::call::NeutralCall;
 use rialto_core::framed::{Codec, Kind};
 use rialto_core::message::{Edits, Head, Message};
 use rialto_core::session::Role;
@@ -126,7 +126,7 @@ fn same_head<C: Codec>(
 }
 
 /// What the edits do not name stays.
-fn same_call(before: Result<Call<'_>, CallError>, after: Result<Call<'_>, CallError>) {
+fn same_call(before: Result<NeutralCall<'_>, CallError>, after: Result<NeutralCall<'_>, CallError>) {
     let Ok(before) = before else { return };
     let after = after.unwrap_or_else(|e| panic!("it cannot be understood any more: {e}"));
     assert_eq!(

@@ -5,10 +5,10 @@ use crate::stock::{Caller, caller};
 use crate::values::tokens;
 use rialto_core::bridge::Bridge;
 use rialto_core::buf::OutBuf;
-use rialto_core::call::{Call, Values};
+use rialto_core::call::{NeutralCall, Values};
 use rialto_core::framed::{Codec, Framed, Kind};
 use rialto_core::message::{Head, Message, Status};
-use rialto_core::session::{Answer, Dispatch, Event, ReplyTo, Role, Session, Settings};
+use rialto_core::session::{Dispatch, Event, RespondTo, Response, Role, Session, Settings};
 use rialto_core::slots::CallKey;
 use rialto_core::{CallError, ErrorKind};
 use rialto_protocols::bolt::Bolt;
@@ -165,8 +165,8 @@ fn told<C: Codec>(event: Event<'_>, choice: &Choice) -> String {
         Event::Request { id, msg } => {
             format!("request {id} {:?} {}", facts(&msg), asked::<C>(id, &msg, choice))
         }
-        Event::Answer { call, answer } => match answer {
-            Answer::Message(msg) => {
+        Event::Response { call, answer } => match answer {
+            Response::Message(msg) => {
                 format!(
                     "answer {} {:?} {}",
                     call.bits(),
@@ -174,8 +174,8 @@ fn told<C: Codec>(event: Event<'_>, choice: &Choice) -> String {
                     answered::<C>(&msg, choice)
                 )
             }
-            Answer::Outcome(outcome) => format!("answer {} {outcome:?}", call.bits()),
-            Answer::Error(e) => format!("answer {} {e:?}", call.bits()),
+            Response::NeutralResponse(outcome) => format!("answer {} {outcome:?}", call.bits()),
+            Response::Error(e) => format!("answer {} {e:?}", call.bits()),
         },
         Event::Refused { reply, error } => {
             if let Some(to) = reply {
@@ -215,11 +215,11 @@ fn asked<C: Codec>(id: u64, msg: &Message<'_>, choice: &Choice) -> String {
     forward::<C>(msg, choice);
     let hint = head.as_ref().map_or(msg.meta.hint, |head| head.hint);
     refuse::<C>(
-        ReplyTo { id, hint },
+        RespondTo { id, hint },
         &CallError::new(ErrorKind::NoRoute, "no route"),
     );
     refuse::<C>(
-        ReplyTo { id, hint },
+        RespondTo { id, hint },
         &CallError::new(ErrorKind::Timeout, "too late"),
     );
     let call = dialect.call(msg);
@@ -232,7 +232,7 @@ fn asked<C: Codec>(id: u64, msg: &Message<'_>, choice: &Choice) -> String {
         );
     }
     if let Ok(head) = &head {
-        let mut known = Call::default();
+        let mut known = NeutralCall::default();
         let read = dialect.read_call(msg, Some(head), &mut known);
         let known = read.map(|()| known);
         assert_eq!(
@@ -271,7 +271,7 @@ fn forward<C: Codec>(msg: &Message<'_>, choice: &Choice) {
             let sent = written::<C>(out.unsent(), Kind::Request, 77);
             let is_read = sent.meta.dialect.call(&sent).is_ok();
             assert!(
-                !is_read || upstream.takes(&sent, None),
+                !is_read || upstream.forwards_as_is(&sent, None),
                 "it does not take what it wrote"
             );
         }
@@ -285,13 +285,13 @@ fn forward<C: Codec>(msg: &Message<'_>, choice: &Choice) {
 }
 
 /// Tells a caller of an error.
-fn refuse<C: Codec>(to: ReplyTo, error: &CallError) {
+fn refuse<C: Codec>(to: RespondTo, error: &CallError) {
     let mut out = OutBuf::default();
     let mut caller = Framed::<C>::new(Role::Server, &Settings::default());
-    let said = caller.answer(&mut out, to, &Answer::Error(error.clone()), &Bridge::default());
+    let said = caller.answer(&mut out, to, &Response::Error(error.clone()), &Bridge::default());
     assert_eq!(said.as_ref(), Err(error));
-    let sent = written::<C>(out.unsent(), Kind::Answer, to.id);
-    assert!(caller.takes(&sent, Some(to)) || sent.meta.status != rialto_core::message::Status::Ok);
+    let sent = written::<C>(out.unsent(), Kind::Response, to.id);
+    assert!(caller.forwards_as_is(&sent, Some(to)) || sent.meta.status != rialto_core::message::Status::Ok);
     let read = sent.meta.dialect.outcome(&sent);
     assert!(read.is_err(), "an error became {read:?}");
 }
@@ -301,19 +301,19 @@ fn answered<C: Codec>(msg: &Message<'_>, choice: &Choice) -> String {
     let dialect = msg.meta.dialect;
     let threw = msg.meta.status == Status::Exception;
     let outcome = dialect.outcome(msg);
-    let to = ReplyTo {
+    let to = RespondTo {
         id: 9,
         hint: choice.caller.hint,
     };
     let mut out = OutBuf::default();
     let mut caller = Framed::<C>::new(Role::Server, &choice.settings);
-    let takes = caller.takes(msg, Some(to));
-    let said = caller.answer(&mut out, to, &Answer::Message(*msg), &Bridge::default());
+    let takes = caller.forwards_as_is(msg, Some(to));
+    let said = caller.answer(&mut out, to, &Response::Message(*msg), &Bridge::default());
     assert!(
         !takes || said.is_ok(),
         "what could be passed on is refused: {said:?}"
     );
-    written::<C>(out.unsent(), Kind::Answer, to.id);
+    written::<C>(out.unsent(), Kind::Response, to.id);
     if takes {
         let mut same = msg.bytes.to_vec();
         C::set_id(&mut same, to.id);
@@ -323,8 +323,10 @@ fn answered<C: Codec>(msg: &Message<'_>, choice: &Choice) -> String {
         );
     }
     let value = match outcome.as_ref().map(|o| &o.reply) {
-        Ok(rialto_core::call::Reply::Value(values)) => shown(values),
-        Ok(rialto_core::call::Reply::Exception(thrown)) => format!("{:?}", thrown.object.as_ref().map(shown)),
+        Ok(rialto_core::call::ReturnValue::Value(values)) => shown(values),
+        Ok(rialto_core::call::ReturnValue::Exception(thrown)) => {
+            format!("{:?}", thrown.object.as_ref().map(shown))
+        }
         _ => String::new(),
     };
     format!("{threw} {outcome:?} {said:?} {value}")

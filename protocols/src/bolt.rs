@@ -9,10 +9,10 @@
 //! module's files.
 use crate::BOLT;
 use rialto_core::CallError;
-use rialto_core::call::{Call, Outcome};
+use rialto_core::call::{NeutralCall, NeutralResponse};
 use rialto_core::framed::{Codec, Decoded};
-use rialto_core::message::{Dialect, Edits, Head, Message, ProtoId};
-use rialto_core::session::{Fault, ReplyTo, Role, Settings};
+use rialto_core::message::{Edits, Head, Message, MessageReader, ProtoId};
+use rialto_core::session::{ProtocolError, RespondTo, Role, Settings};
 use rialto_core::slots::RESERVED_ID;
 use rialto_hessian::Library;
 use std::borrow::Cow;
@@ -21,7 +21,6 @@ mod answer;
 mod call;
 mod encode;
 mod frame;
-mod front;
 mod head;
 mod header;
 mod hint;
@@ -30,6 +29,7 @@ mod outcome;
 mod reframe;
 mod sofa;
 mod status;
+mod stock_prefix;
 mod unique_name;
 mod values;
 
@@ -88,7 +88,7 @@ impl Codec for Bolt {
     }
 
     #[inline]
-    fn decode(&mut self, bytes: &[u8]) -> Result<Decoded, Fault> {
+    fn decode(&mut self, bytes: &[u8]) -> Result<Decoded, ProtocolError> {
         if self.framing.is_none() && self.role == Role::Server {
             self.framing = frame::framing(bytes);
         }
@@ -104,13 +104,13 @@ impl Codec for Bolt {
     /// upstream; the first one of a connection passes [`Codec::reframe`], which settles the framing. An answer
     /// must be in the caller's.
     #[inline]
-    fn takes(&self, msg: &Message<'_>, to: Option<ReplyTo>) -> bool {
+    fn forwards_as_is(&self, msg: &Message<'_>, to: Option<RespondTo>) -> bool {
         let hint = Hint::from_bits(msg.meta.hint);
         match to {
             None => self.framing == Some(hint.framing()) && reframe::reads(self.library, hint),
             Some(to) => {
                 let to = Hint::from_bits(to.hint);
-                to.framing().takes(hint.framing()) && reframe::answers(to, hint)
+                to.framing().forwards_as_is(hint.framing()) && reframe::answers(to, hint)
             }
         }
     }
@@ -120,7 +120,7 @@ impl Codec for Bolt {
         out: &mut Vec<u8>,
         id: u64,
         msg: &Message<'_>,
-        to: Option<ReplyTo>,
+        to: Option<RespondTo>,
         edits: &Edits,
     ) -> Result<(), CallError> {
         match to {
@@ -134,17 +134,22 @@ impl Codec for Bolt {
         }
     }
 
-    fn request(&mut self, out: &mut Vec<u8>, id: u64, call: &Call<'_>) -> Result<(), CallError> {
+    fn request(&mut self, out: &mut Vec<u8>, id: u64, call: &NeutralCall<'_>) -> Result<(), CallError> {
         let framing = *self.framing.get_or_insert(Framing::V1);
         let library = self.library.unwrap_or(Library::Sofa3);
         encode::request(out, framing, library, id, call, self.max_sent)
     }
 
-    fn outcome(&mut self, out: &mut Vec<u8>, to: ReplyTo, outcome: &Outcome<'_>) -> Result<(), CallError> {
+    fn outcome(
+        &mut self,
+        out: &mut Vec<u8>,
+        to: RespondTo,
+        outcome: &NeutralResponse<'_>,
+    ) -> Result<(), CallError> {
         answer::outcome(out, to, outcome, self.max_sent)
     }
 
-    fn error(&mut self, out: &mut Vec<u8>, to: ReplyTo, error: &CallError) {
+    fn error(&mut self, out: &mut Vec<u8>, to: RespondTo, error: &CallError) {
         answer::error(out, to, error);
     }
 
@@ -164,13 +169,13 @@ impl Codec for Bolt {
 
 /// How Bolt messages are read.
 #[must_use]
-pub fn dialect() -> &'static dyn Dialect {
+pub fn dialect() -> &'static dyn MessageReader {
     &BoltDialect
 }
 
 struct BoltDialect;
 
-impl Dialect for BoltDialect {
+impl MessageReader for BoltDialect {
     fn name(&self) -> &'static str {
         "bolt"
     }
@@ -192,12 +197,16 @@ impl Dialect for BoltDialect {
         &self,
         msg: &Message<'a>,
         _: Option<&Head<'a>>,
-        call: &mut Call<'a>,
+        call: &mut NeutralCall<'a>,
     ) -> Result<(), CallError> {
         call::read(msg, call)
     }
 
-    fn read_outcome<'a>(&self, msg: &Message<'a>, outcome: &mut Outcome<'a>) -> Result<(), CallError> {
+    fn read_response<'a>(
+        &self,
+        msg: &Message<'a>,
+        outcome: &mut NeutralResponse<'a>,
+    ) -> Result<(), CallError> {
         outcome::read(msg, outcome)
     }
 }

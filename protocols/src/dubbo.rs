@@ -7,10 +7,10 @@
 //! for what has no equal elsewhere, are told in `LIFECYCLE.md` beside this module's files.
 use crate::DUBBO;
 use rialto_core::CallError;
-use rialto_core::call::{Call, Outcome};
+use rialto_core::call::{NeutralCall, NeutralResponse};
 use rialto_core::framed::{Codec, Decoded};
-use rialto_core::message::{Dialect, Edits, Head, Message, ProtoId};
-use rialto_core::session::{Fault, ReplyTo, Role, Settings};
+use rialto_core::message::{Edits, Head, Message, MessageReader, ProtoId};
+use rialto_core::session::{ProtocolError, RespondTo, Role, Settings};
 use rialto_core::slots::RESERVED_ID;
 use std::borrow::Cow;
 
@@ -67,7 +67,7 @@ impl Codec for Dubbo {
     }
 
     #[inline]
-    fn decode(&mut self, bytes: &[u8]) -> Result<Decoded, Fault> {
+    fn decode(&mut self, bytes: &[u8]) -> Result<Decoded, ProtocolError> {
         frame::decode(bytes, self.limit)
     }
 
@@ -79,7 +79,7 @@ impl Codec for Dubbo {
     /// Requests always go as received. Answers too, but for those in another serialization than the request's,
     /// which consumers refuse.
     #[inline]
-    fn takes(&self, msg: &Message<'_>, to: Option<ReplyTo>) -> bool {
+    fn forwards_as_is(&self, msg: &Message<'_>, to: Option<RespondTo>) -> bool {
         let of = |hint| Hint::from_bits(hint).serialization();
         to.is_none_or(|to| of(to.hint) == of(msg.meta.hint))
     }
@@ -89,12 +89,12 @@ impl Codec for Dubbo {
         out: &mut Vec<u8>,
         id: u64,
         msg: &Message<'_>,
-        to: Option<ReplyTo>,
+        to: Option<RespondTo>,
         edits: &Edits,
     ) -> Result<(), CallError> {
         match to {
             None => reframe::request(out, id, msg, edits),
-            Some(_) if self.takes(msg, to) => {
+            Some(_) if self.forwards_as_is(msg, to) => {
                 reframe::copy(out, id, msg);
                 Ok(())
             }
@@ -102,15 +102,20 @@ impl Codec for Dubbo {
         }
     }
 
-    fn request(&mut self, out: &mut Vec<u8>, id: u64, call: &Call<'_>) -> Result<(), CallError> {
+    fn request(&mut self, out: &mut Vec<u8>, id: u64, call: &NeutralCall<'_>) -> Result<(), CallError> {
         encode::request(out, id, call, self.max_sent)
     }
 
-    fn outcome(&mut self, out: &mut Vec<u8>, to: ReplyTo, outcome: &Outcome<'_>) -> Result<(), CallError> {
+    fn outcome(
+        &mut self,
+        out: &mut Vec<u8>,
+        to: RespondTo,
+        outcome: &NeutralResponse<'_>,
+    ) -> Result<(), CallError> {
         encode::outcome(out, to, outcome, self.max_sent)
     }
 
-    fn error(&mut self, out: &mut Vec<u8>, to: ReplyTo, error: &CallError) {
+    fn error(&mut self, out: &mut Vec<u8>, to: RespondTo, error: &CallError) {
         encode::error(out, to, error);
     }
 
@@ -132,13 +137,13 @@ impl Codec for Dubbo {
 
 /// How Dubbo2 messages are read.
 #[must_use]
-pub fn dialect() -> &'static dyn Dialect {
+pub fn dialect() -> &'static dyn MessageReader {
     &DubboDialect
 }
 
 struct DubboDialect;
 
-impl Dialect for DubboDialect {
+impl MessageReader for DubboDialect {
     fn name(&self) -> &'static str {
         "dubbo"
     }
@@ -159,12 +164,16 @@ impl Dialect for DubboDialect {
         &self,
         msg: &Message<'a>,
         head: Option<&Head<'a>>,
-        call: &mut Call<'a>,
+        call: &mut NeutralCall<'a>,
     ) -> Result<(), CallError> {
         call::read(msg, head, call)
     }
 
-    fn read_outcome<'a>(&self, msg: &Message<'a>, outcome: &mut Outcome<'a>) -> Result<(), CallError> {
+    fn read_response<'a>(
+        &self,
+        msg: &Message<'a>,
+        outcome: &mut NeutralResponse<'a>,
+    ) -> Result<(), CallError> {
         outcome::read(msg, outcome)
     }
 }

@@ -1,7 +1,7 @@
 //! What is the same in all calls of a method by an application, as it is written. Callers repeat themselves, so most
 //! calls are put together of a few pieces and what is their own.
-use rialto_core::call::Call;
-use rialto_core::hash::glance;
+use rialto_core::call::NeutralCall;
+use rialto_core::hash::cache_slot;
 use std::cell::RefCell;
 use std::thread::LocalKey;
 
@@ -46,7 +46,7 @@ impl Prepared {
     /// Those of `make` and `work`.
     pub(crate) fn with<T, E>(
         cache: &'static LocalKey<RefCell<Prepared>>,
-        call: &Call<'_>,
+        call: &NeutralCall<'_>,
         variant: u8,
         make: impl FnOnce(&mut Pieces) -> Result<(), E>,
         work: impl FnOnce(&Pieces) -> Result<T, E>,
@@ -70,18 +70,18 @@ impl Prepared {
     }
 
     #[inline]
-    fn entry(&mut self, call: &Call<'_>) -> &mut Entry {
+    fn entry(&mut self, call: &NeutralCall<'_>) -> &mut Entry {
         if self.places.is_empty() {
             self.places.resize_with(1 << PLACE_BITS, Entry::default);
         }
         let (service, method) = (call.service.as_bytes(), call.method.as_bytes());
-        &mut self.places[glance(service, method, call.types.len() as u64, PLACE_BITS)]
+        &mut self.places[cache_slot(service, method, call.types.len() as u64, PLACE_BITS)]
     }
 }
 
 /// What pieces may be made of, besides types of parameters and a variant.
 #[inline]
-fn names<'c>(call: &'c Call<'_>) -> [&'c str; 5] {
+fn names<'c>(call: &'c NeutralCall<'_>) -> [&'c str; 5] {
     [
         &call.service,
         &call.method,
@@ -93,7 +93,7 @@ fn names<'c>(call: &'c Call<'_>) -> [&'c str; 5] {
 
 impl Entry {
     #[inline]
-    fn is_of(&self, call: &Call<'_>, variant: u8) -> bool {
+    fn is_of(&self, call: &NeutralCall<'_>, variant: u8) -> bool {
         let mut rest = &self.names[..];
         let mut is_next = |name: &str| {
             // Absent names are empty and point nowhere. To compare nothing with nothing there takes the memcmp of AVX-512
@@ -118,7 +118,7 @@ impl Entry {
     #[inline(never)]
     fn fill<E>(
         &mut self,
-        call: &Call<'_>,
+        call: &NeutralCall<'_>,
         variant: u8,
         make: impl FnOnce(&mut Pieces) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     /// The piece of a call, and whether it was made for it.
-    fn piece(call: &Call<'_>, variant: u8) -> (String, bool) {
+    fn piece(call: &NeutralCall<'_>, variant: u8) -> (String, bool) {
         let made = Cell::new(false);
         let make = |pieces: &mut Pieces| {
             made.set(true);
@@ -193,14 +193,14 @@ mod tests {
 
     #[test]
     fn calls_that_differ_in_anything_have_pieces_of_their_own() {
-        let call = |texts: [&'static str; 5], types: &[&'static str]| Call {
+        let call = |texts: [&'static str; 5], types: &[&'static str]| NeutralCall {
             service: texts[0].into(),
             method: texts[1].into(),
             version: texts[2].into(),
             group: texts[3].into(),
             caller: texts[4].into(),
             types: types.iter().map(|t| (*t).into()).collect(),
-            ..Call::default()
+            ..NeutralCall::default()
         };
         let calls = [
             call(["a.Service", "say", "1.0", "g", "app"], &["int"]),
@@ -223,12 +223,12 @@ mod tests {
 
     #[test]
     fn what_is_long_and_what_fails_is_not_kept() {
-        let long = Call {
+        let long = NeutralCall {
             caller: "x".repeat(NAMES_MAX + 1).into(),
-            ..Call::default()
+            ..NeutralCall::default()
         };
         assert!(piece(&long, 1).1 && piece(&long, 1).1);
-        let call = Call::default();
+        let call = NeutralCall::default();
         assert!(!piece(&call, 1).0.is_empty());
         let failed = Prepared::with(&CACHE, &call, 3, |_| Err("no"), |_| Ok(()));
         assert_eq!(failed, Err("no"));

@@ -8,9 +8,10 @@ use rialto_core::CallError;
 use rialto_core::bridge::Bridge;
 use rialto_core::buf::OutBuf;
 use rialto_core::framed::Framed;
-use rialto_core::message::{Dialect, Message, ProtoId};
+use rialto_core::message::{Message, MessageReader, ProtoId};
 use rialto_core::session::{
-    Answer, DETECT_MAX, Detected, Dispatch, Event, Fault, Protocols, ReplyTo, Role, Session, Settings, Step,
+    DETECT_MAX, Detected, Dispatch, Event, ProtocolError, Protocols, RespondTo, Response, Role, Session,
+    Settings, Step,
 };
 use rialto_core::slots::CallKey;
 
@@ -53,7 +54,7 @@ impl Protocols for All {
         }
     }
 
-    fn dialect(proto: ProtoId) -> Option<&'static dyn Dialect> {
+    fn dialect(proto: ProtoId) -> Option<&'static dyn MessageReader> {
         match proto {
             BOLT => Some(bolt::dialect()),
             DUBBO => Some(dubbo::dialect()),
@@ -78,13 +79,13 @@ impl Session for AnySession {
     }
 
     #[inline]
-    fn next<'a>(&mut self, input: &'a [u8], out: &mut OutBuf) -> Result<Step<'a>, Fault> {
+    fn next<'a>(&mut self, input: &'a [u8], out: &mut OutBuf) -> Result<Step<'a>, ProtocolError> {
         each!(self, s => s.next(input, out))
     }
 
     #[inline]
-    fn takes(&self, msg: &Message<'_>, to: Option<ReplyTo>) -> bool {
-        each!(self, s => s.takes(msg, to))
+    fn forwards_as_is(&self, msg: &Message<'_>, to: Option<RespondTo>) -> bool {
+        each!(self, s => s.forwards_as_is(msg, to))
     }
 
     fn request(
@@ -100,8 +101,8 @@ impl Session for AnySession {
     fn answer(
         &mut self,
         out: &mut OutBuf,
-        to: ReplyTo,
-        answer: &Answer<'_>,
+        to: RespondTo,
+        answer: &Response<'_>,
         bridge: &Bridge,
     ) -> Result<(), CallError> {
         each!(self, s => s.answer(out, to, answer, bridge))
@@ -128,20 +129,20 @@ impl Session for Detecting {
         DETECTING
     }
 
-    fn next<'a>(&mut self, input: &'a [u8], out: &mut OutBuf) -> Result<Step<'a>, Fault> {
+    fn next<'a>(&mut self, input: &'a [u8], out: &mut OutBuf) -> Result<Step<'a>, ProtocolError> {
         let event = match detect(&input[..input.len().min(DETECT_MAX)]) {
             Detected::Is(proto) => Event::Detected(proto),
             Detected::More => Event::More(0),
             Detected::Refused(answer, why) => {
                 out.put(answer);
-                return Err(Fault(why));
+                return Err(ProtocolError(why));
             }
-            Detected::Unknown => return Err(Fault("the first bytes are of no protocol known here")),
+            Detected::Unknown => return Err(ProtocolError("the first bytes are of no protocol known here")),
         };
         Ok(Step { used: 0, event })
     }
 
-    fn takes(&self, _: &Message<'_>, _: Option<ReplyTo>) -> bool {
+    fn forwards_as_is(&self, _: &Message<'_>, _: Option<RespondTo>) -> bool {
         false
     }
 
@@ -153,12 +154,18 @@ impl Session for Detecting {
         _: &Dispatch<'_>,
     ) -> Result<(), CallError> {
         Err(CallError::new(
-            rialto_core::ErrorKind::NoHost,
+            rialto_core::ErrorKind::NoEndpoint,
             "the connection has no protocol yet",
         ))
     }
 
-    fn answer(&mut self, _: &mut OutBuf, _: ReplyTo, _: &Answer<'_>, _: &Bridge) -> Result<(), CallError> {
+    fn answer(
+        &mut self,
+        _: &mut OutBuf,
+        _: RespondTo,
+        _: &Response<'_>,
+        _: &Bridge,
+    ) -> Result<(), CallError> {
         Ok(())
     }
 

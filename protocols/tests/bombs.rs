@@ -11,7 +11,7 @@ use rialto_core::buf::OutBuf;
 use rialto_core::call::room_for;
 use rialto_core::framed::{Codec, Framed};
 use rialto_core::message::{Edits, Message, ProtoId};
-use rialto_core::session::{Answer, Dispatch, Protocols, ReplyTo, Role, Session, Settings};
+use rialto_core::session::{Dispatch, Protocols, RespondTo, Response, Role, Session, Settings};
 use rialto_core::slots::CallKey;
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::{Library, WriteTables, Writer};
@@ -236,8 +236,8 @@ fn answered<C: Codec>(what: &str, frame: &[u8], hint: u32) -> Result<usize, Call
         ..Settings::default()
     };
     let (mut out, began) = (OutBuf::default(), Instant::now());
-    let to = ReplyTo { id: 9, hint };
-    let answer = Answer::Message(message(frame));
+    let to = RespondTo { id: 9, hint };
+    let answer = Response::Message(message(frame));
     let said = Framed::<C>::new(Role::Server, &settings).answer(&mut out, to, &answer, &Bridge::default());
     judge(what, frame.len(), &out, &said, began);
     if said.is_err() {

@@ -2,7 +2,7 @@
 use crate::control::{NamesView, protocol_name};
 use rialto_core::access_log::{Note, Part, Record};
 use rialto_core::config::LogFormat;
-use rialto_core::metrics::{Ended, SeriesId, SeriesKey};
+use rialto_core::metrics::{CallResult, SeriesId, SeriesKey};
 use rialto_core::snapshot::EndpointId;
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -152,7 +152,7 @@ impl Lines {
             caller,
             behind,
             outcome,
-            Ended::name(record.ended.index()),
+            CallResult::name(record.ended.index()),
             duration,
             d.format(record.latency_us),
             bytes,
@@ -303,7 +303,7 @@ mod tests {
     fn record(series: u32, caller: Option<&str>, endpoint: Option<EndpointId>) -> Record {
         Record {
             series: SeriesId(series),
-            ended: Ended::Answered(Status::Ok),
+            ended: CallResult::Responded(Status::Ok),
             latency_us: 1_234_567,
             caller: caller.map(|caller| caller.parse().unwrap()),
             endpoint,

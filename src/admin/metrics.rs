@@ -14,8 +14,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
-use rialto_core::faults::FaultKind;
-use rialto_core::metrics::{BUCKETS, Ended, Series, SeriesKey, Traffic, bucket_seconds};
+use rialto_core::metrics::{BUCKETS, CallResult, Series, SeriesKey, Traffic, bucket_seconds};
+use rialto_core::peer_errors::PeerErrorKind;
 use rialto_core::snapshot::EndpointId;
 use rialto_core::worker::Report;
 use std::collections::{BTreeMap, HashMap};
@@ -121,7 +121,7 @@ impl Scrape {
         for (labels, s) in &series {
             for (i, count) in s.outcomes.iter().enumerate().filter(|(_, n)| **n > 0) {
                 let mut labels = labels.clone();
-                labels.push(("outcome", Ended::name(i).to_owned()));
+                labels.push(("outcome", CallResult::name(i).to_owned()));
                 ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
             }
         }
@@ -231,8 +231,8 @@ impl Scrape {
 
     fn process(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let none: Labels = vec![];
-        let mut family = to.encode_descriptor("faults", "Faults of peers", None, MetricType::Counter)?;
-        for (i, kind) in FaultKind::ALL.into_iter().enumerate() {
+        let mut family = to.encode_descriptor("faults", "PeerErrors of peers", None, MetricType::Counter)?;
+        for (i, kind) in PeerErrorKind::ALL.into_iter().enumerate() {
             let total = self.reports.iter().filter_map(|r| r.faults.get(i)).sum::<u64>();
             ConstCounter::new(total).encode(family.encode_family(&[("kind", kind.name())])?)?;
         }

@@ -4,7 +4,7 @@ use super::wire::{Reply, Request, Wire};
 use rialto_core::ErrorKind;
 use rialto_core::buf::OutBuf;
 use rialto_core::framed::{Codec, Framed};
-use rialto_core::session::{Event, ReplyTo, Role, Settings};
+use rialto_core::session::{Event, RespondTo, Role, Settings};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -119,7 +119,7 @@ impl Drop for Turn {
 
 /// Sends the answer to one call. Frames of several calls do not mix: each is written under the lock.
 struct Answerer {
-    to: ReplyTo,
+    to: RespondTo,
     writer: Arc<Mutex<TcpStream>>,
 }
 

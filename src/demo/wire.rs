@@ -3,10 +3,12 @@
 use super::values::{to_json, values};
 use rialto_core::bridge::Bridge;
 use rialto_core::buf::OutBuf;
-use rialto_core::call::{Attachments, Call, Exception, Outcome, Reply as Neutral, Values};
+use rialto_core::call::{
+    Attachments, Exception, NeutralCall, NeutralResponse, ReturnValue as Neutral, Values,
+};
 use rialto_core::framed::{Codec, Framed};
 use rialto_core::message::Message;
-use rialto_core::session::{Answer as Sent, Event, ReplyTo, Role, Session, Settings, Step};
+use rialto_core::session::{Event, RespondTo, Response as Sent, Role, Session, Settings, Step};
 use rialto_core::slots::CallKey;
 use rialto_core::{CallError, ErrorKind};
 use serde_json::Value as Json;
@@ -112,7 +114,7 @@ impl Request {
     /// It has no form in the protocol.
     pub fn encode<C: Codec>(&self, codec: &mut C, id: u64, out: &mut Vec<u8>) -> Result<(), CallError> {
         let args = Json::from(self.args.clone()).to_string();
-        let call = Call {
+        let call = NeutralCall {
             service: Cow::Borrowed(&self.service),
             version: Cow::Borrowed(&self.version),
             group: Cow::Borrowed(&self.group),
@@ -123,7 +125,7 @@ impl Request {
             timeout_ms: self.timeout_ms,
             caller: Cow::Borrowed(&self.caller),
             one_way: self.one_way,
-            ..Call::default()
+            ..NeutralCall::default()
         };
         codec.request(out, id, &call)
     }
@@ -132,7 +134,7 @@ impl Request {
     ///
     /// # Errors
     /// Why it cannot be read; there is somebody to tell even then.
-    pub fn decode(id: u64, msg: &Message<'_>) -> (ReplyTo, Result<Request, CallError>) {
+    pub fn decode(id: u64, msg: &Message<'_>) -> (RespondTo, Result<Request, CallError>) {
         let head = msg.head();
         let hint = head.as_ref().map_or(msg.meta.hint, |h| h.hint);
         let read = || {
@@ -153,7 +155,7 @@ impl Request {
                 one_way: call.one_way,
             })
         };
-        (ReplyTo { id, hint }, read())
+        (RespondTo { id, hint }, read())
     }
 
     /// The value of an attachment.
@@ -190,7 +192,7 @@ impl Reply {
     }
 
     /// Appends the answer to `out`.
-    pub fn encode<C: Codec>(&self, session: &mut Framed<C>, to: ReplyTo, out: &mut OutBuf) {
+    pub fn encode<C: Codec>(&self, session: &mut Framed<C>, to: RespondTo, out: &mut OutBuf) {
         let text = match &self.answer {
             Ok(Answer::Value(v)) => Json::from(vec![v.clone()]).to_string(),
             _ => String::new(),
@@ -206,7 +208,7 @@ impl Reply {
             Err(e) => Err(e.clone()),
         };
         let sent = match reply {
-            Ok(reply) => Sent::Outcome(Box::new(Outcome {
+            Ok(reply) => Sent::NeutralResponse(Box::new(NeutralResponse {
                 reply,
                 attachments: borrowed(&self.attachments),
             })),
@@ -219,7 +221,7 @@ impl Reply {
     /// Reads a received answer.
     #[must_use]
     pub fn decode(msg: &Message<'_>) -> Reply {
-        let unreadable = |e: &dyn std::fmt::Display| CallError::new(ErrorKind::BadAnswer, e.to_string());
+        let unreadable = |e: &dyn std::fmt::Display| CallError::new(ErrorKind::BadResponse, e.to_string());
         let outcome = match msg.meta.dialect.outcome(msg) {
             Ok(outcome) => outcome,
             Err(e) => return e.into(),
@@ -316,11 +318,11 @@ impl<C: Codec, S: Read + Write> Wire<C, S> {
     /// The connection ended, or its read timeout passed.
     pub fn receive(&mut self) -> io::Result<(CallKey, Reply)> {
         self.next(|event| match event {
-            Event::Answer {
+            Event::Response {
                 call,
                 answer: Sent::Message(msg),
             } => Some((call, Reply::decode(&msg))),
-            Event::Answer {
+            Event::Response {
                 call,
                 answer: Sent::Error(e),
             } => Some((call, e.into())),

@@ -116,7 +116,7 @@ fn the_access_log_says_why_a_call_failed_and_whose_it_was() {
         ),
         "{ok}"
     );
-    assert_eq!(gone["outcome"], "no_host");
+    assert_eq!(gone["outcome"], "no_endpoint");
     assert!(
         gone["error"].as_str().unwrap().contains("cannot be reached"),
         "{gone}"

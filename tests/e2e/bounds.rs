@@ -28,13 +28,13 @@ fn an_answer_that_a_dubbo_caller_does_not_take_is_an_error_instead() {
         let rialto = Rialto::start(&config);
         let mut caller = Caller::<Dubbo>::connect(rialto.entry());
         let error = caller.error(&big());
-        assert_eq!(error.kind, ErrorKind::BadAnswer, "{error}");
+        assert_eq!(error.kind, ErrorKind::BadResponse, "{error}");
         for part in ["8388608", "83886", "limits.max_message_bytes of the listener"] {
             assert!(error.text.contains(part), "{error}");
         }
         assert_eq!(caller.value(&greet("Ada")), "small", "the connection goes on");
         assert_eq!(
-            rialto.metric("rialto_calls_total", &["outcome=\"bad_answer\""]),
+            rialto.metric("rialto_calls_total", &["outcome=\"bad_response\""]),
             1.0
         );
         // One whose callers take more says so.
@@ -223,7 +223,7 @@ fn an_answer_that_would_become_gigabytes_of_references_is_an_error() {
     for _ in 0..3 {
         caller.write(&jsonb_request(5, "greet", &[0xa6, 0xa5]));
         let error = caller.receive().1.answer.unwrap_err();
-        assert_eq!(error.kind, ErrorKind::BadAnswer, "{error}");
+        assert_eq!(error.kind, ErrorKind::BadResponse, "{error}");
     }
     costs_little(&rialto, before);
 }
@@ -257,7 +257,7 @@ fn an_answer_that_would_become_gigabytes_of_class_names_is_an_error() {
         caller.write(&frames::dubbo(frames::DUBBO_REQUEST, 0, 5, &invoke));
         let reply = caller.receive().1;
         let error = reply.answer.unwrap_err();
-        assert_eq!(error.kind, ErrorKind::BadAnswer, "{error}");
+        assert_eq!(error.kind, ErrorKind::BadResponse, "{error}");
         assert!(error.text.contains("answer"), "{error}");
     }
     costs_little(&rialto, before);

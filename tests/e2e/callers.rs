@@ -235,7 +235,10 @@ fn who_says_nothing_yet_may_wait_and_who_begins_must_go_on() {
         begun.wait_for_close();
     }
     assert_eq!(silent.value(&greet("Ada")), "Hello, Ada");
-    assert_eq!(rialto.metric("rialto_faults_total", &["kind=\"limit\""]), 2.0);
+    assert_eq!(
+        rialto.metric("rialto_peer_errors_total", &["kind=\"limit\""]),
+        2.0
+    );
 }
 
 /// The end of the stream comes with the last bytes, so there is nothing to wake up for after them.

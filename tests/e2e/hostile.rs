@@ -53,7 +53,10 @@ fn foreign_first_bytes_are_refused_in_their_own_language() {
         );
         assert_eq!(witness.value(&greet("Ada")), "Hello, Ada");
     }
-    assert_eq!(rialto.metric("rialto_faults_total", &["kind=\"protocol\""]), 8.0);
+    assert_eq!(
+        rialto.metric("rialto_peer_errors_total", &["kind=\"protocol\""]),
+        8.0
+    );
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn a_caller_that_does_not_read_its_answers_is_cut() {
     eventually("the cut", || {
         let growth = rialto.memory_kb("VmRSS").saturating_sub(before);
         assert!(growth < MORE_KB, "it holds {growth} kB");
-        (rialto.metric("rialto_faults_total", &["kind=\"limit\""]) == 1.0).then_some(())
+        (rialto.metric("rialto_peer_errors_total", &["kind=\"limit\""]) == 1.0).then_some(())
     });
     assert_eq!(witness.value(&greet("Ada")), "small", "others go on");
     let peak = rialto.memory_kb("VmHWM").saturating_sub(before);

@@ -129,7 +129,7 @@ fn of_two_answers_to_one_call_the_first_counts() {
             assert_eq!(caller.value(&greet("Ada")), "first");
         }
         eventually("the second answers", || {
-            (rialto.metric("rialto_faults_total", &["kind=\"late_answer\""]) == 5.0).then_some(())
+            (rialto.metric("rialto_peer_errors_total", &["kind=\"late_response\""]) == 5.0).then_some(())
         });
         assert_eq!(up.connections(), 1, "that is no reason to hang up");
     }
@@ -206,7 +206,7 @@ fn an_answer_that_is_too_large_is_an_error_and_skipped() {
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
     let mut caller = Caller::<Dubbo>::connect(rialto.entry());
     let error = caller.error(&greet("Ada"));
-    assert_eq!(error.kind, ErrorKind::BadAnswer, "{error}");
+    assert_eq!(error.kind, ErrorKind::BadResponse, "{error}");
     assert!(error.text.contains("67108881 bytes"), "{error}");
     assert_eq!(caller.value(&name()), "still there");
     assert_eq!(up.connections(), 1);
@@ -231,7 +231,10 @@ fn an_upstream_that_talks_nonsense_is_hung_up_on() {
         );
         up.wait_closed(0);
         assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
-        assert_eq!(rialto.metric("rialto_faults_total", &["kind=\"protocol\""]), 1.0);
+        assert_eq!(
+            rialto.metric("rialto_peer_errors_total", &["kind=\"protocol\""]),
+            1.0
+        );
     }
     check::<Dubbo>(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     // a negative length

@@ -299,6 +299,9 @@ fn a_storm_of_changes_loses_no_call() {
         });
         over.store(true, Ordering::Relaxed);
     });
-    assert_eq!(rialto.metric("rialto_calls_total", &["outcome=\"no_host\""]), 0.0);
+    assert_eq!(
+        rialto.metric("rialto_calls_total", &["outcome=\"no_endpoint\""]),
+        0.0
+    );
     assert_eq!(rialto.reloads("refused"), 0);
 }

@@ -210,7 +210,7 @@ fn an_answer_that_cannot_be_read_fails_its_call_only() {
         assert_eq!(caller.value(&Request::new(GREETER, "1.0", "name")), "it");
         assert_eq!(up.connections(), 1);
         assert_eq!(
-            rialto.metric("rialto_calls_total", &["outcome=\"bad_answer\""]),
+            rialto.metric("rialto_calls_total", &["outcome=\"bad_response\""]),
             1.0
         );
     }

@@ -120,7 +120,7 @@ fn a_late_answer_reaches_nobody() {
         (rialto.metric("rialto_calls_quarantined", &[]) == 0.0).then_some(())
     });
     assert_eq!(
-        rialto.metric("rialto_faults_total", &["kind=\"late_answer\""]),
+        rialto.metric("rialto_peer_errors_total", &["kind=\"late_response\""]),
         1.0
     );
     assert_eq!(caller.value(&greet("Ada").within(10_000)), "in time");

@@ -2,8 +2,8 @@
 use super::net::{End, Net, Shared, SimReactor};
 use super::peer::{Found, Peer, Proto};
 use rialto_core::Env;
-use rialto_core::discovery::Instance;
-use rialto_core::session::{ReplyTo, Role};
+use rialto_core::discovery::DiscoveredEndpoint;
+use rialto_core::session::{RespondTo, Role};
 use rialto_core::snapshot::{Compiled, Compiler, ListenerId};
 use rialto_core::transport::Address;
 use rialto_core::worker::{Now, Worker};
@@ -21,7 +21,7 @@ impl Env for SimEnv {
 
 /// Odds of faults, each per opportunity.
 #[derive(Clone, Copy, Debug)]
-pub struct Faults {
+pub struct PeerErrors {
     /// A host answers after the caller's timeout.
     pub slow: f64,
     /// A host answers twice.
@@ -42,8 +42,8 @@ pub struct Faults {
     pub read_only: f64,
 }
 
-impl Faults {
-    pub const NONE: Faults = Faults {
+impl PeerErrors {
+    pub const NONE: PeerErrors = PeerErrors {
         slow: 0.0,
         duplicate: 0.0,
         kill_host: 0.0,
@@ -77,7 +77,7 @@ pub struct Fleet {
     hosts: HashMap<usize, Host>,
     fates: Vec<Fate>,
     executed: HashMap<u32, u32>,
-    faults: Faults,
+    faults: PeerErrors,
     rng: fastrand::Rng,
     now_us: u64,
 }
@@ -126,7 +126,7 @@ pub fn compile(compiler: &mut Compiler, config: &str, now: Instant) -> Compiled 
         .expect("a good configuration")
         .config;
     let endpoints = |c: &rialto_core::config::Cluster| {
-        let instance = |e: &rialto_core::config::Endpoint| Instance {
+        let instance = |e: &rialto_core::config::Endpoint| DiscoveredEndpoint {
             address: Address::Tcp(e.address.to_string().parse().expect("numeric")),
             name: e.address.to_string().into(),
             weight: e.weight,
@@ -138,12 +138,12 @@ pub fn compile(compiler: &mut Compiler, config: &str, now: Instant) -> Compiled 
 }
 
 impl Fleet {
-    pub fn new(seed: u64, faults: Faults) -> Self {
+    pub fn new(seed: u64, faults: PeerErrors) -> Self {
         Fleet::after(seed, faults, 0)
     }
 
     /// A fleet whose worker has run for so long already.
-    pub fn after(seed: u64, faults: Faults, now_us: u64) -> Self {
+    pub fn after(seed: u64, faults: PeerErrors, now_us: u64) -> Self {
         let net = Net::new(seed);
         net.borrow_mut().refuse_dial = faults.refuse_dial;
         let mut worker = Worker::new(
@@ -254,7 +254,7 @@ impl Fleet {
                 let bytes = self.host(link).peer.goodbye();
                 self.net.borrow_mut().peer_write(link, &bytes);
             } else if self.chance(self.faults.stray) {
-                let to = ReplyTo {
+                let to = RespondTo {
                     id: self.rng.u64(..) & 0xffff,
                     hint: 0x0101,
                 };
@@ -273,14 +273,14 @@ impl Fleet {
     }
 
     /// An answer of the host's protocol to an id that it may never have seen.
-    fn stray(&mut self, link: usize, to: ReplyTo) -> Vec<u8> {
+    fn stray(&mut self, link: usize, to: RespondTo) -> Vec<u8> {
         let hint = match self.proto_of(link) {
             Proto::Bolt => to.hint,
             Proto::Dubbo => 2,
         };
         // only ids that are free now: a lie about a call in progress is the host's own wrong answer
         let id = to.id | 0xf_0000;
-        self.host(link).peer.outcome(ReplyTo { id, hint }, b"stray")
+        self.host(link).peer.outcome(RespondTo { id, hint }, b"stray")
     }
 
     fn host(&mut self, link: usize) -> &mut Host {
@@ -350,7 +350,7 @@ impl Fleet {
         let (found, back) = self.host(link).peer.take(&bytes);
         self.net.borrow_mut().peer_write(link, &back);
         for f in found {
-            let Found::Call { to, text, one_way } = f else {
+            let Found::Request { to, text, one_way } = f else {
                 panic!("an answer to a host")
             };
             *self.executed.entry(nonce_of(&text)).or_default() += 1;
@@ -388,7 +388,7 @@ impl Fleet {
         let (found, back) = self.callers[i].peer.take(&bytes);
         self.net.borrow_mut().peer_write(link, &back);
         for f in found {
-            let Found::Answer { id, result } = f else {
+            let Found::Response { id, result } = f else {
                 panic!("a call to a caller")
             };
             let fate = &mut self.fates[self.callers[i].calls[id as usize]];
@@ -408,7 +408,7 @@ impl Fleet {
         for l in &mut self.net.borrow_mut().links {
             l.stalled = false;
         }
-        let faults = std::mem::replace(&mut self.faults, Faults::NONE);
+        let faults = std::mem::replace(&mut self.faults, PeerErrors::NONE);
         self.net.borrow_mut().refuse_dial = faults.refuse_dial;
         for i in 0..30_000 {
             self.step(2000);

@@ -45,7 +45,7 @@ fn what_waits_for_an_endpoint_that_does_not_read_is_bounded_and_soon_given_up() 
         stage.call_within(downstream, id, "to.One", &[b'x'; 100_000], 60_000, false);
     }
     stage.pass(5000);
-    let most = stage.worker.wires().iter().map(|(_, c)| c.pending()).max();
+    let most = stage.worker.connections().iter().map(|(_, c)| c.pending()).max();
     assert!(most <= Some(17 << 20), "{most:?} bytes wait");
     let refused = stage.answers(downstream);
     assert!(!refused.is_empty() && refused.iter().all(|(_, answer)| answer.is_err()));
@@ -201,7 +201,7 @@ fn calls_that_timed_out_leave_room_for_others_on_their_connection() {
         );
         for upstream in &upstreams {
             for found in stage.received_in(5, *upstream) {
-                let Found::Call { to, text, .. } = found else {
+                let Found::Request { to, text, .. } = found else {
                     continue;
                 };
                 if text == b"fast" {
@@ -261,14 +261,14 @@ fn a_downstream_that_reads_slowly_gets_all_of_its_responses() {
     }
     stage.pass(50);
     for found in stage.received(upstream) {
-        let Found::Call { to, .. } = found else {
+        let Found::Request { to, .. } = found else {
             panic!("a response to a server")
         };
         stage.answer(upstream, to, &vec![b'x'; size]);
     }
     // the worker has all of them long before the downstream has taken the first
     stage.pass(20_000);
-    let waiting = stage.worker.wires().iter().map(|(_, c)| c.pending()).max();
+    let waiting = stage.worker.connections().iter().map(|(_, c)| c.pending()).max();
     assert!(waiting > Some(16 << 20), "{waiting:?} bytes wait");
     let mut good = vec![];
     for _ in 0..40 {
@@ -286,7 +286,7 @@ fn a_downstream_that_takes_nothing_is_closed_in_time() {
     stage.net.borrow_mut().links[downstream].stalled = true;
     stage.call_within(downstream, 1, "a.Service", b"large", 3_600_000, false);
     stage.pass(50);
-    let Some(Found::Call { to, .. }) = stage.received(upstream).pop() else {
+    let Some(Found::Request { to, .. }) = stage.received(upstream).pop() else {
         panic!("a call")
     };
     stage.answer(upstream, to, &[b'x'; 1 << 20]);
@@ -488,7 +488,7 @@ fn a_response_that_comes_twice_reaches_no_other_call() {
             stage.call(downstream, id, "a.Service", text.as_bytes());
             stage.pass(0);
             for found in stage.received_in(2, upstream) {
-                let Found::Call { to, text, .. } = found else {
+                let Found::Request { to, text, .. } = found else {
                     continue;
                 };
                 // calls of other lengths would show by their text
@@ -502,7 +502,7 @@ fn a_response_that_comes_twice_reaches_no_other_call() {
             }
             stage.pass(0);
             for found in stage.received_in(2, downstream) {
-                let Found::Answer { id, result } = found else {
+                let Found::Response { id, result } = found else {
                     continue;
                 };
                 assert_eq!(result.unwrap(), id.to_string().as_bytes(), "{later} calls later");

@@ -1,9 +1,9 @@
 //! Callers and hosts: the product's own codecs in the opposite role, driven by hand.
 use rialto_core::CallError;
-use rialto_core::call::{Call, Outcome, Reply, ValueSource, Values};
+use rialto_core::call::{NeutralCall, NeutralResponse, ReturnValue, ValueSource, Values};
 use rialto_core::framed::{Codec, Framed};
 use rialto_core::message::Message;
-use rialto_core::session::{Answer, Event, ReplyTo, Role, Session, Settings};
+use rialto_core::session::{Event, RespondTo, Response, Role, Session, Settings};
 use rialto_core::values::{OwnedToken, Recorder, Sink, Text, Token, ValueError};
 use rialto_protocols::bolt::Bolt;
 use rialto_protocols::dubbo::Dubbo;
@@ -28,12 +28,12 @@ pub enum Proto {
 
 /// What a peer found.
 pub enum Found {
-    Call {
-        to: ReplyTo,
+    Request {
+        to: RespondTo,
         text: Vec<u8>,
         one_way: bool,
     },
-    Answer {
+    Response {
         id: u32,
         result: Result<Vec<u8>, CallError>,
     },
@@ -108,7 +108,7 @@ impl Peer {
         timeout_ms: u32,
         one_way: bool,
     ) -> Vec<u8> {
-        let call = Call {
+        let call = NeutralCall {
             caller: Cow::Borrowed(application),
             service: Cow::Borrowed(service),
             version: Cow::Borrowed("1.0"),
@@ -117,16 +117,16 @@ impl Peer {
             args: one_text(text),
             timeout_ms,
             one_way,
-            ..Call::default()
+            ..NeutralCall::default()
         };
         let mut out = vec![];
         each!(&mut self.codec, f => f.codec_mut().request(&mut out, id.into(), &call)).expect("can be said");
         out
     }
 
-    pub fn outcome(&mut self, to: ReplyTo, text: &[u8]) -> Vec<u8> {
-        let outcome = Outcome {
-            reply: Reply::Value(one_text(text)),
+    pub fn outcome(&mut self, to: RespondTo, text: &[u8]) -> Vec<u8> {
+        let outcome = NeutralResponse {
+            reply: ReturnValue::Value(one_text(text)),
             attachments: Default::default(),
         };
         let mut out = vec![];
@@ -161,15 +161,15 @@ impl Peer {
             match step.event {
                 Event::More(_) => break,
                 Event::Request { id, msg } => found.push(called(id, &msg)),
-                Event::Answer {
+                Event::Response {
                     call,
-                    answer: Answer::Message(msg),
+                    answer: Response::Message(msg),
                 } => {
                     let result = msg.meta.dialect.outcome(&msg).map(|o| match o.reply {
-                        Reply::Value(v) => text_of(&v),
+                        ReturnValue::Value(v) => text_of(&v),
                         other => panic!("not a value: {other:?}"),
                     });
-                    found.push(Found::Answer {
+                    found.push(Found::Response {
                         id: call.bits(),
                         result,
                     });
@@ -191,8 +191,8 @@ fn called(id: u64, msg: &Message<'_>) -> Found {
         .expect("the proxy's requests can be read");
     let text = text_of(&call.args);
     let head = msg.head().expect("readable");
-    Found::Call {
-        to: ReplyTo { id, hint: head.hint },
+    Found::Request {
+        to: RespondTo { id, hint: head.hint },
         text,
         one_way: msg.meta.one_way,
     }

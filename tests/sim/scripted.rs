@@ -1,7 +1,7 @@
 //! Single stories about a worker, told step by step: what a random run meets too seldom, or cannot see.
 use crate::sim::peer::{Found, Peer, Proto};
 use crate::sim::stage::Stage;
-use rialto_core::session::ReplyTo;
+use rialto_core::session::RespondTo;
 
 pub(super) const LISTENER: &str = "runtime: { call_timeout: off }
 listeners: [ { name: in, address: 127.0.0.1:1, routes: [r], limits: { idle_timeout: off } } ]
@@ -245,9 +245,9 @@ fn callers_of_a_removed_listener_get_their_last_answer_and_go() {
 }
 
 /// The only call that a host got.
-fn only_call(stage: &mut Stage, host: usize) -> (ReplyTo, Vec<u8>) {
+fn only_call(stage: &mut Stage, host: usize) -> (RespondTo, Vec<u8>) {
     match stage.received_in(5, host).pop() {
-        Some(Found::Call { to, text, .. }) => (to, text),
+        Some(Found::Request { to, text, .. }) => (to, text),
         _ => panic!("a call"),
     }
 }
@@ -321,8 +321,8 @@ clusters: [ { name: c, protocol: bolt, endpoints: [ { address: 127.0.0.1:11 } ] 
     stage.pass(50);
     let texts: Vec<String> = (stage.received(host).into_iter())
         .map(|found| match found {
-            Found::Call { text, .. } => String::from_utf8(text).expect("digits"),
-            Found::Answer { .. } => panic!("an answer to a host"),
+            Found::Request { text, .. } => String::from_utf8(text).expect("digits"),
+            Found::Response { .. } => panic!("an answer to a host"),
         })
         .collect();
     assert_eq!(texts, (1..60).map(|id| id.to_string()).collect::<Vec<_>>());

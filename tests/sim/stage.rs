@@ -2,7 +2,7 @@
 use super::fleet::{SimEnv, compile};
 use super::net::{End, Net, Shared, SimReactor};
 use super::peer::{Found, Peer, Proto};
-use rialto_core::session::{ReplyTo, Role};
+use rialto_core::session::{RespondTo, Role};
 use rialto_core::snapshot::{Compiler, ListenerId};
 use rialto_core::worker::{Now, Worker};
 use std::collections::HashMap;
@@ -130,7 +130,7 @@ impl Stage {
         let calls = self.received(host);
         let count = calls.len();
         for call in calls {
-            let Found::Call { to, text, .. } = call else {
+            let Found::Request { to, text, .. } = call else {
                 panic!("an answer to a host")
             };
             self.answer(host, to, &text);
@@ -139,15 +139,15 @@ impl Stage {
         count
     }
 
-    pub fn answer(&mut self, host: usize, to: ReplyTo, text: &[u8]) {
+    pub fn answer(&mut self, host: usize, to: RespondTo, text: &[u8]) {
         self.say(host, |peer| peer.outcome(to, text));
     }
 
     /// The answers that a caller got: good ones by their length, or why there is none.
     pub fn answers(&mut self, caller: usize) -> Vec<(u32, Result<usize, String>)> {
         let answer = |found| match found {
-            Found::Answer { id, result } => (id, result.map(|t| t.len()).map_err(|e| e.text.into_owned())),
-            Found::Call { .. } => panic!("a call to a caller"),
+            Found::Response { id, result } => (id, result.map(|t| t.len()).map_err(|e| e.text.into_owned())),
+            Found::Request { .. } => panic!("a call to a caller"),
         };
         self.received(caller).into_iter().map(answer).collect()
     }

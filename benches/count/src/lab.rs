@@ -5,9 +5,9 @@ use std::time::Instant;
 use anyhow::ensure;
 use rialto_benches::wire::RequestTemplate;
 use rialto_core::Env;
-use rialto_core::access_log::Tap;
+use rialto_core::access_log::AccessLogBuffer;
 use rialto_core::config::{self, Config, LogOutput};
-use rialto_core::discovery::Instance;
+use rialto_core::discovery::DiscoveredEndpoint;
 use rialto_core::snapshot::{Compiler, ListenerId};
 use rialto_core::transport::Address;
 use rialto_core::worker::{Now, Worker};
@@ -44,7 +44,7 @@ impl Lab {
         let dials = Dials::default();
         let mut worker = Worker::new(dials.clone(), &compiled, 1);
         if config.access_log.path != LogOutput::Off {
-            worker.set_log(Some(Tap::new(config.access_log.sample)));
+            worker.set_log(Some(AccessLogBuffer::new(config.access_log.sample)));
         }
         Self {
             worker,
@@ -98,16 +98,16 @@ impl Lab {
 }
 
 /// The endpoints that the configuration lists; where they really are is nobody's business here.
-fn instances(cluster: &config::Cluster) -> Vec<Instance> {
+fn instances(cluster: &config::Cluster) -> Vec<DiscoveredEndpoint> {
     let endpoints = cluster.endpoints.iter();
     endpoints.filter_map(instance).collect()
 }
 
-fn instance(endpoint: &config::Endpoint) -> Option<Instance> {
+fn instance(endpoint: &config::Endpoint) -> Option<DiscoveredEndpoint> {
     let config::Address::Socket(address) = endpoint.address else {
         return None;
     };
-    Some(Instance {
+    Some(DiscoveredEndpoint {
         address: Address::Tcp(address),
         name: address.to_string().into(),
         weight: endpoint.weight,

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::hessian::{Dialect, Reader, write_string, write_text};
+use super::hessian::{Grammar, Reader, write_string, write_text};
 use super::{Frame, MAX_FRAME, METHOD, SERVICE, WireError};
 
 /// First byte of every version 1 frame.
@@ -104,7 +104,7 @@ pub fn request(argument: &[u8]) -> (Vec<u8>, usize) {
     }
     let mut content = request_object(&service);
     let argument_at = REQUEST_HEAD + REQUEST_CLASS.len() + header.len() + content.len();
-    write_string(Dialect::Draft, argument, &mut content);
+    write_string(Grammar::Draft, argument, &mut content);
 
     let mut frame = vec![MAGIC, 1, 0, 1, 1, 0, 0, 0, 0, 1];
     frame.extend_from_slice(&TIMEOUT_MS.to_be_bytes());
@@ -128,18 +128,18 @@ fn request_object(service: &str) -> Vec<u8> {
     ];
     let mut out = definition(REQUEST_CLASS, &fields);
     out.extend_from_slice(&[b'o', 0x90, b'N']);
-    write_text(Dialect::Draft, METHOD, &mut out);
-    write_text(Dialect::Draft, service, &mut out);
+    write_text(Grammar::Draft, METHOD, &mut out);
+    write_text(Grammar::Draft, service, &mut out);
     out.push(b'M');
     for text in ["protocol", "bolt", "type", "sync", "app", "bench-consumer"] {
-        write_text(Dialect::Draft, text, &mut out);
+        write_text(Grammar::Draft, text, &mut out);
     }
     out.push(b'z');
     let list_type = "[string";
     out.extend_from_slice(&[b'V', b't', 0, list_type.len() as u8]);
     out.extend_from_slice(list_type.as_bytes());
     out.extend_from_slice(&[b'n', 1]);
-    write_text(Dialect::Draft, "java.lang.String", &mut out);
+    write_text(Grammar::Draft, "java.lang.String", &mut out);
     out.push(b'z');
     out
 }
@@ -150,7 +150,7 @@ fn definition(class: &str, fields: &[&str]) -> Vec<u8> {
     out.extend_from_slice(class.as_bytes());
     out.push(0x90 + fields.len() as u8);
     for field in fields {
-        write_text(Dialect::Draft, field, &mut out);
+        write_text(Grammar::Draft, field, &mut out);
     }
     out
 }
@@ -199,7 +199,7 @@ fn echo(content: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
         head.extend_from_slice(&[b'o', 0x90, b'F', b'N']);
         head
     });
-    let mut reader = Reader::new(Dialect::Draft, content);
+    let mut reader = Reader::new(Grammar::Draft, content);
     reader.skip_draft()?;
     let argument_at = reader.position();
     reader.string(|_| {})?;
@@ -216,7 +216,7 @@ pub fn result<'a>(response: &'a [u8], mut piece: impl FnMut(&'a [u8])) -> Result
     if status != 0 {
         return Err(WireError::Failed(format!("Bolt status 0x{status:02x}")));
     }
-    let mut reader = Reader::new(Dialect::Draft, parts.content(response)?);
+    let mut reader = Reader::new(Grammar::Draft, parts.content(response)?);
     let class = reader.draft_object()?;
     let (mut is_error, mut message, mut has_result) = (false, None, false);
     reader.draft_fields(class, |reader, field| match field {

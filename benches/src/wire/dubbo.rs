@@ -1,6 +1,6 @@
 //! Dubbo2 with a Hessian 2 body (wire sections 2.1 and 2.4 to 2.7).
 
-use super::hessian::{Dialect, Reader, write_string, write_text};
+use super::hessian::{Grammar, Reader, write_string, write_text};
 use super::{Frame, MAX_FRAME, METHOD, SERVICE, WireError};
 
 /// First byte of every frame.
@@ -55,10 +55,10 @@ pub fn request(argument: &[u8]) -> (Vec<u8>, usize) {
     let version = "0.0.0";
     let mut body = Vec::new();
     for text in [PROTOCOL_VERSION, SERVICE, version, METHOD, "Ljava/lang/String;"] {
-        write_text(Dialect::Final, text, &mut body);
+        write_text(Grammar::Final, text, &mut body);
     }
     let argument_at = HEAD + body.len();
-    write_string(Dialect::Final, argument, &mut body);
+    write_string(Grammar::Final, argument, &mut body);
     body.push(b'H');
     for (key, value) in [
         ("path", SERVICE),
@@ -67,8 +67,8 @@ pub fn request(argument: &[u8]) -> (Vec<u8>, usize) {
         ("version", version),
         ("timeout", "3000"),
     ] {
-        write_text(Dialect::Final, key, &mut body);
-        write_text(Dialect::Final, value, &mut body);
+        write_text(Grammar::Final, key, &mut body);
+        write_text(Grammar::Final, value, &mut body);
     }
     body.push(b'Z');
     let mut frame = vec![
@@ -110,7 +110,7 @@ pub fn answer(request: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
     if let Err(error) = &outcome {
         out.truncate(start);
         response_head(request, HESSIAN2, STATUS_BAD_REQUEST, out);
-        write_text(Dialect::Final, &error.to_string(), out);
+        write_text(Grammar::Final, &error.to_string(), out);
     }
     close(start, out);
     outcome
@@ -130,7 +130,7 @@ fn close(start: usize, out: &mut [u8]) {
 
 /// Reads the first argument of a request body and writes the response body that returns it.
 fn echo(body: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
-    let mut reader = Reader::new(Dialect::Final, body);
+    let mut reader = Reader::new(Grammar::Final, body);
     for _ in ["dubbo version", "path", "version", "method", "parameter types"] {
         reader.skip_string()?;
     }
@@ -140,7 +140,7 @@ fn echo(body: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
     out.extend_from_slice(&body[argument_at..reader.position()]);
     out.push(b'H');
     for text in ["dubbo", PROTOCOL_VERSION] {
-        write_text(Dialect::Final, text, out);
+        write_text(Grammar::Final, text, out);
     }
     out.push(b'Z');
     Ok(())
@@ -151,7 +151,7 @@ pub fn result<'a>(response: &'a [u8], piece: impl FnMut(&'a [u8])) -> Result<(),
     let (&[_, _, _, status, ..], body) = response
         .split_first_chunk::<HEAD>()
         .ok_or(WireError::Truncated("the header"))?;
-    let mut reader = Reader::new(Dialect::Final, body);
+    let mut reader = Reader::new(Grammar::Final, body);
     if status != STATUS_OK {
         let text = reader.text().unwrap_or_else(|_| "no text".into());
         return Err(WireError::Failed(format!("Dubbo2 status {status}, {text}")));

@@ -11,15 +11,15 @@ const MAX_DEPTH: usize = 32;
 
 /// The two incompatible forms of Hessian 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
+pub enum Grammar {
     /// What SOFARPC writes by default.
     Draft,
     /// What Dubbo writes.
     Final,
 }
 
-impl Dialect {
-    /// The dialect that stock peers of `protocol` write.
+impl Grammar {
+    /// The grammar that stock peers of `protocol` write.
     pub fn of(protocol: Protocol) -> Self {
         match protocol {
             Protocol::Bolt => Self::Draft,
@@ -38,38 +38,38 @@ impl Dialect {
 }
 
 /// Bytes before the first character of a string of `len` characters.
-pub fn string_head_len(dialect: Dialect, len: usize) -> usize {
+pub fn string_head_len(grammar: Grammar, len: usize) -> usize {
     match len {
         0..32 => 1,
-        32..1024 if dialect == Dialect::Final => 2,
+        32..1024 if grammar == Grammar::Final => 2,
         _ => 3,
     }
 }
 
 /// Appends an ASCII string.
-pub fn write_string(dialect: Dialect, text: &[u8], out: &mut Vec<u8>) {
+pub fn write_string(grammar: Grammar, text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
     while rest.len() > CHUNK {
         let (chunk, more) = rest.split_at(CHUNK);
-        write_piece(dialect, chunk, false, out);
+        write_piece(grammar, chunk, false, out);
         rest = more;
     }
-    write_piece(dialect, rest, true, out);
+    write_piece(grammar, rest, true, out);
 }
 
-fn write_piece(dialect: Dialect, piece: &[u8], last: bool, out: &mut Vec<u8>) {
+fn write_piece(grammar: Grammar, piece: &[u8], last: bool, out: &mut Vec<u8>) {
     let [high, low] = (piece.len() as u16).to_be_bytes();
-    match string_head_len(dialect, piece.len()) {
+    match string_head_len(grammar, piece.len()) {
         1 if last => out.push(low),
         2 if last => out.extend_from_slice(&[0x30 + high, low]),
-        _ => out.extend_from_slice(&[dialect.chunk_tag(last), high, low]),
+        _ => out.extend_from_slice(&[grammar.chunk_tag(last), high, low]),
     }
     out.extend_from_slice(piece);
 }
 
 /// Appends a short string, such as a name.
-pub fn write_text(dialect: Dialect, text: &str, out: &mut Vec<u8>) {
-    write_string(dialect, text.as_bytes(), out);
+pub fn write_text(grammar: Grammar, text: &str, out: &mut Vec<u8>) {
+    write_string(grammar, text.as_bytes(), out);
 }
 
 /// Where a class definition keeps its field names.
@@ -84,18 +84,18 @@ pub struct Class {
 pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
-    dialect: Dialect,
+    grammar: Grammar,
     classes: [Class; MAX_CLASSES],
     class_count: usize,
 }
 
 impl<'a> Reader<'a> {
     /// Starts at the first byte of `payload`.
-    pub fn new(dialect: Dialect, payload: &'a [u8]) -> Self {
+    pub fn new(grammar: Grammar, payload: &'a [u8]) -> Self {
         Self {
             bytes: payload,
             at: 0,
-            dialect,
+            grammar,
             classes: [Class::default(); MAX_CLASSES],
             class_count: 0,
         }
@@ -175,14 +175,14 @@ impl<'a> Reader<'a> {
             let tag = self.byte()?;
             let units = match tag {
                 0x00..0x20 => usize::from(tag),
-                0x30..0x34 if self.dialect == Dialect::Final => {
+                0x30..0x34 if self.grammar == Grammar::Final => {
                     usize::from(tag - 0x30) << 8 | usize::from(self.byte()?)
                 }
-                _ if tag == self.dialect.chunk_tag(false) || tag == b'S' => self.u16()?,
+                _ if tag == self.grammar.chunk_tag(false) || tag == b'S' => self.u16()?,
                 _ => return self.unexpected(tag, "a string"),
             };
             piece(self.characters(units)?);
-            if tag != self.dialect.chunk_tag(false) {
+            if tag != self.grammar.chunk_tag(false) {
                 return Ok(());
             }
         }
@@ -228,7 +228,7 @@ impl<'a> Reader<'a> {
         usize::try_from(self.int()?).map_err(|_| WireError::Truncated("a value of negative length"))
     }
 
-    /// Class definitions, if any, and the head of an object in the draft dialect; its field values follow.
+    /// Class definitions, if any, and the head of an object in the draft grammar; its field values follow.
     pub fn draft_object(&mut self) -> Result<Class, WireError> {
         loop {
             match self.byte()? {
@@ -270,7 +270,7 @@ impl<'a> Reader<'a> {
     ) -> Result<(), WireError> {
         let mut names = Reader {
             at: class.names_at,
-            ..Reader::new(self.dialect, self.bytes)
+            ..Reader::new(self.grammar, self.bytes)
         };
         for _ in 0..class.fields {
             let mut name: &[u8] = &[];
@@ -280,7 +280,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Steps over one value in the draft dialect.
+    /// Steps over one value in the draft grammar.
     pub fn skip_draft(&mut self) -> Result<(), WireError> {
         self.skip_nested(MAX_DEPTH)
     }

@@ -4,14 +4,14 @@ use super::Calls;
 use crate::Env;
 use crate::access_log::{Note, Record};
 use crate::bridge::Bridge;
+use crate::connections::{Connections, From, Owner};
 use crate::error::{CallError, ErrorKind};
 use crate::exchange::{Down, Exchange, State};
 use crate::message::Edits;
-use crate::metrics::{Ended, SeriesId};
-use crate::session::{Answer, Protocols};
+use crate::metrics::{CallResult, SeriesId};
+use crate::session::{Protocols, Response};
 use crate::slots::{CallKey, ConnKey, RESERVED_ID};
 use crate::snapshot::EndpointId;
-use crate::wires::{From, Owner, Wires};
 
 /// An answer that is so late was lost: providers drop requests whose time is over without a word. Its connection is
 /// replaced, because only its end makes sure that the call's id is free again.
@@ -22,7 +22,7 @@ const NOBODY: ConnKey = ConnKey::from_bits(RESERVED_ID);
 
 /// What is left to do when the caller's side of an exchange ends.
 #[derive(Clone, Copy)]
-struct Parting {
+struct CallSummary {
     series: SeriesId,
     started_us: u64,
     down: Down,
@@ -31,9 +31,9 @@ struct Parting {
     bytes_in: u32,
 }
 
-impl Parting {
+impl CallSummary {
     fn of(ex: &Exchange) -> Self {
-        Parting {
+        CallSummary {
             series: ex.series,
             started_us: ex.started_us,
             down: ex.down,
@@ -46,7 +46,7 @@ impl Parting {
 
 impl Calls {
     /// The caller has what it will get.
-    pub(super) fn finish<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, ended: Ended) {
+    pub(super) fn finish<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, ended: CallResult) {
         self.finish_with(w, key, |_, _| Ok(ended));
     }
 
@@ -54,19 +54,19 @@ impl Calls {
     #[inline]
     pub(super) fn finish_with<E: Env>(
         &mut self,
-        w: &mut Wires<E>,
+        w: &mut Connections<E>,
         key: CallKey,
-        last: impl FnOnce(&mut Wires<E>, &Exchange) -> Result<Ended, CallError>,
+        last: impl FnOnce(&mut Connections<E>, &Exchange) -> Result<CallResult, CallError>,
     ) {
         let Some(ex) = self.table.remove(key) else { return };
         let ended = match last(w, &ex) {
             Ok(ended) => ended,
             Err(error) => {
                 self.note_error(key, &error);
-                Ended::Failed(error.kind)
+                CallResult::Failed(error.kind)
             }
         };
-        self.leave_caller(w, key, Parting::of(&ex), ended);
+        self.leave_caller(w, key, CallSummary::of(&ex), ended);
         if ex.state == State::Sent {
             let holder = self.shares.holder(w, &ex);
             self.gave_up_upstream(ex.target.cluster, holder);
@@ -75,7 +75,13 @@ impl Calls {
     }
 
     #[inline(always)]
-    fn leave_caller<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, ex: Parting, ended: Ended) {
+    fn leave_caller<E: Env>(
+        &mut self,
+        w: &mut Connections<E>,
+        key: CallKey,
+        ex: CallSummary,
+        ended: CallResult,
+    ) {
         let latency_us = self.now_us.saturating_sub(ex.started_us);
         match ex.attempts {
             0 => self.metrics.refused(ex.series, ended),
@@ -87,7 +93,7 @@ impl Calls {
             && log.wants(ended)
         {
             let caller = w.get(ex.down.conn).and_then(|c| c.peer);
-            let Parting {
+            let CallSummary {
                 series,
                 endpoint,
                 attempts,
@@ -111,10 +117,10 @@ impl Calls {
     /// A call that was refused before it became an exchange is logged all the same.
     pub(super) fn log_refused<E: Env>(
         &mut self,
-        w: &Wires<E>,
+        w: &Connections<E>,
         from: ConnKey,
         series: SeriesId,
-        ended: Ended,
+        ended: CallResult,
         note: Option<Box<Note>>,
     ) {
         if let Some(log) = &mut self.log
@@ -135,17 +141,17 @@ impl Calls {
     }
 
     #[inline]
-    fn leave_upstream<E: Env>(&mut self, w: &mut Wires<E>, ex: &Exchange) {
+    fn leave_upstream<E: Env>(&mut self, w: &mut Connections<E>, ex: &Exchange) {
         w.release(ex.up.conn);
         self.endpoints.ended(ex.up.endpoint);
     }
 
     /// Answers with an error and gives up upstream.
     #[cold]
-    pub(super) fn fail<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, error: &CallError) {
+    pub(super) fn fail<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, error: &CallError) {
         let Some(ex) = self.table.get(key) else { return };
         if !ex.one_way {
-            let answer = Answer::Error(error.clone());
+            let answer = Response::Error(error.clone());
             let no_rules = Bridge::default();
             // an error can always be said
             let _ = w.answer(ex.down.conn, ex.down.reply, &answer, From::Memory, || &no_rules);
@@ -163,10 +169,10 @@ impl Calls {
     }
 
     /// The caller gets nothing more.
-    fn abandon<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, kind: ErrorKind) {
+    fn abandon<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, kind: ErrorKind) {
         let Some(ex) = self.table.get_mut(key) else { return };
         if ex.state != State::Sent || ex.one_way || !w.alive(ex.up.conn) {
-            return self.finish(w, key, Ended::Failed(kind));
+            return self.finish(w, key, CallResult::Failed(kind));
         }
         let holder = self.shares.holder(w, ex);
         // the wire id is still out there: nobody else may get it
@@ -184,13 +190,13 @@ impl Calls {
         if kind == ErrorKind::Timeout {
             w.ask_if_silent(ex.up.conn, self.now_us.saturating_sub(ex.started_us) / 1000);
         }
-        let (cluster, parting) = (ex.target.cluster, Parting::of(ex));
+        let (cluster, summary) = (ex.target.cluster, CallSummary::of(ex));
         self.gave_up_upstream(cluster, holder);
-        self.leave_caller(w, key, parting, Ended::Failed(kind));
+        self.leave_caller(w, key, summary, CallResult::Failed(kind));
     }
 
     /// The late answer came, or the connection ended.
-    pub(super) fn unquarantine<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey) {
+    pub(super) fn unquarantine<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey) {
         if let Some(ex) = self.table.remove(key) {
             self.quarantined -= 1;
             w.unquarantine(ex.up.conn);
@@ -199,7 +205,7 @@ impl Calls {
     }
 
     /// Fails calls whose time is over.
-    pub fn expire<E: Env>(&mut self, w: &mut Wires<E>) {
+    pub fn expire<E: Env>(&mut self, w: &mut Connections<E>) {
         let mut due = std::mem::take(&mut self.due);
         self.wheel.sweep(w.now_ms, &mut due);
         for key in due.drain(..) {
@@ -227,7 +233,7 @@ impl Calls {
     }
 
     /// One-way calls are over once their bytes left.
-    pub fn finish_one_ways<E: Env>(&mut self, w: &mut Wires<E>) {
+    pub fn finish_one_ways<E: Env>(&mut self, w: &mut Connections<E>) {
         if self.one_ways.is_empty() {
             return;
         }
@@ -240,7 +246,7 @@ impl Calls {
                 return true;
             }
             if ex.state == State::Sent {
-                self.finish(w, *key, Ended::Sent);
+                self.finish(w, *key, CallResult::Sent);
             }
             false
         });
@@ -248,17 +254,20 @@ impl Calls {
     }
 
     /// Tells the calls of closed connections: one pass for all that died together, none if they were idle.
-    pub fn bury<E: Env>(&mut self, w: &mut Wires<E>) {
-        while !w.graves.is_empty() {
-            let graves = std::mem::take(&mut w.graves);
+    pub fn reap<E: Env>(&mut self, w: &mut Connections<E>) {
+        while !w.closed_conns.is_empty() {
+            let closed_conns = std::mem::take(&mut w.closed_conns);
             let mut stranded = vec![];
-            for &grave in &graves {
-                if let Some(Owner::Endpoint(id)) = w.get(grave).map(|c| c.owner) {
-                    let waiting = self.endpoints.lost(w, id, grave);
-                    stranded.extend(waiting.into_iter().map(|call| (call, id, grave)));
+            for &closed in &closed_conns {
+                if let Some(Owner::Endpoint(id)) = w.get(closed).map(|c| c.owner) {
+                    let waiting = self.endpoints.lost(w, id, closed);
+                    stranded.extend(waiting.into_iter().map(|call| (call, id, closed)));
                 }
             }
-            if graves.iter().any(|g| w.get(*g).is_some_and(|c| c.calls > 0)) {
+            if closed_conns
+                .iter()
+                .any(|g| w.get(*g).is_some_and(|c| c.calls > 0))
+            {
                 for key in self.table.keys() {
                     let Some(ex) = self.table.get(key) else { continue };
                     if ex.state != State::Waiting && !w.alive(ex.up.conn) {
@@ -271,15 +280,15 @@ impl Calls {
             for (call, id, dial) in stranded {
                 self.try_elsewhere(w, call, id, dial);
             }
-            for grave in graves {
-                w.remove(grave);
+            for closed in closed_conns {
+                w.remove(closed);
             }
         }
     }
 
     /// Nobody waits for the answer any more. One-way calls go on without their caller, whose key may be another's by
     /// the time they end.
-    fn caller_lost<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey) {
+    fn caller_lost<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey) {
         match self.table.get_mut(key) {
             Some(ex) if ex.one_way => ex.down.conn = NOBODY,
             _ => self.abandon(w, key, ErrorKind::Cancelled),
@@ -287,14 +296,14 @@ impl Calls {
     }
 
     /// Sends the call elsewhere if not a byte of it left, and fails it otherwise.
-    fn upstream_lost<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey) {
+    fn upstream_lost<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey) {
         let Some(ex) = self.table.get_mut(key) else { return };
         if ex.state == State::Quarantined {
             return self.unquarantine(w, key);
         }
         let lost = ex.up;
         if !ex.one_way && !w.alive(ex.down.conn) {
-            return self.finish(w, key, Ended::Failed(ErrorKind::Cancelled));
+            return self.finish(w, key, CallResult::Failed(ErrorKind::Cancelled));
         }
         // the bytes are in the upstream's own protocol; edits and bridging are already in them
         let dialect = w.proto(lost.conn).and_then(E::Protocols::dialect);

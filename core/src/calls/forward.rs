@@ -1,19 +1,19 @@
-//! A call goes out: host, connection, and waiting for one.
+//! A call goes out: endpoint, connection, and waiting for one.
 use super::{Batch, Calls, Leased};
 use crate::Env;
 use crate::buf::Mark;
-use crate::call::{Attachments, Outcome, Reply};
+use crate::call::{Attachments, NeutralResponse, ReturnValue};
+use crate::connections::{Connections, From};
 use crate::endpoints::{Choice, Lease};
 use crate::error::{CallError, ErrorKind};
 use crate::exchange::{State, TargetId, Up};
 use crate::message::{Edits, Head, Held, Message};
-use crate::session::{Answer, Dispatch};
+use crate::session::{Dispatch, Response};
 use crate::slots::{CallKey, ConnKey};
 use crate::snapshot::{EndpointId, Epoch, Snapshot, Target};
-use crate::wires::{From, Wires};
 use std::rc::Rc;
 
-/// A request that is to go to a host.
+/// A request that is to go to a endpoint.
 pub(super) struct Sending<'a> {
     pub(super) key: CallKey,
     /// The exchange's own, at hand.
@@ -31,7 +31,7 @@ impl Calls {
     #[inline]
     pub(super) fn send<E: Env>(
         &mut self,
-        w: &mut Wires<E>,
+        w: &mut Connections<E>,
         batch: Option<&mut Batch>,
         sending: &Sending<'_>,
         not: Option<EndpointId>,
@@ -99,7 +99,7 @@ impl Calls {
     /// As [`Calls::send`], for a call whose request was held.
     fn send_again<E: Env>(
         &mut self,
-        w: &mut Wires<E>,
+        w: &mut Connections<E>,
         batch: Option<&mut Batch>,
         key: CallKey,
         held: &Held,
@@ -123,23 +123,23 @@ impl Calls {
     #[inline]
     fn lease<E: Env>(
         &mut self,
-        w: &mut Wires<E>,
+        w: &mut Connections<E>,
         batch: Option<&mut Batch>,
         s: &Snapshot,
         target: &Target,
         choice: Choice,
     ) -> Result<Lease, CallError> {
         let Some(cluster) = s.cluster(target.cluster) else {
-            return Err(CallError::new(ErrorKind::NoHost, "the cluster was removed"));
+            return Err(CallError::new(ErrorKind::NoEndpoint, "the cluster was removed"));
         };
         if let Some(Batch { leased: Some(l) }) = &batch
-            && l.set == target.hosts
+            && l.set == target.endpoints
             && w.get(l.conn)
                 .is_some_and(|c| c.takes_calls() && c.awaited() < cluster.max_per_connection)
         {
             return Ok(Lease::Ready(l.endpoint, l.conn));
         }
-        match self.endpoints.lease(w, s, target.hosts, choice) {
+        match self.endpoints.lease(w, s, target.endpoints, choice) {
             Lease::None => {
                 let text = match choice.not.and_then(|id| s.endpoint(id)) {
                     Some(last) => format!(
@@ -148,7 +148,7 @@ impl Calls {
                     ),
                     None => format!("no endpoint of cluster {} can be reached", cluster.name),
                 };
-                Err(CallError::new(ErrorKind::NoHost, text))
+                Err(CallError::new(ErrorKind::NoEndpoint, text))
             }
             Lease::Full => {
                 let text = format!(
@@ -167,7 +167,7 @@ impl Calls {
             Lease::Ready(endpoint, conn) => {
                 if let Some(batch) = batch {
                     batch.leased = Some(Leased {
-                        set: target.hosts,
+                        set: target.endpoints,
                         endpoint,
                         conn,
                     });
@@ -180,29 +180,34 @@ impl Calls {
 
     /// Answers an echo with its own argument.
     #[cold]
-    pub(super) fn echo<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, msg: &Message<'_>) {
+    pub(super) fn echo<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, msg: &Message<'_>) {
         let answer = match msg.meta.dialect.call(msg) {
-            Ok(call) => Answer::Outcome(Box::new(Outcome {
-                reply: Reply::Value(call.args),
+            Ok(call) => Response::NeutralResponse(Box::new(NeutralResponse {
+                reply: ReturnValue::Value(call.args),
                 attachments: Attachments::new(),
             })),
-            Err(e) => Answer::Error(e),
+            Err(e) => Response::Error(e),
         };
         self.reply(w, key, &answer, From::Memory);
     }
 
     /// Sends a request that waited.
-    pub(super) fn send_held<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, not: Option<EndpointId>) {
+    pub(super) fn send_held<E: Env>(
+        &mut self,
+        w: &mut Connections<E>,
+        key: CallKey,
+        not: Option<EndpointId>,
+    ) {
         let Some(ex) = self.table.get_mut(key) else { return };
         let Some(held) = ex.held.take() else { return };
         self.send_again(w, None, key, &held, not);
     }
 
-    /// Sends a request over the connection that it waited for. That host was chosen, and the attempt counted, when
+    /// Sends a request over the connection that it waited for. That endpoint was chosen, and the attempt counted, when
     /// the dial began: choosing anew could make the call wait for the next dial.
     pub(super) fn send_dialed<E: Env>(
         &mut self,
-        w: &mut Wires<E>,
+        w: &mut Connections<E>,
         key: CallKey,
         endpoint: EndpointId,
         conn: ConnKey,
@@ -213,7 +218,7 @@ impl Calls {
         let Some(held) = ex.held.take() else { return };
         ex.attempts = ex.attempts.saturating_sub(1);
         let id = ex.target;
-        let set = ex.epoch.snapshot.routes[id.route.index()].targets[usize::from(id.place)].hosts;
+        let set = ex.epoch.snapshot.routes[id.route.index()].targets[usize::from(id.place)].endpoints;
         let mut batch = Batch {
             leased: Some(Leased { set, endpoint, conn }),
         };
@@ -224,7 +229,7 @@ impl Calls {
     /// the next one, as none can have seen it.
     pub(super) fn try_elsewhere<E: Env>(
         &mut self,
-        w: &mut Wires<E>,
+        w: &mut Connections<E>,
         key: CallKey,
         not: EndpointId,
         dial: ConnKey,

@@ -1,28 +1,28 @@
 //! A call comes in: limits, route, filters.
 use super::forward::Sending;
-use super::ways::{Names, Way};
+use super::route_cache::{CachedRoute, Names};
 use super::{Application, Batch, Calls};
 use crate::Env;
 use crate::access_log::Note;
 use crate::bridge::Bridge;
 use crate::buf::Mark;
+use crate::connections::{Connections, From, Owner};
 use crate::error::{CallError, ErrorKind};
 use crate::exchange::{Down, Exchange, State, TargetId, Up};
-use crate::faults::FaultKind;
 use crate::filter::{RequestCx, Verdict};
 use crate::message::{Head, Message};
-use crate::metrics::{Ended, Lookup, SeriesId};
-use crate::session::{Answer, ReplyTo};
+use crate::metrics::{CallResult, Lookup, SeriesId};
+use crate::peer_errors::PeerErrorKind;
+use crate::session::{RespondTo, Response};
 use crate::slots::{CallKey, ConnKey};
 use crate::snapshot::{ClusterId, EndpointId, Epoch, Listener, ListenerId, RouteId, Snapshot};
-use crate::wires::{From, Owner, Wires};
 use std::rc::Rc;
 
 impl Calls {
     #[inline]
     pub(super) fn on_request<E: Env>(
         &mut self,
-        w: &mut Wires<E>,
+        w: &mut Connections<E>,
         batch: &mut Batch,
         from: ConnKey,
         id: u64,
@@ -36,7 +36,7 @@ impl Calls {
         let snapshot = &*epoch.snapshot;
         let mut down = Down {
             conn: from,
-            reply: ReplyTo {
+            reply: RespondTo {
                 id,
                 hint: msg.meta.hint,
             },
@@ -55,17 +55,17 @@ impl Calls {
         if let Some(e) = self.over_limit(at, listener, calls) {
             return self.turn_away(w, down, msg, &head, e);
         }
-        let Some(way) = self.way(snapshot, listener, &down, msg, &head) else {
+        let Some(cached) = self.cached_route(snapshot, listener, &down, msg, &head) else {
             return self.turn_away(w, down, msg, &head, no_route(listener, &head));
         };
-        let (key, target) = self.admit(w, &epoch, down, way, msg, &head);
+        let (key, target) = self.admit(w, &epoch, down, cached, msg, &head);
         if is_full {
             w.pause_if_full(from);
         }
         if !is_known {
             w.set_application(from, Application::named(head.caller));
         }
-        let route = &snapshot.routes[way.route.index()];
+        let route = &snapshot.routes[cached.route.index()];
         if head.echo
             && snapshot
                 .cluster(target.cluster)
@@ -82,7 +82,7 @@ impl Calls {
             from: From::Input,
             edits: route.rewrite.as_ref(),
         };
-        let Some(chain) = epoch.chain(at, way.route) else {
+        let Some(chain) = epoch.chain(at, cached.route) else {
             return self.send(w, Some(batch), &sending, None);
         };
         let mut edits = route.rewrite.clone().unwrap_or_default();
@@ -103,40 +103,40 @@ impl Calls {
 
     /// Where the call goes, by memory or by its listener's routes.
     #[inline]
-    fn way(
+    fn cached_route(
         &mut self,
         snapshot: &Snapshot,
         listener: &Listener,
         down: &Down,
         msg: &Message<'_>,
         head: &Head<'_>,
-    ) -> Option<Way> {
+    ) -> Option<CachedRoute> {
         let names = Names::of(down.listener, listener, down.proto, head);
-        if let Some(way) = names.as_ref().and_then(|names| self.ways.get(names)) {
-            return Some(way);
+        if let Some(cached) = names.as_ref().and_then(|names| self.route_cache.get(names)) {
+            return Some(cached);
         }
-        let way = self.find_way(snapshot, listener, down, msg, head)?;
+        let cached = self.find_route(snapshot, listener, down, msg, head)?;
         if let Some(names) = names {
-            self.ways.put(&names, way);
+            self.route_cache.put(&names, cached);
         }
-        Some(way)
+        Some(cached)
     }
 
-    fn find_way(
+    fn find_route(
         &mut self,
         snapshot: &Snapshot,
         listener: &Listener,
         down: &Down,
         msg: &Message<'_>,
         head: &Head<'_>,
-    ) -> Option<Way> {
+    ) -> Option<CachedRoute> {
         let id = snapshot.route(listener, msg, head)?;
         let route = &snapshot.routes[id.index()];
         let series = match &*route.targets {
             [sole] => Some(self.series(snapshot, down, id, sole.cluster, head)),
             _ => None,
         };
-        Some(Way {
+        Some(CachedRoute {
             route: id,
             policy: route.policy_of(head.method),
             series,
@@ -162,7 +162,7 @@ impl Calls {
         });
         if self.metrics.take_out_happened() {
             // what is remembered may name series that are gone
-            self.ways.clear();
+            self.route_cache.clear();
         }
         series
     }
@@ -192,28 +192,28 @@ impl Calls {
     #[inline]
     fn admit<E: Env>(
         &mut self,
-        w: &mut Wires<E>,
+        w: &mut Connections<E>,
         epoch: &Rc<Epoch>,
         down: Down,
-        way: Way,
+        cached: CachedRoute,
         msg: &Message<'_>,
         head: &Head<'_>,
     ) -> (CallKey, TargetId) {
-        let route = &epoch.snapshot.routes[way.route.index()];
-        let place = match way.series {
+        let route = &epoch.snapshot.routes[cached.route.index()];
+        let place = match cached.series {
             Some(_) => 0,
             None => route.target(self.endpoints.random()),
         };
         let target = TargetId {
-            route: way.route,
+            route: cached.route,
             place,
             cluster: route.targets[usize::from(place)].cluster,
         };
-        let series = match way.series {
+        let series = match cached.series {
             Some(series) => series,
-            None => self.series(&epoch.snapshot, &down, way.route, target.cluster, head),
+            None => self.series(&epoch.snapshot, &down, cached.route, target.cluster, head),
         };
-        let policy = way.policy;
+        let policy = cached.policy;
         let limit = match head.timeout_ms {
             0 => policy.timeout_ms,
             asked => asked.min(policy.timeout_ms),
@@ -254,7 +254,7 @@ impl Calls {
     #[cold]
     fn turn_away<E: Env>(
         &mut self,
-        w: &mut Wires<E>,
+        w: &mut Connections<E>,
         down: Down,
         msg: &Message<'_>,
         head: &Head<'_>,
@@ -278,9 +278,9 @@ impl Calls {
     #[cold]
     pub(super) fn on_refused<E: Env>(
         &mut self,
-        w: &mut Wires<E>,
+        w: &mut Connections<E>,
         from: ConnKey,
-        reply: Option<ReplyTo>,
+        reply: Option<RespondTo>,
         error: CallError,
     ) {
         let Some(Owner::Listener(listener)) = w.get(from).map(|c| c.owner) else {
@@ -303,18 +303,18 @@ impl Calls {
 
     fn refuse<E: Env>(
         &mut self,
-        w: &mut Wires<E>,
+        w: &mut Connections<E>,
         from: ConnKey,
-        reply: Option<ReplyTo>,
+        reply: Option<RespondTo>,
         series: SeriesId,
         error: CallError,
         mut note: Option<Box<Note>>,
     ) {
         if let Some(who) = w.get(from).map(|c| c.who()) {
             let text = format_args!(": {}: {error}", error.kind.name());
-            w.faults.report(FaultKind::Refused, who, w.now_ms, text);
+            w.peer_errors.report(PeerErrorKind::Refused, who, w.now_ms, text);
         }
-        let ended = Ended::Failed(error.kind);
+        let ended = CallResult::Failed(error.kind);
         self.metrics.refused(series, ended);
         if let Some(note) = &mut note {
             note.set_error(&error.text);
@@ -323,7 +323,7 @@ impl Calls {
         if let Some(to) = reply {
             // an error can always be said
             let no_rules = Bridge::default();
-            let _ = w.answer(from, to, &Answer::Error(error), From::Memory, || &no_rules);
+            let _ = w.answer(from, to, &Response::Error(error), From::Memory, || &no_rules);
         }
     }
 }

@@ -7,9 +7,9 @@
 //!
 //! Nobody can be over the share while fewer calls are in flight than one downstream may have, so nothing is counted
 //! then. Past that the counts are taken from the table of calls, once, and kept up to date until there is room again.
+use crate::connections::Connections;
 use crate::exchange::Exchange;
 use crate::snapshot::{Cluster, ClusterId};
-use crate::wires::Wires;
 use crate::{Env, slots::ConnKey};
 use std::collections::HashMap;
 
@@ -60,7 +60,7 @@ impl Application {
 
 impl Holder {
     /// The holder of a call; `None` for calls that nobody waits for.
-    pub(super) fn of<E: Env>(w: &Wires<E>, ex: &Exchange) -> Option<Self> {
+    pub(super) fn of<E: Env>(w: &Connections<E>, ex: &Exchange) -> Option<Self> {
         let connection = ex.down.conn;
         let application = w.get(connection)?.application;
         (!ex.one_way).then_some(Holder {
@@ -79,7 +79,7 @@ impl Shares {
 
     /// Whose call it is, if any calls are counted.
     #[inline]
-    pub(super) fn holder<E: Env>(&self, w: &Wires<E>, ex: &Exchange) -> Option<Holder> {
+    pub(super) fn holder<E: Env>(&self, w: &Connections<E>, ex: &Exchange) -> Option<Holder> {
         if self.is_empty() {
             return None;
         }

@@ -22,7 +22,7 @@ pub struct Cluster {
     /// The Hessian grammar its endpoints read (Bolt only). Unset: calls from another protocol are written in the draft,
     /// which stock SOFARPC uses, and calls of Bolt consumers stay in the grammar of their consumer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dialect: Option<HessianDialect>,
+    pub dialect: Option<HessianGrammar>,
     /// How an endpoint is chosen for a call.
     #[serde(default)]
     pub balance: Balance,
@@ -56,7 +56,7 @@ pub struct Cluster {
 /// A grammar of Hessian 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum HessianDialect {
+pub enum HessianGrammar {
     /// The early draft that stock SOFARPC writes.
     Draft,
     /// The final one, which Dubbo writes.

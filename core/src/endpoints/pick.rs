@@ -1,51 +1,51 @@
-//! The choice of a host.
+//! The choice of a endpoint.
 use super::EndpointState;
-use crate::snapshot::{Balance, EndpointId, HostSet};
+use crate::snapshot::{Balance, EndpointId, EndpointSet};
 
 /// What a worker remembers between two choices from one set.
 pub(super) enum Picker {
     /// Weights are equal: a cursor is enough.
     Cursor(usize),
-    /// Smooth weighted round robin: each host gains its weight, the richest is taken and pays the sum.
+    /// Smooth weighted round robin: each endpoint gains its weight, the richest is taken and pays the sum.
     Smooth(Box<[i64]>),
     /// Nothing.
     None,
 }
 
 impl Picker {
-    /// Begins anywhere: all workers beginning with the first host would load it first.
-    pub(super) fn new(set: &HostSet, rng: &mut fastrand::Rng) -> Self {
+    /// Begins anywhere: all workers beginning with the first endpoint would load it first.
+    pub(super) fn new(set: &EndpointSet, rng: &mut fastrand::Rng) -> Self {
         match set.balance {
-            Balance::RoundRobin if set.even => Picker::Cursor(rng.usize(..set.hosts.len().max(1))),
-            Balance::RoundRobin => Picker::Smooth(vec![0; set.hosts.len()].into()),
+            Balance::RoundRobin if set.even => Picker::Cursor(rng.usize(..set.endpoints.len().max(1))),
+            Balance::RoundRobin => Picker::Smooth(vec![0; set.endpoints.len()].into()),
             Balance::Random | Balance::LeastRequest => Picker::None,
         }
     }
 
-    /// The next host of a set that is not empty.
+    /// The next endpoint of a set that is not empty.
     pub(super) fn pick(
         &mut self,
-        set: &HostSet,
-        hosts: &[EndpointState],
+        set: &EndpointSet,
+        endpoints: &[EndpointState],
         rng: &mut fastrand::Rng,
     ) -> EndpointId {
         let at = match self {
             Picker::Cursor(at) => {
-                *at = if *at + 1 < set.hosts.len() { *at + 1 } else { 0 };
+                *at = if *at + 1 < set.endpoints.len() { *at + 1 } else { 0 };
                 *at
             }
             Picker::Smooth(gained) => smooth(set, gained),
-            Picker::None if set.balance == Balance::LeastRequest => least_request(set, hosts, rng),
+            Picker::None if set.balance == Balance::LeastRequest => least_request(set, endpoints, rng),
             Picker::None => by_weight(set, rng),
         };
-        set.hosts[at].endpoint
+        set.endpoints[at].endpoint
     }
 }
 
-fn smooth(set: &HostSet, gained: &mut [i64]) -> usize {
+fn smooth(set: &EndpointSet, gained: &mut [i64]) -> usize {
     let mut best = 0;
-    for (i, host) in set.hosts.iter().enumerate() {
-        gained[i] += i64::from(host.weight);
+    for (i, endpoint) in set.endpoints.iter().enumerate() {
+        gained[i] += i64::from(endpoint.weight);
         if gained[i] > gained[best] {
             best = i;
         }
@@ -54,13 +54,13 @@ fn smooth(set: &HostSet, gained: &mut [i64]) -> usize {
     best
 }
 
-fn by_weight(set: &HostSet, rng: &mut fastrand::Rng) -> usize {
+fn by_weight(set: &EndpointSet, rng: &mut fastrand::Rng) -> usize {
     if set.even {
-        return rng.usize(..set.hosts.len());
+        return rng.usize(..set.endpoints.len());
     }
     let mut at = rng.u64(..set.total_weight.max(1));
-    for (i, host) in set.hosts.iter().enumerate() {
-        let weight = u64::from(host.weight);
+    for (i, endpoint) in set.endpoints.iter().enumerate() {
+        let weight = u64::from(endpoint.weight);
         if at < weight {
             return i;
         }
@@ -70,10 +70,10 @@ fn by_weight(set: &HostSet, rng: &mut fastrand::Rng) -> usize {
 }
 
 /// Power of two choices: two are drawn by weight, then load is measured against weight, and the first one wins a tie.
-/// Thus shares follow the weights where calls are few, too: without that, hosts of little weight would get none while
+/// Thus shares follow the weights where calls are few, too: without that, endpoints of little weight would get none while
 /// others are as idle, and as many as anybody else where there are enough of them to be drawn.
-fn least_request(set: &HostSet, hosts: &[EndpointState], rng: &mut fastrand::Rng) -> usize {
-    let n = set.hosts.len();
+fn least_request(set: &EndpointSet, endpoints: &[EndpointState], rng: &mut fastrand::Rng) -> usize {
+    let n = set.endpoints.len();
     if n == 1 {
         return 0;
     }
@@ -85,8 +85,8 @@ fn least_request(set: &HostSet, hosts: &[EndpointState], rng: &mut fastrand::Rng
         by_weight(set, rng)
     };
     let cost = |i: usize, by: usize| {
-        let load = u64::from(hosts[set.hosts[i].endpoint.index()].in_flight);
-        load * u64::from(set.hosts[by].weight)
+        let load = u64::from(endpoints[set.endpoints[i].endpoint.index()].in_flight);
+        load * u64::from(set.endpoints[by].weight)
     };
     if cost(b, a) < cost(a, b) { b } else { a }
 }
@@ -94,22 +94,22 @@ fn least_request(set: &HostSet, hosts: &[EndpointState], rng: &mut fastrand::Rng
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::Host;
+    use crate::snapshot::WeightedEndpoint;
 
-    fn set(balance: Balance, weights: &[u32]) -> HostSet {
-        let host = |(i, w): (usize, &u32)| Host {
+    fn set(balance: Balance, weights: &[u32]) -> EndpointSet {
+        let endpoint = |(i, w): (usize, &u32)| WeightedEndpoint {
             endpoint: EndpointId(i as u32),
             weight: *w,
         };
-        HostSet::new(balance, weights.iter().enumerate().map(host))
+        EndpointSet::new(balance, weights.iter().enumerate().map(endpoint))
     }
 
-    fn counts(set: &HostSet, hosts: &[EndpointState], picks: usize) -> Vec<usize> {
+    fn counts(set: &EndpointSet, endpoints: &[EndpointState], picks: usize) -> Vec<usize> {
         let mut rng = fastrand::Rng::with_seed(7);
         let mut picker = Picker::new(set, &mut rng);
-        let mut counts = vec![0; hosts.len()];
+        let mut counts = vec![0; endpoints.len()];
         for _ in 0..picks {
-            counts[picker.pick(set, hosts, &mut rng).index()] += 1;
+            counts[picker.pick(set, endpoints, &mut rng).index()] += 1;
         }
         counts
     }
@@ -157,18 +157,18 @@ mod tests {
 
     #[test]
     fn the_less_loaded_of_two_is_taken() {
-        let mut hosts = idle(2);
-        hosts[0].in_flight = 5;
+        let mut endpoints = idle(2);
+        endpoints[0].in_flight = 5;
         assert_eq!(
-            counts(&set(Balance::LeastRequest, &[1, 1]), &hosts, 100),
+            counts(&set(Balance::LeastRequest, &[1, 1]), &endpoints, 100),
             [0, 100]
         );
         // six times the weight carries six times the load, and is drawn first as often
-        hosts[1].in_flight = 1;
-        let c = counts(&set(Balance::LeastRequest, &[6, 1]), &hosts, 10_000);
+        endpoints[1].in_flight = 1;
+        let c = counts(&set(Balance::LeastRequest, &[6, 1]), &endpoints, 10_000);
         assert!(c[1] < 300, "only where it was drawn twice: {c:?}");
-        hosts[0].in_flight = 7;
-        let c = counts(&set(Balance::LeastRequest, &[6, 1]), &hosts, 10_000);
+        endpoints[0].in_flight = 7;
+        let c = counts(&set(Balance::LeastRequest, &[6, 1]), &endpoints, 10_000);
         assert!((2300..3000).contains(&c[1]), "wherever it was drawn: {c:?}");
     }
 

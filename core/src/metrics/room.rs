@@ -1,6 +1,6 @@
 //! Making room for new series: those of which no call ever succeeded go first. Names are free to invent, but calls of invented
 //! names do not succeed.
-use super::{Ended, Lookup, PLACE_BITS, Series, SeriesId, Shard};
+use super::{CallResult, Lookup, PLACE_BITS, Series, SeriesId, WorkerMetrics};
 use crate::message::Status;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ const PATIENCE: u32 = 256;
 /// Ids of former series that are remembered for their calls in flight.
 const FORMER: usize = 1 << 16;
 
-impl Shard {
+impl WorkerMetrics {
     /// How many series there are.
     pub(super) fn len(&self) -> usize {
         self.series.len() - self.free.len()
@@ -99,19 +99,19 @@ impl Series {
         self.key.is_other()
     }
 
-    fn count(&self, ended: Ended) -> u64 {
+    fn count(&self, ended: CallResult) -> u64 {
         self.outcomes[ended.index()]
     }
 
     fn may_go(&self) -> bool {
-        !self.is_other() && self.count(Ended::Answered(Status::Ok)) == 0
+        !self.is_other() && self.count(CallResult::Responded(Status::Ok)) == 0
     }
 
     /// Those that had an exception at least come after all others: a service that only throws is a service.
     fn rank(&self) -> (bool, u64, u64) {
         let total: u64 = self.outcomes.iter().sum();
         (
-            self.count(Ended::Answered(Status::Exception)) > 0,
+            self.count(CallResult::Responded(Status::Exception)) > 0,
             total.max(1),
             self.born,
         )
@@ -138,8 +138,8 @@ mod tests {
     use crate::message::ProtoId;
     use crate::snapshot::{ListenerId, RouteId};
 
-    const OK: Ended = Ended::Answered(Status::Ok);
-    const FAILED: Ended = Ended::Failed(ErrorKind::NoService);
+    const OK: CallResult = CallResult::Responded(Status::Ok);
+    const FAILED: CallResult = CallResult::Failed(ErrorKind::NoService);
 
     fn called<'a>(service: &'a [u8]) -> Lookup<'a> {
         Lookup {
@@ -153,7 +153,7 @@ mod tests {
         }
     }
 
-    fn call(shard: &mut Shard, service: &str, ended: Ended) -> SeriesId {
+    fn call(shard: &mut WorkerMetrics, service: &str, ended: CallResult) -> SeriesId {
         let id = shard.series(&called(service.as_bytes()));
         shard.end(id, ended, 1);
         id
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn invented_names_do_not_hide_real_ones() {
-        let mut shard = Shard::new(64);
+        let mut shard = WorkerMetrics::new(64);
         let old = call(&mut shard, "com.acme.Old", OK);
         let down = (0..9)
             .map(|_| call(&mut shard, "com.acme.Down", FAILED))
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_call_that_ends_after_its_series_counts_all_the_same() {
-        let mut shard = Shard::new(1);
+        let mut shard = WorkerMetrics::new(1);
         let early = shard.series(&called(b"early"));
         let late = call(&mut shard, "late", OK);
         assert_eq!(early.place(), late.place(), "its place was given away");
@@ -207,8 +207,8 @@ mod tests {
 
     #[test]
     fn a_log_learns_what_there_is() {
-        let mut shard = Shard::new(2);
-        let names = |shard: &mut Shard, all| -> Vec<String> {
+        let mut shard = WorkerMetrics::new(2);
+        let names = |shard: &mut WorkerMetrics, all| -> Vec<String> {
             let fresh = shard.take_fresh(all);
             fresh.iter().map(|(_, key)| key.service.to_string()).collect()
         };

@@ -2,7 +2,7 @@
 use super::beat::Beat;
 use super::epoll::{Epoll, Socket};
 use super::{Layout, Live};
-use crate::access_log::{Batch as LogBatch, Tap};
+use crate::access_log::{AccessLogBuffer, Batch as LogBatch};
 use crate::metrics::{SeriesId, SeriesKey};
 use crate::session::Protocols;
 use crate::slots::ConnKey;
@@ -45,7 +45,7 @@ pub enum Mail {
     /// Tell of yourself.
     Report(SyncSender<Report>),
     /// Tell callers that the process is going away.
-    Goodbye,
+    Drain,
     /// Close callers' connections between two calls.
     Part,
     /// Refuse calls that still come.
@@ -236,12 +236,12 @@ impl<P: Protocols> Loop<P> {
                 } => self.worker.accept(socket, listener, peer),
                 Mail::Refused(listener) => self.worker.refused(listener),
                 Mail::Snapshot(compiled) => self.worker.configure(&compiled),
-                Mail::Log(sample) => self.worker.set_log(sample.map(Tap::new)),
+                Mail::Log(sample) => self.worker.set_log(sample.map(AccessLogBuffer::new)),
                 Mail::Report(to) => {
                     // whoever asked may have given up
                     let _ = to.try_send(self.worker.report());
                 }
-                Mail::Goodbye => self.worker.say_goodbye(),
+                Mail::Drain => self.worker.announce_drain(),
                 Mail::Part => self.worker.part_from_callers(),
                 Mail::Refuse => self.worker.refuse_calls(),
                 Mail::Stop => return false,

@@ -3,12 +3,12 @@ use super::ids::{EndpointIds, Key};
 use super::index::Index;
 use super::interned::Interned;
 use super::{
-    Balance, Chains, Cluster, ClusterId, Endpoint, Host, HostSet, Listener, ListenerId, LooksAt, Place,
-    Policy, Route, RouteId, RouteMatch, Snapshot, Target,
+    Balance, Chains, Cluster, ClusterId, Endpoint, EndpointSet, Listener, ListenerId, MatchedFields, Place,
+    Policy, Route, RouteId, RouteMatch, Snapshot, Target, WeightedEndpoint,
 };
 use crate::bridge::{Bridge, GroupRule};
 use crate::config::{self, Config, Protocol, SubsetFallback, Timeout};
-use crate::discovery::Instance;
+use crate::discovery::DiscoveredEndpoint;
 use crate::filter::FilterFactory;
 use crate::message::{Edits, ProtoId};
 use crate::session::Settings;
@@ -44,7 +44,7 @@ pub struct Resolver<'a> {
     /// The protocols that there are.
     pub protocol: &'a dyn Fn(Protocol) -> ProtoId,
     /// The endpoints of a cluster, as last discovered.
-    pub endpoints: &'a dyn Fn(&config::Cluster) -> Vec<Instance>,
+    pub endpoints: &'a dyn Fn(&config::Cluster) -> Vec<DiscoveredEndpoint>,
     /// The filters that there are; the number of workers is passed for limits that they share.
     pub filters: FilterFactories<'a>,
     /// Number of workers.
@@ -110,9 +110,9 @@ impl Compiler {
             .iter()
             .map(|c| (c, (world.endpoints)(c)))
             .collect();
-        let mut hosts = Vec::new();
+        let mut endpoints = Vec::new();
         for (cluster, found) in &instances {
-            hosts.push(self.cluster(&mut snapshot, cluster, found, world));
+            endpoints.push(self.cluster(&mut snapshot, cluster, found, world));
         }
         let mut sets = Vec::new();
         let targets = Targets {
@@ -121,7 +121,7 @@ impl Compiler {
                 .map(|(i, c)| (c.name.as_str(), i))
                 .collect(),
             instances: &instances,
-            hosts: &hosts,
+            endpoints: &endpoints,
         };
         for route in &config.routes {
             let id = self.routes.id(&route.name);
@@ -131,7 +131,7 @@ impl Compiler {
             }
             snapshot.routes[id] = route;
         }
-        snapshot.host_sets = sets;
+        snapshot.endpoint_sets = sets;
         let mut chains = Chains::default();
         let routes = (config.routes.iter())
             .filter_map(|r| Some((r.name.as_str(), (RouteId(self.routes.find(&r.name)? as u16), r))))
@@ -146,22 +146,22 @@ impl Compiler {
         Compiled { snapshot, chains }
     }
 
-    /// Adds a cluster and its endpoints; returns the hosts in the order of `found`.
+    /// Adds a cluster and its endpoints; returns the endpoints in the order of `found`.
     fn cluster(
         &mut self,
         snapshot: &mut Snapshot,
         c: &config::Cluster,
-        found: &[Instance],
+        found: &[DiscoveredEndpoint],
         world: &Resolver<'_>,
-    ) -> Vec<Host> {
+    ) -> Vec<WeightedEndpoint> {
         let id = ClusterId(self.clusters.id(&c.name) as u16);
         let protocol = (world.protocol)(c.protocol);
         let variant = match c.dialect {
             None => 0,
-            Some(config::HessianDialect::Final) => VARIANT_FINAL,
-            Some(config::HessianDialect::Draft) => VARIANT_DRAFT,
+            Some(config::HessianGrammar::Final) => VARIANT_FINAL,
+            Some(config::HessianGrammar::Draft) => VARIANT_DRAFT,
         };
-        let mut hosts = Vec::with_capacity(found.len());
+        let mut endpoints = Vec::with_capacity(found.len());
         for instance in found {
             let key = Key {
                 cluster: id,
@@ -182,7 +182,7 @@ impl Compiler {
                     since,
                 },
             );
-            hosts.push(Host {
+            endpoints.push(WeightedEndpoint {
                 endpoint,
                 weight: instance.weight,
             });
@@ -195,7 +195,7 @@ impl Compiler {
                 max_sent: c.limits.max_message_bytes.map(|size| size.bytes() as usize),
                 variant,
             },
-            endpoints: hosts.iter().map(|h| h.endpoint).collect(),
+            endpoints: endpoints.iter().map(|h| h.endpoint).collect(),
             connect_ms: ms(c.connect_timeout.millis()),
             idle_ms: timeout_ms(c.idle_timeout),
             max_age_ms: timeout_ms(c.max_age),
@@ -203,11 +203,11 @@ impl Compiler {
             max_connections: c.limits.connections_per_endpoint.get(),
             max_per_connection: c.limits.in_flight_per_connection.get(),
             max_in_flight: c.limits.in_flight.map_or(u32::MAX, |n| n.get()),
-            capacity: capacity(&c.limits, hosts.len()),
+            capacity: capacity(&c.limits, endpoints.len()),
             downstream_share: c.limits.downstream_share,
         };
         put(&mut snapshot.clusters, id.index(), compiled);
-        hosts
+        endpoints
     }
 }
 
@@ -242,15 +242,15 @@ struct Targets<'a> {
     ids: &'a Interned,
     /// Where each cluster stands in the lists below.
     places: HashMap<&'a str, usize>,
-    instances: &'a [(&'a config::Cluster, Vec<Instance>)],
-    hosts: &'a [Vec<Host>],
+    instances: &'a [(&'a config::Cluster, Vec<DiscoveredEndpoint>)],
+    endpoints: &'a [Vec<WeightedEndpoint>],
 }
 
 fn route_of(
     r: &config::Route,
     config: &Config,
     clusters: &Targets<'_>,
-    sets: &mut Vec<HostSet>,
+    sets: &mut Vec<EndpointSet>,
     world: &Resolver<'_>,
 ) -> Route {
     let mut targets = Vec::new();
@@ -264,10 +264,10 @@ fn route_of(
         targets.push(Target {
             cluster: ClusterId(id as u16),
             weight: to.weight,
-            hosts: sets.len(),
+            endpoints: sets.len(),
             bridge: bridge_of(&r.bridge, cluster.protocol),
         });
-        sets.push(subset(cluster, found, &clusters.hosts[at], &to.subset));
+        sets.push(subset(cluster, found, &clusters.endpoints[at], &to.subset));
     }
     let default_timeout = config
         .runtime
@@ -363,22 +363,31 @@ fn value_rules(b: &config::Bridge) -> ValueRules {
     }
 }
 
-/// The hosts that have the metadata asked for, or what the cluster falls back to.
-fn subset(c: &config::Cluster, found: &[Instance], hosts: &[Host], want: &config::Labels) -> HostSet {
+/// The endpoints that have the metadata asked for, or what the cluster falls back to.
+fn subset(
+    c: &config::Cluster,
+    found: &[DiscoveredEndpoint],
+    endpoints: &[WeightedEndpoint],
+    want: &config::Labels,
+) -> EndpointSet {
     let balance = match c.balance {
         config::Balance::RoundRobin => Balance::RoundRobin,
         config::Balance::Random => Balance::Random,
         config::Balance::LeastRequest => Balance::LeastRequest,
     };
     let having = |labels: &config::Labels| {
-        let has = |i: &Instance| labels.iter().all(|(k, v)| i.metadata.get(k) == Some(v));
-        HostSet::new(
+        let has = |i: &DiscoveredEndpoint| labels.iter().all(|(k, v)| i.metadata.get(k) == Some(v));
+        EndpointSet::new(
             balance,
-            found.iter().zip(hosts).filter(|(i, _)| has(i)).map(|(_, h)| *h),
+            found
+                .iter()
+                .zip(endpoints)
+                .filter(|(i, _)| has(i))
+                .map(|(_, h)| *h),
         )
     };
     let exact = having(want);
-    if !exact.hosts.is_empty() || want.is_empty() {
+    if !exact.endpoints.is_empty() || want.is_empty() {
         return exact;
     }
     match c.subsets.fallback {
@@ -428,7 +437,7 @@ fn listener_of(
         max_connections: limit(l.limits.connections),
         idle_ms: timeout_ms(l.limits.idle_timeout),
         detect_ms: ms(l.limits.detect_timeout.millis()),
-        looks_at: LooksAt::of(&routes),
+        matched_fields: MatchedFields::of(&routes),
         routes: Index::new(&routes),
     }
 }
@@ -451,10 +460,10 @@ impl Chains {
     }
 }
 
-impl LooksAt {
+impl MatchedFields {
     fn of(routes: &[(RouteId, &config::Route)]) -> Self {
         let any = |of: fn(&config::RouteMatch) -> bool| routes.iter().any(|(_, r)| of(&r.matches));
-        LooksAt {
+        MatchedFields {
             version: any(|m| m.version.is_some()),
             group: any(|m| m.group.is_some()),
             caller: any(|m| m.caller.is_some()),

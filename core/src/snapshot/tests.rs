@@ -1,18 +1,18 @@
 //! Compiling and routing.
 use super::*;
-use crate::call::{Call, Outcome};
+use crate::call::{NeutralCall, NeutralResponse};
 use crate::config::{self, Config};
-use crate::discovery::Instance;
+use crate::discovery::DiscoveredEndpoint;
 use crate::error::CallError;
 use crate::filter::{RequestCx, Verdict};
-use crate::message::{Dialect, Meta, Status};
+use crate::message::{MessageReader, Meta, Status};
 use std::any::Any;
 use std::borrow::Cow;
 
 /// Messages whose head is `service/version/group/method/caller` and whose attachments are `k=v` after a blank.
 struct Plain;
 
-impl Dialect for Plain {
+impl MessageReader for Plain {
     fn name(&self) -> &'static str {
         "plain"
     }
@@ -45,11 +45,11 @@ impl Dialect for Plain {
         &self,
         _: &Message<'a>,
         _: Option<&Head<'a>>,
-        _: &mut Call<'a>,
+        _: &mut NeutralCall<'a>,
     ) -> Result<(), CallError> {
         unreachable!("routing opens no payload")
     }
-    fn read_outcome<'a>(&self, _: &Message<'a>, _: &mut Outcome<'a>) -> Result<(), CallError> {
+    fn read_response<'a>(&self, _: &Message<'a>, _: &mut NeutralResponse<'a>) -> Result<(), CallError> {
         unreachable!("routing opens no payload")
     }
 }
@@ -79,7 +79,7 @@ fn compile(compiler: &mut Compiler, config: &Config) -> Arc<Snapshot> {
 }
 
 fn compile_with(compiler: &mut Compiler, config: &Config, filters: FilterFactories<'_>) -> Compiled {
-    let instance = |e: &config::Endpoint| Instance {
+    let instance = |e: &config::Endpoint| DiscoveredEndpoint {
         address: Address::Tcp(e.address.to_string().parse().unwrap()),
         name: e.address.to_string().into(),
         weight: e.weight,
@@ -189,15 +189,15 @@ fn a_subset_falls_back_as_the_cluster_says() {
             c.routes.push(serde_json::from_value(r).unwrap());
         }
         let s = compile(&mut Compiler::default(), &c);
-        let hosts = |route: usize| -> Vec<u32> {
-            s.host_sets[s.routes[route].targets[0].hosts]
-                .hosts
+        let endpoints = |route: usize| -> Vec<u32> {
+            s.endpoint_sets[s.routes[route].targets[0].endpoints]
+                .endpoints
                 .iter()
                 .map(|h| h.endpoint.0)
                 .collect()
         };
-        assert_eq!(hosts(0), [0, 1]);
-        assert_eq!(hosts(1), expected, "{fallback}");
+        assert_eq!(endpoints(0), [0, 1]);
+        assert_eq!(endpoints(1), expected, "{fallback}");
     }
 }
 
@@ -206,7 +206,7 @@ fn targets_are_taken_by_weight() {
     let target = |weight| Target {
         cluster: ClusterId(0),
         weight,
-        hosts: 0,
+        endpoints: 0,
         bridge: Bridge::default(),
     };
     let route = Route {

@@ -1,5 +1,5 @@
 use super::RateLimit;
-use crate::testing::{Call, is_passed, pass};
+use crate::testing::{TestCall, is_passed, pass};
 use rialto_core::ErrorKind;
 use rialto_core::config::{self, AttachmentEdit, RateLimitKey};
 use rialto_core::filter::{Filter, Verdict};
@@ -21,12 +21,12 @@ fn limit(rate: u32, burst: u32, per: RateLimitKey) -> Rc<dyn Filter> {
 }
 
 /// How many of `count` calls at one time pass.
-fn passed(filter: &dyn Filter, call: &Call<'_>, now_ms: u32, count: u32) -> u32 {
+fn passed(filter: &dyn Filter, call: &TestCall<'_>, now_ms: u32, count: u32) -> u32 {
     (0..count).fold(0, |n, _| n + u32::from(is_passed(&pass(filter, call, now_ms))))
 }
 
-fn call<'a>(service: &'a str, method: &'a str, caller: &'a str) -> Call<'a> {
-    Call {
+fn call<'a>(service: &'a str, method: &'a str, caller: &'a str) -> TestCall<'a> {
+    TestCall {
         service,
         method,
         caller,
@@ -36,7 +36,7 @@ fn call<'a>(service: &'a str, method: &'a str, caller: &'a str) -> Call<'a> {
 #[test]
 fn a_burst_passes_and_then_the_rate() {
     let filter = limit(100, 10, RateLimitKey::Route);
-    let any = Call::default();
+    let any = TestCall::default();
     assert_eq!(passed(&*filter, &any, 5_000, 50), 10);
     assert_eq!(passed(&*filter, &any, 5_009, 50), 0);
     assert_eq!(passed(&*filter, &any, 5_010, 50), 1);
@@ -59,8 +59,8 @@ fn the_refusal_names_the_limit() {
         ),
     ] {
         let filter = limit(3, 1, per);
-        assert!(is_passed(&pass(&*filter, &Call::default(), 0)));
-        match pass(&*filter, &Call::default(), 0) {
+        assert!(is_passed(&pass(&*filter, &TestCall::default(), 0)));
+        match pass(&*filter, &TestCall::default(), 0) {
             Verdict::Reject(error) => {
                 assert_eq!(error.kind, ErrorKind::Overload);
                 assert!(error.text.contains(words), "{}", error.text);
@@ -96,7 +96,7 @@ fn workers_divide_the_limit() {
     let all = |now| {
         workers
             .iter()
-            .map(|w| passed(&**w, &Call::default(), now, 50))
+            .map(|w| passed(&**w, &TestCall::default(), now, 50))
             .sum()
     };
     let (at_once, later): (u32, u32) = (all(0), (1..=1_000).map(all).sum());
@@ -117,23 +117,23 @@ fn a_snapshot_does_not_fill_the_buckets_up() {
 #[test]
 fn another_rate_goes_on_with_the_same_fill() {
     let first = limit(1, 5, RateLimitKey::Route);
-    assert_eq!(passed(&*first, &Call::default(), 0, 9), 5);
+    assert_eq!(passed(&*first, &TestCall::default(), 0, 9), 5);
     let faster = crate::factory(&config(1_000, 7, RateLimitKey::Route), 1).make(Some(&*first));
-    assert_eq!(passed(&*faster, &Call::default(), 0, 9), 0);
-    assert_eq!(passed(&*faster, &Call::default(), 3, 9), 3);
-    assert_eq!(passed(&*faster, &Call::default(), 100, 9), 7);
+    assert_eq!(passed(&*faster, &TestCall::default(), 0, 9), 0);
+    assert_eq!(passed(&*faster, &TestCall::default(), 3, 9), 3);
+    assert_eq!(passed(&*faster, &TestCall::default(), 100, 9), 7);
 }
 
 #[test]
 fn other_keys_and_other_filters_begin_anew() {
     let first = limit(1, 1, RateLimitKey::Service);
-    assert_eq!(passed(&*first, &Call::default(), 0, 2), 1);
+    assert_eq!(passed(&*first, &TestCall::default(), 0, 2), 1);
     let by_caller = crate::factory(&config(1, 1, RateLimitKey::Caller), 1).make(Some(&*first));
-    assert_eq!(passed(&*by_caller, &Call::default(), 0, 2), 1);
+    assert_eq!(passed(&*by_caller, &TestCall::default(), 0, 2), 1);
 
     let edit = config::Filter::Attachments(AttachmentEdit::default());
     let other = crate::factory(&edit, 1).make(Some(&*first));
     assert!(other.as_any().downcast_ref::<RateLimit>().is_none());
     let limit = crate::factory(&config(1, 1, RateLimitKey::Caller), 1).make(Some(&*other));
-    assert_eq!(passed(&*limit, &Call::default(), 0, 2), 1);
+    assert_eq!(passed(&*limit, &TestCall::default(), 0, 2), 1);
 }

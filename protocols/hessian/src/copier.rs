@@ -4,7 +4,7 @@ mod special;
 use rialto_values::{Allowance, Sink, Text, Token, ValueError};
 
 use crate::Reader;
-use crate::lead::Lead;
+use crate::first_byte::FirstByte;
 use crate::names::{self, Form};
 use crate::reader::{Left, Mark, scalars::Piece};
 use crate::tables;
@@ -123,13 +123,13 @@ impl Copier {
         }
         let (at, lead) = reader.lead_at()?;
         match lead {
-            Lead::Null => self.emit(reader, sink, Token::Null),
-            Lead::Bool(value) => self.emit(reader, sink, Token::Bool(value)),
-            Lead::Int(value) => self.emit(reader, sink, Token::Int(value)),
-            Lead::Long(value) => self.emit(reader, sink, Token::Long(value)),
-            Lead::Double(value) => self.emit(reader, sink, Token::Double(value)),
-            Lead::Date(value) => self.emit(reader, sink, Token::Date(value)),
-            Lead::Text { units, last } => {
+            FirstByte::Null => self.emit(reader, sink, Token::Null),
+            FirstByte::Bool(value) => self.emit(reader, sink, Token::Bool(value)),
+            FirstByte::Int(value) => self.emit(reader, sink, Token::Int(value)),
+            FirstByte::Long(value) => self.emit(reader, sink, Token::Long(value)),
+            FirstByte::Double(value) => self.emit(reader, sink, Token::Double(value)),
+            FirstByte::Date(value) => self.emit(reader, sink, Token::Date(value)),
+            FirstByte::Text { units, last } => {
                 self.count(reader)?;
                 match reader.text(units, last)? {
                     Piece::Whole(text) => sink.token(Token::Text(text)),
@@ -138,14 +138,14 @@ impl Copier {
                     }
                 }
             }
-            Lead::Binary { len, last } => {
+            FirstByte::Binary { len, last } => {
                 self.count(reader)?;
                 match reader.binary(len, last)? {
                     Piece::Whole(bytes) => sink.token(Token::Binary(bytes)),
                     Piece::Joined(_) => sink.token(Token::Binary(&reader.tables.joined)),
                 }
             }
-            Lead::List(form) => {
+            FirstByte::List(form) => {
                 let list = reader.list(at, form)?;
                 if self.seen(reader, sink, list.left)? {
                     return Ok(());
@@ -158,7 +158,7 @@ impl Copier {
                     len: list.len,
                 })
             }
-            Lead::Map { typed } => {
+            FirstByte::Map { typed } => {
                 let (_, name) = reader.map(at, typed)?;
                 let left = Left::Pairs { inside: false };
                 if self.seen(reader, sink, left)? {
@@ -175,12 +175,12 @@ impl Copier {
                     class: class.as_deref(),
                 })
             }
-            Lead::Object(class) => self.object(reader, sink, at, class),
-            Lead::Ref(index) => self.reference(reader, sink, index),
-            Lead::Remote => Err(ValueError::unsupported(
+            FirstByte::Object(class) => self.object(reader, sink, at, class),
+            FirstByte::Ref(index) => self.reference(reader, sink, index),
+            FirstByte::Remote => Err(ValueError::unsupported(
                 "a Hessian remote reference has no form elsewhere",
             )),
-            Lead::End | Lead::Definition => {
+            FirstByte::End | FirstByte::Definition => {
                 Err(reader.cursor.malformed("an end mark where a value should be"))
             }
         }

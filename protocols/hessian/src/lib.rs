@@ -1,7 +1,7 @@
 //! Hessian 2 without objects: bytes to tokens, tokens to bytes, in both grammars that are in use.
 //!
 //! Two dialects of Hessian 2 live side by side: the *final* one of the specification (Dubbo's hessian-lite,
-//! SOFA's hessian 4.x) and the *draft* that SOFA's hessian 3.x still writes ([`Dialect`]). On top of the
+//! SOFA's hessian 4.x) and the *draft* that SOFA's hessian 3.x still writes ([`Grammar`]). On top of the
 //! grammar each library has its own spelling of some JDK classes ([`Library`]).
 //!
 //! - [`Reader`] pulls values off one stream, zero-copy; it can step over values without emitting anything
@@ -32,8 +32,8 @@
 mod chars;
 mod copier;
 mod cursor;
-mod dialect;
-mod lead;
+mod first_byte;
+mod grammar;
 mod names;
 mod plain;
 mod reader;
@@ -43,7 +43,7 @@ mod writer;
 
 pub use chars::Chars;
 pub use copier::Copier;
-pub use dialect::{Dialect, Library};
+pub use grammar::{Grammar, Library};
 pub use plain::Plain;
 pub use reader::{Kind, List, Mark, Reader};
 pub use tables::ReadTables;

@@ -5,7 +5,7 @@ use rialto_values::{Class, ValueError, check_name, handle};
 
 use crate::Library;
 use crate::cursor::Cursor;
-use crate::lead::Lead;
+use crate::first_byte::FirstByte;
 use crate::tables::{ClassEntry, Known};
 
 /// What hessian-lite puts in front of [`handle::PACKAGE`].
@@ -36,10 +36,10 @@ pub(crate) fn define(entry: &ClassEntry, stream: &[u8], library: Library) -> Res
     check_name(name.len())?;
     let mut cursor = Cursor::new(&stream[..entry.whole.to as usize]);
     cursor.seek(entry.name.to as usize);
-    cursor.int(library.dialect())?;
+    cursor.int(library.grammar())?;
     let mut fields = Vec::with_capacity(entry.fields as usize);
     for _ in 0..entry.fields {
-        let Lead::Text { units, last: true } = cursor.lead(library.dialect())? else {
+        let FirstByte::Text { units, last: true } = cursor.lead(library.grammar())? else {
             return Err(cursor.malformed("a field name is not a string of one chunk"));
         };
         let field = plain(cursor.run(units)?.bytes)?;

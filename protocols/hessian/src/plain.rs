@@ -5,8 +5,8 @@
 use rialto_values::{Sink, Text, Token, ValueError, text};
 
 use crate::cursor::Cursor;
-use crate::lead::Lead;
-use crate::{Dialect, Library};
+use crate::first_byte::FirstByte;
+use crate::{Grammar, Library};
 
 /// Walks plain values. In front of anything else, well-formed or not, it stays where it is: then it takes a
 /// [`Reader`](crate::Reader) to tell what is there.
@@ -14,7 +14,7 @@ use crate::{Dialect, Library};
 pub struct Plain<'a> {
     cursor: Cursor<'a>,
     library: Library,
-    dialect: Dialect,
+    grammar: Grammar,
     /// So many bytes at the end of the stream are not known to be ASCII; all between the cursor and them are.
     unknown: usize,
 }
@@ -32,7 +32,7 @@ impl<'a> Plain<'a> {
         Plain {
             cursor,
             library,
-            dialect: library.dialect(),
+            grammar: library.grammar(),
             unknown: usize::MAX,
         }
     }
@@ -79,7 +79,7 @@ impl<'a> Plain<'a> {
     /// A string of one chunk of ASCII.
     #[inline]
     pub fn text(&mut self) -> Option<&'a [u8]> {
-        let (text, rest) = split_text(self.cursor.rest(), self.dialect, &mut self.unknown)?;
+        let (text, rest) = split_text(self.cursor.rest(), self.grammar, &mut self.unknown)?;
         self.cursor.go_on(rest);
         Some(text)
     }
@@ -91,7 +91,7 @@ impl<'a> Plain<'a> {
         let whole = self.cursor.at() + rest.len();
         let (mut texts, mut ends) = ([&[][..]; N], [0; N]);
         for (text, end) in texts.iter_mut().zip(&mut ends) {
-            (*text, rest) = split_text(rest, self.dialect, &mut unknown)?;
+            (*text, rest) = split_text(rest, self.grammar, &mut unknown)?;
             *end = whole - rest.len();
         }
         self.cursor.go_on(rest);
@@ -112,13 +112,13 @@ impl<'a> Plain<'a> {
             return Some(Token::Text(Text::of_ascii(bytes)));
         }
         let mut cursor = self.cursor;
-        let token = match cursor.lead(self.dialect) {
-            Ok(Lead::Null) => Token::Null,
-            Ok(Lead::Bool(value)) => Token::Bool(value),
-            Ok(Lead::Int(value)) => Token::Int(value),
-            Ok(Lead::Long(value)) => Token::Long(value),
-            Ok(Lead::Double(value)) => Token::Double(value),
-            Ok(Lead::Date(value)) => Token::Date(value),
+        let token = match cursor.lead(self.grammar) {
+            Ok(FirstByte::Null) => Token::Null,
+            Ok(FirstByte::Bool(value)) => Token::Bool(value),
+            Ok(FirstByte::Int(value)) => Token::Int(value),
+            Ok(FirstByte::Long(value)) => Token::Long(value),
+            Ok(FirstByte::Double(value)) => Token::Double(value),
+            Ok(FirstByte::Date(value)) => Token::Date(value),
             _ => return None,
         };
         self.cursor = cursor;
@@ -148,7 +148,7 @@ impl<'a> Plain<'a> {
     /// Whether an untyped map begins here; then it is entered.
     #[inline]
     pub fn begin_map(&mut self) -> bool {
-        self.take(if self.dialect == Dialect::Final {
+        self.take(if self.grammar == Grammar::Final {
             b"H"
         } else {
             b"M"
@@ -163,7 +163,7 @@ impl<'a> Plain<'a> {
 
     #[inline]
     fn map_end(&self) -> u8 {
-        if self.dialect == Dialect::Final {
+        if self.grammar == Grammar::Final {
             b'Z'
         } else {
             b'z'
@@ -187,10 +187,10 @@ impl<'a> Plain<'a> {
                 self.unknown = unknown;
                 return true;
             }
-            let Some((key, after)) = split_text(rest, self.dialect, &mut unknown) else {
+            let Some((key, after)) = split_text(rest, self.grammar, &mut unknown) else {
                 return false;
             };
-            let Some((value, after)) = split_text(after, self.dialect, &mut unknown) else {
+            let Some((value, after)) = split_text(after, self.grammar, &mut unknown) else {
                 return false;
             };
             each(key, value);
@@ -201,10 +201,10 @@ impl<'a> Plain<'a> {
 
 /// A string of one chunk of ASCII at the start of these last bytes of a stream, and what follows it.
 #[inline(always)]
-fn split_text<'a>(bytes: &'a [u8], dialect: Dialect, unknown: &mut usize) -> Option<(&'a [u8], &'a [u8])> {
+fn split_text<'a>(bytes: &'a [u8], grammar: Grammar, unknown: &mut usize) -> Option<(&'a [u8], &'a [u8])> {
     let (text, rest) = match bytes {
         [len @ 0..=0x1f, rest @ ..] => rest.split_at_checked(usize::from(*len))?,
-        _ => split_long_text(bytes, dialect)?,
+        _ => split_long_text(bytes, grammar)?,
     };
     if rest.len() < *unknown {
         *unknown = look(bytes, text.len(), rest.len(), *unknown)?;
@@ -214,10 +214,10 @@ fn split_text<'a>(bytes: &'a [u8], dialect: Dialect, unknown: &mut usize) -> Opt
 
 /// A string with a longer head, and what follows it.
 #[inline]
-fn split_long_text(bytes: &[u8], dialect: Dialect) -> Option<(&[u8], &[u8])> {
+fn split_long_text(bytes: &[u8], grammar: Grammar) -> Option<(&[u8], &[u8])> {
     let (len, rest) = match bytes {
         [b'S', high, low, rest @ ..] => (usize::from(*high) << 8 | usize::from(*low), rest),
-        [lead @ 0x30..=0x33, low, rest @ ..] if dialect == Dialect::Final => {
+        [lead @ 0x30..=0x33, low, rest @ ..] if grammar == Grammar::Final => {
             (usize::from(lead - 0x30) << 8 | usize::from(*low), rest)
         }
         _ => return None,

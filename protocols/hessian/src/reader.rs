@@ -10,8 +10,8 @@ mod skip;
 use rialto_values::{Limits, ValueError};
 
 use crate::cursor::Cursor;
-use crate::lead::Lead;
-use crate::{Dialect, Library, ReadTables};
+use crate::first_byte::FirstByte;
+use crate::{Grammar, Library, ReadTables};
 pub(crate) use containers::Left;
 pub use containers::List;
 
@@ -21,7 +21,7 @@ pub struct Reader<'a, 't> {
     pub(crate) cursor: Cursor<'a>,
     pub(crate) stream: &'a [u8],
     pub(crate) library: Library,
-    pub(crate) dialect: Dialect,
+    pub(crate) grammar: Grammar,
     pub(crate) limits: Limits,
     /// Indexes of the next container, definition and type name.
     pub(crate) next: Next,
@@ -73,7 +73,7 @@ impl<'a, 't> Reader<'a, 't> {
             cursor: Cursor::new(stream),
             stream,
             library,
-            dialect: library.dialect(),
+            grammar: library.grammar(),
             limits: Limits::default(),
             next: Next::default(),
             tables,
@@ -162,37 +162,37 @@ impl<'a, 't> Reader<'a, 't> {
         let (at, lead) = self.lead_at()?;
         self.cursor.seek(at);
         Ok(match lead {
-            Lead::Null => Kind::Null,
-            Lead::Bool(_) => Kind::Bool,
-            Lead::Int(_) => Kind::Int,
-            Lead::Long(_) => Kind::Long,
-            Lead::Double(_) => Kind::Double,
-            Lead::Date(_) => Kind::Date,
-            Lead::Text { .. } => Kind::Text,
-            Lead::Binary { .. } => Kind::Binary,
-            Lead::List(_) => Kind::List,
-            Lead::Map { .. } => Kind::Map,
-            Lead::Object(_) | Lead::Definition => Kind::Object,
-            Lead::Ref(_) => Kind::Ref,
-            Lead::End => Kind::End,
-            Lead::Remote => Kind::Remote,
+            FirstByte::Null => Kind::Null,
+            FirstByte::Bool(_) => Kind::Bool,
+            FirstByte::Int(_) => Kind::Int,
+            FirstByte::Long(_) => Kind::Long,
+            FirstByte::Double(_) => Kind::Double,
+            FirstByte::Date(_) => Kind::Date,
+            FirstByte::Text { .. } => Kind::Text,
+            FirstByte::Binary { .. } => Kind::Binary,
+            FirstByte::List(_) => Kind::List,
+            FirstByte::Map { .. } => Kind::Map,
+            FirstByte::Object(_) | FirstByte::Definition => Kind::Object,
+            FirstByte::Ref(_) => Kind::Ref,
+            FirstByte::End => Kind::End,
+            FirstByte::Remote => Kind::Remote,
         })
     }
 
     /// The lead of the next value and where it stands. Definitions in front of it are taken in.
     #[inline]
-    pub(crate) fn lead_at(&mut self) -> Result<(usize, Lead), ValueError> {
+    pub(crate) fn lead_at(&mut self) -> Result<(usize, FirstByte), ValueError> {
         loop {
             let at = self.cursor.at();
-            match self.cursor.lead(self.dialect)? {
-                Lead::Definition => self.definition()?,
+            match self.cursor.lead(self.grammar)? {
+                FirstByte::Definition => self.definition()?,
                 lead => return Ok((at, lead)),
             }
         }
     }
 
     #[inline]
-    pub(crate) fn lead(&mut self) -> Result<Lead, ValueError> {
+    pub(crate) fn lead(&mut self) -> Result<FirstByte, ValueError> {
         self.lead_at().map(|(_, lead)| lead)
     }
 

@@ -1,4 +1,4 @@
-//! Writes values in the dialect and spelling of one library.
+//! Writes values in the grammar and spelling of one library.
 //!
 //! The short forms are those that the stock Java writers choose (wire sections 3.1 to 3.3), with one
 //! exception: negative zero keeps its sign.
@@ -9,7 +9,7 @@ mod shapes;
 
 use rialto_values::{Class, Sink, Text, Token, ValueError};
 
-use crate::{Dialect, Library};
+use crate::{Grammar, Library};
 use containers::Open;
 pub use shapes::WriteTables;
 
@@ -21,7 +21,7 @@ pub use shapes::WriteTables;
 pub struct Writer<'o> {
     out: &'o mut Vec<u8>,
     library: Library,
-    dialect: Dialect,
+    grammar: Grammar,
     /// Index of the next container.
     next: u32,
     tables: &'o mut WriteTables,
@@ -48,7 +48,7 @@ impl<'o> Writer<'o> {
         Writer {
             out,
             library,
-            dialect: library.dialect(),
+            grammar: library.grammar(),
             next: 0,
             tables,
             uuid: None,

@@ -1,11 +1,11 @@
 //! Answers in the caller's framing and Hessian: results, exceptions, and errors of ours.
 use super::frame::Open;
 use super::hint::Hint;
-use super::status::{self, Saying};
-use super::{HESSIAN, front, header, keys};
+use super::status::{self, ErrorForm};
+use super::{HESSIAN, header, keys, stock_prefix};
 use crate::scratch;
-use rialto_core::call::{Attachments, Exception, Outcome, Reply, Values};
-use rialto_core::session::ReplyTo;
+use rialto_core::call::{Attachments, Exception, NeutralResponse, ReturnValue, Values};
+use rialto_core::session::RespondTo;
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::throwable;
 use rialto_hessian::{Library, Writer, raw};
@@ -33,31 +33,31 @@ impl Said<'_> {
 /// Appends an answer of the service, with a content of up to `max` bytes.
 ///
 /// # Errors
-/// [`ErrorKind::BadAnswer`] for what has no form for this caller, or becomes too long: it is given up at the first
+/// [`ErrorKind::BadResponse`] for what has no form for this caller, or becomes too long: it is given up at the first
 /// value beyond `max`.
 pub(crate) fn outcome(
     out: &mut Vec<u8>,
-    to: ReplyTo,
-    outcome: &Outcome<'_>,
+    to: RespondTo,
+    outcome: &NeutralResponse<'_>,
     max: usize,
 ) -> Result<(), CallError> {
     let hint = Hint::from_bits(to.hint);
     if hint.codec() != HESSIAN {
         return Err(CallError::new(
-            ErrorKind::BadAnswer,
+            ErrorKind::BadResponse,
             status::foreign(hint.codec()),
         ));
     }
     let said = match &outcome.reply {
-        Reply::Null => Said::Null,
-        Reply::Value(value) if value.is_throwable() => Said::Returned(value),
-        Reply::Value(value) => Said::Value(value),
-        Reply::Exception(thrown) => Said::Thrown(thrown),
+        ReturnValue::Null => Said::Null,
+        ReturnValue::Value(value) if value.is_throwable() => Said::Returned(value),
+        ReturnValue::Value(value) => Said::Value(value),
+        ReturnValue::Exception(thrown) => Said::Thrown(thrown),
     };
     let start = out.len();
     let room = max.min(outcome.reply.room());
     let written = put(out, to, &said, &outcome.attachments, room);
-    if let (Err(_), Reply::Exception(thrown)) = (&written, &outcome.reply)
+    if let (Err(_), ReturnValue::Exception(thrown)) = (&written, &outcome.reply)
         && let Some(bare) = thrown.bare()
     {
         out.truncate(start);
@@ -68,14 +68,14 @@ pub(crate) fn outcome(
 
 fn put(
     out: &mut Vec<u8>,
-    to: ReplyTo,
+    to: RespondTo,
     said: &Said<'_>,
     attachments: &Attachments<'_>,
     room: usize,
 ) -> Result<(), CallError> {
     let bad = |why: &dyn std::fmt::Display| {
         CallError::new(
-            ErrorKind::BadAnswer,
+            ErrorKind::BadResponse,
             format!("the answer has no form in SOFARPC: {why}"),
         )
     };
@@ -110,7 +110,7 @@ fn put_content(
     attachments: &Attachments<'_>,
     end: usize,
 ) -> Result<(), ValueError> {
-    out.extend_from_slice(front::RESPONSE.of(library));
+    out.extend_from_slice(stock_prefix::RESPONSE.of(library));
     match said {
         Said::Null => out.extend_from_slice(b"FNN"),
         Said::Error(text) => {
@@ -178,12 +178,12 @@ fn put_exception(w: &mut Writer<'_>, thrown: &Exception<'_>) -> Result<(), Value
 }
 
 /// Appends an error, see [`status::saying`].
-pub(crate) fn error(out: &mut Vec<u8>, to: ReplyTo, error: &CallError) {
+pub(crate) fn error(out: &mut Vec<u8>, to: RespondTo, error: &CallError) {
     let hint = Hint::from_bits(to.hint);
     match status::saying(error.kind) {
-        Saying::Status(status) => put_status(out, to, status),
-        Saying::Text if hint.is_foreign() => put_server_exception(out, to, &error.text),
-        Saying::Text => match hint.codec() {
+        ErrorForm::Status(status) => put_status(out, to, status),
+        ErrorForm::Text if hint.is_foreign() => put_server_exception(out, to, &error.text),
+        ErrorForm::Text => match hint.codec() {
             HESSIAN => {
                 let start = out.len();
                 if put(
@@ -208,13 +208,13 @@ pub(crate) fn error(out: &mut Vec<u8>, to: ReplyTo, error: &CallError) {
 }
 
 /// A status and nothing else.
-fn put_status(out: &mut Vec<u8>, to: ReplyTo, status: u16) {
+fn put_status(out: &mut Vec<u8>, to: RespondTo, status: u16) {
     let hint = Hint::from_bits(to.hint);
     Open::answer(out, hint.framing(), to.id, hint.codec(), status, &[]).close_empty(out);
 }
 
 /// The error of SOFARPC calls in JSON or protobuf: a flag in the header, and the text (wire section 1.9).
-fn put_text(out: &mut Vec<u8>, to: ReplyTo, text: &[u8]) {
+fn put_text(out: &mut Vec<u8>, to: RespondTo, text: &[u8]) {
     let hint = Hint::from_bits(to.hint);
     let start = out.len();
     let open = Open::answer(
@@ -240,7 +240,7 @@ fn put_text(out: &mut Vec<u8>, to: ReplyTo, text: &[u8]) {
 
 /// The error of users of Bolt without SOFARPC: what providers send whose processor failed. It is in Hessian
 /// whatever the request was in, as theirs is.
-fn put_server_exception(out: &mut Vec<u8>, to: ReplyTo, text: &str) {
+fn put_server_exception(out: &mut Vec<u8>, to: RespondTo, text: &str) {
     let hint = Hint::from_bits(to.hint);
     let start = out.len();
     let class = keys::SERVER_EXCEPTION;

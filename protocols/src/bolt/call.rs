@@ -1,12 +1,12 @@
 //! The neutral meaning of a request.
 use super::frame::Parts;
 use super::sofa::{self, Visit};
-use super::{HESSIAN, front, head, header, keys, status, unique_name, values};
+use super::{HESSIAN, head, header, keys, status, stock_prefix, unique_name, values};
 use crate::text::{Piece, lossy};
-use rialto_core::call::{Call, Trace};
+use rialto_core::call::{NeutralCall, Trace};
 use rialto_core::message::Message;
 use rialto_core::{CallError, ErrorKind};
-use rialto_hessian::{Dialect, Kind, Plain, Reader};
+use rialto_hessian::{Grammar, Kind, Plain, Reader};
 use rialto_values::ValueError;
 use std::borrow::Cow;
 
@@ -22,7 +22,7 @@ const PARAMETERS_MAX: usize = 255;
 /// What stands in a request, before it becomes a call.
 #[derive(Debug)]
 pub(super) struct Facts<'c, 'a> {
-    call: &'c mut Call<'a>,
+    call: &'c mut NeutralCall<'a>,
     /// In the header, and in the content.
     services: [&'a [u8]; 2],
     methods: [&'a [u8]; 2],
@@ -36,7 +36,7 @@ pub(super) struct Facts<'c, 'a> {
 ///
 /// # Errors
 /// [`ErrorKind::BadRequest`] for what cannot be read or has no meaning outside of Bolt.
-pub(crate) fn read<'a>(msg: &Message<'a>, call: &mut Call<'a>) -> Result<(), CallError> {
+pub(crate) fn read<'a>(msg: &Message<'a>, call: &mut NeutralCall<'a>) -> Result<(), CallError> {
     let parts = Parts::of(msg.bytes);
     if !parts.is_sofa_request() {
         return Err(refused(format!(
@@ -52,7 +52,7 @@ pub(crate) fn read<'a>(msg: &Message<'a>, call: &mut Call<'a>) -> Result<(), Cal
         Ok(true) => facts.finish(msg),
         // What was taken may be half of it.
         Ok(false) => {
-            *call = Call::default();
+            *call = NeutralCall::default();
             Facts::walk(&parts, call)?.finish(msg)
         }
         Err(e) => Err(facts.unreadable(&e)),
@@ -60,7 +60,7 @@ pub(crate) fn read<'a>(msg: &Message<'a>, call: &mut Call<'a>) -> Result<(), Cal
 }
 
 impl<'c, 'a> Facts<'c, 'a> {
-    pub(super) fn of_header(parts: &Parts<'a>, call: &'c mut Call<'a>) -> Result<Self, CallError> {
+    pub(super) fn of_header(parts: &Parts<'a>, call: &'c mut NeutralCall<'a>) -> Result<Self, CallError> {
         let mut facts = Facts {
             call,
             services: [&[]; 2],
@@ -76,7 +76,7 @@ impl<'c, 'a> Facts<'c, 'a> {
     }
 
     /// Reads any request.
-    pub(super) fn walk(parts: &Parts<'a>, call: &'c mut Call<'a>) -> Result<Self, CallError> {
+    pub(super) fn walk(parts: &Parts<'a>, call: &'c mut NeutralCall<'a>) -> Result<Self, CallError> {
         let mut facts = Facts::of_header(parts, call)?;
         let at = sofa::read(parts.content, |reader| {
             sofa::fields(reader, |field, reader| facts.take_field(field, reader))?;
@@ -94,7 +94,7 @@ impl<'c, 'a> Facts<'c, 'a> {
     /// # Errors
     /// What a walk would run into, too.
     pub(super) fn take_stock(&mut self, content: &'a [u8]) -> Result<bool, ValueError> {
-        let Some(mut rest) = front::REQUEST.strip(content) else {
+        let Some(mut rest) = stock_prefix::REQUEST.strip(content) else {
             return Ok(false);
         };
         let (Some(_target_app), Some(method), Some(service)) =
@@ -153,7 +153,7 @@ impl<'c, 'a> Facts<'c, 'a> {
 
     /// An array of strings.
     fn take_stock_types(&mut self, rest: &mut Plain<'a>) -> Option<()> {
-        let is_draft = rest.library().dialect() == Dialect::Draft;
+        let is_draft = rest.library().grammar() == Grammar::Draft;
         let count = if is_draft {
             rest.take(b"Vt\0\x07[stringn").then(|| rest.byte())?
         } else {

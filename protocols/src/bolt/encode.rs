@@ -1,12 +1,12 @@
 //! Requests, as stock consumers of the newest SOFARPC send them (wire section 1.5).
 use super::frame::{Open, TooLong};
 use super::hint::Framing;
-use super::{HESSIAN, front, header, keys, unique_name};
+use super::{HESSIAN, header, keys, stock_prefix, unique_name};
 use crate::prepared::{Pieces, Prepared};
 use crate::scratch;
-use rialto_core::call::Call;
+use rialto_core::call::NeutralCall;
 use rialto_core::{CallError, ErrorKind};
-use rialto_hessian::{Dialect, Library, Writer, raw};
+use rialto_hessian::{Grammar, Library, Writer, raw};
 use rialto_values::{Sink, Token, ValueError};
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -40,7 +40,7 @@ pub(crate) fn request(
     framing: Framing,
     library: Library,
     id: u64,
-    call: &Call<'_>,
+    call: &NeutralCall<'_>,
     max: usize,
 ) -> Result<(), CallError> {
     let refused = |why: &dyn std::fmt::Display| {
@@ -50,15 +50,15 @@ pub(crate) fn request(
         );
         CallError::new(ErrorKind::BadRequest, text)
     };
-    let variant = match (library.dialect(), call.one_way) {
-        (Dialect::Draft, false) => 1,
-        (Dialect::Draft, true) => 2,
-        (Dialect::Final, false) => 3,
-        (Dialect::Final, true) => 4,
+    let variant = match (library.grammar(), call.one_way) {
+        (Grammar::Draft, false) => 1,
+        (Grammar::Draft, true) => 2,
+        (Grammar::Final, false) => 3,
+        (Grammar::Final, true) => 4,
     };
     let make = |pieces: &mut Pieces| prepare(pieces, library, call).map_err(|e| refused(&e));
     Prepared::with(&PREPARED, call, variant, make, |pieces| {
-        let [header, front, end] = pieces.all();
+        let [header, stock_prefix, end] = pieces.all();
         let mut facts = Facts::default();
         facts.take(call);
         let class = keys::REQUEST.as_bytes();
@@ -69,7 +69,7 @@ pub(crate) fn request(
         open.end_header(out, from)
             .map_err(|e| refused(&e.of("headers")))?;
         let from = out.len();
-        out.extend_from_slice(front);
+        out.extend_from_slice(stock_prefix);
         let containers = 3 + facts.put_props(out, library, call);
         out.extend_from_slice(end);
         let end = from.saturating_add(max.min(call.args.room()));
@@ -80,7 +80,7 @@ pub(crate) fn request(
 
 /// Puts together what is the same in all calls of a method: the header block up to a call's own facts, the content up to
 /// them, and from there up to the arguments.
-fn prepare(pieces: &mut Pieces, library: Library, call: &Call<'_>) -> Result<(), ValueError> {
+fn prepare(pieces: &mut Pieces, library: Library, call: &NeutralCall<'_>) -> Result<(), ValueError> {
     if call.service.is_empty() || call.method.is_empty() {
         return Err(ValueError::unsupported("it names no service or no method"));
     }
@@ -110,7 +110,7 @@ fn prepare(pieces: &mut Pieces, library: Library, call: &Call<'_>) -> Result<(),
         }
     });
     pieces.put(|out| {
-        out.extend_from_slice(front::REQUEST.of(library));
+        out.extend_from_slice(stock_prefix::REQUEST.of(library));
         out.push(b'N');
         raw::put_str(out, library, &call.method);
         raw::put_str(out, library, &unique);
@@ -138,7 +138,7 @@ fn put_arguments(
     out: &mut Vec<u8>,
     library: Library,
     containers: u32,
-    call: &Call<'_>,
+    call: &NeutralCall<'_>,
     end: usize,
 ) -> Result<(), ValueError> {
     scratch::with_write_tables(|tables| {
@@ -167,7 +167,7 @@ fn put_entries<'e>(
 }
 
 /// The frame's timeout: none is -1, and one-way calls never carry one.
-fn timeout(call: &Call<'_>) -> i32 {
+fn timeout(call: &NeutralCall<'_>) -> i32 {
     match call.timeout_ms {
         0 => -1,
         _ if call.one_way => -1,
@@ -176,7 +176,7 @@ fn timeout(call: &Call<'_>) -> i32 {
 }
 
 impl<'c> Facts<'c> {
-    fn take(&mut self, call: &'c Call<'_>) {
+    fn take(&mut self, call: &'c NeutralCall<'_>) {
         self.take_trace(call);
         for (key, value) in &call.attachments {
             match keys::trace_key(key) {
@@ -195,7 +195,7 @@ impl<'c> Facts<'c> {
 
     /// The trace under SOFATracer's names. Where the caller has only a W3C trace, its id becomes the trace id, so
     /// that both worlds' logs can be joined.
-    fn take_trace(&mut self, call: &'c Call<'_>) {
+    fn take_trace(&mut self, call: &'c NeutralCall<'_>) {
         let trace = &call.trace;
         let w3c = W3c::parse(&trace.traceparent);
         let (id, derived) = match (&*trace.sofa_trace_id, &w3c) {
@@ -222,7 +222,7 @@ impl<'c> Facts<'c> {
         }
     }
 
-    fn put_header(&self, out: &mut Vec<u8>, call: &Call<'_>) {
+    fn put_header(&self, out: &mut Vec<u8>, call: &NeutralCall<'_>) {
         for (key, value) in w3c(call) {
             header::put(out, key, value);
         }
@@ -235,7 +235,7 @@ impl<'c> Facts<'c> {
     }
 
     /// Appends properties, and tells how many containers they are; S4 looks nowhere else.
-    fn put_props(&self, out: &mut Vec<u8>, library: Library, call: &Call<'_>) -> u32 {
+    fn put_props(&self, out: &mut Vec<u8>, library: Library, call: &NeutralCall<'_>) -> u32 {
         put_entries(out, library, w3c(call));
         let mut containers = 0;
         for (name, entries) in [(keys::TRACE, &self.trace), (keys::BAGGAGE, &self.baggage)] {
@@ -252,7 +252,7 @@ impl<'c> Facts<'c> {
 }
 
 /// The W3C trace, as far as there is one.
-fn w3c<'c>(call: &'c Call<'_>) -> impl Iterator<Item = (&'c str, &'c str)> {
+fn w3c<'c>(call: &'c NeutralCall<'_>) -> impl Iterator<Item = (&'c str, &'c str)> {
     [
         (keys::TRACEPARENT, &*call.trace.traceparent),
         (keys::TRACESTATE, &*call.trace.tracestate),

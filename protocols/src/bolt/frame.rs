@@ -5,7 +5,7 @@ use crate::BOLT;
 use rialto_core::CallError;
 use rialto_core::framed::{Decoded, Frame, Kind, Refused};
 use rialto_core::message::{Meta, Status};
-use rialto_core::session::Fault;
+use rialto_core::session::ProtocolError;
 
 mod fixed;
 use fixed::Fixed;
@@ -24,11 +24,11 @@ const GOAWAY: u16 = 100;
 const COMMAND_VERSION: u8 = 1;
 const CRC_LEN: usize = 4;
 
-pub(crate) const NOT_BOLT: Fault = Fault("not a Bolt frame: it begins with neither 1 nor 2");
-const BAD_COMMAND: Fault = Fault(
+pub(crate) const NOT_BOLT: ProtocolError = ProtocolError("not a Bolt frame: it begins with neither 1 nor 2");
+const BAD_COMMAND: ProtocolError = ProtocolError(
     "a Bolt frame of an unknown command, or one that does not fit its type, with a content beyond the limit",
 );
-const BAD_CRC: Fault = Fault("the checksum of a Bolt frame does not fit its bytes");
+const BAD_CRC: ProtocolError = ProtocolError("the checksum of a Bolt frame does not fit its bytes");
 
 /// The parts of a whole frame.
 #[derive(Clone, Copy, Default)]
@@ -50,7 +50,7 @@ pub(crate) struct Parts<'a> {
 /// # Errors
 /// What is there is no frame, or not the one that was sent.
 #[inline]
-pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, Fault> {
+pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, ProtocolError> {
     match Fixed::stock(b) {
         Some(start) => judge(b, Fixed::v1(start)?, limit),
         None => decode_any(b, limit),
@@ -59,7 +59,7 @@ pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, Fault> {
 
 /// Apart from the way of stock frames, so that nothing is carried through both.
 #[inline(never)]
-fn decode_any(b: &[u8], limit: usize) -> Result<Decoded, Fault> {
+fn decode_any(b: &[u8], limit: usize) -> Result<Decoded, ProtocolError> {
     match Fixed::any(b)? {
         Some(f) => judge(b, f, limit),
         None => Ok(Decoded::More(0)),
@@ -68,7 +68,7 @@ fn decode_any(b: &[u8], limit: usize) -> Result<Decoded, Fault> {
 
 /// Goes on behind the fixed part.
 #[inline(always)]
-fn judge(b: &[u8], f: Fixed, limit: usize) -> Result<Decoded, Fault> {
+fn judge(b: &[u8], f: Fixed, limit: usize) -> Result<Decoded, ProtocolError> {
     let (kind, fits) = f.kind();
     if f.content_end - f.content > limit {
         if !fits {

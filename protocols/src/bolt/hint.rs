@@ -58,7 +58,7 @@ impl Framing {
     /// Whether a caller that speaks `self` takes an answer of that framing. Checksums may be missing: stock
     /// providers leave them out of some answers.
     #[inline]
-    pub(crate) fn takes(self, answer: Framing) -> bool {
+    pub(crate) fn forwards_as_is(self, answer: Framing) -> bool {
         answer == self || answer == self.without_crc()
     }
 }
@@ -159,9 +159,11 @@ mod tests {
     fn checksums_need_the_second_command_set_and_may_be_missing_in_answers() {
         let crc = Framing::v2(true, true);
         assert!(!Framing::v2(false, true).has_crc());
-        assert!(crc.takes(crc) && crc.takes(crc.without_crc()));
+        assert!(crc.forwards_as_is(crc) && crc.forwards_as_is(crc.without_crc()));
         assert!(
-            !crc.without_crc().takes(crc) && !Framing::V1.takes(crc) && !crc.takes(Framing::v2(false, false))
+            !crc.without_crc().forwards_as_is(crc)
+                && !Framing::V1.forwards_as_is(crc)
+                && !crc.forwards_as_is(Framing::v2(false, false))
         );
     }
 }

@@ -1,9 +1,9 @@
 //! The neutral meaning of an answer.
 use super::frame::Parts;
 use super::sofa::{self, Visit};
-use super::{HESSIAN, front, header, keys, status, values};
+use super::{HESSIAN, header, keys, status, stock_prefix, values};
 use crate::text::lossy;
-use rialto_core::call::{Attachments, Exception, Outcome, Reply};
+use rialto_core::call::{Attachments, Exception, NeutralResponse, ReturnValue};
 use rialto_core::message::{Message, Status};
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::{Kind, Library, Mark, Reader, throwable};
@@ -18,8 +18,8 @@ const ATTACHMENTS_MAX: usize = 1024;
 /// Reads an answer into an empty outcome.
 ///
 /// # Errors
-/// The failure that the provider reported; [`ErrorKind::BadAnswer`] for what cannot be read.
-pub(crate) fn read<'a>(msg: &Message<'a>, outcome: &mut Outcome<'a>) -> Result<(), CallError> {
+/// The failure that the provider reported; [`ErrorKind::BadResponse`] for what cannot be read.
+pub(crate) fn read<'a>(msg: &Message<'a>, outcome: &mut NeutralResponse<'a>) -> Result<(), CallError> {
     let parts = Parts::of(msg.bytes);
     if parts.status != 0 {
         return Err(status::of_answer(parts.status, &server_text(&parts)));
@@ -42,25 +42,25 @@ pub(crate) fn read<'a>(msg: &Message<'a>, outcome: &mut Outcome<'a>) -> Result<(
 /// A result that is a plain value, without any properties, needs no reader and no tables. `None` if this is no such
 /// answer.
 #[inline]
-pub(super) fn plain<'a>(parts: &Parts<'a>) -> Option<Reply<'a>> {
-    let mut rest = front::RESPONSE.strip(parts.content)?;
+pub(super) fn plain<'a>(parts: &Parts<'a>) -> Option<ReturnValue<'a>> {
+    let mut rest = stock_prefix::RESPONSE.strip(parts.content)?;
     if !parts.header.is_empty() || !rest.take(b"FN") {
         return None;
     }
     let at = rest.position();
     let reply = if rest.take(b"N") {
-        Reply::Null
+        ReturnValue::Null
     } else {
         rest.skip().then(|| {
             let value = values::result(parts.content, rest.library(), at);
-            Reply::Value(values::plain(value))
+            ReturnValue::Value(values::plain(value))
         })?
     };
     rest.take(b"N").then_some(reply)
 }
 
 /// Reads any answer.
-pub(super) fn walk<'a>(parts: &Parts<'a>) -> Result<Outcome<'a>, CallError> {
+pub(super) fn walk<'a>(parts: &Parts<'a>) -> Result<NeutralResponse<'a>, CallError> {
     let mut attachments = Attachments::new();
     let mut flagged = false;
     for (key, value) in header::pairs(parts.header) {
@@ -73,16 +73,16 @@ pub(super) fn walk<'a>(parts: &Parts<'a>) -> Result<Outcome<'a>, CallError> {
             return Err(status::of_text(body.text.as_deref()));
         }
         let reply = match body.value {
-            None => Reply::Null,
+            None => ReturnValue::Null,
             Some((mark, at)) => {
                 reader.seek(mark);
                 let thrown = Thrown::read(reader, flagged).map_err(unreadable)?;
                 let value = values::result(parts.content, reader.library(), at);
                 match thrown {
-                    None => Reply::Value(value),
+                    None => ReturnValue::Value(value),
                     Some(thrown) => {
                         thrown.check_origin()?;
-                        Reply::Exception(Exception {
+                        ReturnValue::Exception(Exception {
                             class: Cow::Owned(thrown.class),
                             message: thrown.message,
                             object: Some(value),
@@ -91,7 +91,7 @@ pub(super) fn walk<'a>(parts: &Parts<'a>) -> Result<Outcome<'a>, CallError> {
                 }
             }
         };
-        Ok(Outcome { reply, attachments })
+        Ok(NeutralResponse { reply, attachments })
     })
 }
 
@@ -272,5 +272,5 @@ impl<'a> Thrown<'a> {
 }
 
 fn bad(text: String) -> CallError {
-    CallError::new(ErrorKind::BadAnswer, text)
+    CallError::new(ErrorKind::BadResponse, text)
 }

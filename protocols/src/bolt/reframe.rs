@@ -3,7 +3,7 @@ use super::frame::{self, Open, Parts};
 use super::hint::{Framing, Hint};
 use super::{HESSIAN, answer, header, keys, status, unique_name};
 use rialto_core::message::{Edits, Message};
-use rialto_core::session::ReplyTo;
+use rialto_core::session::RespondTo;
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::Library;
 use rialto_values::ValueError;
@@ -27,14 +27,19 @@ pub(crate) fn answers(to: Hint, answer: Hint) -> bool {
 ///
 /// # Errors
 /// What the provider reported or why its answer cannot be read, if the Hessian differs.
-pub(crate) fn answer(out: &mut Vec<u8>, to: ReplyTo, msg: &Message<'_>, max: usize) -> Result<(), CallError> {
+pub(crate) fn answer(
+    out: &mut Vec<u8>,
+    to: RespondTo,
+    msg: &Message<'_>,
+    max: usize,
+) -> Result<(), CallError> {
     let hint = Hint::from_bits(to.hint);
     let parts = Parts::of(msg.bytes);
     let reads = answers(hint, Hint::from_bits(msg.meta.hint)) || Library::sniff_sofa(parts.content).is_none();
     if !reads {
         return answer::outcome(out, to, &msg.meta.dialect.outcome(msg)?, max);
     }
-    if hint.framing().takes(parts.framing) {
+    if hint.framing().forwards_as_is(parts.framing) {
         copy(out, to.id, msg);
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! The objects in a Hessian content: a request or an answer, walked by field name, in any order and with any
 //! fields missing (wire section 1.6).
-use super::{front, keys};
+use super::{keys, stock_prefix};
 use crate::scratch;
 use rialto_hessian::{Chars, Kind, Library, Reader};
 use rialto_values::ValueError;
@@ -110,7 +110,7 @@ pub(crate) fn text(chars: Chars<'_>) -> Cow<'_, str> {
     }
 }
 
-/// Names at the front of a request.
+/// Names at the stock_prefix of a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Names<'a> {
     /// The service's unique name.
@@ -142,7 +142,7 @@ impl<'a> Names<'a> {
             return Ok(());
         }
         // Of a field that comes twice the last counts, for readers of the whole content too; stock classes have none.
-        let is_stock = front::REQUEST.strip(content).is_some();
+        let is_stock = stock_prefix::REQUEST.strip(content).is_some();
         let walked = read(content, |reader| {
             fields(reader, |field, reader| {
                 match field {
@@ -169,7 +169,7 @@ impl<'a> Names<'a> {
     /// The names where a stock consumer puts them, without reading the definition anew for every call. `None`
     /// for whatever is not exactly that.
     fn stock(content: &'a [u8]) -> Option<Self> {
-        let mut rest = front::REQUEST.strip(content)?;
+        let mut rest = stock_prefix::REQUEST.strip(content)?;
         let _target_app = rest.text_or_null()?;
         let method = rest.text_or_null()?;
         let service = rest.text_or_null()?;
@@ -250,12 +250,12 @@ mod tests {
     fn the_short_way_reads_what_the_long_way_reads() {
         let class = Class::new(keys::REQUEST, keys::REQUEST_FIELDS);
         for (library, long) in [(Library::Sofa3, &b"S\0\x21"[..]), (Library::Sofa4, b"\x30\x21")] {
-            let (mut front, mut tables) = (vec![], WriteTables::default());
-            let mut writer = Writer::new(&mut front, library, &mut tables);
+            let (mut stock_prefix, mut tables) = (vec![], WriteTables::default());
+            let mut writer = Writer::new(&mut stock_prefix, library, &mut tables);
             writer.begin_object(&class).unwrap();
             let name = b"com.acme.a.rather.LongService:1.0";
             assert_eq!(name.len(), 0x21);
-            let content = [&*front, &b"N\x03say"[..], long, name, b"NN"].concat();
+            let content = [&*stock_prefix, &b"N\x03say"[..], long, name, b"NN"].concat();
             let (short, walked) = (
                 Names::stock(&content).unwrap(),
                 Names::read(&content, true).unwrap(),

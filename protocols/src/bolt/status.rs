@@ -22,7 +22,7 @@ pub(crate) fn is_listed(status: u32) -> bool {
 
 /// How an error is told to a SOFARPC caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Saying {
+pub(crate) enum ErrorForm {
     /// By the text of an error of SOFARPC's own: an exception of type 199 with this very text.
     Text,
     /// By a status, where the type of the caller's exception matters more than a text: whether a call timed
@@ -31,30 +31,30 @@ pub(crate) enum Saying {
 }
 
 /// How an error is told.
-pub(crate) fn saying(kind: ErrorKind) -> Saying {
+pub(crate) fn saying(kind: ErrorKind) -> ErrorForm {
     match kind {
-        ErrorKind::Timeout => Saying::Status(TIMEOUT),
-        ErrorKind::Overload => Saying::Status(BUSY),
-        ErrorKind::UpstreamClosed => Saying::Status(CLOSED),
+        ErrorKind::Timeout => ErrorForm::Status(TIMEOUT),
+        ErrorKind::Overload => ErrorForm::Status(BUSY),
+        ErrorKind::UpstreamClosed => ErrorForm::Status(CLOSED),
         ErrorKind::NoRoute
         | ErrorKind::NoService
-        | ErrorKind::NoHost
+        | ErrorKind::NoEndpoint
         | ErrorKind::Denied
         | ErrorKind::BadRequest
-        | ErrorKind::BadAnswer
+        | ErrorKind::BadResponse
         | ErrorKind::Upstream
-        | ErrorKind::Cancelled => Saying::Text,
+        | ErrorKind::Cancelled => ErrorForm::Text,
     }
 }
 
 /// The status of an error where no text can be said: in a serialization that only Java writes.
 pub(crate) fn plain_status(kind: ErrorKind) -> u16 {
     match (saying(kind), kind) {
-        (Saying::Status(status), _) => status,
-        (_, ErrorKind::NoHost) => CLOSED,
+        (ErrorForm::Status(status), _) => status,
+        (_, ErrorKind::NoEndpoint) => CLOSED,
         (_, ErrorKind::NoRoute | ErrorKind::NoService) => NO_PROCESSOR,
         (_, ErrorKind::BadRequest) => DESERIALIZE,
-        (_, ErrorKind::BadAnswer) => SERIALIZE,
+        (_, ErrorKind::BadResponse) => SERIALIZE,
         _ => SERVER_EXCEPTION,
     }
 }
@@ -69,10 +69,10 @@ pub(crate) fn of_answer(status: u16, text: &str) -> CallError {
         5 => (ErrorKind::Upstream, "communication error"),
         NO_PROCESSOR => (ErrorKind::NoService, "no processor"),
         TIMEOUT => (ErrorKind::Timeout, "timeout"),
-        SEND_FAILED => (ErrorKind::NoHost, "send failed"),
+        SEND_FAILED => (ErrorKind::NoEndpoint, "send failed"),
         CODEC => (ErrorKind::BadRequest, "codec exception"),
         CLOSED => (ErrorKind::UpstreamClosed, "connection closed"),
-        SERIALIZE => (ErrorKind::BadAnswer, "the provider could not write its answer"),
+        SERIALIZE => (ErrorKind::BadResponse, "the provider could not write its answer"),
         DESERIALIZE => (ErrorKind::BadRequest, "the provider could not read the request"),
         _ => (ErrorKind::Upstream, "unlisted"),
     };
@@ -125,9 +125,9 @@ const NAMES_NOTHING: [&str; 6] = [
 pub(crate) fn of_type(error_type: i32, text: &str) -> CallError {
     let kind = match error_type {
         100 => ErrorKind::Overload,
-        110 | 150 | 210 => ErrorKind::NoHost,
+        110 | 150 | 210 => ErrorKind::NoEndpoint,
         101 | 250 => ErrorKind::UpstreamClosed,
-        120 | 230 => ErrorKind::BadAnswer,
+        120 | 230 => ErrorKind::BadResponse,
         130 | 220 => ErrorKind::BadRequest,
         200 => ErrorKind::Timeout,
         _ => ErrorKind::Upstream,
@@ -174,7 +174,7 @@ mod tests {
             (6, "", ErrorKind::NoService),
             (7, "", ErrorKind::Timeout),
             (0x10, "", ErrorKind::UpstreamClosed),
-            (0x11, "", ErrorKind::BadAnswer),
+            (0x11, "", ErrorKind::BadResponse),
             (
                 0x12,
                 "[Server]OriginErrorMsg: x.DeserializationException: readObject",

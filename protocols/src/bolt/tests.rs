@@ -2,7 +2,7 @@
 use super::*;
 use frame::Parts;
 use rialto_core::ErrorKind;
-use rialto_core::call::{Reply, Values};
+use rialto_core::call::{ReturnValue, Values};
 use rialto_core::message::Status;
 use rialto_values::{OwnedToken, Recorder};
 
@@ -48,7 +48,7 @@ fn attachment(bytes: &[u8], key: &str) -> Option<String> {
     Some(String::from_utf8(found.into_owned()).unwrap())
 }
 
-fn call(bytes: &[u8]) -> Call<'_> {
+fn call(bytes: &[u8]) -> NeutralCall<'_> {
     dialect().call(&message(bytes)).unwrap()
 }
 
@@ -70,15 +70,15 @@ fn tokens(values: &Values<'_>) -> Vec<OwnedToken> {
 }
 
 /// Whom an answer to this request goes to.
-fn reply_to(request: &[u8]) -> ReplyTo {
-    ReplyTo {
+fn respond_to(request: &[u8]) -> RespondTo {
+    RespondTo {
         id: 9,
         hint: head(request).hint,
     }
 }
 
 /// A call encoded for an upstream of that variant.
-fn encoded(call: &Call<'_>, variant: u32) -> Vec<u8> {
+fn encoded(call: &NeutralCall<'_>, variant: u32) -> Vec<u8> {
     let mut out = vec![];
     codec(Role::Client, variant).request(&mut out, 1, call).unwrap();
     out

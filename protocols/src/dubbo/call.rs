@@ -2,11 +2,11 @@
 use super::body::{self, Body, Scalar, Serialization};
 use super::frame::HEADER;
 use super::generic::Invoke;
-use super::head::{Lead, unreadable};
+use super::head::{RequestPrefix, unreadable};
 use super::hint::{Generic, Hint};
 use super::{keys, types, values};
 use crate::text::Piece;
-use rialto_core::call::{Attachments, Call};
+use rialto_core::call::{Attachments, NeutralCall};
 use rialto_core::message::{Head, Message};
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::{Library, Plain};
@@ -19,7 +19,7 @@ use std::borrow::Cow;
 pub(crate) fn read<'a>(
     msg: &Message<'a>,
     head: Option<&Head<'a>>,
-    call: &mut Call<'a>,
+    call: &mut NeutralCall<'a>,
 ) -> Result<(), CallError> {
     let Some(serialization) = Serialization::of_message(msg) else {
         return Err(foreign(msg));
@@ -31,7 +31,7 @@ pub(crate) fn read<'a>(
         None => Plain::new(bytes, 0, Library::Lite),
     };
     let plain = match serialization {
-        Serialization::Hessian2 => Lead::plain(&mut rest),
+        Serialization::Hessian2 => RequestPrefix::plain(&mut rest),
         Serialization::Fastjson2 => None,
     };
     call.one_way = msg.meta.one_way;
@@ -42,12 +42,12 @@ pub(crate) fn read<'a>(
         return facts.finish(false);
     }
     // What was taken may be half of it.
-    *facts.call = Call {
+    *facts.call = NeutralCall {
         one_way: msg.meta.one_way,
-        ..Call::default()
+        ..NeutralCall::default()
     };
     let lead = plain
-        .map_or_else(|| Lead::walk(bytes, serialization), Ok)
+        .map_or_else(|| RequestPrefix::walk(bytes, serialization), Ok)
         .map_err(|e| unreadable(&e))?;
     let facts = body::read(&bytes[lead.end()..], serialization, |body| {
         Facts::walk(body, &lead, bytes, serialization, facts.call)
@@ -58,7 +58,7 @@ pub(crate) fn read<'a>(
 /// A call, and what the attachments say besides its fields.
 #[derive(Debug)]
 pub(super) struct Facts<'c, 'a> {
-    call: &'c mut Call<'a>,
+    call: &'c mut NeutralCall<'a>,
     timeout: u32,
     /// What is left of the caller's time, which counts instead of the timeout; 0 if it does not say.
     countdown: u32,
@@ -74,7 +74,7 @@ pub(super) struct Facts<'c, 'a> {
 const ATTACHMENTS_MAX: usize = 1024;
 
 impl<'c, 'a> Facts<'c, 'a> {
-    pub(super) fn of(call: &'c mut Call<'a>) -> Self {
+    pub(super) fn of(call: &'c mut NeutralCall<'a>) -> Self {
         Facts {
             call,
             timeout: 0,
@@ -91,7 +91,7 @@ impl<'c, 'a> Facts<'c, 'a> {
     /// call. False if it is not; some of it may have been taken then.
     pub(super) fn take_plain(
         &mut self,
-        lead: &Lead<'a>,
+        lead: &RequestPrefix<'a>,
         mut rest: Plain<'a>,
         bytes: &'a [u8],
         known: Option<&Head<'a>>,
@@ -116,10 +116,10 @@ impl<'c, 'a> Facts<'c, 'a> {
     /// Any other call.
     pub(super) fn walk(
         body: &mut Body<'a, '_>,
-        lead: &Lead<'a>,
+        lead: &RequestPrefix<'a>,
         bytes: &'a [u8],
         serialization: Serialization,
-        call: &'c mut Call<'a>,
+        call: &'c mut NeutralCall<'a>,
     ) -> Result<Self, CallError> {
         let mut facts = Facts::of(call);
         facts.take_names([text(lead.path)?, text(lead.version)?, text(lead.method)?]);
@@ -158,7 +158,7 @@ impl<'c, 'a> Facts<'c, 'a> {
     /// Takes the arguments of the method that the request names, and their types.
     fn take_arguments(
         &mut self,
-        lead: &Lead<'a>,
+        lead: &RequestPrefix<'a>,
         bytes: &'a [u8],
         serialization: Serialization,
     ) -> Result<(), CallError> {

@@ -3,13 +3,13 @@ use super::body::Serialization;
 use super::frame::{self, Open};
 use super::generic::Generalize;
 use super::hint::{Generic, Hint};
-use super::status::{self, Saying};
+use super::status::{self, ErrorForm};
 use super::{HESSIAN2, keys, types};
 use crate::prepared::{Pieces, Prepared};
 use crate::scratch;
 use crate::text::{Decimal, first_line};
-use rialto_core::call::{Attachment, Attachments, Call, Exception, Outcome, Reply};
-use rialto_core::session::ReplyTo;
+use rialto_core::call::{Attachment, Attachments, Exception, NeutralCall, NeutralResponse, ReturnValue};
+use rialto_core::session::RespondTo;
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::throwable;
 use rialto_hessian::{Library, Writer, raw};
@@ -39,7 +39,12 @@ thread_local! {
 /// # Errors
 /// [`ErrorKind::BadRequest`] for arguments that Hessian 2 has no form for, or that become too long. What is written
 /// is given up at the first value beyond `max`, and is whoever appends it to refuse if others make it longer.
-pub(crate) fn request(out: &mut Vec<u8>, id: u64, call: &Call<'_>, max: usize) -> Result<(), CallError> {
+pub(crate) fn request(
+    out: &mut Vec<u8>,
+    id: u64,
+    call: &NeutralCall<'_>,
+    max: usize,
+) -> Result<(), CallError> {
     if call.types.len() != call.args.count as usize {
         let text = format!(
             "{} arguments but {} parameter types: Dubbo finds a method by the types of all its parameters",
@@ -82,7 +87,7 @@ pub(crate) fn request(out: &mut Vec<u8>, id: u64, call: &Call<'_>, max: usize) -
 
 /// Puts together what is the same in all calls of a method: what stands in front of the arguments, and the first
 /// attachments behind them.
-fn prepare(pieces: &mut Pieces, call: &Call<'_>, caller: &str) -> Result<(), CallError> {
+fn prepare(pieces: &mut Pieces, call: &NeutralCall<'_>, caller: &str) -> Result<(), CallError> {
     // Providers take it for a generic call whatever the attachments say, and run the method that its first argument
     // names (wire section 2.9): a route has seen another one.
     if keys::is_generic(call.method.as_bytes()) {
@@ -130,7 +135,7 @@ fn prepare(pieces: &mut Pieces, call: &Call<'_>, caller: &str) -> Result<(), Cal
 }
 
 /// Appends the attachments that are a call's own, and ends them.
-fn put_own_attachments(out: &mut Vec<u8>, call: &Call<'_>) {
+fn put_own_attachments(out: &mut Vec<u8>, call: &NeutralCall<'_>) {
     let (came, set) = call.attachments_by_origin();
     if call.timeout_ms > 0 && !is_set(set, keys::TIMEOUT) {
         let timeout = Decimal::of(call.timeout_ms);
@@ -186,12 +191,12 @@ mod ready {
 /// Appends an answer of the service, with a body of up to `max` bytes.
 ///
 /// # Errors
-/// [`ErrorKind::BadAnswer`] for what the caller's serialization has no form for, or what becomes too long; see
+/// [`ErrorKind::BadResponse`] for what the caller's serialization has no form for, or what becomes too long; see
 /// [`request`].
 pub(crate) fn outcome(
     out: &mut Vec<u8>,
-    to: ReplyTo,
-    outcome: &Outcome<'_>,
+    to: RespondTo,
+    outcome: &NeutralResponse<'_>,
     max: usize,
 ) -> Result<(), CallError> {
     let hint = Hint::from_bits(to.hint);
@@ -200,7 +205,7 @@ pub(crate) fn outcome(
             "no answer can be made in the caller's serialization (id {})",
             hint.serialization()
         );
-        return Err(CallError::new(ErrorKind::BadAnswer, text));
+        return Err(CallError::new(ErrorKind::BadResponse, text));
     };
     let open = Open::answer(out, to.id, hint.serialization(), frame::OK);
     let start = out.len();
@@ -211,16 +216,16 @@ pub(crate) fn outcome(
         end,
     };
     let mut written = put_outcome(&mut body, hint, &outcome.reply, &outcome.attachments);
-    if let (Err(_), Reply::Exception(thrown)) = (&written, &outcome.reply)
+    if let (Err(_), ReturnValue::Exception(thrown)) = (&written, &outcome.reply)
         && let Some(bare) = thrown.bare()
     {
         body.out.truncate(start);
-        let bare = Reply::Exception(bare);
+        let bare = ReturnValue::Exception(bare);
         written = put_outcome(&mut body, hint, &bare, &outcome.attachments);
     }
     written.map_err(|e| {
         CallError::new(
-            ErrorKind::BadAnswer,
+            ErrorKind::BadResponse,
             format!("the answer has no form in the caller's protocol: {e}"),
         )
     })?;
@@ -239,21 +244,21 @@ struct Body<'o> {
 fn put_outcome(
     body: &mut Body<'_>,
     hint: Hint,
-    reply: &Reply<'_>,
+    reply: &ReturnValue<'_>,
     attachments: &Attachments<'_>,
 ) -> Result<(), ValueError> {
     let kind = match reply {
-        Reply::Null => NULL,
-        Reply::Value(_) => VALUE,
-        Reply::Exception(_) => THROWN,
+        ReturnValue::Null => NULL,
+        ReturnValue::Value(_) => VALUE,
+        ReturnValue::Exception(_) => THROWN,
     };
     let attachments = hint.takes_attachments().then_some(attachments);
     put_answer(body, kind, attachments, |sink| match (reply, hint.generic()) {
-        (Reply::Null, _) => Ok(()),
-        (Reply::Value(value), Generic::Maps) => value.emit(&mut Generalize::new(sink)),
-        (Reply::Value(value), _) => value.emit(sink),
-        (Reply::Exception(thrown), Generic::No) => put_exception(thrown, sink),
-        (Reply::Exception(thrown), _) => put_generic_exception(thrown, sink),
+        (ReturnValue::Null, _) => Ok(()),
+        (ReturnValue::Value(value), Generic::Maps) => value.emit(&mut Generalize::new(sink)),
+        (ReturnValue::Value(value), _) => value.emit(sink),
+        (ReturnValue::Exception(thrown), Generic::No) => put_exception(thrown, sink),
+        (ReturnValue::Exception(thrown), _) => put_generic_exception(thrown, sink),
     })
 }
 
@@ -353,10 +358,10 @@ fn put_generic_exception(thrown: &Exception<'_>, sink: &mut dyn Sink) -> Result<
 /// Appends an error, see [`status::saying`]. Where the caller's serialization is none that we write, the answer is in
 /// Hessian 2 and its header says so: stock consumers read the text of a failure by the answer's header, and only of a
 /// status 20 do they want the serialization of the request.
-pub(crate) fn error(out: &mut Vec<u8>, to: ReplyTo, error: &CallError) {
+pub(crate) fn error(out: &mut Vec<u8>, to: RespondTo, error: &CallError) {
     let hint = Hint::from_bits(to.hint);
     let serialization = Serialization::of(hint.serialization());
-    if let (Saying::Thrown(code), Some(serialization)) = (status::saying(error.kind), serialization) {
+    if let (ErrorForm::Thrown(code), Some(serialization)) = (status::saying(error.kind), serialization) {
         let start = out.len();
         let nothing = Attachments::new();
         let attachments = hint.takes_attachments().then_some(&nothing);

@@ -4,7 +4,7 @@ use super::{FASTJSON2, HESSIAN2};
 use crate::DUBBO;
 use rialto_core::framed::{Decoded, Frame, Kind, Refused};
 use rialto_core::message::{Meta, Status};
-use rialto_core::session::Fault;
+use rialto_core::session::ProtocolError;
 
 /// Bytes of the header.
 pub(crate) const HEADER: usize = 16;
@@ -33,7 +33,7 @@ impl Flags {
     fn kind(self, body: &[u8]) -> Kind {
         match (self.is(EVENT), self.is(REQUEST)) {
             (false, true) => Kind::Request,
-            (false, false) => Kind::Answer,
+            (false, false) => Kind::Response,
             (true, false) => Kind::HeartbeatAck,
             (true, true) => self.event(body),
         }
@@ -55,7 +55,7 @@ impl Flags {
 /// # Errors
 /// What is there is no header.
 #[inline]
-pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, Fault> {
+pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, ProtocolError> {
     let Some(head) = b.first_chunk::<HEADER>() else {
         return short(b);
     };
@@ -64,7 +64,7 @@ pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, Fault> {
     }
     let flags = Flags(head[2]);
     let Ok(body_len) = usize::try_from(i32::from_be_bytes([head[12], head[13], head[14], head[15]])) else {
-        return Err(Fault("a Dubbo2 frame announces a negative length"));
+        return Err(ProtocolError("a Dubbo2 frame announces a negative length"));
     };
     let (len, id) = (HEADER + body_len, id_of(head));
     let hint = Hint::of_frame(flags.0 & SERIALIZATION);
@@ -104,9 +104,9 @@ pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, Fault> {
     }))
 }
 
-const NOT_DUBBO: Fault = Fault("not a Dubbo2 frame: it does not begin with 0xdabb");
+const NOT_DUBBO: ProtocolError = ProtocolError("not a Dubbo2 frame: it does not begin with 0xdabb");
 
-fn short(b: &[u8]) -> Result<Decoded, Fault> {
+fn short(b: &[u8]) -> Result<Decoded, ProtocolError> {
     if MAGIC.starts_with(&b[..b.len().min(2)]) {
         Ok(Decoded::More(0))
     } else {
@@ -239,7 +239,7 @@ mod tests {
         for (flags, body, kind) in [
             (0xc2, &b"x"[..], Kind::Request),
             (0x82, b"x", Kind::Request),
-            (0x02, b"\x92", Kind::Answer),
+            (0x02, b"\x92", Kind::Response),
             (0xe2, b"N", Kind::Heartbeat),
             (0xf7, b"\0\0\0\x01\xaf", Kind::Heartbeat),
             (0xa2, b"N", Kind::HeartbeatAck),

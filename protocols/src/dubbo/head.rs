@@ -13,7 +13,7 @@ use std::str::Utf8Error;
 
 /// The five strings that begin every request (wire section 2.5). Null is empty.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Lead<'a> {
+pub(crate) struct RequestPrefix<'a> {
     /// The caller's protocol version.
     pub(crate) dubbo: &'a [u8],
     pub(crate) path: &'a [u8],
@@ -33,7 +33,7 @@ const NAMES: [&str; 5] = [
     "parameter descriptor",
 ];
 
-impl<'a> Lead<'a> {
+impl<'a> RequestPrefix<'a> {
     /// Reads the start of a body.
     ///
     /// # Errors
@@ -41,11 +41,11 @@ impl<'a> Lead<'a> {
     #[inline]
     pub(crate) fn read(bytes: &'a [u8], serialization: Serialization) -> Result<Self, ValueError> {
         if serialization == Serialization::Hessian2
-            && let Some(lead) = Lead::plain(&mut Plain::new(bytes, 0, Library::Lite))
+            && let Some(lead) = RequestPrefix::plain(&mut Plain::new(bytes, 0, Library::Lite))
         {
             return Ok(lead);
         }
-        Lead::walk(bytes, serialization)
+        RequestPrefix::walk(bytes, serialization)
     }
 
     /// Reads the start of any body.
@@ -56,7 +56,7 @@ impl<'a> Lead<'a> {
                 names[i] = body.name(what)?.unwrap_or_default();
                 ends[i] = body.position();
             }
-            Lead::of(names, ends)
+            RequestPrefix::of(names, ends)
                 .ok_or_else(|| ValueError::malformed("the service path or the method name is empty"))
         })
     }
@@ -65,14 +65,14 @@ impl<'a> Lead<'a> {
     #[inline(always)]
     pub(super) fn plain(walk: &mut Plain<'a>) -> Option<Self> {
         let (names, ends) = walk.texts()?;
-        Lead::of(names, ends)
+        RequestPrefix::of(names, ends)
     }
 
     /// A lead needs a path and a method.
     #[inline]
     fn of(names: [&'a [u8]; 5], ends: [usize; 5]) -> Option<Self> {
         let [dubbo, path, version, method, descriptor] = names;
-        (!path.is_empty() && !method.is_empty()).then_some(Lead {
+        (!path.is_empty() && !method.is_empty()).then_some(RequestPrefix {
             dubbo,
             path,
             version,
@@ -82,7 +82,7 @@ impl<'a> Lead<'a> {
         })
     }
 
-    /// Path, version and method of a lead that [`Lead::plain`] found at the start of these bytes, as text.
+    /// Path, version and method of a lead that [`RequestPrefix::plain`] found at the start of these bytes, as text.
     ///
     /// # Errors
     /// They are none.
@@ -170,7 +170,7 @@ fn fill<'a>(msg: &Message<'a>, serialization: Serialization, head: &mut Head<'a>
 /// The head of any call.
 #[cold]
 pub(super) fn walked(bytes: &[u8], serialization: Serialization, hint: Hint) -> Result<Head<'_>, ValueError> {
-    let lead = Lead::read(bytes, serialization)?;
+    let lead = RequestPrefix::read(bytes, serialization)?;
     let generic = lead.is_generic();
     let mut head = Head {
         service: lead.path,
@@ -279,7 +279,7 @@ impl<'h, 'a> Told<'h, 'a> {
 /// Steps over the arguments and takes the facts of the attachments.
 fn walk<'a>(
     body: &mut Body<'a, '_>,
-    lead: &Lead<'a>,
+    lead: &RequestPrefix<'a>,
     bytes: &'a [u8],
     head: &mut Head<'a>,
 ) -> Result<(), ValueError> {
@@ -365,7 +365,7 @@ pub(crate) fn attachment<'a>(msg: &Message<'a>, head: &Head<'a>, key: &str) -> O
     if !is_flat {
         // Values that are more than strings may refer to the arguments, so those are stepped over once more.
         let bytes = body::of(msg);
-        let lead = Lead::read(bytes, serialization).ok()?;
+        let lead = RequestPrefix::read(bytes, serialization).ok()?;
         let arguments = lead.arguments().ok()?;
         body::read(&bytes[lead.end()..], serialization, |body| {
             (0..arguments).try_for_each(|_| body.skip())?;

@@ -1,7 +1,7 @@
 //! The neutral meaning of an answer.
 use super::body::{self, Body, Serialization};
 use super::{call, frame, keys, status, values};
-use rialto_core::call::{Attachments, Exception, Outcome, Reply, Values};
+use rialto_core::call::{Attachments, Exception, NeutralResponse, ReturnValue, Values};
 use rialto_core::message::Message;
 use rialto_core::{CallError, ErrorKind};
 use rialto_hessian::{Library, Plain};
@@ -11,8 +11,8 @@ use std::borrow::Cow;
 /// Reads an answer into an empty outcome.
 ///
 /// # Errors
-/// The failure that the provider reported; [`ErrorKind::BadAnswer`] for what cannot be read.
-pub(crate) fn read<'a>(msg: &Message<'a>, outcome: &mut Outcome<'a>) -> Result<(), CallError> {
+/// The failure that the provider reported; [`ErrorKind::BadResponse`] for what cannot be read.
+pub(crate) fn read<'a>(msg: &Message<'a>, outcome: &mut NeutralResponse<'a>) -> Result<(), CallError> {
     let serialization = Serialization::of_message(msg);
     let code = frame::status_byte(msg.bytes);
     if code != frame::OK {
@@ -20,7 +20,7 @@ pub(crate) fn read<'a>(msg: &Message<'a>, outcome: &mut Outcome<'a>) -> Result<(
     }
     let Some(serialization) = serialization else {
         return Err(CallError {
-            kind: ErrorKind::BadAnswer,
+            kind: ErrorKind::BadResponse,
             ..call::foreign(msg)
         });
     };
@@ -32,15 +32,15 @@ pub(crate) fn read<'a>(msg: &Message<'a>, outcome: &mut Outcome<'a>) -> Result<(
 }
 
 /// Reads any body.
-pub(super) fn walk(bytes: &[u8], serialization: Serialization) -> Result<Outcome<'_>, CallError> {
+pub(super) fn walk(bytes: &[u8], serialization: Serialization) -> Result<NeutralResponse<'_>, CallError> {
     body::read(bytes, serialization, |body| {
         match take(body, bytes, serialization) {
-            Ok((reply, attachments)) => Ok(Outcome {
+            Ok((reply, attachments)) => Ok(NeutralResponse {
                 reply: reply?,
                 attachments,
             }),
             Err(e) => Err(CallError::new(
-                ErrorKind::BadAnswer,
+                ErrorKind::BadResponse,
                 format!("the Dubbo answer cannot be read: {e}"),
             )),
         }
@@ -52,7 +52,7 @@ pub(super) fn walk(bytes: &[u8], serialization: Serialization) -> Result<Outcome
 pub(super) fn take_plain<'a>(
     bytes: &'a [u8],
     serialization: Serialization,
-    outcome: &mut Outcome<'a>,
+    outcome: &mut NeutralResponse<'a>,
 ) -> bool {
     if serialization != Serialization::Hessian2 {
         return false;
@@ -64,7 +64,7 @@ pub(super) fn take_plain<'a>(
     };
     let at = rest.position();
     if matches!(kind, 1 | 4) && !rest.take(b"N") {
-        outcome.reply = Reply::Value(values::plain(values::result(bytes, serialization, at)));
+        outcome.reply = ReturnValue::Value(values::plain(values::result(bytes, serialization, at)));
         if !rest.skip() {
             return false;
         }
@@ -113,15 +113,15 @@ fn take<'a>(
     body: &mut Body<'a, '_>,
     bytes: &'a [u8],
     serialization: Serialization,
-) -> Result<(Result<Reply<'a>, CallError>, Attachments<'a>), ValueError> {
+) -> Result<(Result<ReturnValue<'a>, CallError>, Attachments<'a>), ValueError> {
     let kind = body.int()?;
     let at = body.position();
     let reply = match kind {
-        2 | 5 => Ok(Reply::Null),
-        1 | 4 if body.take_null()? => Ok(Reply::Null),
+        2 | 5 => Ok(ReturnValue::Null),
+        1 | 4 if body.take_null()? => Ok(ReturnValue::Null),
         1 | 4 => {
             body.skip()?;
-            Ok(Reply::Value(values::result(bytes, serialization, at)))
+            Ok(ReturnValue::Value(values::result(bytes, serialization, at)))
         }
         0 | 3 => {
             body.skip()?;
@@ -149,7 +149,7 @@ fn thrown<'a>(
     bytes: &'a [u8],
     serialization: Serialization,
     at: usize,
-) -> Result<Result<Reply<'a>, CallError>, ValueError> {
+) -> Result<Result<ReturnValue<'a>, CallError>, ValueError> {
     let mut seen = Thrown::default();
     let object = match body::read(&bytes[at..], serialization, |body| body.copy(&mut seen)) {
         Ok(()) => Some(values::result(bytes, serialization, at)),
@@ -234,10 +234,10 @@ impl Thrown {
         }
     }
 
-    fn into_reply(self, object: Option<Values<'_>>) -> Result<Reply<'_>, CallError> {
+    fn into_reply(self, object: Option<Values<'_>>) -> Result<ReturnValue<'_>, CallError> {
         let Some(class) = self.class else {
             return Err(CallError::new(
-                ErrorKind::BadAnswer,
+                ErrorKind::BadResponse,
                 "the provider threw something that is no Throwable",
             ));
         };
@@ -247,7 +247,7 @@ impl Thrown {
                 &self.message.unwrap_or_default(),
             ));
         }
-        Ok(Reply::Exception(Exception {
+        Ok(ReturnValue::Exception(Exception {
             class: Cow::Owned(class),
             message: self.message.map(Cow::Owned),
             object,

@@ -6,7 +6,7 @@ use super::body::{self, Serialization};
 use super::call::foreign;
 use super::encode::put_text;
 use super::frame::Open;
-use super::head::{Lead, unreadable};
+use super::head::{RequestPrefix, unreadable};
 use super::{frame, keys};
 use crate::scratch;
 use rialto_core::CallError;
@@ -49,7 +49,7 @@ fn put(
     serialization: Serialization,
     edits: &Edits,
 ) -> Result<(), ValueError> {
-    let lead = Lead::read(bytes, serialization)?;
+    let lead = RequestPrefix::read(bytes, serialization)?;
     let mut arguments = lead.arguments()?;
     let is_generic = lead.is_generic() && arguments > 0;
     let new = [

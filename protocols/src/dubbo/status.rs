@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 /// How an error is told to a Dubbo caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Saying {
+pub(crate) enum ErrorForm {
     /// With a status: a stock consumer with `retries` calls again.
     Status(u8),
     /// With status 20 and an `RpcException` of this code: no consumer repeats that.
@@ -25,26 +25,26 @@ mod code {
 }
 
 /// How an error of this kind is told.
-pub(crate) fn saying(kind: ErrorKind) -> Saying {
+pub(crate) fn saying(kind: ErrorKind) -> ErrorForm {
     match kind {
-        ErrorKind::NoRoute | ErrorKind::NoService => Saying::Status(60),
-        ErrorKind::Timeout => Saying::Status(31),
-        ErrorKind::Overload => Saying::Status(100),
-        ErrorKind::BadRequest => Saying::Status(40),
-        ErrorKind::NoHost | ErrorKind::UpstreamClosed | ErrorKind::Upstream | ErrorKind::Cancelled => {
-            Saying::Status(80)
+        ErrorKind::NoRoute | ErrorKind::NoService => ErrorForm::Status(60),
+        ErrorKind::Timeout => ErrorForm::Status(31),
+        ErrorKind::Overload => ErrorForm::Status(100),
+        ErrorKind::BadRequest => ErrorForm::Status(40),
+        ErrorKind::NoEndpoint | ErrorKind::UpstreamClosed | ErrorKind::Upstream | ErrorKind::Cancelled => {
+            ErrorForm::Status(80)
         }
-        ErrorKind::Denied => Saying::Thrown(code::FORBIDDEN),
-        ErrorKind::BadAnswer => Saying::Thrown(code::SERIALIZATION),
+        ErrorKind::Denied => ErrorForm::Thrown(code::FORBIDDEN),
+        ErrorKind::BadResponse => ErrorForm::Thrown(code::SERIALIZATION),
     }
 }
 
 /// The status to use where an exception cannot be written.
 pub(crate) fn plain_status(kind: ErrorKind) -> u8 {
     match saying(kind) {
-        Saying::Status(status) => status,
-        Saying::Thrown(_) if kind == ErrorKind::BadAnswer => 50,
-        Saying::Thrown(_) => 70,
+        ErrorForm::Status(status) => status,
+        ErrorForm::Thrown(_) if kind == ErrorKind::BadResponse => 50,
+        ErrorForm::Thrown(_) => 70,
     }
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn of_code(code: i32, text: &str) -> CallError {
     let kind = match code {
         code::TIMEOUT | code::TIMEOUT_TERMINATE => ErrorKind::Timeout,
         code::FORBIDDEN | code::AUTHORIZATION => ErrorKind::Denied,
-        code::SERIALIZATION => ErrorKind::BadAnswer,
+        code::SERIALIZATION => ErrorKind::BadResponse,
         code::LIMIT => ErrorKind::Overload,
         code::NO_METHOD => ErrorKind::NoService,
         code::VALIDATION => ErrorKind::BadRequest,
@@ -175,12 +175,14 @@ mod tests {
     fn every_kind_is_told_and_understood_again_by_a_proxy_in_front() {
         for kind in ErrorKind::ALL {
             let heard = match saying(kind) {
-                Saying::Status(status) => of_answer(status, "x").kind,
-                Saying::Thrown(code) => of_code(code, "x").kind,
+                ErrorForm::Status(status) => of_answer(status, "x").kind,
+                ErrorForm::Thrown(code) => of_code(code, "x").kind,
             };
             let want = match kind {
                 ErrorKind::NoRoute => ErrorKind::NoService,
-                ErrorKind::NoHost | ErrorKind::UpstreamClosed | ErrorKind::Cancelled => ErrorKind::Upstream,
+                ErrorKind::NoEndpoint | ErrorKind::UpstreamClosed | ErrorKind::Cancelled => {
+                    ErrorKind::Upstream
+                }
                 same => same,
             };
             assert_eq!(heard, want, "{kind:?}");

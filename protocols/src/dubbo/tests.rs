@@ -2,7 +2,7 @@
 use super::*;
 use hint::Generic;
 use rialto_core::ErrorKind;
-use rialto_core::call::{Reply, Values};
+use rialto_core::call::{ReturnValue, Values};
 use rialto_core::framed::{Frame, Kind};
 use rialto_values::{OwnedToken, Recorder};
 
@@ -118,22 +118,22 @@ fn text(s: &str) -> OwnedToken {
 }
 
 /// A call with one string argument, as bytes.
-fn request(call: &Call<'_>) -> Vec<u8> {
+fn request(call: &NeutralCall<'_>) -> Vec<u8> {
     let mut out = vec![];
     codec(Role::Client).request(&mut out, 7, call).unwrap();
     out
 }
 
 /// What a caller with this hint reads in an answer.
-fn answered(hint: u32, outcome: &Outcome<'_>) -> Result<Vec<u8>, CallError> {
+fn answered(hint: u32, outcome: &NeutralResponse<'_>) -> Result<Vec<u8>, CallError> {
     let mut out = vec![];
-    codec(Role::Server).outcome(&mut out, ReplyTo { id: 9, hint }, outcome)?;
+    codec(Role::Server).outcome(&mut out, RespondTo { id: 9, hint }, outcome)?;
     Ok(out)
 }
 
 fn value_of(bytes: &[u8]) -> Vec<OwnedToken> {
     match dialect().outcome(&message(bytes)).unwrap().reply {
-        Reply::Value(values) => tokens(&values),
+        ReturnValue::Value(values) => tokens(&values),
         other => panic!("no value: {other:?}"),
     }
 }

@@ -1,6 +1,6 @@
 //! Arguments and results in a received body, read when they are written somewhere else.
 use super::body::{self, Serialization};
-use super::head::Lead;
+use super::head::RequestPrefix;
 use super::{generic, types};
 use crate::scratch;
 use rialto_core::call::{ValueSource, Values};
@@ -109,7 +109,7 @@ impl ValueSource for Jsonb {
             });
         }
         let descriptor = match values.tag {
-            ARGUMENTS => Lead::read(values.stream, Serialization::Fastjson2)?.descriptor,
+            ARGUMENTS => RequestPrefix::read(values.stream, Serialization::Fastjson2)?.descriptor,
             _ => &[],
         };
         let (limits, mut declared) = (values.limits(), types::Descriptors::new(descriptor));

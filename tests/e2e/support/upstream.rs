@@ -3,7 +3,7 @@ use super::{PATIENCE, Reply, Request};
 use rialto::demo::wire::Wire;
 use rialto_core::buf::OutBuf;
 use rialto_core::framed::{Codec, Framed};
-use rialto_core::session::{Event, ReplyTo, Role, Settings};
+use rialto_core::session::{Event, RespondTo, Role, Settings};
 use rialto_core::{CallError, ErrorKind};
 use std::io::{self, Read, Write};
 use std::marker::PhantomData;
@@ -22,7 +22,7 @@ pub(crate) struct Arrived {
 
 /// The way back of one request. May be kept, sent to another thread and used late, twice or never.
 pub(crate) struct Outgoing<C> {
-    pub(crate) to: ReplyTo,
+    pub(crate) to: RespondTo,
     stream: Arc<Mutex<TcpStream>>,
     codec: PhantomData<fn() -> C>,
 }

@@ -278,7 +278,7 @@ fn options_of_a_cluster_fit_each_other() {
     expect(
         |config| {
             config.clusters[0].protocol = Protocol::Dubbo;
-            config.clusters[0].dialect = Some(HessianDialect::Draft);
+            config.clusters[0].dialect = Some(HessianGrammar::Draft);
             config.clusters[0].endpoints_file = Some("endpoints.yaml".into());
         },
         &[

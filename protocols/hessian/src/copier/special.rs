@@ -3,7 +3,7 @@ use rialto_values::{Class, Sink, Token, ValueError, handle};
 
 use super::Copier;
 use crate::Reader;
-use crate::lead::Lead;
+use crate::first_byte::FirstByte;
 use crate::names::Form;
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
@@ -58,9 +58,9 @@ impl Copier {
         sink: &mut S,
     ) -> Result<(), ValueError> {
         let token = match reader.lead()? {
-            Lead::Int(value) => Token::Int(value),
-            Lead::Long(value) => Token::Long(value),
-            Lead::Double(value) => Token::Double(value),
+            FirstByte::Int(value) => Token::Int(value),
+            FirstByte::Long(value) => Token::Long(value),
+            FirstByte::Double(value) => Token::Double(value),
             other => return Err(reader.unexpected("a number in its handle", other)),
         };
         self.emit(reader, sink, token)

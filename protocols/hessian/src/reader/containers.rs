@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use rialto_values::{Class, ValueError};
 
 use super::Reader;
-use crate::lead::{Lead, ListForm};
-use crate::{Dialect, names};
+use crate::first_byte::{FirstByte, ListForm};
+use crate::{Grammar, names};
 
 /// A list that is being walked, see [`Reader::begin_list`].
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +56,7 @@ impl Reader<'_, '_> {
     /// If the next value is not a list.
     pub fn begin_list(&mut self) -> Result<List, ValueError> {
         match self.lead_at()? {
-            (at, Lead::List(form)) => self.list(at, form),
+            (at, FirstByte::List(form)) => self.list(at, form),
             (_, other) => Err(self.unexpected("a list", other)),
         }
     }
@@ -85,7 +85,7 @@ impl Reader<'_, '_> {
     /// If the next value is not a map.
     pub fn begin_map(&mut self) -> Result<Option<Cow<'_, str>>, ValueError> {
         match self.lead_at()? {
-            (at, Lead::Map { typed }) => {
+            (at, FirstByte::Map { typed }) => {
                 let (_, name) = self.map(at, typed)?;
                 name.map(|index| self.type_name(index).map(names::to_neutral_type))
                     .transpose()
@@ -112,7 +112,7 @@ impl Reader<'_, '_> {
     /// If the next value is not an object.
     pub fn begin_object(&mut self) -> Result<Class, ValueError> {
         match self.lead_at()? {
-            (at, Lead::Object(class)) => {
+            (at, FirstByte::Object(class)) => {
                 let (_, class) = self.object(at, class)?;
                 Ok(self.tables.known(class, self.stream, self.library)?.class.clone())
             }
@@ -135,7 +135,7 @@ impl Reader<'_, '_> {
             }
             ListForm::Fixed { typed } => {
                 let name = self.optional_type(typed)?;
-                exactly(self.cursor.count(Dialect::Final)?, name)
+                exactly(self.cursor.count(Grammar::Final)?, name)
             }
             ListForm::Variable { typed } => List {
                 len: None,
@@ -152,7 +152,7 @@ impl Reader<'_, '_> {
             }
             ListForm::DraftRepeat => {
                 let name = self.type_by_index()?;
-                exactly(self.cursor.count(Dialect::Draft)?, Some(name))
+                exactly(self.cursor.count(Grammar::Draft)?, Some(name))
             }
         })
     }
@@ -160,9 +160,9 @@ impl Reader<'_, '_> {
     /// Numbers a map and reads its type: the map's index, its type's index.
     pub(crate) fn map(&mut self, at: usize, typed: bool) -> Result<(u32, Option<u32>), ValueError> {
         let index = self.number(at)?;
-        let name = match self.dialect {
-            Dialect::Final => self.optional_type(typed)?,
-            Dialect::Draft => self.draft_type()?,
+        let name = match self.grammar {
+            Grammar::Final => self.optional_type(typed)?,
+            Grammar::Draft => self.draft_type()?,
         };
         Ok((index, name))
     }
@@ -207,7 +207,7 @@ impl Reader<'_, '_> {
     /// Consumes an end mark if it is next.
     #[inline]
     pub(crate) fn take_end(&mut self) -> bool {
-        let mark = if self.dialect == Dialect::Final {
+        let mark = if self.grammar == Grammar::Final {
             b'Z'
         } else {
             b'z'
@@ -220,7 +220,7 @@ impl Reader<'_, '_> {
     }
 
     #[cold]
-    pub(crate) fn unexpected(&self, wanted: &str, found: Lead) -> ValueError {
+    pub(crate) fn unexpected(&self, wanted: &str, found: FirstByte) -> ValueError {
         self.cursor
             .malformed(format_args!("{wanted} was expected, found {found:?}"))
     }

@@ -2,8 +2,8 @@
 use rialto_values::{ValueError, check_name};
 
 use super::Reader;
-use crate::Dialect;
-use crate::lead::Lead;
+use crate::Grammar;
+use crate::first_byte::FirstByte;
 use crate::names;
 use crate::tables::{ClassEntry, Span};
 
@@ -11,14 +11,14 @@ impl Reader<'_, '_> {
     /// Takes in a class definition whose lead byte was read.
     pub(crate) fn definition(&mut self) -> Result<(), ValueError> {
         let from = self.cursor.at();
-        let name = match self.dialect {
-            Dialect::Final => self.name("a class name")?,
-            Dialect::Draft => {
-                let units = self.cursor.count(Dialect::Draft)?;
+        let name = match self.grammar {
+            Grammar::Final => self.name("a class name")?,
+            Grammar::Draft => {
+                let units = self.cursor.count(Grammar::Draft)?;
                 self.run(units)?
             }
         };
-        let fields = self.cursor.count(self.dialect)?;
+        let fields = self.cursor.count(self.grammar)?;
         for _ in 0..fields {
             self.name("a field name")?;
         }
@@ -80,7 +80,7 @@ impl Reader<'_, '_> {
     }
 
     pub(crate) fn type_by_index(&mut self) -> Result<u32, ValueError> {
-        let index = self.cursor.int(self.dialect)?;
+        let index = self.cursor.int(self.grammar)?;
         match u32::try_from(index) {
             Ok(index) if index < self.next.name => Ok(index),
             _ => Err(self.cursor.malformed(format_args!(
@@ -113,8 +113,8 @@ impl Reader<'_, '_> {
                 to: to as u32,
             });
         }
-        match self.cursor.lead(self.dialect)? {
-            Lead::Text { units, last: true } => self.run(units),
+        match self.cursor.lead(self.grammar)? {
+            FirstByte::Text { units, last: true } => self.run(units),
             _ => Err(self
                 .cursor
                 .malformed(format_args!("{what} is not a string of one chunk"))),

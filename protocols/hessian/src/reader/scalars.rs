@@ -3,7 +3,7 @@ use rialto_values::{Text, ValueError};
 
 use super::{Kind, Reader};
 use crate::chars::Chars;
-use crate::lead::Lead;
+use crate::first_byte::FirstByte;
 
 /// A string or binary value of the stream.
 pub(crate) enum Piece<T> {
@@ -35,7 +35,7 @@ impl<'a> Reader<'a, '_> {
     /// If the next value is another.
     pub fn read_bool(&mut self) -> Result<bool, ValueError> {
         match self.lead()? {
-            Lead::Bool(value) => Ok(value),
+            FirstByte::Bool(value) => Ok(value),
             other => Err(self.unexpected("a boolean", other)),
         }
     }
@@ -46,7 +46,7 @@ impl<'a> Reader<'a, '_> {
     /// If the next value is another.
     pub fn read_int(&mut self) -> Result<i32, ValueError> {
         match self.lead()? {
-            Lead::Int(value) => Ok(value),
+            FirstByte::Int(value) => Ok(value),
             other => Err(self.unexpected("an int", other)),
         }
     }
@@ -57,8 +57,8 @@ impl<'a> Reader<'a, '_> {
     /// If the next value is another.
     pub fn read_long(&mut self) -> Result<i64, ValueError> {
         match self.lead()? {
-            Lead::Long(value) => Ok(value),
-            Lead::Int(value) => Ok(value.into()),
+            FirstByte::Long(value) => Ok(value),
+            FirstByte::Int(value) => Ok(value.into()),
             other => Err(self.unexpected("a long", other)),
         }
     }
@@ -69,7 +69,7 @@ impl<'a> Reader<'a, '_> {
     /// If the next value is another.
     pub fn read_double(&mut self) -> Result<f64, ValueError> {
         match self.lead()? {
-            Lead::Double(value) => Ok(value),
+            FirstByte::Double(value) => Ok(value),
             other => Err(self.unexpected("a double", other)),
         }
     }
@@ -80,7 +80,7 @@ impl<'a> Reader<'a, '_> {
     /// If the next value is another.
     pub fn read_date(&mut self) -> Result<i64, ValueError> {
         match self.lead()? {
-            Lead::Date(value) => Ok(value),
+            FirstByte::Date(value) => Ok(value),
             other => Err(self.unexpected("a date", other)),
         }
     }
@@ -95,7 +95,7 @@ impl<'a> Reader<'a, '_> {
             return Ok(Chars::Borrowed(Text::from_checked(bytes, bytes.len() as u32)));
         }
         match self.lead()? {
-            Lead::Text { units, last } => self.chars(units, last),
+            FirstByte::Text { units, last } => self.chars(units, last),
             other => Err(self.unexpected("a string", other)),
         }
     }
@@ -130,7 +130,7 @@ impl<'a> Reader<'a, '_> {
     /// If the next value is another.
     pub fn read_binary(&mut self) -> Result<std::borrow::Cow<'a, [u8]>, ValueError> {
         match self.lead()? {
-            Lead::Binary { len, last } => Ok(match self.binary(len, last)? {
+            FirstByte::Binary { len, last } => Ok(match self.binary(len, last)? {
                 Piece::Whole(bytes) => bytes.into(),
                 Piece::Joined(_) => self.tables.joined.clone().into(),
             }),
@@ -144,7 +144,7 @@ impl<'a> Reader<'a, '_> {
     /// If the next value is another, or the reference names no earlier container.
     pub fn read_ref(&mut self) -> Result<u32, ValueError> {
         match self.lead()? {
-            Lead::Ref(index) => self.earlier(index),
+            FirstByte::Ref(index) => self.earlier(index),
             other => Err(self.unexpected("a reference", other)),
         }
     }
@@ -196,15 +196,15 @@ impl<'a> Reader<'a, '_> {
     }
 
     pub(crate) fn text_chunk(&mut self) -> Result<(u32, bool), ValueError> {
-        match self.cursor.lead(self.dialect)? {
-            Lead::Text { units, last } => Ok((units, last)),
+        match self.cursor.lead(self.grammar)? {
+            FirstByte::Text { units, last } => Ok((units, last)),
             other => Err(self.unexpected("the next chunk of a string", other)),
         }
     }
 
     pub(crate) fn binary_chunk(&mut self) -> Result<(u32, bool), ValueError> {
-        match self.cursor.lead(self.dialect)? {
-            Lead::Binary { len, last } => Ok((len, last)),
+        match self.cursor.lead(self.grammar)? {
+            FirstByte::Binary { len, last } => Ok((len, last)),
             other => Err(self.unexpected("the next chunk of bytes", other)),
         }
     }

@@ -2,7 +2,7 @@
 use rialto_values::ValueError;
 
 use super::{Left, Reader};
-use crate::lead::Lead;
+use crate::first_byte::FirstByte;
 
 impl Reader<'_, '_> {
     /// Steps over the next value.
@@ -61,23 +61,28 @@ impl Reader<'_, '_> {
     fn skip_lead(&mut self) -> Result<Option<Left>, ValueError> {
         let (at, lead) = self.lead_at()?;
         match lead {
-            Lead::Null | Lead::Bool(_) | Lead::Int(_) | Lead::Long(_) | Lead::Double(_) | Lead::Date(_) => {}
-            Lead::Text { units, last } => self.skip_text(units, last)?,
-            Lead::Binary { len, last } => self.skip_binary(len, last)?,
-            Lead::List(form) => return Ok(Some(self.list(at, form)?.left)),
-            Lead::Map { typed } => {
+            FirstByte::Null
+            | FirstByte::Bool(_)
+            | FirstByte::Int(_)
+            | FirstByte::Long(_)
+            | FirstByte::Double(_)
+            | FirstByte::Date(_) => {}
+            FirstByte::Text { units, last } => self.skip_text(units, last)?,
+            FirstByte::Binary { len, last } => self.skip_binary(len, last)?,
+            FirstByte::List(form) => return Ok(Some(self.list(at, form)?.left)),
+            FirstByte::Map { typed } => {
                 self.map(at, typed)?;
                 return Ok(Some(Left::Pairs { inside: false }));
             }
-            Lead::Object(class) => {
+            FirstByte::Object(class) => {
                 let (_, class) = self.object(at, class)?;
                 return Ok(Some(Left::Exactly(self.tables.classes[class as usize].values)));
             }
-            Lead::Ref(index) => {
+            FirstByte::Ref(index) => {
                 self.earlier(index)?;
             }
-            Lead::Remote => self.skip_remote()?,
-            Lead::End | Lead::Definition => {
+            FirstByte::Remote => self.skip_remote()?,
+            FirstByte::End | FirstByte::Definition => {
                 return Err(self.cursor.malformed("an end mark where a value should be"));
             }
         }
@@ -107,8 +112,8 @@ impl Reader<'_, '_> {
 
     fn skip_remote(&mut self) -> Result<(), ValueError> {
         self.draft_type()?;
-        match self.cursor.lead(self.dialect)? {
-            Lead::Text { units, last } => self.skip_text(units, last),
+        match self.cursor.lead(self.grammar)? {
+            FirstByte::Text { units, last } => self.skip_text(units, last),
             other => Err(self.unexpected("the URL of a remote reference", other)),
         }
     }

@@ -5,7 +5,7 @@ use rialto_values::{Class, Text, ValueError};
 
 use super::Writer;
 use super::scalars::{int, name};
-use crate::{Dialect, names};
+use crate::{Grammar, names};
 
 /// A container that is being written.
 #[derive(Clone, Copy, Debug)]
@@ -60,18 +60,18 @@ impl Writer<'_> {
             .map(|class| (class, self.tables.type_name(class)));
         let form = match name {
             None => Form::Untyped,
-            Some((_, (_, false))) if self.dialect == Dialect::Draft => Form::Repeat,
+            Some((_, (_, false))) if self.grammar == Grammar::Draft => Form::Repeat,
             Some(_) => Form::Typed,
         };
         let head = self.out.len();
-        self.out.push(list_lead(self.dialect, form, len));
+        self.out.push(list_lead(self.grammar, form, len));
         match name {
             Some((_, (index, _))) if form == Form::Repeat => int(self.out, index as i32),
             Some((class, place)) => self.put_type(class, place)?,
             None => {}
         }
         let type_end = self.out.len();
-        list_len(self.out, self.dialect, form, len);
+        list_len(self.out, self.grammar, form, len);
         let list = List {
             len,
             head,
@@ -94,7 +94,7 @@ impl Writer<'_> {
         let class = self.spelled(class)?;
         self.open();
         let typed = class.is_some();
-        self.out.push(if self.dialect == Dialect::Final && !typed {
+        self.out.push(if self.grammar == Grammar::Final && !typed {
             b'H'
         } else {
             b'M'
@@ -136,14 +136,14 @@ impl Writer<'_> {
                 if count != list.len {
                     self.mend(list, count);
                 }
-                if self.dialect == Dialect::Draft && list.form != Form::Repeat {
+                if self.grammar == Grammar::Draft && list.form != Form::Repeat {
                     self.out.push(b'z');
                 }
             }
             Kind::Map { .. } if count % 2 == 1 => {
                 return Err(ValueError::malformed("a map key without a value"));
             }
-            Kind::Map { .. } => self.out.push(if self.dialect == Dialect::Final {
+            Kind::Map { .. } => self.out.push(if self.grammar == Grammar::Final {
                 b'Z'
             } else {
                 b'z'
@@ -180,13 +180,13 @@ impl Writer<'_> {
             self.define(class)?;
         }
         self.open();
-        match (self.dialect, index) {
-            (Dialect::Final, 0..=15) => self.out.push(0x60 + index as u8),
-            (Dialect::Final, _) => {
+        match (self.grammar, index) {
+            (Grammar::Final, 0..=15) => self.out.push(0x60 + index as u8),
+            (Grammar::Final, _) => {
                 self.out.push(b'O');
                 int(self.out, index as i32);
             }
-            (Dialect::Draft, _) => {
+            (Grammar::Draft, _) => {
                 self.out.push(b'o');
                 int(self.out, index as i32);
             }
@@ -197,9 +197,9 @@ impl Writer<'_> {
     fn define(&mut self, class: &Class) -> Result<(), ValueError> {
         names::check_writable(class, self.library)?;
         let spelled = names::to_library(class.name(), self.library)?;
-        if self.dialect == Dialect::Final {
+        if self.grammar == Grammar::Final {
             self.out.push(b'C');
-            name(self.out, self.dialect, &spelled)?;
+            name(self.out, self.grammar, &spelled)?;
         } else {
             self.out.push(b'O');
             let name = Text::of(&spelled, &mut self.tables.scratch);
@@ -208,7 +208,7 @@ impl Writer<'_> {
         }
         int(self.out, class.fields().len() as i32);
         for field in class.fields() {
-            name(self.out, self.dialect, field)?;
+            name(self.out, self.grammar, field)?;
         }
         Ok(())
     }
@@ -220,10 +220,10 @@ impl Writer<'_> {
     }
 
     fn put_type(&mut self, class: &str, (index, is_new): (u32, bool)) -> Result<(), ValueError> {
-        match (self.dialect, is_new) {
-            (Dialect::Final, true) => name(self.out, Dialect::Final, class)?,
-            (Dialect::Final, false) => int(self.out, index as i32),
-            (Dialect::Draft, true) => {
+        match (self.grammar, is_new) {
+            (Grammar::Final, true) => name(self.out, Grammar::Final, class)?,
+            (Grammar::Final, false) => int(self.out, index as i32),
+            (Grammar::Draft, true) => {
                 let name = Text::of(class, &mut self.tables.scratch);
                 let units = u16::try_from(name.units())
                     .map_err(|_| ValueError::too_large("a type name of more than 65535 characters"))?;
@@ -231,7 +231,7 @@ impl Writer<'_> {
                 self.out.extend_from_slice(&units.to_be_bytes());
                 self.out.extend_from_slice(name.bytes());
             }
-            (Dialect::Draft, false) => {
+            (Grammar::Draft, false) => {
                 self.out.push(b'u');
                 int(self.out, index as i32);
             }
@@ -258,32 +258,32 @@ impl Writer<'_> {
     fn mend(&mut self, list: List, count: u32) {
         let mut header = std::mem::take(&mut self.tables.scratch);
         header.clear();
-        header.push(list_lead(self.dialect, list.form, count));
+        header.push(list_lead(self.grammar, list.form, count));
         header.extend_from_slice(&self.out[list.head + 1..list.type_end]);
-        list_len(&mut header, self.dialect, list.form, count);
+        list_len(&mut header, self.grammar, list.form, count);
         self.out.splice(list.head..list.body, header.iter().copied());
         self.tables.scratch = header;
     }
 }
 
-/// How many elements the lead byte itself can tell in the final dialect.
+/// How many elements the lead byte itself can tell in the final grammar.
 const SHORT_LIST: u32 = 7;
 
-fn list_lead(dialect: Dialect, form: Form, len: u32) -> u8 {
-    match (dialect, form) {
-        (Dialect::Final, Form::Untyped) if len <= SHORT_LIST => 0x78 + len as u8,
-        (Dialect::Final, Form::Untyped) => b'X',
-        (Dialect::Final, _) if len <= SHORT_LIST => 0x70 + len as u8,
-        (Dialect::Final, _) | (Dialect::Draft, Form::Untyped | Form::Typed) => b'V',
-        (Dialect::Draft, Form::Repeat) => b'v',
+fn list_lead(grammar: Grammar, form: Form, len: u32) -> u8 {
+    match (grammar, form) {
+        (Grammar::Final, Form::Untyped) if len <= SHORT_LIST => 0x78 + len as u8,
+        (Grammar::Final, Form::Untyped) => b'X',
+        (Grammar::Final, _) if len <= SHORT_LIST => 0x70 + len as u8,
+        (Grammar::Final, _) | (Grammar::Draft, Form::Untyped | Form::Typed) => b'V',
+        (Grammar::Draft, Form::Repeat) => b'v',
     }
 }
 
-fn list_len(out: &mut Vec<u8>, dialect: Dialect, form: Form, len: u32) {
-    match (dialect, form) {
-        (Dialect::Final, _) if len <= SHORT_LIST => {}
-        (Dialect::Final, _) | (Dialect::Draft, Form::Repeat) => int(out, len as i32),
-        (Dialect::Draft, _) => match u8::try_from(len) {
+fn list_len(out: &mut Vec<u8>, grammar: Grammar, form: Form, len: u32) {
+    match (grammar, form) {
+        (Grammar::Final, _) if len <= SHORT_LIST => {}
+        (Grammar::Final, _) | (Grammar::Draft, Form::Repeat) => int(out, len as i32),
+        (Grammar::Draft, _) => match u8::try_from(len) {
             Ok(len) => out.extend_from_slice(&[b'n', len]),
             Err(_) => {
                 out.push(b'l');

@@ -3,7 +3,7 @@
 use rialto_values::{Text, text};
 
 use super::scalars::long_text;
-use crate::{Dialect, Library};
+use crate::{Grammar, Library};
 
 /// Appends a string.
 pub fn put_str(out: &mut Vec<u8>, library: Library, value: &str) {
@@ -13,24 +13,24 @@ pub fn put_str(out: &mut Vec<u8>, library: Library, value: &str) {
     } else {
         let mut room = Vec::new();
         let text = Text::of(value, &mut room);
-        long_text(out, library.dialect(), text.bytes(), text.units());
+        long_text(out, library.grammar(), text.bytes(), text.units());
     }
 }
 
 /// Begins a map, whose keys and values follow.
 #[inline]
 pub fn begin_map(out: &mut Vec<u8>, library: Library) {
-    out.push(match library.dialect() {
-        Dialect::Final => b'H',
-        Dialect::Draft => b'M',
+    out.push(match library.grammar() {
+        Grammar::Final => b'H',
+        Grammar::Draft => b'M',
     });
 }
 
 /// Ends a map.
 #[inline]
 pub fn end_map(out: &mut Vec<u8>, library: Library) {
-    out.push(match library.dialect() {
-        Dialect::Final => b'Z',
-        Dialect::Draft => b'z',
+    out.push(match library.grammar() {
+        Grammar::Final => b'Z',
+        Grammar::Draft => b'z',
     });
 }

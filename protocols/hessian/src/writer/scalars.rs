@@ -2,7 +2,7 @@
 use rialto_values::{Text, ValueError, text};
 
 use super::Writer;
-use crate::Dialect;
+use crate::Grammar;
 use crate::chars::split_at_units;
 
 /// Units of a string chunk, both dialects.
@@ -26,7 +26,7 @@ impl Writer<'_> {
     /// `true` is written here.
     #[inline]
     pub fn write_bool(&mut self, value: bool) -> Result<(), ValueError> {
-        if value && self.dialect == Dialect::Draft {
+        if value && self.grammar == Grammar::Draft {
             self.guard_first_key()?;
         }
         self.element();
@@ -53,7 +53,7 @@ impl Writer<'_> {
                 out.extend_from_slice(&[((value >> 16) + 0x3c) as u8, (value >> 8) as u8, value as u8]);
             }
             -0x8000_0000..=0x7fff_ffff => {
-                out.push(if self.dialect == Dialect::Final {
+                out.push(if self.grammar == Grammar::Final {
                     0x59
                 } else {
                     0x77
@@ -70,7 +70,7 @@ impl Writer<'_> {
     /// A double.
     pub fn write_double(&mut self, value: f64) {
         self.element();
-        let is_final = self.dialect == Dialect::Final;
+        let is_final = self.grammar == Grammar::Final;
         // Zero to five: 0.0, 1.0, of a byte, of a short. The draft numbers them alike, twelve further on.
         let base = if is_final { 0x5b } else { 0x67 };
         let out = &mut *self.out;
@@ -103,7 +103,7 @@ impl Writer<'_> {
     pub fn write_date(&mut self, millis: i64) {
         self.element();
         let out = &mut *self.out;
-        if self.dialect == Dialect::Draft {
+        if self.grammar == Grammar::Draft {
             out.push(b'd');
         } else if let (0, Ok(minutes)) = (millis % 60_000, i32::try_from(millis / 60_000)) {
             out.push(0x4b);
@@ -137,7 +137,7 @@ impl Writer<'_> {
             self.out.push(units as u8);
             self.out.extend_from_slice(bytes);
         } else {
-            long_text(self.out, self.dialect, bytes, units);
+            long_text(self.out, self.grammar, bytes, units);
         }
     }
 
@@ -145,7 +145,7 @@ impl Writer<'_> {
     pub fn write_binary(&mut self, mut bytes: &[u8]) {
         self.element();
         let out = &mut *self.out;
-        let is_final = self.dialect == Dialect::Final;
+        let is_final = self.grammar == Grammar::Final;
         let (chunk, tag) = if is_final {
             (FINAL_BINARY_CHUNK, b'A')
         } else {
@@ -173,7 +173,7 @@ impl Writer<'_> {
     pub fn write_ref(&mut self, index: u32) {
         self.element();
         let out = &mut *self.out;
-        if self.dialect == Dialect::Final {
+        if self.grammar == Grammar::Final {
             out.push(b'Q');
             return int(out, index as i32);
         }
@@ -208,7 +208,7 @@ pub(super) fn int(out: &mut Vec<u8>, value: i32) {
 }
 
 /// A string that is not a value: names of classes, fields and types. They are never of several chunks.
-pub(super) fn name(out: &mut Vec<u8>, dialect: Dialect, name: &str) -> Result<(), ValueError> {
+pub(super) fn name(out: &mut Vec<u8>, grammar: Grammar, name: &str) -> Result<(), ValueError> {
     let mut encoded = Vec::new();
     let (bytes, units) = match Text::from_bmp(name) {
         Some(text) => (text.bytes(), text.units()),
@@ -222,30 +222,30 @@ pub(super) fn name(out: &mut Vec<u8>, dialect: Dialect, name: &str) -> Result<()
             "a class, field or type name of {units} characters"
         )));
     }
-    long_text(out, dialect, bytes, units);
+    long_text(out, grammar, bytes, units);
     Ok(())
 }
 
-pub(super) fn long_text(out: &mut Vec<u8>, dialect: Dialect, mut bytes: &[u8], mut units: u32) {
+pub(super) fn long_text(out: &mut Vec<u8>, grammar: Grammar, mut bytes: &[u8], mut units: u32) {
     while units > STRING_CHUNK {
         let (len, count) = split_at_units(bytes, STRING_CHUNK);
         let (head, tail) = bytes.split_at(len);
-        out.push(if dialect == Dialect::Final { b'R' } else { b's' });
+        out.push(if grammar == Grammar::Final { b'R' } else { b's' });
         out.extend_from_slice(&(count as u16).to_be_bytes());
         out.extend_from_slice(head);
         bytes = tail;
         units -= count;
     }
-    put_head(out, dialect, units);
+    put_head(out, grammar, units);
     out.extend_from_slice(bytes);
 }
 
 /// The head of a string's last chunk.
 #[inline]
-fn put_head(out: &mut Vec<u8>, dialect: Dialect, units: u32) {
+fn put_head(out: &mut Vec<u8>, grammar: Grammar, units: u32) {
     match units {
         0..=31 => out.push(units as u8),
-        32..=1023 if dialect == Dialect::Final => {
+        32..=1023 if grammar == Grammar::Final => {
             out.extend_from_slice(&[0x30 + (units >> 8) as u8, units as u8]);
         }
         _ => {

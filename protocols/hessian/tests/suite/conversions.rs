@@ -24,7 +24,7 @@ const HALVES: &str = "java.util.UUID(mostSigBits leastSigBits| 4887742284515973L
 #[test]
 fn a_uuid_is_text_at_dubbo_and_two_longs_at_sofa() {
     let class = Class::new("java.util.UUID", ["value"]);
-    // SOFA's writer has no conversion, so it makes the bytes; both ends of the dialect read them alike.
+    // SOFA's writer has no conversion, so it makes the bytes; both ends of the grammar read them alike.
     let lite = raw(
         &[
             Token::List {

@@ -1,10 +1,10 @@
-//! Messages of stock peers: every one is read to its last byte, survives the other dialect, and comes out of
+//! Messages of stock peers: every one is read to its last byte, survives the other grammar, and comes out of
 //! the writer as the stock writer wrote it. `tests/corpus/README.md` says what is in the files.
 use crate::support::{Message, corpus, tokens, write};
 use rialto_hessian::{Copier, Library, ReadTables, Reader, WriteTables, Writer};
 use rialto_values::{ErrorKind, Limits, OwnedToken, Recorder};
 
-/// The library whose dialect is the other one.
+/// The library whose grammar is the other one.
 fn other(library: Library) -> Library {
     match library {
         Library::Lite | Library::Sofa4 => Library::Sofa3,

@@ -4,7 +4,7 @@ use rialto_values::ErrorKind;
 
 use crate::support::{shown, tokens, unhex, write};
 
-/// Streams of the final dialect, what they say, and whether the writer writes them so.
+/// Streams of the final grammar, what they say, and whether the writer writes them so.
 const FINAL: &[(&str, &str, bool)] = &[
     ("00", "''", true),
     ("0568656c6c6f", "'hello'", true),
@@ -70,7 +70,7 @@ const FINAL: &[(&str, &str, bool)] = &[
     ("03 f09f9880 61", "'😀a'", false),
 ];
 
-/// The same of the draft, what differs from the final dialect.
+/// The same of the draft, what differs from the final grammar.
 const DRAFT: &[(&str, &str, bool)] = &[
     ("00 0568656c6c6f", "'' 'hello'", true),
     ("20 23010203", "0x 0x010203", true),

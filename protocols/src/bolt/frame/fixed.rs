@@ -3,11 +3,14 @@ use super::super::hint::{Framing, Hint};
 use super::super::{HESSIAN, header, keys, status};
 use super::{ANSWER, CALL, CRC_LEN, GOAWAY, HEARTBEAT, NOT_BOLT, ONE_WAY, REQUEST, RESPONSE};
 use rialto_core::framed::Kind;
-use rialto_core::session::Fault;
+use rialto_core::session::ProtocolError;
 
-pub(super) const BAD_VERSION: Fault = Fault("a Bolt v2 frame of a command set that is neither 1 nor 2");
-pub(super) const BAD_TYPE: Fault = Fault("a Bolt frame of a type other than response, request and one-way");
-pub(super) const BAD_CONTENT: Fault = Fault("a Bolt frame announces a content of negative length");
+pub(super) const BAD_VERSION: ProtocolError =
+    ProtocolError("a Bolt v2 frame of a command set that is neither 1 nor 2");
+pub(super) const BAD_TYPE: ProtocolError =
+    ProtocolError("a Bolt frame of a type other than response, request and one-way");
+pub(super) const BAD_CONTENT: ProtocolError =
+    ProtocolError("a Bolt frame announces a content of negative length");
 
 /// What the fixed part says.
 #[derive(Clone, Copy)]
@@ -39,7 +42,7 @@ fn u64_at(b: &[u8], at: usize) -> Option<u64> {
 impl Fixed {
     /// The fixed part, once it is there.
     #[inline(always)]
-    pub(super) fn read(b: &[u8]) -> Result<Option<Fixed>, Fault> {
+    pub(super) fn read(b: &[u8]) -> Result<Option<Fixed>, ProtocolError> {
         match Fixed::stock(b) {
             Some(start) => Fixed::v1(start).map(Some),
             None => Fixed::any(b),
@@ -54,7 +57,7 @@ impl Fixed {
 
     /// What stock SOFARPC peers send, with every field at its own place.
     #[inline(always)]
-    pub(super) fn v1(b: &[u8; 22]) -> Result<Fixed, Fault> {
+    pub(super) fn v1(b: &[u8; 22]) -> Result<Fixed, ProtocolError> {
         let [
             _,
             kind,
@@ -100,7 +103,7 @@ impl Fixed {
         word: u32,
         class: usize,
         lengths: u64,
-    ) -> Result<Fixed, Fault> {
+    ) -> Result<Fixed, ProtocolError> {
         if lengths & 0x8000_0000 != 0 {
             return Err(BAD_CONTENT);
         }
@@ -122,8 +125,8 @@ impl Fixed {
 
     /// As [`Fixed::read`], for either version and any beginning of it.
     #[cold]
-    pub(super) fn any(b: &[u8]) -> Result<Option<Fixed>, Fault> {
-        // In front of the type: one byte, or two in v2. What follows shifts with it, and by one more behind
+    pub(super) fn any(b: &[u8]) -> Result<Option<Fixed>, ProtocolError> {
+        // In stock_prefix of the type: one byte, or two in v2. What follows shifts with it, and by one more behind
         // the codec, where v2 has its switch.
         let at = match b.first() {
             Some(1) => 1,
@@ -161,11 +164,11 @@ impl Fixed {
     pub(super) fn kind(&self) -> (Kind, bool) {
         match (self.command, self.kind) {
             (CALL, REQUEST | ONE_WAY) => (Kind::Request, true),
-            (ANSWER, RESPONSE) => (Kind::Answer, true),
+            (ANSWER, RESPONSE) => (Kind::Response, true),
             (HEARTBEAT, REQUEST) => (Kind::Heartbeat, true),
             (HEARTBEAT, _) => (Kind::HeartbeatAck, true),
             (GOAWAY, _) => (Kind::Drain, true),
-            (_, RESPONSE) => (Kind::Answer, false),
+            (_, RESPONSE) => (Kind::Response, false),
             _ => (Kind::Request, false),
         }
     }

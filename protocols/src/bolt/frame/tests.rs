@@ -40,11 +40,11 @@ fn whole(bytes: &[u8]) -> Frame {
     match decode(bytes, 8 << 20) {
         Ok(Decoded::Frame(frame)) => frame,
         Ok(_) => panic!("not a whole frame: {bytes:02x?}"),
-        Err(Fault(why)) => panic!("{why}: {bytes:02x?}"),
+        Err(ProtocolError(why)) => panic!("{why}: {bytes:02x?}"),
     }
 }
 
-fn fault(bytes: &[u8]) -> Fault {
+fn fault(bytes: &[u8]) -> ProtocolError {
     match decode(bytes, 1 << 20) {
         Err(fault) => fault,
         Ok(_) => panic!("taken: {bytes:02x?}"),
@@ -85,7 +85,7 @@ fn frames_of_every_version_come_apart_as_they_were_put_together() {
         let frame = whole(&bytes);
         assert_eq!(
             (frame.id, frame.kind, frame.meta.status),
-            (7, Kind::Answer, Status::Failed)
+            (7, Kind::Response, Status::Failed)
         );
         assert_eq!(
             (Parts::of(&bytes).status, Parts::of(&bytes).content),
@@ -181,7 +181,7 @@ fn commands_that_no_peer_knows_cost_their_call() {
         bytes[3] = command;
         let found = stepped_over(&bytes);
         let (want, id) = if kind == 0 {
-            (Kind::Answer, 7)
+            (Kind::Response, 7)
         } else {
             (Kind::Request, 0x0102_0304)
         };
@@ -205,7 +205,7 @@ fn statuses_that_stock_readers_do_not_know_cost_their_call() {
         for status in [10, 15, 0x13, 77, 255, 0x1234, 0xffff] {
             let bytes = answer(framing, status, b"O1");
             let found = stepped_over(&bytes);
-            assert_eq!((found.len, found.kind), (bytes.len(), Kind::Answer));
+            assert_eq!((found.len, found.kind), (bytes.len(), Kind::Response));
             let error = found.error;
             assert_eq!(error.kind, rialto_core::ErrorKind::Upstream);
             assert!(
@@ -225,11 +225,11 @@ fn classes_and_headers_beyond_what_java_reads_cost_their_call() {
         for (class, header) in [(0x8000, 0), (0, 0x8000), (0xffff, 0xffff), (0x7fff, 0x8001)] {
             for (bytes, kind) in [
                 (request(framing, b""), Kind::Request),
-                (answer(framing, 0, b""), Kind::Answer),
+                (answer(framing, 0, b""), Kind::Response),
             ] {
                 let lengths = match (framing.is_v2(), kind) {
-                    (false, Kind::Answer) => 12,
-                    (false, _) | (true, Kind::Answer) => 14,
+                    (false, Kind::Response) => 12,
+                    (false, _) | (true, Kind::Response) => 14,
                     _ => 16,
                 };
                 let mut bytes = bytes[..lengths].to_vec();

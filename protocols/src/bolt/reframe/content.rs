@@ -135,7 +135,7 @@ impl Patch<'_, '_> {
             Inside::Trace => return Ok(true),
             Inside::Baggage => {}
         }
-        // In front of the end mark, which was just read.
+        // In stock_prefix of the end mark, which was just read.
         self.copy_to(reader.position() - 1);
         for (key, value) in baggage {
             self.put_str(key);

@@ -1,16 +1,16 @@
 //! Answers: the neutral outcome, and back again.
 use super::*;
 
-fn outcome(bytes: &[u8]) -> Result<Outcome<'_>, CallError> {
+fn outcome(bytes: &[u8]) -> Result<NeutralResponse<'_>, CallError> {
     dialect().outcome(&message(bytes))
 }
 
 /// Everything of an outcome that must survive; of exceptions only what [`rialto_hessian::throwable`] keeps.
-fn facts(outcome: &Outcome<'_>) -> String {
+fn facts(outcome: &NeutralResponse<'_>) -> String {
     match &outcome.reply {
-        Reply::Null => format!("null {:?}", outcome.attachments),
-        Reply::Value(value) => format!("{:?} {:?}", tokens(value), outcome.attachments),
-        Reply::Exception(thrown) => {
+        ReturnValue::Null => format!("null {:?}", outcome.attachments),
+        ReturnValue::Value(value) => format!("{:?} {:?}", tokens(value), outcome.attachments),
+        ReturnValue::Exception(thrown) => {
             let object = thrown.object.as_ref().unwrap();
             let OwnedToken::Object(class) = &tokens(object)[0] else {
                 panic!("not an object")
@@ -30,7 +30,7 @@ fn answers_of_stock_providers_survive_being_written_for_either_hessian() {
                 let Ok(original) = outcome(bytes) else { continue };
                 for (asker, _) in PEERS {
                     let at = format!("{file} {} for {asker}", case.name);
-                    let to = reply_to(corpus::case(asker, "string-first").request());
+                    let to = respond_to(corpus::case(asker, "string-first").request());
                     let mut out = vec![];
                     codec(Role::Server, UNTOLD)
                         .outcome(&mut out, to, &original)
@@ -56,9 +56,9 @@ fn stock_answers_are_flagged_and_shaped_as_ours() {
     ] {
         let case = case(file, name);
         let mut out = vec![];
-        let to = ReplyTo {
+        let to = RespondTo {
             id: message_id(case.answer()),
-            ..reply_to(case.request())
+            ..respond_to(case.request())
         };
         codec(Role::Server, UNTOLD)
             .outcome(&mut out, to, &outcome(case.answer()).unwrap())
@@ -84,8 +84,8 @@ fn exceptions_are_told_from_values_and_errors() {
             };
             let msg = self::message(case.answer());
             assert_eq!(msg.meta.status, Status::Exception, "{file} {name}");
-            let Ok(Outcome {
-                reply: Reply::Exception(thrown),
+            let Ok(NeutralResponse {
+                reply: ReturnValue::Exception(thrown),
                 ..
             }) = outcome(case.answer())
             else {
@@ -106,13 +106,13 @@ fn exceptions_are_written_without_what_readers_stumble_over() {
     let mut out = vec![];
     let original = outcome(case.answer()).unwrap();
     codec(Role::Server, UNTOLD)
-        .outcome(&mut out, reply_to(case.request()), &original)
+        .outcome(&mut out, respond_to(case.request()), &original)
         .unwrap();
     assert_eq!(
         header::get(Parts::of(&out).header, keys::RESPONSE_ERROR),
         Some(&b"true"[..])
     );
-    let Reply::Exception(thrown) = outcome(&out).unwrap().reply else {
+    let ReturnValue::Exception(thrown) = outcome(&out).unwrap().reply else {
         panic!("no exception")
     };
     let all = tokens(&thrown.object.unwrap());
@@ -160,9 +160,9 @@ fn an_exception_that_was_returned_is_written_as_one_that_was_thrown() {
         rules: None,
     };
     for (file, _) in PEERS {
-        let to = reply_to(corpus::case(file, "string-first").request());
-        let original = Outcome {
-            reply: Reply::Value(value),
+        let to = respond_to(corpus::case(file, "string-first").request());
+        let original = NeutralResponse {
+            reply: ReturnValue::Value(value),
             attachments: Default::default(),
         };
         let mut out = vec![];
@@ -170,7 +170,7 @@ fn an_exception_that_was_returned_is_written_as_one_that_was_thrown() {
             .outcome(&mut out, to, &original)
             .unwrap();
         assert_eq!(message(&out).meta.status, Status::Exception, "{file}: flagged");
-        let Reply::Exception(thrown) = outcome(&out).unwrap().reply else {
+        let ReturnValue::Exception(thrown) = outcome(&out).unwrap().reply else {
             panic!("{file}: no exception")
         };
         let OwnedToken::Object(class) = &tokens(&thrown.object.unwrap())[0] else {
@@ -189,18 +189,18 @@ fn exceptions_of_class_and_message_alone_are_enough() {
             message: message.map(Into::into),
             object: None,
         };
-        let original = Outcome {
-            reply: Reply::Exception(thrown),
+        let original = NeutralResponse {
+            reply: ReturnValue::Exception(thrown),
             attachments: Default::default(),
         };
         let mut out = vec![];
-        let to = reply_to(case("sofa-5.4.8", "string-first").request());
+        let to = respond_to(case("sofa-5.4.8", "string-first").request());
         codec(Role::Server, UNTOLD)
             .outcome(&mut out, to, &original)
             .unwrap();
         assert_eq!(self::message(&out).meta.status, Status::Exception);
-        let Ok(Outcome {
-            reply: Reply::Exception(read),
+        let Ok(NeutralResponse {
+            reply: ReturnValue::Exception(read),
             ..
         }) = outcome(&out)
         else {
@@ -234,9 +234,9 @@ fn values_without_a_form_become_errors_and_exceptions_keep_class_and_message() {
         rules: None,
     };
     for (file, _) in PEERS {
-        let to = reply_to(corpus::case(file, "string-first").request());
+        let to = respond_to(corpus::case(file, "string-first").request());
         let told = |reply| {
-            let outcome = Outcome {
+            let outcome = NeutralResponse {
                 reply,
                 attachments: [("k".into(), "v".into())].into_iter().collect(),
             };
@@ -244,15 +244,15 @@ fn values_without_a_form_become_errors_and_exceptions_keep_class_and_message() {
             let told = codec(Role::Server, UNTOLD).outcome(&mut out, to, &outcome);
             told.map(|()| out.split_off(6))
         };
-        let error = told(Reply::Value(value)).unwrap_err();
-        assert_eq!(error.kind, ErrorKind::BadAnswer);
+        let error = told(ReturnValue::Value(value)).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::BadResponse);
         assert!(error.text.ends_with("of no form"), "{error}");
         let thrown = rialto_core::call::Exception {
             class: "a.E".into(),
             message: Some("why".into()),
             object: Some(value),
         };
-        let bytes = told(Reply::Exception(thrown)).unwrap();
+        let bytes = told(ReturnValue::Exception(thrown)).unwrap();
         let heard = outcome(&bytes).unwrap();
         assert_eq!(facts(&heard), r#"a.E Some("why") [("k", "v")]"#);
     }
@@ -276,8 +276,8 @@ fn hand_made_answers_are_understood_as_consumers_do() {
         "biz ex-biz-min",
     ] {
         let case = find(name);
-        let Ok(Outcome {
-            reply: Reply::Exception(thrown),
+        let Ok(NeutralResponse {
+            reply: ReturnValue::Exception(thrown),
             ..
         }) = outcome(case.answer())
         else {
@@ -301,9 +301,9 @@ fn hand_made_answers_are_understood_as_consumers_do() {
         ("str st-7-empty", ErrorKind::Timeout),
         ("str st-16-empty", ErrorKind::UpstreamClosed),
         ("str st-18-rse", ErrorKind::BadRequest),
-        ("str empty-content", ErrorKind::BadAnswer),
-        ("str garbage", ErrorKind::BadAnswer),
-        ("str codec-99", ErrorKind::BadAnswer),
+        ("str empty-content", ErrorKind::BadResponse),
+        ("str garbage", ErrorKind::BadResponse),
+        ("str codec-99", ErrorKind::BadResponse),
     ] {
         let Some(error) = find(name).answers.iter().find_map(|a| outcome(a).err()) else {
             panic!("{name} is no error")
@@ -330,14 +330,14 @@ fn hand_made_answers_are_understood_as_consumers_do() {
         "str v2-answer",
         "str resp-hdr",
     ] {
-        let Reply::Value(value) = outcome(find(name).answer()).unwrap().reply else {
+        let ReturnValue::Value(value) = outcome(find(name).answer()).unwrap().reply else {
             panic!("{name}")
         };
         assert!(matches!(tokens(&value)[..], [OwnedToken::Text(_)]), "{name}");
     }
     assert!(matches!(
         outcome(find("str fw-hdr-only").answer()).unwrap().reply,
-        Reply::Null
+        ReturnValue::Null
     ));
 }
 

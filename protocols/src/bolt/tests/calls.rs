@@ -2,8 +2,8 @@
 use super::*;
 
 /// Everything of a call that must survive.
-fn facts(call: &Call<'_>) -> String {
-    let Call {
+fn facts(call: &NeutralCall<'_>) -> String {
+    let NeutralCall {
         service,
         version,
         group,
@@ -106,7 +106,7 @@ fn calls_of_stock_consumers_survive_being_written_for_either_hessian() {
 }
 
 /// The first token of every argument.
-fn top_level(call: &Call<'_>) -> Vec<OwnedToken> {
+fn top_level(call: &NeutralCall<'_>) -> Vec<OwnedToken> {
     let mut depth = 0;
     let mut first = vec![];
     for token in tokens(&call.args) {
@@ -177,11 +177,11 @@ fn the_head_of_a_consumer_without_headers_is_in_its_content() {
 /// Baggage may bear names that mean something to SOFARPC elsewhere.
 #[test]
 fn baggage_is_nothing_but_baggage() {
-    let mut call = Call {
+    let mut call = NeutralCall {
         service: "a.B".into(),
         method: "m".into(),
         caller: "me".into(),
-        ..Call::default()
+        ..NeutralCall::default()
     };
     for key in [
         "app",
@@ -214,14 +214,14 @@ fn one_way_calls_carry_no_timeout() {
     let case = case("sofa-5.13.2", "oneway");
     let call = call(case.request());
     assert!(call.one_way && call.timeout_ms == 0);
-    let timed = Call {
+    let timed = NeutralCall {
         timeout_ms: 900,
         ..call
     };
     let bytes = encoded(&timed, DRAFT);
     assert_eq!((Parts::of(&bytes).one_way, Parts::of(&bytes).timeout), (true, -1));
     let two_way = encoded(
-        &Call {
+        &NeutralCall {
             one_way: false,
             ..timed
         },
@@ -389,11 +389,11 @@ fn calls_from_elsewhere_get_what_sofarpc_needs() {
         traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into(),
         ..Default::default()
     };
-    let call = Call {
+    let call = NeutralCall {
         service: "a.B".into(),
         method: "m".into(),
         trace,
-        ..Call::default()
+        ..NeutralCall::default()
     };
     let bytes = encoded(&call, DRAFT);
     let block = Parts::of(&bytes).header;
@@ -420,8 +420,8 @@ fn calls_from_elsewhere_get_what_sofarpc_needs() {
     let names = sofa::Names::read(Parts::of(&bytes).content, true).unwrap();
     assert_eq!((names.service, names.method), (&b"a.B:1.0"[..], &b"m"[..]));
     for bad in [
-        Call::default(),
-        Call {
+        NeutralCall::default(),
+        NeutralCall {
             types: ["int".into()].into_iter().collect(),
             ..call.clone()
         },
@@ -435,10 +435,10 @@ fn calls_from_elsewhere_get_what_sofarpc_needs() {
 
 #[test]
 fn a_header_that_bolt_has_no_room_for_is_refused() {
-    let mut call = Call {
+    let mut call = NeutralCall {
         service: "a.B".into(),
         method: "m".into(),
-        ..Call::default()
+        ..NeutralCall::default()
     };
     call.attachments.push(("k".into(), "v".repeat(40_000).into()));
     let error = codec(Role::Client, DRAFT)
@@ -454,11 +454,11 @@ fn a_header_that_bolt_has_no_room_for_is_refused() {
 fn a_name_that_would_become_another_in_bolt_is_refused() {
     let names = [("a.B:1.0", ""), ("a.B", "1.0:gold")];
     for (service, version) in names {
-        let call = Call {
+        let call = NeutralCall {
             service: service.into(),
             version: version.into(),
             method: "m".into(),
-            ..Call::default()
+            ..NeutralCall::default()
         };
         let error = codec(Role::Client, UNTOLD)
             .request(&mut vec![], 1, &call)

@@ -100,7 +100,7 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     [&bytes[..at], to, &bytes[at + from.len()..]].concat()
 }
 
-/// A container more in front of the arguments moves their numbers: `J 4` becomes `J 5`.
+/// A container more in stock_prefix of the arguments moves their numbers: `J 4` becomes `J 5`.
 #[test]
 fn references_are_renumbered_when_properties_get_a_container() {
     let case = case("sofa-5.13.2", "shared-args");
@@ -352,15 +352,15 @@ fn a_connection_speaks_the_version_of_its_first_call() {
         let mut upstream = codec(Role::Client, UNTOLD);
         let mut out = vec![];
         assert!(
-            !upstream.takes(&message(first.request()), None),
+            !upstream.forwards_as_is(&message(first.request()), None),
             "the first one settles the version"
         );
         upstream
             .reframe(&mut out, 1, &message(first.request()), None, &Edits::default())
             .unwrap();
         assert_eq!(Parts::of(&out).framing, Parts::of(first.request()).framing);
-        assert!(upstream.takes(&message(first.request()), None));
-        assert!(!upstream.takes(&message(second.request()), None));
+        assert!(upstream.forwards_as_is(&message(first.request()), None));
+        assert!(!upstream.forwards_as_is(&message(second.request()), None));
         out.clear();
         upstream
             .reframe(&mut out, 2, &message(second.request()), None, &Edits::default())
@@ -373,26 +373,26 @@ fn a_connection_speaks_the_version_of_its_first_call() {
         );
         // The answer goes back in the version of the call that it answers.
         let answers = |case: &Case| case.answer().to_vec();
-        let (answer, to) = (answers(first), reply_to(second.request()));
+        let (answer, to) = (answers(first), respond_to(second.request()));
         let mut caller = codec(Role::Server, UNTOLD);
-        assert!(!caller.takes(&message(&answer), Some(to)));
+        assert!(!caller.forwards_as_is(&message(&answer), Some(to)));
         out.clear();
         caller
             .reframe(&mut out, 9, &message(&answer), Some(to), &Edits::default())
             .unwrap();
         assert_eq!(Parts::of(&out).framing, Parts::of(second.request()).framing);
         assert_eq!(Parts::of(&out).content, Parts::of(&answer).content);
-        assert!(caller.takes(&message(&out), Some(to)));
+        assert!(caller.forwards_as_is(&message(&out), Some(to)));
     }
 }
 
 #[test]
 fn answers_without_a_seal_go_to_callers_that_have_one() {
     let case = case("provider", "v2-crc-garbage");
-    let to = reply_to(self::case("provider", "v2-crc").request());
+    let to = respond_to(self::case("provider", "v2-crc").request());
     assert!(Hint::from_bits(to.hint).framing().has_crc());
     assert!(!Parts::of(case.answer()).framing.has_crc());
-    assert!(codec(Role::Server, UNTOLD).takes(&message(case.answer()), Some(to)));
+    assert!(codec(Role::Server, UNTOLD).forwards_as_is(&message(case.answer()), Some(to)));
 }
 
 #[test]
@@ -415,9 +415,9 @@ fn the_two_hessians_meet() {
             let (asked, answered) = (case(caller, name), case(provider, name));
             let mut upstream = codec(Role::Client, variant);
             upstream.framing = Some(Framing::V1);
-            assert!(!upstream.takes(&message(asked.request()), None), "{at}");
+            assert!(!upstream.forwards_as_is(&message(asked.request()), None), "{at}");
             let bytes = edited(asked.request(), variant, &Edits::default());
-            assert!(upstream.takes(&message(&bytes), None), "{at}");
+            assert!(upstream.forwards_as_is(&message(&bytes), None), "{at}");
             assert_eq!(
                 tokens(&call(&bytes).args),
                 tokens(&call(asked.request()).args),
@@ -429,9 +429,12 @@ fn the_two_hessians_meet() {
                 "{at}"
             );
 
-            let to = reply_to(asked.request());
+            let to = respond_to(asked.request());
             let mut down = codec(Role::Server, UNTOLD);
-            assert!(!down.takes(&message(answered.answer()), Some(to)), "{at}");
+            assert!(
+                !down.forwards_as_is(&message(answered.answer()), Some(to)),
+                "{at}"
+            );
             let mut out = vec![];
             down.reframe(
                 &mut out,
@@ -441,9 +444,9 @@ fn the_two_hessians_meet() {
                 &Edits::default(),
             )
             .unwrap();
-            assert!(down.takes(&message(&out), Some(to)), "{at}");
+            assert!(down.forwards_as_is(&message(&out), Some(to)), "{at}");
             let value = |bytes| match dialect().outcome(&message(bytes)).unwrap().reply {
-                Reply::Value(value) => tokens(&value),
+                ReturnValue::Value(value) => tokens(&value),
                 other => panic!("{at}: {other:?}"),
             };
             assert_eq!(value(&out), value(answered.answer()), "{at}");
@@ -460,9 +463,9 @@ fn the_two_hessians_meet() {
 #[test]
 fn failures_in_the_other_hessian_become_errors_of_ours() {
     let answered = case("sofa-5.13.2-hessian4", "unknown-arg-class");
-    let to = reply_to(case("sofa-5.13.2", "unknown-arg-class").request());
+    let to = respond_to(case("sofa-5.13.2", "unknown-arg-class").request());
     let mut down = codec(Role::Server, UNTOLD);
-    assert!(!down.takes(&message(answered.answer()), Some(to)));
+    assert!(!down.forwards_as_is(&message(answered.answer()), Some(to)));
     let error = down
         .reframe(
             &mut vec![],
@@ -476,7 +479,7 @@ fn failures_in_the_other_hessian_become_errors_of_ours() {
     assert!(error.text.contains("lab.Consumer$Mine"), "{error}");
     // A status without content has no grammar.
     let busy = case("sofa-5.13.2", "threadpool-busy");
-    let to = reply_to(case("sofa-5.13.2-hessian4", "string-first").request());
+    let to = respond_to(case("sofa-5.13.2-hessian4", "string-first").request());
     let mut out = vec![];
     down.reframe(
         &mut out,

@@ -1,7 +1,7 @@
 //! Errors of ours, read back as callers read them.
 use super::*;
 
-fn said(to: ReplyTo, kind: ErrorKind) -> Vec<u8> {
+fn said(to: RespondTo, kind: ErrorKind) -> Vec<u8> {
     let mut out = vec![];
     codec(Role::Server, UNTOLD).error(&mut out, to, &CallError::new(kind, "not \"today\", 中\n!"));
     out
@@ -10,7 +10,7 @@ fn said(to: ReplyTo, kind: ErrorKind) -> Vec<u8> {
 #[test]
 fn sofarpc_callers_get_a_text_or_a_telling_status() {
     for (file, _) in PEERS {
-        let to = reply_to(case(file, "string-first").request());
+        let to = respond_to(case(file, "string-first").request());
         for kind in ErrorKind::ALL {
             let bytes = said(to, kind);
             let parts = Parts::of(&bytes);
@@ -49,7 +49,7 @@ fn errors_look_like_those_of_stock_providers() {
     let text = "RPC-020100011: Cannot find invoke method: [ghost], service: [lab.api.Zoo:1.0] ";
     let mut out = vec![];
     let error = CallError::new(ErrorKind::NoService, text);
-    codec(Role::Server, UNTOLD).error(&mut out, reply_to(case.request()), &error);
+    codec(Role::Server, UNTOLD).error(&mut out, respond_to(case.request()), &error);
     let ours = Parts::of(&out);
     assert_eq!((ours.class, ours.header), (stock.class, stock.header));
     assert_eq!(ours.content, stock.content);
@@ -57,7 +57,7 @@ fn errors_look_like_those_of_stock_providers() {
 
 #[test]
 fn callers_in_json_get_their_own_form() {
-    let to = reply_to(case("sofa-5.13.2", "json-person").request());
+    let to = respond_to(case("sofa-5.13.2", "json-person").request());
     let bytes = said(to, ErrorKind::NoRoute);
     let parts = Parts::of(&bytes);
     assert_eq!((parts.status, parts.codec), (0, 12));
@@ -75,12 +75,12 @@ fn callers_in_other_serializations_get_a_status() {
     for (codec, kind, status, content) in [
         (11, ErrorKind::NoRoute, 0, "not \"today\", 中\n!"),
         (2, ErrorKind::NoRoute, 6, ""),
-        (2, ErrorKind::NoHost, 0x10, ""),
+        (2, ErrorKind::NoEndpoint, 0x10, ""),
         (22, ErrorKind::BadRequest, 0x12, ""),
         (22, ErrorKind::Denied, 2, ""),
     ] {
         let bytes = said(
-            ReplyTo {
+            RespondTo {
                 id: 1,
                 hint: Hint::new(Framing::V1, codec).bits(),
             },
@@ -96,7 +96,7 @@ fn callers_in_other_serializations_get_a_status() {
 
 #[test]
 fn users_of_bolt_alone_get_what_their_server_would_send() {
-    let to = reply_to(case("provider", "cls-unknown").request());
+    let to = respond_to(case("provider", "cls-unknown").request());
     let bytes = said(to, ErrorKind::NoRoute);
     let parts = Parts::of(&bytes);
     assert_eq!(
@@ -110,7 +110,7 @@ fn users_of_bolt_alone_get_what_their_server_would_send() {
 #[test]
 fn errors_are_in_the_callers_framing() {
     for name in ["v2", "v2-crc"] {
-        let to = reply_to(case("provider", name).request());
+        let to = respond_to(case("provider", name).request());
         for kind in [ErrorKind::NoRoute, ErrorKind::Timeout] {
             let bytes = said(to, kind);
             assert_eq!(

@@ -31,14 +31,14 @@ fn exercise(bytes: &[u8]) {
             .reframe(&mut vec![], 1, &msg, None, &edits)
             .ok();
     }
-    if let Ok(Outcome {
-        reply: Reply::Value(value),
+    if let Ok(NeutralResponse {
+        reply: ReturnValue::Value(value),
         ..
     }) = dialect().outcome(&msg)
     {
         value.emit(&mut Sinkhole).ok();
     }
-    let to = ReplyTo {
+    let to = RespondTo {
         id: 1,
         hint: Hint::new(Framing::V1, HESSIAN).with_content(Some(&b'C')).bits(),
     };
@@ -214,7 +214,7 @@ fn a_blank_service_does_not_lead_past_routes() {
     assert_eq!(head(&bytes).service, "中.Service".as_bytes());
 }
 
-/// Dubbo's providers would take what stands in front of a slash for the group.
+/// Dubbo's providers would take what stands in stock_prefix of a slash for the group.
 #[test]
 fn a_service_with_a_slash_is_not_bridged() {
     let case = case("sofa-5.13.2", "string-first");

@@ -12,7 +12,7 @@ fn requests() {
                 if !parts.is_sofa_request() || parts.codec != HESSIAN {
                     continue;
                 }
-                let (mut short, mut long) = (Call::default(), Call::default());
+                let (mut short, mut long) = (NeutralCall::default(), NeutralCall::default());
                 let mut facts = Facts::of_header(&parts, &mut short).unwrap();
                 if facts.take_stock(parts.content).unwrap() {
                     let walked = Facts::walk(&parts, &mut long).unwrap();

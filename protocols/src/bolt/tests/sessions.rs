@@ -3,7 +3,7 @@ use super::*;
 use rialto_core::bridge::Bridge;
 use rialto_core::buf::OutBuf;
 use rialto_core::framed::Framed;
-use rialto_core::session::{Answer, Event, Session, Step};
+use rialto_core::session::{Event, Response, Session, Step};
 use rialto_core::slots::CallKey;
 
 fn session(role: Role) -> Framed<Bolt> {
@@ -105,7 +105,7 @@ fn too_large_calls_are_refused_and_skipped() {
     };
     assert_eq!((to.id, error.kind), (5, ErrorKind::BadRequest));
     server
-        .answer(&mut out, to, &Answer::Error(error), &Bridge::default())
+        .answer(&mut out, to, &Response::Error(error), &Bridge::default())
         .unwrap_err();
     assert_eq!(
         Library::sniff_sofa(Parts::of(out.unsent()).content),
@@ -136,7 +136,7 @@ fn answers_find_their_call_by_the_id_and_retried_bytes_are_seen_again() {
     let mut answer = case.answer().to_vec();
     session(Role::Server).set_id(&mut answer, key.bits().into());
     let mut out = OutBuf::default();
-    let Event::Answer { call, .. } = session(Role::Client).next(&answer, &mut out).unwrap().event else {
+    let Event::Response { call, .. } = session(Role::Client).next(&answer, &mut out).unwrap().event else {
         panic!("no answer")
     };
     assert_eq!(call, key);

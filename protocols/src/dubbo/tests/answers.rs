@@ -20,7 +20,7 @@ fn answers_of_stock_providers_are_read_and_told_again() {
     let (mut values, mut nulls, mut thrown, mut failed) = (0, 0, 0, 0);
     for file in STOCK {
         for case in cases(file) {
-            for bytes in case.answers.iter().filter(|a| frame_of(a).kind == Kind::Answer) {
+            for bytes in case.answers.iter().filter(|a| frame_of(a).kind == Kind::Response) {
                 let msg = message(bytes);
                 let outcome = match dialect().outcome(&msg) {
                     Ok(outcome) => outcome,
@@ -32,16 +32,16 @@ fn answers_of_stock_providers_are_read_and_told_again() {
                 };
                 assert_eq!(
                     msg.meta.status == Status::Exception,
-                    matches!(outcome.reply, Reply::Exception(_)),
+                    matches!(outcome.reply, ReturnValue::Exception(_)),
                     "{}",
                     case.name
                 );
                 match &outcome.reply {
-                    Reply::Null => nulls += 1,
-                    Reply::Value(_) => values += 1,
-                    Reply::Exception(_) => thrown += 1,
+                    ReturnValue::Null => nulls += 1,
+                    ReturnValue::Value(_) => values += 1,
+                    ReturnValue::Exception(_) => thrown += 1,
                 }
-                if let Reply::Value(value) = &outcome.reply {
+                if let ReturnValue::Value(value) = &outcome.reply {
                     let mut want = Recorder::default();
                     if value.emit(&mut want).is_err() {
                         continue;
@@ -84,12 +84,12 @@ fn a_stock_answer_is_reproduced_byte_for_byte() {
 fn the_callers_version_decides_on_the_result_type() {
     for (hint, attached) in hints() {
         for (reply, kind) in [
-            (Reply::Null, 2),
-            (Reply::Exception(thrown("a.E", Some("why"), None)), 0),
+            (ReturnValue::Null, 2),
+            (ReturnValue::Exception(thrown("a.E", Some("why"), None)), 0),
         ] {
             let bytes = answered(
                 hint,
-                &Outcome {
+                &NeutralResponse {
                     reply,
                     attachments: Attachments::new(),
                 },
@@ -118,14 +118,14 @@ fn thrown(class: &str, message: Option<&str>, object: Option<Values<'static>>) -
 fn exceptions_keep_class_and_message_in_both_serializations() {
     for (hint, _) in hints() {
         for message_text in [Some("why 中"), None] {
-            let outcome = Outcome {
-                reply: Reply::Exception(thrown("a.BizException", message_text, None)),
+            let outcome = NeutralResponse {
+                reply: ReturnValue::Exception(thrown("a.BizException", message_text, None)),
                 attachments: Attachments::new(),
             };
             let bytes = answered(hint, &outcome).unwrap();
             let msg = message(&bytes);
             assert_eq!(msg.meta.status, Status::Exception);
-            let Reply::Exception(back) = dialect().outcome(&msg).unwrap().reply else {
+            let ReturnValue::Exception(back) = dialect().outcome(&msg).unwrap().reply else {
                 panic!("not thrown")
             };
             assert_eq!(
@@ -158,7 +158,7 @@ fn objects_of_exceptions_pass_without_their_causes() {
     bytes.extend_from_slice(&body);
     open.close(&mut bytes);
     let outcome = dialect().outcome(&message(&bytes)).unwrap();
-    let Reply::Exception(found) = &outcome.reply else {
+    let ReturnValue::Exception(found) = &outcome.reply else {
         panic!("not thrown")
     };
     assert_eq!(
@@ -166,7 +166,7 @@ fn objects_of_exceptions_pass_without_their_causes() {
         ("a.BizException", Some("why"))
     );
     let again = answered(HESSIAN2.into(), &outcome).unwrap();
-    let Reply::Exception(back) = dialect().outcome(&message(&again)).unwrap().reply else {
+    let ReturnValue::Exception(back) = dialect().outcome(&message(&again)).unwrap().reply else {
         panic!("not thrown")
     };
     assert_eq!(
@@ -201,50 +201,50 @@ fn values_without_a_form_become_errors_that_name_them() {
         rules: None,
     };
     for (hint, _) in hints() {
-        let outcome = Outcome {
-            reply: Reply::Value(value),
+        let outcome = NeutralResponse {
+            reply: ReturnValue::Value(value),
             attachments: Attachments::new(),
         };
         let error = answered(hint, &outcome).unwrap_err();
-        assert_eq!(error.kind, ErrorKind::BadAnswer);
-        let outcome = Outcome {
-            reply: Reply::Exception(thrown("a.E", Some("why"), Some(value))),
+        assert_eq!(error.kind, ErrorKind::BadResponse);
+        let outcome = NeutralResponse {
+            reply: ReturnValue::Exception(thrown("a.E", Some("why"), Some(value))),
             attachments: Attachments::new(),
         };
         let bytes = answered(hint, &outcome).unwrap();
-        let Reply::Exception(heard) = dialect().outcome(&message(&bytes)).unwrap().reply else {
+        let ReturnValue::Exception(heard) = dialect().outcome(&message(&bytes)).unwrap().reply else {
             panic!("not thrown")
         };
         assert_eq!((&*heard.class, heard.message.as_deref()), ("a.E", Some("why")));
     }
-    let java = Outcome {
-        reply: Reply::Null,
+    let java = NeutralResponse {
+        reply: ReturnValue::Null,
         attachments: Attachments::new(),
     };
-    assert_eq!(answered(3, &java).unwrap_err().kind, ErrorKind::BadAnswer);
+    assert_eq!(answered(3, &java).unwrap_err().kind, ErrorKind::BadResponse);
 }
 
 #[test]
 fn an_answer_in_another_serialization_is_told_in_the_callers() {
     let answer = case(V33, "string-ascii").answers.remove(0);
     let msg = message(&answer);
-    let to = ReplyTo {
+    let to = RespondTo {
         id: 5,
         hint: Hint::of_frame(FASTJSON2).with_version(b"2.0.2").bits(),
     };
     let mut server = codec(Role::Server);
-    assert!(!server.takes(&msg, Some(to)));
+    assert!(!server.forwards_as_is(&msg, Some(to)));
     let mut out = vec![];
     server
         .reframe(&mut out, to.id, &msg, Some(to), &Edits::default())
         .unwrap();
     assert_eq!((out[2], frame_of(&out).id), (FASTJSON2, 5));
     assert_eq!(value_of(&out), value_of(&answer));
-    let same = ReplyTo {
+    let same = RespondTo {
         hint: HESSIAN2.into(),
         ..to
     };
-    assert!(server.takes(&msg, Some(same)));
+    assert!(server.forwards_as_is(&msg, Some(same)));
 }
 
 #[test]
@@ -254,20 +254,20 @@ fn a_result_that_is_an_exception_says_so() {
         for case in cases(file) {
             for bytes in &case.answers {
                 let msg = message(bytes);
-                if frame_of(bytes).kind != Kind::Answer {
+                if frame_of(bytes).kind != Kind::Response {
                     continue;
                 }
                 let Ok(outcome) = dialect().outcome(&msg) else {
                     continue;
                 };
                 match outcome.reply {
-                    Reply::Value(value) => assert!(!value.is_throwable(), "{}", case.name),
+                    ReturnValue::Value(value) => assert!(!value.is_throwable(), "{}", case.name),
                     // The same object, behind the type of a result.
-                    Reply::Exception(thrown) => {
+                    ReturnValue::Exception(thrown) => {
                         assert!(thrown.object.unwrap().is_throwable(), "{}", case.name);
                         seen += 1;
                     }
-                    Reply::Null => {}
+                    ReturnValue::Null => {}
                 }
             }
         }

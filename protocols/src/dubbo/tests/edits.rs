@@ -71,7 +71,7 @@ fn edits_change_what_they_name_and_nothing_else() {
 fn rest(bytes: &[u8]) -> (&[u8], usize, body::Serialization) {
     let msg = message(bytes);
     let serialization = body::Serialization::of_message(&msg).unwrap();
-    let lead = head::Lead::read(body::of(&msg), serialization).unwrap();
+    let lead = head::RequestPrefix::read(body::of(&msg), serialization).unwrap();
     let rest = &body::of(&msg)[lead.end()..];
     if !lead.is_generic() {
         return (rest, lead.arguments().unwrap(), serialization);
@@ -263,7 +263,7 @@ fn what_only_java_can_read_cannot_be_changed() {
 /// called is no attachment for either.
 #[test]
 fn attachments_that_a_route_sets_go_out_under_any_name() {
-    let mut call = Call {
+    let mut call = NeutralCall {
         service: "a.B".into(),
         group: "g".into(),
         method: "say".into(),
@@ -273,7 +273,7 @@ fn attachments_that_a_route_sets_go_out_under_any_name() {
             .map(|key| (key.into(), "theirs".into()))
             .into_iter()
             .collect(),
-        ..Call::default()
+        ..NeutralCall::default()
     };
     let mut edits = Edits::default();
     for key in [

@@ -4,10 +4,10 @@ use rialto_core::message::Status;
 
 fn told(hint: u32, error: &CallError) -> Vec<u8> {
     let mut out = vec![];
-    codec(Role::Server).error(&mut out, ReplyTo { id: 3, hint }, error);
+    codec(Role::Server).error(&mut out, RespondTo { id: 3, hint }, error);
     assert_eq!(
         (frame_of(&out).id, frame_of(&out).len, frame_of(&out).kind),
-        (3, out.len(), Kind::Answer)
+        (3, out.len(), Kind::Response)
     );
     out
 }
@@ -57,12 +57,12 @@ fn statuses_are_those_of_the_table() {
     for (kind, status) in [
         (ErrorKind::NoRoute, 60),
         (ErrorKind::NoService, 60),
-        (ErrorKind::NoHost, 80),
+        (ErrorKind::NoEndpoint, 80),
         (ErrorKind::Timeout, 31),
         (ErrorKind::Overload, 100),
         (ErrorKind::Denied, 20),
         (ErrorKind::BadRequest, 40),
-        (ErrorKind::BadAnswer, 20),
+        (ErrorKind::BadResponse, 20),
         (ErrorKind::UpstreamClosed, 80),
         (ErrorKind::Upstream, 80),
         (ErrorKind::Cancelled, 80),
@@ -154,7 +154,7 @@ fn exceptions_of_the_framework_are_its_failures_and_others_the_services() {
     let case_biz = case(V33, "throw-biz");
     let msg = message(&case_biz.answers[0]);
     assert_eq!(msg.meta.status, Status::Exception);
-    let Reply::Exception(thrown) = dialect().outcome(&msg).unwrap().reply else {
+    let ReturnValue::Exception(thrown) = dialect().outcome(&msg).unwrap().reply else {
         panic!("not thrown")
     };
     assert_eq!(

@@ -103,8 +103,8 @@ fn person() -> Vec<u8> {
 #[test]
 fn results_come_in_the_form_that_was_asked_for() {
     let bytes = person();
-    let outcome = Outcome {
-        reply: Reply::Value(values::result(&bytes, body::Serialization::Hessian2, 0)),
+    let outcome = NeutralResponse {
+        reply: ReturnValue::Value(values::result(&bytes, body::Serialization::Hessian2, 0)),
         attachments: Attachments::new(),
     };
     for id in [HESSIAN2, FASTJSON2] {
@@ -136,7 +136,7 @@ fn what_a_provider_cannot_read_is_explained_to_generic_callers() {
     );
     for (generic, explained) in [(Generic::No, false), (Generic::Maps, true), (Generic::Raw, true)] {
         for id in [HESSIAN2, FASTJSON2] {
-            let to = ReplyTo {
+            let to = RespondTo {
                 id: 1,
                 hint: Hint::of_frame(id).with_generic(generic).bits(),
             };
@@ -155,8 +155,8 @@ fn exceptions_arrive_as_generic_exceptions() {
         message: Some("why".into()),
         object: None,
     };
-    let outcome = Outcome {
-        reply: Reply::Exception(thrown),
+    let outcome = NeutralResponse {
+        reply: ReturnValue::Exception(thrown),
         attachments: Attachments::new(),
     };
     let hint = Hint::of_frame(HESSIAN2)
@@ -164,7 +164,7 @@ fn exceptions_arrive_as_generic_exceptions() {
         .with_generic(Generic::Maps)
         .bits();
     let bytes = answered(hint, &outcome).unwrap();
-    let Reply::Exception(heard) = dialect().outcome(&message(&bytes)).unwrap().reply else {
+    let ReturnValue::Exception(heard) = dialect().outcome(&message(&bytes)).unwrap().reply else {
         panic!("not thrown")
     };
     assert_eq!(&*heard.class, "com.alibaba.dubbo.rpc.service.GenericException");

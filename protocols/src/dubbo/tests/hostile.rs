@@ -12,7 +12,7 @@ fn exercise(bytes: &[u8]) {
     };
     if let Ok(head) = dialect().head(&msg) {
         let _ = dialect().attachment(&msg, &head, "plain");
-        let mut known = Call::default();
+        let mut known = NeutralCall::default();
         let read = dialect().read_call(&msg, Some(&head), &mut known);
         assert_eq!(
             format!("{:?}", read.map(|()| known)),
@@ -181,12 +181,12 @@ fn nesting_is_bounded() {
 fn types_that_are_none_are_refused() {
     let args = values::arguments(b"\x01a", body::Serialization::Hessian2, 0, 1);
     for bad in ["java.lang.String;I", "java/lang/String", "[Ljava.lang.String", ""] {
-        let call = Call {
+        let call = NeutralCall {
             service: "a.B".into(),
             method: "say".into(),
             types: [bad.into()].into_iter().collect(),
             args,
-            ..Call::default()
+            ..NeutralCall::default()
         };
         let mut out = vec![];
         let error = codec(Role::Client).request(&mut out, 7, &call).unwrap_err();
@@ -225,11 +225,11 @@ fn a_version_in_the_path_does_not_get_past_routes() {
 #[test]
 fn a_colon_in_a_path_is_no_way_around_a_rule() {
     let head_of = |path: String, version: &str| {
-        let sent = request(&Call {
+        let sent = request(&NeutralCall {
             service: path.into(),
             version: version.to_owned().into(),
             method: "say".into(),
-            ..Call::default()
+            ..NeutralCall::default()
         });
         dialect()
             .head(&message(&sent))
@@ -286,10 +286,10 @@ fn a_generic_call_of_other_arguments_is_no_way_around_a_rule() {
 #[test]
 fn a_method_of_another_protocol_is_no_generic_call() {
     for method in ["$invoke", "$invokeAsync"] {
-        let call = Call {
+        let call = NeutralCall {
             service: "a.B".into(),
             method: method.into(),
-            ..Call::default()
+            ..NeutralCall::default()
         };
         let error = codec(Role::Client).request(&mut vec![], 7, &call).unwrap_err();
         assert_eq!(error.kind, ErrorKind::BadRequest);

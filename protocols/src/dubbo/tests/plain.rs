@@ -2,7 +2,7 @@
 use super::*;
 use body::Serialization::Hessian2;
 use call::Facts;
-use head::Lead;
+use head::RequestPrefix;
 use rialto_hessian::{Library, Plain};
 
 const FILES: [&str; 3] = [V33, V32, V27];
@@ -13,19 +13,19 @@ fn requests() {
     for (name, _, request) in FILES.into_iter().flat_map(calls) {
         let msg = message(&request);
         let bytes = body::of(&msg);
-        let Ok(lead) = Lead::walk(bytes, Hessian2) else {
+        let Ok(lead) = RequestPrefix::walk(bytes, Hessian2) else {
             assert!(
-                Lead::plain(&mut Plain::new(bytes, 0, Library::Lite)).is_none(),
+                RequestPrefix::plain(&mut Plain::new(bytes, 0, Library::Lite)).is_none(),
                 "{name}"
             );
             continue;
         };
         let mut rest = Plain::new(bytes, 0, Library::Lite);
-        assert_eq!(Lead::plain(&mut rest), Some(lead), "{name}");
-        let mut call = Call::default();
+        assert_eq!(RequestPrefix::plain(&mut rest), Some(lead), "{name}");
+        let mut call = NeutralCall::default();
         let mut facts = Facts::of(&mut call);
         if let Ok(true) = facts.take_plain(&lead, rest, bytes, None) {
-            let mut call = Call::default();
+            let mut call = NeutralCall::default();
             let walked = body::read(&bytes[lead.end()..], Hessian2, |body| {
                 Facts::walk(body, &lead, bytes, Hessian2, &mut call)
             });
@@ -34,7 +34,7 @@ fn requests() {
         let hint = Hint::from_bits(msg.meta.hint);
         let mut head = Head::default();
         if head::plain(bytes, hint, &mut head) {
-            let [mut known, mut unknown] = [Call::default(), Call::default()];
+            let [mut known, mut unknown] = [NeutralCall::default(), NeutralCall::default()];
             let known_read = dialect().read_call(&msg, Some(&head), &mut known);
             let unknown_read = dialect().read_call(&msg, None, &mut unknown);
             assert_eq!(
@@ -65,7 +65,7 @@ fn answers() {
                 continue;
             }
             let bytes = body::of(&msg);
-            let mut outcome = Outcome::default();
+            let mut outcome = NeutralResponse::default();
             if outcome::take_plain(bytes, Hessian2, &mut outcome) {
                 let walked = outcome::walk(bytes, Hessian2).unwrap();
                 assert_eq!(format!("{outcome:?}"), format!("{walked:?}"), "{}", case.name);

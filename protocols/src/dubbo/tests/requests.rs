@@ -75,10 +75,10 @@ fn the_countdown_is_what_is_left() {
 }
 
 /// Everything but the arguments.
-fn facts(call: &Call<'_>) -> String {
+fn facts(call: &NeutralCall<'_>) -> String {
     format!(
         "{:?}",
-        Call {
+        NeutralCall {
             args: Values::default(),
             ..call.clone()
         }
@@ -160,13 +160,13 @@ fn user_attachments_cross_and_those_of_the_hop_do_not() {
 
 #[test]
 fn traces_of_both_worlds_survive_and_own_keys_cannot_be_smuggled_in() {
-    let mut call = Call {
+    let mut call = NeutralCall {
         service: "a.B".into(),
         method: "m".into(),
         timeout_ms: 250,
         caller: "app".into(),
         group: "g".into(),
-        ..Call::default()
+        ..NeutralCall::default()
     };
     call.trace.traceparent = "00-1-2-01".into();
     call.trace.sofa_trace_id = "0a0b".into();
@@ -235,11 +235,11 @@ fn of_attachments_with_one_name_the_last_counts() {
 
 #[test]
 fn types_and_arguments_must_agree() {
-    let call = Call {
+    let call = NeutralCall {
         service: "a.B".into(),
         method: "m".into(),
         types: ["int".into()].into_iter().collect(),
-        ..Call::default()
+        ..NeutralCall::default()
     };
     let mut out = vec![];
     let error = codec(Role::Client).request(&mut out, 1, &call).unwrap_err();
@@ -298,6 +298,6 @@ fn serializations_of_java_can_only_be_passed_on() {
         assert_eq!((head.service, head.method), (&b""[..], &b""[..]));
         let error = dialect().call(&message(&case.requests[0])).unwrap_err();
         assert_eq!(error.kind, ErrorKind::BadRequest);
-        assert!(codec(Role::Client).takes(&message(&case.requests[0]), None));
+        assert!(codec(Role::Client).forwards_as_is(&message(&case.requests[0]), None));
     }
 }

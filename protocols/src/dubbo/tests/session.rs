@@ -2,7 +2,7 @@
 use super::*;
 use rialto_core::buf::OutBuf;
 use rialto_core::framed::Framed;
-use rialto_core::session::{Answer, Event, Session};
+use rialto_core::session::{Event, Response, Session};
 use rialto_core::slots::CallKey;
 
 fn session(role: Role, max_message: usize) -> Framed<Dubbo> {
@@ -150,7 +150,7 @@ fn oversized_requests_are_refused_under_their_id_and_the_next_one_is_served() {
         .answer(
             &mut out,
             to,
-            &Answer::Error(error),
+            &Response::Error(error),
             &rialto_core::bridge::Bridge::default(),
         )
         .unwrap_err();
@@ -174,7 +174,7 @@ fn answers_find_their_call_and_foreign_ids_find_none() {
     let mut client = session(Role::Client, 1 << 20);
     for (id, key) in [(77, 77), (1 << 40, u32::MAX)] {
         Dubbo::set_id(&mut answer, id);
-        let Event::Answer { call, .. } = client.next(&answer, &mut OutBuf::default()).unwrap().event else {
+        let Event::Response { call, .. } = client.next(&answer, &mut OutBuf::default()).unwrap().event else {
             panic!("no answer")
         };
         assert!(call == CallKey::from_bits(key));

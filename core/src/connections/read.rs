@@ -1,9 +1,9 @@
 //! Bytes in.
-use super::{Owner, Wires};
+use super::{Connections, Owner};
 use crate::Env;
 use crate::buf::{HEADROOM, READ, ReadBuf};
-use crate::faults::FaultKind;
-use crate::session::{Event, Fault, Session, Step};
+use crate::peer_errors::PeerErrorKind;
+use crate::session::{Event, ProtocolError, Session, Step};
 use crate::slots::ConnKey;
 use crate::transport::Transport;
 use std::io;
@@ -21,7 +21,7 @@ pub enum Filled {
     Own(Vec<u8>),
 }
 
-impl<E: Env> Wires<E> {
+impl<E: Env> Connections<E> {
     /// One read. The bytes to decode are the connection's tail and what came. The flag says that there is
     /// probably more to read at once.
     pub fn fill(&mut self, key: ConnKey, buf: &mut ReadBuf) -> (Filled, bool) {
@@ -51,27 +51,27 @@ impl<E: Env> Wires<E> {
         }
         let more = n == READ || conn.hung_up;
         let got = HEADROOM..HEADROOM + n;
-        let t = conn.tail.len();
+        let t = conn.partial_message.len();
         if t == 0 {
             return (Filled::Shared(got), more);
         }
-        if t <= HEADROOM && conn.need <= t + n {
-            buf.bytes[HEADROOM - t..HEADROOM].copy_from_slice(&conn.tail);
+        if t <= HEADROOM && conn.expected_len <= t + n {
+            buf.bytes[HEADROOM - t..HEADROOM].copy_from_slice(&conn.partial_message);
             self.partial -= t;
-            conn.tail.clear();
-            if conn.tail.capacity() > HEADROOM {
-                conn.tail = Vec::new();
+            conn.partial_message.clear();
+            if conn.partial_message.capacity() > HEADROOM {
+                conn.partial_message = Vec::new();
             }
             return (Filled::Shared(HEADROOM - t..got.end), more);
         }
-        conn.tail.extend_from_slice(&buf.bytes[got]);
+        conn.partial_message.extend_from_slice(&buf.bytes[got]);
         self.partial += n;
-        if conn.tail.len() < conn.need {
+        if conn.partial_message.len() < conn.expected_len {
             self.keep_partial_within_bounds();
             return (Filled::Nothing, more);
         }
-        self.partial -= conn.tail.len();
-        (Filled::Own(std::mem::take(&mut conn.tail)), more)
+        self.partial -= conn.partial_message.len();
+        (Filled::Own(std::mem::take(&mut conn.partial_message)), more)
     }
 
     /// The peer will send nothing more: what is there is read up to its end.
@@ -86,7 +86,7 @@ impl<E: Env> Wires<E> {
     /// # Errors
     /// The connection cannot go on.
     #[inline]
-    pub fn next<'a>(&mut self, key: ConnKey, input: &'a [u8]) -> Result<Step<'a>, Fault> {
+    pub fn next<'a>(&mut self, key: ConnKey, input: &'a [u8]) -> Result<Step<'a>, ProtocolError> {
         let Some(conn) = self.conns.get_mut(key) else {
             return Ok(Step {
                 used: input.len(),
@@ -113,22 +113,22 @@ impl<E: Env> Wires<E> {
         step
     }
 
-    /// Keeps what was not decoded. `need` is the length of the message that it begins, 0 if unknown.
-    pub fn stash(&mut self, key: ConnKey, rest: &[u8], need: usize) {
+    /// Keeps what was not decoded. `expected_len` is the length of the message that it begins, 0 if unknown.
+    pub fn keep_partial(&mut self, key: ConnKey, rest: &[u8], expected_len: usize) {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
         if conn.dead {
             return;
         }
-        conn.need = need;
-        debug_assert!(conn.tail.is_empty());
-        conn.tail.extend_from_slice(rest);
+        conn.expected_len = expected_len;
+        debug_assert!(conn.partial_message.is_empty());
+        conn.partial_message.extend_from_slice(rest);
         self.partial += rest.len();
         self.keep_partial_within_bounds();
     }
 
-    /// Closes the connections with the longest half-received messages while all of them need more memory than there is.
+    /// Closes the connections with the longest half-received messages while all of them expected_len more memory than there is.
     #[inline]
     fn keep_partial_within_bounds(&mut self) {
         while self.partial > self.partial_max {
@@ -138,13 +138,16 @@ impl<E: Env> Wires<E> {
 
     #[cold]
     fn close_longest_partial(&mut self) {
-        let longest = self.conns.iter().max_by_key(|(_, conn)| conn.tail.len());
+        let longest = self
+            .conns
+            .iter()
+            .max_by_key(|(_, conn)| conn.partial_message.len());
         let Some((key, conn)) = longest else { return };
         let text = format_args!(
             " closed: half-received messages use up the memory for them, and its own is the longest"
         );
-        self.faults
-            .report(FaultKind::Limit, conn.who(), self.now_ms, text);
-        self.kill(key);
+        self.peer_errors
+            .report(PeerErrorKind::Limit, conn.who(), self.now_ms, text);
+        self.close_now(key);
     }
 }

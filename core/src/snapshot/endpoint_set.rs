@@ -1,7 +1,7 @@
-//! Sets of hosts to choose from.
+//! Sets of endpoints to choose from.
 use super::EndpointId;
 
-/// How a host is chosen.
+/// How a endpoint is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Balance {
     /// One after the other, by weight.
@@ -13,10 +13,10 @@ pub enum Balance {
     LeastRequest,
 }
 
-/// A host and its share.
+/// A endpoint and its share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Host {
-    /// The host.
+pub struct WeightedEndpoint {
+    /// The endpoint.
     pub endpoint: EndpointId,
     /// Its share; never 0.
     pub weight: u32,
@@ -24,27 +24,27 @@ pub struct Host {
 
 /// Hosts that one target of a route chooses from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HostSet {
+pub struct EndpointSet {
     /// How.
     pub balance: Balance,
-    /// The hosts.
-    pub hosts: Box<[Host]>,
+    /// The endpoints.
+    pub endpoints: Box<[WeightedEndpoint]>,
     /// Sum of their weights.
     pub total_weight: u64,
     /// All weights are equal.
     pub even: bool,
 }
 
-impl HostSet {
-    /// A set; hosts of weight 0 are left out, as registries mean it.
+impl EndpointSet {
+    /// A set; endpoints of weight 0 are left out, as registries mean it.
     #[must_use]
-    pub fn new(balance: Balance, hosts: impl IntoIterator<Item = Host>) -> Self {
-        let hosts: Box<[Host]> = hosts.into_iter().filter(|h| h.weight > 0).collect();
-        let total_weight = hosts.iter().map(|h| u64::from(h.weight)).sum();
-        let even = hosts.windows(2).all(|w| w[0].weight == w[1].weight);
-        HostSet {
+    pub fn new(balance: Balance, endpoints: impl IntoIterator<Item = WeightedEndpoint>) -> Self {
+        let endpoints: Box<[WeightedEndpoint]> = endpoints.into_iter().filter(|h| h.weight > 0).collect();
+        let total_weight = endpoints.iter().map(|h| u64::from(h.weight)).sum();
+        let even = endpoints.windows(2).all(|w| w[0].weight == w[1].weight);
+        EndpointSet {
             balance,
-            hosts,
+            endpoints,
             total_weight,
             even,
         }

@@ -1,12 +1,12 @@
 //! The first byte of a value, in both grammars (wire sections 3.1, 3.2).
 use rialto_values::ValueError;
 
-use crate::Dialect;
+use crate::Grammar;
 use crate::cursor::Cursor;
 
 /// A value's first byte, decoded together with the operands of fixed width that follow it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Lead {
+pub(crate) enum FirstByte {
     Null,
     Bool(bool),
     Int(i32),
@@ -58,31 +58,31 @@ pub(crate) enum ListForm {
 impl Cursor<'_> {
     /// Reads a lead.
     #[inline]
-    pub(crate) fn lead(&mut self, dialect: Dialect) -> Result<Lead, ValueError> {
+    pub(crate) fn lead(&mut self, grammar: Grammar) -> Result<FirstByte, ValueError> {
         let byte = self.u8()?;
         Ok(match byte {
-            0x00..=0x1f => Lead::Text {
+            0x00..=0x1f => FirstByte::Text {
                 units: u32::from(byte),
                 last: true,
             },
-            0x20..=0x2f => Lead::Binary {
+            0x20..=0x2f => FirstByte::Binary {
                 len: u32::from(byte - 0x20),
                 last: true,
             },
-            0x38..=0x3f => Lead::Long(((i64::from(byte) - 0x3c) << 16) + i64::from(self.u16()?)),
-            b'D' => Lead::Double(f64::from_be_bytes(self.array()?)),
-            b'F' => Lead::Bool(false),
-            b'I' => Lead::Int(self.i32()?),
-            b'L' => Lead::Long(self.i64()?),
-            b'N' => Lead::Null,
-            b'T' => Lead::Bool(true),
-            0x80..=0xbf => Lead::Int(i32::from(byte) - 0x90),
-            0xc0..=0xcf => Lead::Int(((i32::from(byte) - 0xc8) << 8) + i32::from(self.u8()?)),
-            0xd0..=0xd7 => Lead::Int(((i32::from(byte) - 0xd4) << 16) + i32::from(self.u16()?)),
-            0xd8..=0xef => Lead::Long(i64::from(byte) - 0xe0),
-            0xf0..=0xff => Lead::Long(((i64::from(byte) - 0xf8) << 8) + i64::from(self.u8()?)),
+            0x38..=0x3f => FirstByte::Long(((i64::from(byte) - 0x3c) << 16) + i64::from(self.u16()?)),
+            b'D' => FirstByte::Double(f64::from_be_bytes(self.array()?)),
+            b'F' => FirstByte::Bool(false),
+            b'I' => FirstByte::Int(self.i32()?),
+            b'L' => FirstByte::Long(self.i64()?),
+            b'N' => FirstByte::Null,
+            b'T' => FirstByte::Bool(true),
+            0x80..=0xbf => FirstByte::Int(i32::from(byte) - 0x90),
+            0xc0..=0xcf => FirstByte::Int(((i32::from(byte) - 0xc8) << 8) + i32::from(self.u8()?)),
+            0xd0..=0xd7 => FirstByte::Int(((i32::from(byte) - 0xd4) << 16) + i32::from(self.u16()?)),
+            0xd8..=0xef => FirstByte::Long(i64::from(byte) - 0xe0),
+            0xf0..=0xff => FirstByte::Long(((i64::from(byte) - 0xf8) << 8) + i64::from(self.u8()?)),
             _ => {
-                return if dialect == Dialect::Final {
+                return if grammar == Grammar::Final {
                     self.final_lead(byte)
                 } else {
                     self.draft_lead(byte)
@@ -91,56 +91,56 @@ impl Cursor<'_> {
         })
     }
 
-    fn final_lead(&mut self, byte: u8) -> Result<Lead, ValueError> {
+    fn final_lead(&mut self, byte: u8) -> Result<FirstByte, ValueError> {
         Ok(match byte {
-            0x30..=0x33 => Lead::Text {
+            0x30..=0x33 => FirstByte::Text {
                 units: u32::from(byte - 0x30) << 8 | u32::from(self.u8()?),
                 last: true,
             },
-            0x34..=0x37 => Lead::Binary {
+            0x34..=0x37 => FirstByte::Binary {
                 len: u32::from(byte - 0x34) << 8 | u32::from(self.u8()?),
                 last: true,
             },
-            b'A' => Lead::Binary {
+            b'A' => FirstByte::Binary {
                 len: u32::from(self.u16()?),
                 last: false,
             },
-            b'B' => Lead::Binary {
+            b'B' => FirstByte::Binary {
                 len: u32::from(self.u16()?),
                 last: true,
             },
-            b'C' => Lead::Definition,
-            b'H' => Lead::Map { typed: false },
-            b'J' => Lead::Date(self.i64()?),
-            b'K' => Lead::Date(i64::from(self.i32()?) * 60_000),
-            b'M' => Lead::Map { typed: true },
-            b'O' => Lead::Object(self.int(Dialect::Final)?),
-            b'Q' => Lead::Ref(self.int(Dialect::Final)?),
-            b'R' => Lead::Text {
+            b'C' => FirstByte::Definition,
+            b'H' => FirstByte::Map { typed: false },
+            b'J' => FirstByte::Date(self.i64()?),
+            b'K' => FirstByte::Date(i64::from(self.i32()?) * 60_000),
+            b'M' => FirstByte::Map { typed: true },
+            b'O' => FirstByte::Object(self.int(Grammar::Final)?),
+            b'Q' => FirstByte::Ref(self.int(Grammar::Final)?),
+            b'R' => FirstByte::Text {
                 units: u32::from(self.u16()?),
                 last: false,
             },
-            b'S' => Lead::Text {
+            b'S' => FirstByte::Text {
                 units: u32::from(self.u16()?),
                 last: true,
             },
-            b'U' => Lead::List(ListForm::Variable { typed: true }),
-            b'V' => Lead::List(ListForm::Fixed { typed: true }),
-            b'W' => Lead::List(ListForm::Variable { typed: false }),
-            b'X' => Lead::List(ListForm::Fixed { typed: false }),
-            b'Y' => Lead::Long(i64::from(self.i32()?)),
-            b'Z' => Lead::End,
-            0x5b => Lead::Double(0.0),
-            0x5c => Lead::Double(1.0),
-            0x5d => Lead::Double(f64::from(self.u8()? as i8)),
-            0x5e => Lead::Double(f64::from(self.u16()? as i16)),
-            0x5f => Lead::Double(0.001 * f64::from(self.i32()?)),
-            0x60..=0x6f => Lead::Object(i32::from(byte - 0x60)),
-            0x70..=0x77 => Lead::List(ListForm::Short {
+            b'U' => FirstByte::List(ListForm::Variable { typed: true }),
+            b'V' => FirstByte::List(ListForm::Fixed { typed: true }),
+            b'W' => FirstByte::List(ListForm::Variable { typed: false }),
+            b'X' => FirstByte::List(ListForm::Fixed { typed: false }),
+            b'Y' => FirstByte::Long(i64::from(self.i32()?)),
+            b'Z' => FirstByte::End,
+            0x5b => FirstByte::Double(0.0),
+            0x5c => FirstByte::Double(1.0),
+            0x5d => FirstByte::Double(f64::from(self.u8()? as i8)),
+            0x5e => FirstByte::Double(f64::from(self.u16()? as i16)),
+            0x5f => FirstByte::Double(0.001 * f64::from(self.i32()?)),
+            0x60..=0x6f => FirstByte::Object(i32::from(byte - 0x60)),
+            0x70..=0x77 => FirstByte::List(ListForm::Short {
                 typed: true,
                 len: u32::from(byte - 0x70),
             }),
-            0x78..=0x7f => Lead::List(ListForm::Short {
+            0x78..=0x7f => FirstByte::List(ListForm::Short {
                 typed: false,
                 len: u32::from(byte - 0x78),
             }),
@@ -150,41 +150,41 @@ impl Cursor<'_> {
         })
     }
 
-    fn draft_lead(&mut self, byte: u8) -> Result<Lead, ValueError> {
+    fn draft_lead(&mut self, byte: u8) -> Result<FirstByte, ValueError> {
         Ok(match byte {
-            b'B' => Lead::Binary {
+            b'B' => FirstByte::Binary {
                 len: u32::from(self.u16()?),
                 last: true,
             },
-            b'b' => Lead::Binary {
+            b'b' => FirstByte::Binary {
                 len: u32::from(self.u16()?),
                 last: false,
             },
-            0x4a => Lead::Ref(i32::from(self.u8()?)),
-            0x4b => Lead::Ref(i32::from(self.u16()?)),
-            b'M' => Lead::Map { typed: false },
-            b'O' => Lead::Definition,
-            b'R' => Lead::Ref(self.i32()?),
-            b'S' | b'X' => Lead::Text {
+            0x4a => FirstByte::Ref(i32::from(self.u8()?)),
+            0x4b => FirstByte::Ref(i32::from(self.u16()?)),
+            b'M' => FirstByte::Map { typed: false },
+            b'O' => FirstByte::Definition,
+            b'R' => FirstByte::Ref(self.i32()?),
+            b'S' | b'X' => FirstByte::Text {
                 units: u32::from(self.u16()?),
                 last: true,
             },
-            b's' | b'x' => Lead::Text {
+            b's' | b'x' => FirstByte::Text {
                 units: u32::from(self.u16()?),
                 last: false,
             },
-            b'V' => Lead::List(ListForm::Draft),
-            b'd' => Lead::Date(self.i64()?),
-            0x67 => Lead::Double(0.0),
-            0x68 => Lead::Double(1.0),
-            0x69 => Lead::Double(f64::from(self.u8()? as i8)),
-            0x6a => Lead::Double(f64::from(self.u16()? as i16)),
-            0x6b => Lead::Double(f64::from(f32::from_be_bytes(self.array()?))),
-            b'o' => Lead::Object(self.int(Dialect::Draft)?),
-            b'r' => Lead::Remote,
-            b'v' => Lead::List(ListForm::DraftRepeat),
-            0x77 => Lead::Long(i64::from(self.i32()?)),
-            b'z' => Lead::End,
+            b'V' => FirstByte::List(ListForm::Draft),
+            b'd' => FirstByte::Date(self.i64()?),
+            0x67 => FirstByte::Double(0.0),
+            0x68 => FirstByte::Double(1.0),
+            0x69 => FirstByte::Double(f64::from(self.u8()? as i8)),
+            0x6a => FirstByte::Double(f64::from(self.u16()? as i16)),
+            0x6b => FirstByte::Double(f64::from(f32::from_be_bytes(self.array()?))),
+            b'o' => FirstByte::Object(self.int(Grammar::Draft)?),
+            b'r' => FirstByte::Remote,
+            b'v' => FirstByte::List(ListForm::DraftRepeat),
+            0x77 => FirstByte::Long(i64::from(self.i32()?)),
+            b'z' => FirstByte::End,
             _ => {
                 return Err(self.malformed(format_args!("0x{byte:02x} starts no value in the draft grammar")));
             }
@@ -192,11 +192,11 @@ impl Cursor<'_> {
     }
 
     /// An int in any of its encodings: a length, count or index.
-    pub(crate) fn int(&mut self, dialect: Dialect) -> Result<i32, ValueError> {
+    pub(crate) fn int(&mut self, grammar: Grammar) -> Result<i32, ValueError> {
         // Only the int leads, so that a malformed index cannot start another value.
         match self.peek() {
-            Some(b'I' | 0x80..=0xd7) => match self.lead(dialect)? {
-                Lead::Int(value) => Ok(value),
+            Some(b'I' | 0x80..=0xd7) => match self.lead(grammar)? {
+                FirstByte::Int(value) => Ok(value),
                 _ => Err(self.malformed("an int was expected")),
             },
             Some(byte) => Err(self.malformed(format_args!("an int was expected, found 0x{byte:02x}"))),
@@ -205,8 +205,8 @@ impl Cursor<'_> {
     }
 
     /// An int that counts things of at least one byte each, so more of them than bytes are a lie.
-    pub(crate) fn count(&mut self, dialect: Dialect) -> Result<u32, ValueError> {
-        let count = self.int(dialect)?;
+    pub(crate) fn count(&mut self, grammar: Grammar) -> Result<u32, ValueError> {
+        let count = self.int(grammar)?;
         match u32::try_from(count) {
             Ok(count) if count as usize <= self.remaining() => Ok(count),
             Ok(_) => Err(ValueError::truncated(&format!(

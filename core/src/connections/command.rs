@@ -1,14 +1,14 @@
 //! Commands of the exchanges.
 use super::run::Deferred;
-use super::{UPSTREAM_MAX, Wires};
+use super::{Connections, UPSTREAM_MAX};
 use crate::Env;
 use crate::bridge::Bridge;
 use crate::buf::Mark;
 use crate::calls::Application;
 use crate::error::{CallError, ErrorKind};
-use crate::faults::FaultKind;
 use crate::message::Message;
-use crate::session::{Answer, Dispatch, ReplyTo, Session};
+use crate::peer_errors::PeerErrorKind;
+use crate::session::{Dispatch, RespondTo, Response, Session};
 use crate::slots::{CallKey, ConnKey};
 
 /// Where a message's bytes are.
@@ -20,7 +20,7 @@ pub enum From {
     Memory,
 }
 
-impl<E: Env> Wires<E> {
+impl<E: Env> Connections<E> {
     /// Gives a call to an upstream connection. Returns where its bytes will lie in the connection's stream.
     ///
     /// # Errors
@@ -48,7 +48,7 @@ impl<E: Env> Wires<E> {
         }
         conn.calls += 1;
         conn.called_ms = self.now_ms;
-        if dispatch.edits.is_none() && conn.session.takes(msg, None) {
+        if dispatch.edits.is_none() && conn.session.forwards_as_is(msg, None) {
             let at = conn.out.position() + self.run_before(key) as u64;
             self.pass_on(key, u64::from(call.bits()), msg, from);
             return Ok(Mark {
@@ -83,8 +83,8 @@ impl<E: Env> Wires<E> {
     pub fn answer<'b>(
         &mut self,
         key: ConnKey,
-        to: ReplyTo,
-        answer: &Answer<'_>,
+        to: RespondTo,
+        answer: &Response<'_>,
         from: From,
         bridge: impl FnOnce() -> &'b Bridge,
     ) -> Result<(), CallError> {
@@ -94,8 +94,8 @@ impl<E: Env> Wires<E> {
         if conn.dead {
             return Ok(());
         }
-        if let Answer::Message(msg) = answer
-            && conn.session.takes(msg, Some(to))
+        if let Response::Message(msg) = answer
+            && conn.session.forwards_as_is(msg, Some(to))
         {
             self.pass_on(key, to.id, msg, from);
             return Ok(());
@@ -230,9 +230,9 @@ impl<E: Env> Wires<E> {
             return;
         }
         let text = format_args!(" closed: it does not read what it asks for");
-        self.faults
-            .report(FaultKind::Limit, conn.who(), self.now_ms, text);
-        self.kill(key);
+        self.peer_errors
+            .report(PeerErrorKind::Limit, conn.who(), self.now_ms, text);
+        self.close_now(key);
     }
 
     /// The peer wants no new calls on this connection, or wants them again.
@@ -255,7 +255,7 @@ impl<E: Env> Wires<E> {
     }
 
     /// Tells all callers that this process is going away, in the protocols that have words for it.
-    pub fn say_goodbye(&mut self) {
+    pub fn announce_drain(&mut self) {
         for key in self.conns.keys() {
             let Some(conn) = self.conns.get_mut(key) else {
                 continue;

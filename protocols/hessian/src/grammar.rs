@@ -2,14 +2,14 @@
 
 /// The two grammars of Hessian 2 (wire sections 3.1, 3.2). No stock peer reads the other one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Dialect {
+pub enum Grammar {
     /// Hessian 2.0 as specified.
     Final,
     /// The draft of caucho 3.1.x.
     Draft,
 }
 
-/// The library on the other side: a dialect and its spelling of some JDK classes (wire section 3.3).
+/// The library on the other side: a grammar and its spelling of some JDK classes (wire section 3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Library {
     /// Dubbo's hessian-lite (final).
@@ -24,10 +24,10 @@ impl Library {
     /// The grammar that the library speaks.
     #[must_use]
     #[inline]
-    pub const fn dialect(self) -> Dialect {
+    pub const fn grammar(self) -> Grammar {
         match self {
-            Library::Lite | Library::Sofa4 => Dialect::Final,
-            Library::Sofa3 => Dialect::Draft,
+            Library::Lite | Library::Sofa4 => Grammar::Final,
+            Library::Sofa3 => Grammar::Draft,
         }
     }
 
@@ -50,12 +50,12 @@ mod tests {
     #[test]
     fn the_first_byte_of_sofa_content_tells_the_library() {
         assert_eq!(
-            Library::sniff_sofa(b"O\xbc").map(Library::dialect),
-            Some(Dialect::Draft)
+            Library::sniff_sofa(b"O\xbc").map(Library::grammar),
+            Some(Grammar::Draft)
         );
         assert_eq!(
-            Library::sniff_sofa(b"C0").map(Library::dialect),
-            Some(Dialect::Final)
+            Library::sniff_sofa(b"C0").map(Library::grammar),
+            Some(Grammar::Final)
         );
         assert_eq!(Library::sniff_sofa(b"{"), None);
         assert_eq!(Library::sniff_sofa(b""), None);

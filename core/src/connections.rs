@@ -13,9 +13,9 @@ pub use conn::{Conn, Owner};
 pub use read::Filled;
 
 use crate::Env;
-use crate::faults::{FaultKind, Faults, Peer};
 use crate::message::ProtoId;
 use crate::metrics::Traffic;
+use crate::peer_errors::{Peer, PeerErrorKind, PeerErrors};
 use crate::session::{Protocols, Role, Session, Settings};
 use crate::slots::{ConnKey, ConnTag, Slots};
 use crate::snapshot::{Cluster, EndpointId, Limits, Listener, ListenerId};
@@ -40,14 +40,14 @@ pub const LOW: usize = HIGH / 4;
 pub const UPSTREAM_MAX: usize = 16 << 20;
 
 /// The connections.
-pub struct Wires<E: Env> {
+pub struct Connections<E: Env> {
     conns: Slots<ConnTag, Conn<E>>,
     reactor: E::Reactor,
     dirty: Vec<ConnKey>,
     /// Read again next turn: capped for fairness, or just resumed.
     again: Vec<ConnKey>,
     /// Closed, but the calls on them do not know yet.
-    pub(crate) graves: Vec<ConnKey>,
+    pub(crate) closed_conns: Vec<ConnKey>,
     /// Dials under way and when they are given up.
     dialing: Vec<(ConnKey, u64)>,
     run: Option<Run>,
@@ -57,7 +57,7 @@ pub struct Wires<E: Env> {
     /// The worker's clock. 64 bits: in 32 it would begin anew after 49 days.
     pub(crate) now_ms: u64,
     /// What peers did wrong.
-    pub faults: Faults,
+    pub peer_errors: PeerErrors,
     /// Callers' connections, by listener.
     pub listeners: Vec<Traffic>,
     /// Our connections, by endpoint.
@@ -73,22 +73,22 @@ pub struct Wires<E: Env> {
     backlog: Backlog,
 }
 
-impl<E: Env> Wires<E> {
+impl<E: Env> Connections<E> {
     /// No connections yet.
     pub fn new(reactor: E::Reactor) -> Self {
-        Wires {
+        Connections {
             conns: Slots::default(),
             reactor,
             dirty: vec![],
             again: vec![],
-            graves: vec![],
+            closed_conns: vec![],
             dialing: vec![],
             run: None,
             deferred: None,
             hole: None,
             overfull: None,
             now_ms: 0,
-            faults: Faults::default(),
+            peer_errors: PeerErrors::default(),
             listeners: vec![],
             endpoints: vec![],
             callers: 0,
@@ -123,7 +123,7 @@ impl<E: Env> Wires<E> {
         let theirs = |owner| matches!(owner, Owner::Endpoint(id) if ids.contains(&id));
         let left = self.conns.iter().filter(|(_, conn)| theirs(conn.owner));
         let left: Vec<ConnKey> = left.map(|(key, _)| key).collect();
-        left.into_iter().for_each(|key| self.kill(key));
+        left.into_iter().for_each(|key| self.close_now(key));
         for id in ids {
             if let Some(traffic) = self.endpoints.get_mut(id.index()) {
                 *traffic = Traffic::default();
@@ -146,8 +146,8 @@ impl<E: Env> Wires<E> {
             traffic.failed += 1;
             self.reactor.forget(&mut transport);
             let text = format_args!(": a connection over the limit was closed");
-            self.faults
-                .report(FaultKind::Limit, Peer::Caller(id, peer), self.now_ms, text);
+            self.peer_errors
+                .report(PeerErrorKind::Limit, Peer::Caller(id, peer), self.now_ms, text);
             return None;
         }
         let session = match listener.protocol {
@@ -275,11 +275,11 @@ impl<E: Env> Wires<E> {
     /// Writes what can be written and closes.
     pub fn close(&mut self, key: ConnKey) {
         self.flush(key);
-        self.kill(key);
+        self.close_now(key);
     }
 
     /// Closes the transport now; the connection stays in its slot until the calls on it were told.
-    pub fn kill(&mut self, key: ConnKey) {
+    pub fn close_now(&mut self, key: ConnKey) {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
@@ -290,7 +290,7 @@ impl<E: Env> Wires<E> {
         conn.held = 0;
         self.backlog.set(&mut conn.backlog, 0);
         self.reactor.forget(&mut conn.transport);
-        self.partial -= std::mem::take(&mut conn.tail).len();
+        self.partial -= std::mem::take(&mut conn.partial_message).len();
         match conn.owner {
             Owner::Listener(id) => {
                 self.listeners[id.index()].closed += 1;
@@ -301,7 +301,7 @@ impl<E: Env> Wires<E> {
             Owner::Endpoint(id) => self.endpoints[id.index()].closed += 1,
         }
         self.dialing.retain(|(k, _)| *k != key);
-        self.graves.push(key);
+        self.closed_conns.push(key);
     }
 
     /// Forgets a connection whose calls were told.
@@ -310,7 +310,7 @@ impl<E: Env> Wires<E> {
     }
 
     /// A stranger on a listener of one protocol is refused in its own words. Detection has said them by itself.
-    pub fn last_words(&mut self, key: ConnKey, input: &[u8]) {
+    pub fn refuse_stranger(&mut self, key: ConnKey, input: &[u8]) {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
@@ -331,14 +331,14 @@ impl<E: Env> Wires<E> {
         let Some(conn) = self.conns.get(key) else { return };
         let proto = E::Protocols::dialect(conn.session.proto()).map_or("no protocol yet", |d| d.name());
         let text = format_args!(" closed: {proto}: {what}");
-        self.faults
-            .report(FaultKind::Protocol, conn.who(), self.now_ms, text);
+        self.peer_errors
+            .report(PeerErrorKind::Protocol, conn.who(), self.now_ms, text);
         self.close(key);
     }
 
     pub(crate) fn connect_fault(&mut self, id: EndpointId, error: &io::Error) {
         let text = format_args!(" cannot be reached: {error}");
-        self.faults
-            .report(FaultKind::Connect, Peer::Endpoint(id), self.now_ms, text);
+        self.peer_errors
+            .report(PeerErrorKind::Connect, Peer::Endpoint(id), self.now_ms, text);
     }
 }

@@ -1,13 +1,13 @@
 //! Where calls of the same names went. Callers repeat themselves, so a call whose route is decided by names alone
 //! is rarely matched against routes, and its series is rarely looked up.
-use crate::hash::glance;
+use crate::hash::cache_slot;
 use crate::message::{Head, ProtoId};
 use crate::metrics::SeriesId;
 use crate::snapshot::{Listener, ListenerId, Policy, RouteId};
 
 /// What the names of a call decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Way {
+pub(super) struct CachedRoute {
     pub(super) route: RouteId,
     pub(super) policy: Policy,
     /// The series, if the route has but one target.
@@ -26,7 +26,7 @@ pub(super) struct Names<'a> {
 }
 
 /// A cache in which each call has one place. It holds for one snapshot.
-pub(super) struct Ways {
+pub(super) struct RouteCache {
     places: Box<[Option<Entry>]>,
 }
 
@@ -36,7 +36,7 @@ struct Entry {
     ends: [u16; 5],
     /// One after the other.
     names: Vec<u8>,
-    way: Way,
+    route: CachedRoute,
 }
 
 const PLACE_BITS: u32 = 8;
@@ -47,8 +47,8 @@ impl<'a> Names<'a> {
     /// The names of a call; `None` if they alone do not decide.
     #[inline]
     pub(super) fn of(at: ListenerId, listener: &Listener, proto: ProtoId, head: &Head<'a>) -> Option<Self> {
-        let looks_at = listener.looks_at;
-        if looks_at.attachments {
+        let matched_fields = listener.matched_fields;
+        if matched_fields.attachments {
             return None;
         }
         let mut names = Names {
@@ -58,9 +58,9 @@ impl<'a> Names<'a> {
             count: 2,
         };
         let others = [
-            (looks_at.version, head.version),
-            (looks_at.group, head.group),
-            (looks_at.caller, head.caller),
+            (matched_fields.version, head.version),
+            (matched_fields.group, head.group),
+            (matched_fields.caller, head.caller),
         ];
         for (_, name) in others.into_iter().filter(|(looks, _)| *looks) {
             names.parts[names.count] = name;
@@ -72,28 +72,28 @@ impl<'a> Names<'a> {
     #[inline]
     fn place(&self) -> usize {
         let [service, method, ..] = self.parts;
-        glance(service, method, self.listener.0.into(), PLACE_BITS)
+        cache_slot(service, method, self.listener.0.into(), PLACE_BITS)
     }
 }
 
-impl Default for Ways {
+impl Default for RouteCache {
     fn default() -> Self {
-        Ways {
+        RouteCache {
             places: (0..1 << PLACE_BITS).map(|_| None).collect(),
         }
     }
 }
 
-impl Ways {
+impl RouteCache {
     /// The way of calls with these names, if it is remembered.
     #[inline]
-    pub(super) fn get(&self, names: &Names<'_>) -> Option<Way> {
+    pub(super) fn get(&self, names: &Names<'_>) -> Option<CachedRoute> {
         let entry = self.places[names.place()].as_ref()?;
-        entry.is_of(names).then_some(entry.way)
+        entry.is_of(names).then_some(entry.route)
     }
 
     /// Remembers a way.
-    pub(super) fn put(&mut self, names: &Names<'_>, way: Way) {
+    pub(super) fn put(&mut self, names: &Names<'_>, route: CachedRoute) {
         let len: usize = names.parts.iter().map(|part| part.len()).sum();
         if len > NAMES_MAX {
             return;
@@ -111,7 +111,7 @@ impl Ways {
             proto: names.proto,
             ends,
             names: bytes,
-            way,
+            route,
         });
     }
 
@@ -152,8 +152,8 @@ mod tests {
         }
     }
 
-    fn way(route: u16) -> Way {
-        Way {
+    fn cached(route: u16) -> CachedRoute {
+        CachedRoute {
             route: RouteId(route),
             policy: Policy::default(),
             series: None,
@@ -162,10 +162,10 @@ mod tests {
 
     #[test]
     fn only_the_very_names_are_found() {
-        let mut ways = Ways::default();
+        let mut cache = RouteCache::default();
         let of = names(["com.acme.Greeter", "hello", "1.0", "", "shop"]);
-        ways.put(&of, way(7));
-        assert_eq!(ways.get(&of), Some(way(7)));
+        cache.put(&of, cached(7));
+        assert_eq!(cache.get(&of), Some(cached(7)));
         for other in [
             names(["com.acme.Greeter", "hello", "1.0", "", "shoq"]),
             names(["com.acme.Greeter", "hello", "1.", "0", "shop"]),
@@ -182,25 +182,28 @@ mod tests {
             },
         ] {
             // also when it has the very place
-            assert!(!ways.places.iter().flatten().any(|entry| entry.is_of(&other)));
-            assert_eq!(ways.get(&other), None);
+            assert!(!cache.places.iter().flatten().any(|entry| entry.is_of(&other)));
+            assert_eq!(cache.get(&other), None);
         }
-        ways.clear();
-        assert_eq!(ways.get(&of), None);
+        cache.clear();
+        assert_eq!(cache.get(&of), None);
     }
 
     #[test]
     fn names_that_share_a_place_take_turns() {
-        let mut ways = Ways::default();
+        let mut cache = RouteCache::default();
         let services: Vec<String> = (0..4 << PLACE_BITS).map(|i| format!("com.acme.S{i}")).collect();
         for (i, service) in services.iter().enumerate() {
             let of = names([service, "call", "", "", ""]);
-            ways.put(&of, way(i as u16));
-            assert_eq!(ways.get(&of), Some(way(i as u16)));
+            cache.put(&of, cached(i as u16));
+            assert_eq!(cache.get(&of), Some(cached(i as u16)));
         }
         let kept = services.iter().enumerate().filter(|(i, service)| {
-            let got = ways.get(&names([service, "call", "", "", ""]));
-            assert!(got.is_none_or(|got| got == way(*i as u16)), "{service}: {got:?}");
+            let got = cache.get(&names([service, "call", "", "", ""]));
+            assert!(
+                got.is_none_or(|got| got == cached(*i as u16)),
+                "{service}: {got:?}"
+            );
             got.is_some()
         });
         assert!(kept.count() > 1 << (PLACE_BITS - 1));
@@ -208,10 +211,10 @@ mod tests {
 
     #[test]
     fn endless_names_are_not_kept() {
-        let mut ways = Ways::default();
+        let mut cache = RouteCache::default();
         let long = "x".repeat(NAMES_MAX + 1);
         let of = names([&long, "call", "", "", ""]);
-        ways.put(&of, way(1));
-        assert_eq!(ways.get(&of), None);
+        cache.put(&of, cached(1));
+        assert_eq!(cache.get(&of), None);
     }
 }

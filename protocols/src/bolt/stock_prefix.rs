@@ -1,6 +1,6 @@
 //! How contents of stock peers begin: the definition of a class, and the head of its only instance. Known by heart,
 //! they are neither read nor put together anew for every call.
-use rialto_hessian::{Dialect, Library, Plain};
+use rialto_hessian::{Grammar, Library, Plain};
 
 /// The beginning of a request or of an answer.
 pub(crate) struct Front {
@@ -27,18 +27,18 @@ impl Front {
     #[inline]
     pub(crate) fn strip<'a>(&self, content: &'a [u8]) -> Option<Plain<'a>> {
         let library = Library::sniff_sofa(content)?;
-        let front = self.of(library);
+        let stock_prefix = self.of(library);
         content
-            .starts_with(front)
-            .then(|| Plain::new(content, front.len(), library))
+            .starts_with(stock_prefix)
+            .then(|| Plain::new(content, stock_prefix.len(), library))
     }
 
     /// The bytes in that library's dialect.
     #[inline]
     pub(crate) fn of(&self, library: Library) -> &'static [u8] {
-        match library.dialect() {
-            Dialect::Draft => self.draft,
-            Dialect::Final => self.grammar,
+        match library.grammar() {
+            Grammar::Draft => self.draft,
+            Grammar::Final => self.grammar,
         }
     }
 }
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn fronts_are_what_a_writer_writes() {
-        for (front, class) in [
+        for (stock_prefix, class) in [
             (REQUEST, Class::new(keys::REQUEST, keys::REQUEST_FIELDS)),
             (RESPONSE, Class::new(keys::RESPONSE, keys::RESPONSE_FIELDS)),
         ] {
@@ -60,13 +60,13 @@ mod tests {
                 let (mut written, mut tables) = (vec![], WriteTables::default());
                 let mut w = Writer::new(&mut written, library, &mut tables);
                 w.begin_object(&class).unwrap();
-                assert_eq!(written, front.of(library), "{library:?}");
+                assert_eq!(written, stock_prefix.of(library), "{library:?}");
                 assert_eq!(
-                    front.strip(&written).map(|rest| rest.position()),
+                    stock_prefix.strip(&written).map(|rest| rest.position()),
                     Some(written.len())
                 );
                 written.pop();
-                assert!(front.strip(&written).is_none());
+                assert!(stock_prefix.strip(&written).is_none());
             }
         }
     }

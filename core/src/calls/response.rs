@@ -1,22 +1,22 @@
 //! The way back.
 use super::Calls;
 use crate::Env;
+use crate::connections::{Connections, From};
 use crate::exchange::State;
-use crate::faults::FaultKind;
 use crate::message::{Message, Status};
-use crate::metrics::Ended;
-use crate::session::Answer;
+use crate::metrics::CallResult;
+use crate::peer_errors::PeerErrorKind;
+use crate::session::Response;
 use crate::slots::{CallKey, ConnKey};
-use crate::wires::{From, Wires};
 
 impl Calls {
     #[inline]
-    pub(super) fn on_answer<E: Env>(
+    pub(super) fn on_response<E: Env>(
         &mut self,
-        w: &mut Wires<E>,
+        w: &mut Connections<E>,
         from: ConnKey,
         key: CallKey,
-        answer: &Answer<'_>,
+        answer: &Response<'_>,
     ) {
         match self.table.get(key) {
             // one id space serves all upstreams: this check keeps one from answering for another
@@ -32,39 +32,52 @@ impl Calls {
     }
 
     #[cold]
-    fn late<E: Env>(&mut self, w: &mut Wires<E>, from: ConnKey) {
-        self.metrics.late_answers += 1;
+    fn late<E: Env>(&mut self, w: &mut Connections<E>, from: ConnKey) {
+        self.metrics.late_responses += 1;
         if let Some(who) = w.get(from).map(|c| c.who()) {
             let text = format_args!(": an answer came for which nobody waits");
-            w.faults.report(FaultKind::LateAnswer, who, w.now_ms, text);
+            w.peer_errors
+                .report(PeerErrorKind::LateResponse, who, w.now_ms, text);
         }
     }
 
     /// Answers the caller for good.
     #[inline]
-    pub(super) fn reply<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, answer: &Answer<'_>, from: From) {
+    pub(super) fn reply<E: Env>(
+        &mut self,
+        w: &mut Connections<E>,
+        key: CallKey,
+        answer: &Response<'_>,
+        from: From,
+    ) {
         match answer {
-            Answer::Message(m) if m.meta.status == Status::Failed => self.reply_failed(w, key, m, from),
+            Response::Message(m) if m.meta.status == Status::Failed => self.reply_failed(w, key, m, from),
             _ => self.reply_with(w, key, answer, from),
         }
     }
 
     /// As [`Calls::reply`], for an answer that says that the provider's machinery failed.
     #[cold]
-    fn reply_failed<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, msg: &Message<'_>, from: From) {
+    fn reply_failed<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, msg: &Message<'_>, from: From) {
         match self.named(key, msg) {
             Some(named) => self.reply_with(w, key, &named, from),
-            None => self.reply_with(w, key, &Answer::Message(*msg), from),
+            None => self.reply_with(w, key, &Response::Message(*msg), from),
         }
     }
 
     #[inline]
-    fn reply_with<E: Env>(&mut self, w: &mut Wires<E>, key: CallKey, answer: &Answer<'_>, from: From) {
+    fn reply_with<E: Env>(
+        &mut self,
+        w: &mut Connections<E>,
+        key: CallKey,
+        answer: &Response<'_>,
+        from: From,
+    ) {
         self.finish_with(w, key, |w, ex| {
             let ended = match answer {
-                Answer::Message(m) => Ok(Ended::Answered(m.meta.status)),
-                Answer::Outcome(_) => Ok(Ended::Answered(Status::Ok)),
-                Answer::Error(e) => Err(e.clone()),
+                Response::Message(m) => Ok(CallResult::Responded(m.meta.status)),
+                Response::NeutralResponse(_) => Ok(CallResult::Responded(Status::Ok)),
+                Response::Error(e) => Err(e.clone()),
             };
             if ex.one_way {
                 return ended;
@@ -78,7 +91,7 @@ impl Calls {
 
     /// A failure that changes the protocol says which call it is about, by the caller's names for it: not all
     /// providers do (Dubbo 3 does not tell which service it does not know), and the caller may call several.
-    fn named<'a>(&self, key: CallKey, msg: &Message<'a>) -> Option<Answer<'a>> {
+    fn named<'a>(&self, key: CallKey, msg: &Message<'a>) -> Option<Response<'a>> {
         let ex = self.table.get(key)?;
         if msg.meta.proto == ex.down.proto {
             return None;
@@ -89,6 +102,6 @@ impl Calls {
         {
             error.text = format!("{service}#{method}: {error}").into();
         }
-        Some(Answer::Error(error))
+        Some(Response::Error(error))
     }
 }

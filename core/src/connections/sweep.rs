@@ -1,7 +1,7 @@
 //! What time does to connections: dials given up, idle ones closed, silent ones asked, old ones replaced.
-use super::{Owner, Wires};
+use super::{Connections, Owner};
 use crate::Env;
-use crate::faults::FaultKind;
+use crate::peer_errors::PeerErrorKind;
 use crate::session::Session;
 use crate::slots::ConnKey;
 use crate::snapshot::Snapshot;
@@ -27,7 +27,7 @@ enum Fate {
     Close(&'static str),
 }
 
-impl<E: Env> Wires<E> {
+impl<E: Env> Connections<E> {
     /// Gives up dials that took too long. Cheap: asked every turn.
     pub fn sweep_dials(&mut self) {
         while let Some(at) = self.dialing.iter().position(|(_, until)| *until <= self.now_ms) {
@@ -35,7 +35,7 @@ impl<E: Env> Wires<E> {
             if let Some(Owner::Endpoint(id)) = self.get(key).map(|c| c.owner) {
                 self.connect_fault(id, &io::ErrorKind::TimedOut.into());
             }
-            self.kill(key);
+            self.close_now(key);
         }
     }
 
@@ -51,8 +51,8 @@ impl<E: Env> Wires<E> {
                         && !why.is_empty()
                     {
                         let text = format_args!(" closed: {why}");
-                        self.faults
-                            .report(FaultKind::Limit, conn.who(), self.now_ms, text);
+                        self.peer_errors
+                            .report(PeerErrorKind::Limit, conn.who(), self.now_ms, text);
                     }
                     self.close(key);
                 }
@@ -72,7 +72,7 @@ impl<E: Env> Wires<E> {
         let age = self.now_ms.saturating_sub(conn.opened_ms);
         if silent > 1000 {
             conn.out.trim();
-            conn.tail.shrink_to_fit();
+            conn.partial_message.shrink_to_fit();
         }
         let stalled = if conn.blocked {
             self.now_ms.saturating_sub(conn.took_ms)
@@ -99,7 +99,7 @@ impl<E: Env> Wires<E> {
                         Fate::Keep
                     };
                 };
-                if conn.detecting && conn.tail.is_empty() {
+                if conn.detecting && conn.partial_message.is_empty() {
                     // stock consumers connect long before their first call: the time begins with the first byte
                     conn.opened_ms = self.now_ms;
                 } else if conn.detecting && age >= u64::from(l.detect_ms) {

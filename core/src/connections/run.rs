@@ -3,10 +3,10 @@
 //! is large and nothing is queued before it, or else copied to the out-buffer at once.
 //!
 //! An event borrows the input, so a frame that is to go on is only noted ([`Deferred`]) and handled by
-//! [`Wires::settle`] when the event is over. If something else has to be appended to the run's connection in
+//! [`Connections::settle`] when the event is over. If something else has to be appended to the run's connection in
 //! between, room for the run is left before it ([`Hole`]) and filled in at once after the event: positions in
 //! the stream, by which calls are retried, are those at which the bytes finally lie.
-use super::{EARLY_FLUSH, Wires};
+use super::{Connections, EARLY_FLUSH};
 use crate::Env;
 use crate::session::Session;
 use crate::slots::ConnKey;
@@ -36,7 +36,7 @@ pub(super) struct Hole {
     at: u64,
 }
 
-impl<E: Env> Wires<E> {
+impl<E: Env> Connections<E> {
     /// Bytes of the run that will precede whatever is appended to `key` next.
     #[inline]
     pub(super) fn run_before(&self, key: ConnKey) -> usize {
@@ -120,7 +120,7 @@ impl<E: Env> Wires<E> {
                     self.count_out(owner, n);
                 }
                 Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-                Err(_) => self.kill(run.to), // the bytes are kept below: they may be sent elsewhere
+                Err(_) => self.close_now(run.to), // the bytes are kept below: they may be sent elsewhere
             }
         }
         if !bytes.is_empty()

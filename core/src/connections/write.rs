@@ -1,12 +1,12 @@
 //! Bytes out.
-use super::{EARLY_FLUSH, LOW, Owner, Wires};
+use super::{Connections, EARLY_FLUSH, LOW, Owner};
 use crate::Env;
-use crate::faults::FaultKind;
+use crate::peer_errors::PeerErrorKind;
 use crate::slots::ConnKey;
 use crate::transport::{Reactor, Transport};
 use std::io;
 
-impl<E: Env> Wires<E> {
+impl<E: Env> Connections<E> {
     /// Queues a connection for the flush at the end of the turn, or at the end of the event if so much waits
     /// that it has to go now.
     #[inline]
@@ -62,7 +62,7 @@ impl<E: Env> Wires<E> {
                 if let Owner::Endpoint(id) = owner {
                     self.connect_fault(id, &e);
                 }
-                self.kill(key);
+                self.close_now(key);
                 return false;
             }
             conn.heard_ms = self.now_ms;
@@ -127,7 +127,7 @@ impl<E: Env> Wires<E> {
         let drained = conn.paused && conn.out.len() < LOW;
         self.count_out(owner, sent);
         if failed {
-            self.kill(key);
+            self.close_now(key);
         } else if drained {
             self.resume(key);
         }
@@ -153,9 +153,9 @@ impl<E: Env> Wires<E> {
                 " closed: {} bytes wait for it, the most of all, and unsent bytes use up the memory for them",
                 conn.backlog
             );
-            self.faults
-                .report(FaultKind::Limit, conn.who(), self.now_ms, text);
-            self.kill(key);
+            self.peer_errors
+                .report(PeerErrorKind::Limit, conn.who(), self.now_ms, text);
+            self.close_now(key);
         }
     }
 

@@ -3,7 +3,7 @@ use super::{HIGH, SessionOf, TransportOf};
 use crate::Env;
 use crate::buf::OutBuf;
 use crate::calls::Application;
-use crate::faults::Peer;
+use crate::peer_errors::Peer;
 use crate::session::Role;
 use crate::snapshot::{EndpointId, ListenerId};
 use std::net::SocketAddr;
@@ -22,9 +22,9 @@ pub struct Conn<E: Env> {
     pub(super) session: SessionOf<E>,
     pub(super) transport: TransportOf<E>,
     /// Received, but no whole message yet.
-    pub(super) tail: Vec<u8>,
+    pub(super) partial_message: Vec<u8>,
     /// How long that message is in all; 0 if unknown.
-    pub(super) need: usize,
+    pub(super) expected_len: usize,
     pub(super) out: OutBuf,
     /// Bytes of requests that wait until it stands.
     pub(super) held: usize,
@@ -80,8 +80,8 @@ impl<E: Env> Conn<E> {
         Conn {
             session,
             transport,
-            tail: vec![],
-            need: 0,
+            partial_message: vec![],
+            expected_len: 0,
             out: OutBuf::default(),
             held: 0,
             backlog: 0,

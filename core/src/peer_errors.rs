@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// What is complained about; each has its own allowance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub enum FaultKind {
+pub enum PeerErrorKind {
     /// A connection was closed because of what it sent.
     Protocol,
     /// A call was refused before it was routed.
@@ -15,7 +15,7 @@ pub enum FaultKind {
     /// A frame was skipped.
     Unexpected,
     /// An answer for which nobody waits any more.
-    LateAnswer,
+    LateResponse,
     /// A provider could not be reached.
     Connect,
     /// A connection was closed by a limit of time or memory.
@@ -35,8 +35,8 @@ pub enum Peer {
 
 /// Counters of faults, and the log's allowance.
 #[derive(Default)]
-pub struct Faults {
-    kinds: [Kind; FaultKind::ALL.len()],
+pub struct PeerErrors {
+    kinds: [Kind; PeerErrorKind::ALL.len()],
     /// For the names of peers.
     snapshot: Arc<Snapshot>,
 }
@@ -49,7 +49,7 @@ struct Kind {
     /// Lines that were said of late.
     said: u32,
     since_ms: u64,
-    /// Faults of peers that have no place in `peers`, since they were last told of.
+    /// PeerErrors of peers that have no place in `peers`, since they were last told of.
     others: u64,
     /// Those that were told of last.
     peers: Vec<Told>,
@@ -78,32 +78,32 @@ const LINE_MS: u64 = 500;
 /// Peers of a kind that are remembered.
 const PEERS: usize = 16;
 
-impl FaultKind {
+impl PeerErrorKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [FaultKind; 6] = [
-        FaultKind::Protocol,
-        FaultKind::Refused,
-        FaultKind::Unexpected,
-        FaultKind::LateAnswer,
-        FaultKind::Connect,
-        FaultKind::Limit,
+    pub const ALL: [PeerErrorKind; 6] = [
+        PeerErrorKind::Protocol,
+        PeerErrorKind::Refused,
+        PeerErrorKind::Unexpected,
+        PeerErrorKind::LateResponse,
+        PeerErrorKind::Connect,
+        PeerErrorKind::Limit,
     ];
 
     /// The name in metrics and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            FaultKind::Protocol => "protocol",
-            FaultKind::Refused => "refused",
-            FaultKind::Unexpected => "unexpected_frame",
-            FaultKind::LateAnswer => "late_answer",
-            FaultKind::Connect => "connect",
-            FaultKind::Limit => "limit",
+            PeerErrorKind::Protocol => "protocol",
+            PeerErrorKind::Refused => "refused",
+            PeerErrorKind::Unexpected => "unexpected_frame",
+            PeerErrorKind::LateResponse => "late_response",
+            PeerErrorKind::Connect => "connect",
+            PeerErrorKind::Limit => "limit",
         }
     }
 }
 
-impl Faults {
+impl PeerErrors {
     /// Learns the names of endpoints and listeners.
     pub fn learn(&mut self, snapshot: &Arc<Snapshot>) {
         self.snapshot = Arc::clone(snapshot);
@@ -111,7 +111,7 @@ impl Faults {
 
     /// Counts a fault, and logs it unless one of its kind and peer was logged within the last second, or too many of its kind
     /// were. The text follows the peer's name.
-    pub fn report(&mut self, kind: FaultKind, peer: Peer, now_ms: u64, text: fmt::Arguments<'_>) {
+    pub fn report(&mut self, kind: PeerErrorKind, peer: Peer, now_ms: u64, text: fmt::Arguments<'_>) {
         let Some(unlogged) = self.kinds[kind as usize].say(peer.key(), now_ms) else {
             return;
         };
@@ -128,14 +128,14 @@ impl Faults {
         );
     }
 
-    /// How many there were of each kind, in the order of [`FaultKind::ALL`].
+    /// How many there were of each kind, in the order of [`PeerErrorKind::ALL`].
     #[must_use]
-    pub fn totals(&self) -> [u64; FaultKind::ALL.len()] {
+    pub fn totals(&self) -> [u64; PeerErrorKind::ALL.len()] {
         self.kinds.each_ref().map(|k| k.total)
     }
 }
 
-/// Faults that were counted but not logged.
+/// PeerErrors that were counted but not logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Unlogged {
     of_peer: u64,
@@ -313,12 +313,12 @@ mod tests {
 
     #[test]
     fn every_fault_counts_though_few_are_logged() {
-        let mut faults = Faults::default();
+        let mut faults = PeerErrors::default();
         for ms in 0..10 {
             let peer = Peer::Endpoint(EndpointId(3));
-            faults.report(FaultKind::Refused, peer, ms, format_args!(": bad call"));
+            faults.report(PeerErrorKind::Refused, peer, ms, format_args!(": bad call"));
         }
-        assert_eq!(faults.totals()[FaultKind::Refused as usize], 10);
-        assert_eq!(faults.kinds[FaultKind::Refused as usize].peers[0].silent, 9);
+        assert_eq!(faults.totals()[PeerErrorKind::Refused as usize], 10);
+        assert_eq!(faults.kinds[PeerErrorKind::Refused as usize].peers[0].silent, 9);
     }
 }

@@ -27,14 +27,14 @@ pub(super) enum Seen {
 
 /// A watch on the directory of a file.
 #[derive(Default)]
-pub(super) struct Eye {
+pub(super) struct DirectoryWatch {
     changed: Arc<Notify>,
     watcher: Option<RecommendedWatcher>,
     /// It could not be opened, and that was told.
     blind: bool,
 }
 
-impl Eye {
+impl DirectoryWatch {
     /// Begins to watch if it does not yet. Returns why it cannot, once.
     pub(super) fn open(&mut self, path: &Path) -> Option<String> {
         if self.watcher.is_some() {
@@ -59,7 +59,7 @@ impl Eye {
         }
     }
 
-    /// Ends the watch; the next [`Eye::open`] begins a new one.
+    /// Ends the watch; the next [`DirectoryWatch::open`] begins a new one.
     pub(super) fn close(&mut self) {
         self.watcher = None;
     }
