@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use rialto_core::config::TEXT;
 use serde::de::value::StrDeserializer;
-use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, Expected, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::tree::{Entry, Item, Node, Scalar, Step, Value};
@@ -56,12 +56,18 @@ impl<'de> Reader<'de> {
         }
     }
 
-    fn whole<T: Whole>(self) -> Result<T, ReadError> {
+    /// `wanted` is asked for by someone who may take no 0.
+    fn whole<T: Whole>(self, wanted: &dyn Expected) -> Result<T, ReadError> {
         let text = self.plain().map(|text| text.strip_prefix('+').unwrap_or(text));
         match text.map(T::from_str) {
             Some(Ok(number)) => Ok(number),
             _ => {
-                let error = self.expected(format_args!("a whole number from {} to {}", T::LEAST, T::MOST));
+                let least = if wanted.to_string().contains("nonzero") {
+                    T::LEAST.max(1)
+                } else {
+                    T::LEAST
+                };
+                let error = self.expected(format_args!("a whole number from {least} to {}", T::MOST));
                 Err(match self.text().map(T::from_str) {
                     Some(Ok(_)) => error.with_hint("remove the quotes"),
                     _ => error,
@@ -112,7 +118,7 @@ macro_rules! whole_numbers {
 
         impl<'de> Reader<'de> {
             $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-                let number = self.whole::<$type>()?;
+                let number = self.whole::<$type>(&visitor)?;
                 self.placed(visitor.$visit(number))
             })*
         }

@@ -49,7 +49,7 @@ fn config(providers: &[(Side, u16)], access_log: &Path) -> Value {
     })
 }
 
-/// Dubbo applications say 1.0.0 where SOFARPC ones say 1.0.
+/// Dubbo applications say 1.0.0 where SOFARPC ones say 1.0. What Dubbo leaves unsaid of fields and times is said here.
 fn bridge(provider: &Side) -> Value {
     let unique_id = if provider.variant == Variant::Version {
         "version"
@@ -61,7 +61,14 @@ fn bridge(provider: &Side) -> Value {
     } else {
         ("1.0", "1.0.0")
     };
-    json!({ "unique_id": unique_id, "versions": [{ "from": from, "to": to }] })
+    json!({
+        "unique_id": unique_id, "versions": [{ "from": from, "to": to }], "time_zone": "Z",
+        "fields": {
+            "com.acme.zoo.SqlTimes.created": "java.sql.Timestamp",
+            "com.acme.zoo.SqlTimes.day": "java.sql.Date",
+            "com.acme.zoo.SqlTimes.at": "java.sql.Time",
+        },
+    })
 }
 
 impl Proxy {

@@ -413,3 +413,14 @@ fn a_text_that_says_nothing_is_no_configuration() {
     }
     assert!(crate::config::load_str("rialto.yaml", "{}").is_ok());
 }
+
+#[test]
+fn bounds_are_told_as_they_are() {
+    let text = SOUND.replace("name: greeter,", "name: greeter, retry: { attempts: \"3\" },");
+    let report = broken(&text).to_string();
+    assert!(
+        report.contains("expected a whole number from 1 to 255"),
+        "{report}"
+    );
+    assert!(report.contains("remove the quotes"), "{report}");
+}

@@ -1,7 +1,7 @@
 //! The output of a process, line by line, and waiting for a line of it.
 use super::PATIENCE;
 use std::io::{BufRead, BufReader, Read};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 #[derive(Clone, Default)]
@@ -25,10 +25,10 @@ impl Lines {
         let shared = Arc::clone(&lines.0);
         std::thread::spawn(move || {
             for line in BufReader::new(from).lines().map_while(Result::ok) {
-                shared.state.lock().unwrap().lines.push(line);
+                locked(&shared.state).lines.push(line);
                 shared.bell.notify_all();
             }
-            shared.state.lock().unwrap().ended = true;
+            locked(&shared.state).ended = true;
             shared.bell.notify_all();
         });
         lines
@@ -37,7 +37,7 @@ impl Lines {
     /// The first line that satisfies, waiting for it.
     pub(crate) fn wait(&self, what: &str, is: impl Fn(&str) -> bool) -> String {
         let until = Instant::now() + PATIENCE;
-        let mut state = self.0.state.lock().unwrap();
+        let mut state = locked(&self.0.state);
         loop {
             if let Some(line) = state.lines.iter().find(|l| is(l)) {
                 return line.clone();
@@ -48,11 +48,21 @@ impl Lines {
                 "no line with {what} in:\n{}",
                 state.lines.join("\n")
             );
-            state = self.0.bell.wait_timeout(state, left).unwrap().0;
+            state = self
+                .0
+                .bell
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
     pub(crate) fn all(&self) -> Vec<String> {
-        self.0.state.lock().unwrap().lines.clone()
+        locked(&self.0.state).lines.clone()
     }
+}
+
+/// A test that failed while it held the lock still shows what the process said.
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -46,6 +46,8 @@ final class CollectionValues {
         add("list_singleton", "echoList", () -> Collections.singletonList("single"));
         add("list_unmodifiable", "echoList", () -> Collections.unmodifiableList(list("unmodifiable")));
         add("list_synchronized", "echoList", () -> Collections.synchronizedList(list("synchronized")));
+        add("list_n_copies", "echoList", () -> Collections.nCopies(3, "copy"));
+        add("list_checked", "echoList", () -> Collections.checkedList(list("checked"), Object.class));
         add("list_sub_list", "echoList", () -> list("x", "sub", "list").subList(1, 3));
         add("list_7", "echoList", () -> list(1, 2, 3, 4, 5, 6, 7));
         add("list_8", "echoList", () -> list(1, 2, 3, 4, 5, 6, 7, 8));
@@ -80,6 +82,17 @@ final class CollectionValues {
         add("set_singleton", "echoSet", () -> Collections.singleton("single"));
         add("set_unmodifiable", "echoSet", () -> Collections.unmodifiableSet(new HashSet<>(Arrays.asList("un", "modifiable"))));
         add("set_key_set", "echoSet", () -> map("key", 1).keySet());
+        add("set_linked_key_set", "echoSet", () -> ordered("z", "a").keySet());
+        add("set_concurrent", "echoSet", () -> {
+            Set<Object> set = ConcurrentHashMap.newKeySet();
+            set.add("concurrent");
+            return set;
+        });
+        add("set_from_map", "echoSet", () -> {
+            Set<Object> set = Collections.newSetFromMap(new HashMap<>());
+            set.add("from map");
+            return set;
+        });
         addConstant("set_null", "echoSet", null);
         add("declared_hash_set", "echoHashSet", () -> new HashSet<>(Arrays.asList("a", "b")));
         add("declared_linked_hash_set", "echoLinkedHashSet", () -> new LinkedHashSet<>(Arrays.asList("b", "a")));
@@ -100,6 +113,8 @@ final class CollectionValues {
         add("map_tree", "echoMap", () -> new TreeMap<>(map("tree", "map")));
         add("map_singleton", "echoMap", () -> Collections.singletonMap("single", 1));
         add("map_unmodifiable", "echoMap", () -> Collections.unmodifiableMap(map("unmodifiable", 1)));
+        add("map_synchronized", "echoMap", () -> Collections.synchronizedMap(map("synchronized", 1)));
+        add("map_checked", "echoMap", () -> Collections.checkedMap(map("checked", 1), Object.class, Object.class));
         add("map_true_first", "echoMap", () -> {
             Map<Object, Object> m = new LinkedHashMap<>();
             m.put(true, "yes");
@@ -158,6 +173,12 @@ final class CollectionValues {
         } catch (ReflectiveOperationException e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    private static Map<String, String> ordered(String... keys) {
+        Map<String, String> m = new LinkedHashMap<>();
+        for (String key : keys) m.put(key, key);
+        return m;
     }
 
     static Map<Object, Object> map(Object key, Object value) {

@@ -6,6 +6,7 @@ import com.acme.zoo.Node;
 import com.acme.zoo.Page;
 import com.acme.zoo.Person;
 import com.acme.zoo.Shape;
+import com.acme.zoo.SqlTimes;
 import com.acme.zoo.Wide;
 import com.acme.zoo.ZooValues;
 import java.math.BigDecimal;
@@ -89,6 +90,7 @@ abstract class EchoService implements ZooValues {
     @Override public java.sql.Date echoSqlDate(java.sql.Date v) { return answer("echoSqlDate", v); }
     @Override public java.sql.Time echoSqlTime(java.sql.Time v) { return answer("echoSqlTime", v); }
     @Override public java.sql.Timestamp echoSqlTimestamp(java.sql.Timestamp v) { return answer("echoSqlTimestamp", v); }
+    @Override public SqlTimes echoSqlTimes(SqlTimes v) { return answer("echoSqlTimes", v); }
     @Override public Calendar echoCalendar(Calendar v) { return answer("echoCalendar", v); }
     @Override public LocalDate echoLocalDate(LocalDate v) { return answer("echoLocalDate", v); }
     @Override public LocalTime echoLocalTime(LocalTime v) { return answer("echoLocalTime", v); }

@@ -3,6 +3,7 @@ package com.acme.peer;
 import static com.acme.peer.Values.add;
 import static com.acme.peer.Values.addConstant;
 
+import com.acme.zoo.SqlTimes;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDateTime;
@@ -43,11 +44,20 @@ final class TimeValues {
             t.setNanos(123456789);
             return t;
         });
+        add("sql_fields", "echoSqlTimes", TimeValues::row);
+        add("sql_fields_null", "echoSqlTimes", SqlTimes::new);
+        add("sql_elements", "echoList", () -> CollectionValues.list(row().getCreated(), row().getDay(), row().getAt()));
+        add("sql_map_value", "echoMap", () -> CollectionValues.map("created", row().getCreated()));
+        add("sql_object", "echoObject", () -> row().getCreated());
         add("calendar", "echoCalendar", () -> {
             Calendar c = new GregorianCalendar(TimeZone.getTimeZone("UTC"));
             c.setTimeInMillis(1700000000123L);
             return c;
         });
+    }
+
+    private static SqlTimes row() {
+        return new SqlTimes(new java.sql.Timestamp(1700000000123L), new java.sql.Date(894585600000L), new java.sql.Time(47655000L), new Date(5));
     }
 
     private static void modern() {

@@ -69,6 +69,7 @@ public interface ZooValues {
     java.sql.Date echoSqlDate(java.sql.Date v);
     java.sql.Time echoSqlTime(java.sql.Time v);
     java.sql.Timestamp echoSqlTimestamp(java.sql.Timestamp v);
+    SqlTimes echoSqlTimes(SqlTimes v);
     Calendar echoCalendar(Calendar v);
     LocalDate echoLocalDate(LocalDate v);
     LocalTime echoLocalTime(LocalTime v);

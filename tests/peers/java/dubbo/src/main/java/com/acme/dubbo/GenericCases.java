@@ -6,8 +6,14 @@ import com.acme.zoo.Color;
 import com.acme.zoo.Failures;
 import com.acme.zoo.Person;
 import com.acme.zoo.Zoo;
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.sql.Timestamp;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Date;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -49,6 +55,7 @@ final class GenericCases {
         cases.add(one(prefix + "_long", 1L << 40, service, "echoLong", "long", 1L << 40));
         cases.add(one(prefix + "_boolean", true, service, "echoBoolean", "boolean", true));
         cases.add(one(prefix + "_enum", raw ? Color.RED : "RED", service, "echoColor", "com.acme.zoo.Color", "RED"));
+        converted(prefix, service, raw);
         cases.add(one(prefix + "_overload_int", "int 1", service, "over", "int", 1));
         cases.add(one(prefix + "_overload_string", "String s", service, "over", "java.lang.String", "s"));
         cases.add(call(prefix + "_overload_two", "String,int s1", service, "over", new String[] {"java.lang.String", "int"}, "s", 1));
@@ -62,6 +69,27 @@ final class GenericCases {
             () -> service.$invoke("fail", new String[] {"java.lang.String"}, new Object[] {"checked"})));
         cases.add(Case.fails(prefix + "_unknown_method", "a RpcException or GenericException with a text", t -> consumer.isFrameworkError(t) || isGeneric(t),
             () -> service.$invoke("addedLater", new String[] {"java.lang.String"}, new Object[] {"x"})));
+    }
+
+    /** What the caller gives is of another type than what the method takes. */
+    private void converted(String prefix, GenericService service, boolean raw) {
+        String decimal = BigDecimal.class.getName();
+        cases.add(one(prefix + "_text_for_long", 5L, service, "echoLongBox", "java.lang.Long", "5"));
+        cases.add(one(prefix + "_int_for_long", 5L, service, "echoLongBox", "java.lang.Long", 5));
+        cases.add(one(prefix + "_int_for_double", 5.0, service, "echoDouble", "double", 5));
+        cases.add(one(prefix + "_text_for_boolean", true, service, "echoBoolean", "boolean", "true"));
+        cases.add(one(prefix + "_text_for_decimal", new BigDecimal("1.50"), service, "echoBigDecimal", decimal, "1.50"));
+        cases.add(one(prefix + "_double_for_decimal", new BigDecimal("1.5"), service, "echoBigDecimal", decimal, 1.5));
+        cases.add(one(prefix + "_text_for_integer", new BigInteger("123456789012345678901234567890"), service, "echoBigInteger", "java.math.BigInteger", "123456789012345678901234567890"));
+        cases.add(one(prefix + "_text_for_date", new Date(1767323045000L), service, "echoDate", "java.util.Date", "2026-01-02 03:04:05"));
+        cases.add(one(prefix + "_long_for_date", new Date(1767323045000L), service, "echoDate", "java.util.Date", 1767323045000L));
+        cases.add(one(prefix + "_text_for_timestamp", new Timestamp(1767323045000L), service, "echoSqlTimestamp", "java.sql.Timestamp", "2026-01-02 03:04:05"));
+        LocalDate leap = LocalDate.of(2024, 2, 29);
+        cases.add(one(prefix + "_local_date", raw ? leap : "2024-02-29", service, "echoLocalDate", "java.time.LocalDate", "2024-02-29"));
+        LocalDateTime moment = leap.atTime(1, 2, 3, 4_000_000);
+        cases.add(one(prefix + "_local_date_time", raw ? moment : "2024-02-29T01:02:03.004", service, "echoLocalDateTime", "java.time.LocalDateTime", "2024-02-29T01:02:03.004"));
+        Object colors = raw ? new Color[] {Color.RED, Color.BLUE} : new Object[] {"RED", "BLUE"};
+        cases.add(one(prefix + "_enum_array", colors, service, "echoColors", "com.acme.zoo.Color[]", new String[] {"RED", "BLUE"}));
     }
 
     /** Whichever of the GenericExceptions of Dubbo's two packages it is: in 2.7 they are not related. */
