@@ -273,7 +273,7 @@ fn crates_know_only_those_below_them() {
         };
         let Some((_, allowed)) = CRATES.iter().find(|(name, _)| *name == folder) else {
             complaints.push(format!(
-                "{manifest}: a crate that tests/walls.rs does not know; say in CRATES what it may depend on"
+                "{manifest}: a crate that tests/architecture.rs does not know; say in CRATES what it may depend on"
             ));
             continue;
         };
@@ -356,7 +356,7 @@ fn protocols_do_not_know_each_other() {
         }
         assert!(
             seen > 0,
-            "protocols/src/{protocol} is gone; PROTOCOLS in tests/walls.rs still names it"
+            "protocols/src/{protocol} is gone; PROTOCOLS in tests/architecture.rs still names it"
         );
     }
     settle(
@@ -398,7 +398,7 @@ fn files_are_short() {
     }
     settle(
         &complaints,
-        "Find the second job that the file does and move it out; or give a reason in LONG (tests/walls.rs).",
+        "Find the second job that the file does and move it out; or give a reason in LONG (tests/architecture.rs).",
     );
 }
 
@@ -412,7 +412,7 @@ fn unsafe_code_is_listed() {
     };
     settle(
         &found.into_iter().filter(|c| !excused(c)).collect::<Vec<_>>(),
-        "Do without (rustix and socket2 wrap system calls safely); or give a reason in UNSAFE (tests/walls.rs).",
+        "Do without (rustix and socket2 wrap system calls safely); or give a reason in UNSAFE (tests/architecture.rs).",
     );
 }
 
@@ -452,7 +452,7 @@ mod sight {
         for file in [
             "core/src/lib.rs",
             "src/main.rs",
-            "tests/walls.rs",
+            "tests/architecture.rs",
             "xtask/src/main.rs",
         ] {
             assert!(all.iter().any(|f| f == file), "{file}");

@@ -119,7 +119,7 @@ impl PeerErrors {
         let _ = write!(line, "{}{text}", Named(peer, &self.snapshot)); // ends early at the longest line
         let more = |n: u64| (n > 0).then_some(n);
         tracing::warn!(
-            target: "rialto::faults",
+            target: "rialto::peer_errors",
             kind = kind.name(),
             unlogged = more(unlogged.of_peer),
             unlogged_others = more(unlogged.of_others),

@@ -231,7 +231,7 @@ impl Scrape {
 
     fn process(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let none: Labels = vec![];
-        let mut family = to.encode_descriptor("faults", "PeerErrors of peers", None, MetricType::Counter)?;
+        let mut family = to.encode_descriptor("peer_errors", "Errors of peers", None, MetricType::Counter)?;
         for (i, kind) in PeerErrorKind::ALL.into_iter().enumerate() {
             let total = self.reports.iter().filter_map(|r| r.faults.get(i)).sum::<u64>();
             ConstCounter::new(total).encode(family.encode_family(&[("kind", kind.name())])?)?;
