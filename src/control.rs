@@ -24,12 +24,13 @@ use file::File;
 use listening::Listening;
 use reload::Pending;
 use rialto_core::config::{Cluster, Config, LogOutput, Protocol, Workers};
+use rialto_core::directory::{Change, Compiler, Use, World};
 use rialto_core::discovery::DiscoveredEndpoint;
 use rialto_core::runtime::{Layout, Runtime, raise_limit};
-use rialto_core::snapshot::{Compiled, Compiler, Resolver};
 use rialto_protocols::{All, BOLT, DUBBO};
 use signals::{Signals, Told};
 use sources::{Sources, Update};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -126,15 +127,9 @@ impl Control {
             Workers::Count(n) => usize::from(n.get()),
         };
         let mut compiler = Compiler::default();
-        compiler.has_room_for(&config).map_err(anyhow::Error::msg)?;
-        let compiled = Arc::new(compile(
-            &mut compiler,
-            &config,
-            &|c| sources.state(c),
-            workers,
-            Instant::now(),
-        ));
-        let names = Arc::new(Names::new(&compiled.snapshot));
+        let endpoints = |c: &Cluster| sources.state(c);
+        let first = compiler.configure(&config, &world(&endpoints, workers, Instant::now(), &[]));
+        let names = Arc::new(Names::new(&first));
 
         let signals = Arc::new(access_log::Signals::default());
         let (log, batches) = sync_channel(access_log::QUEUE);
@@ -152,7 +147,7 @@ impl Control {
             descriptors: raise_limit(),
             log,
         };
-        let runtime = Arc::new(Runtime::start::<All>(&layout, &compiled)?);
+        let runtime = Arc::new(Runtime::start::<All>(&layout, compiler.directory())?);
         drop(layout);
         warn_if_tight(&config, &runtime);
         let logs_calls = config.access_log.path != LogOutput::Off;
@@ -161,7 +156,7 @@ impl Control {
         }
         let shared = Arc::new(Shared::new(
             Arc::clone(&runtime),
-            compiled,
+            compiler.directory().clone(),
             names,
             signals,
             level,
@@ -204,12 +199,13 @@ impl Control {
             let due = self.takes_over_at();
             tokio::select! {
                 Some(update) = inbox.recv() => {
-                    let mut changed = self.sources.accept(update);
+                    let mut changed = BTreeSet::new();
+                    changed.extend(self.sources.accept(update));
                     while let Ok(more) = inbox.try_recv() {
-                        changed |= self.sources.accept(more);
+                        changed.extend(self.sources.accept(more));
                     }
-                    if !self.take_over_if_ready() && changed {
-                        self.publish();
+                    if !self.take_over_if_ready() {
+                        changed.iter().for_each(|cluster| self.publish_endpoints(cluster));
                     }
                 }
                 () = at(due) => self.take_over(),
@@ -231,18 +227,30 @@ impl Control {
         }
     }
 
+    /// Publishes the configuration in use, with the endpoints that its clusters have now. What is as before is left alone.
     fn publish(&mut self) {
-        let workers = self.runtime.workers();
-        let compiled = compile(
-            &mut self.compiler,
-            &self.config,
-            &|c| self.sources.state(c),
-            workers,
-            Instant::now(),
-        );
-        let compiled = Arc::new(compiled);
-        self.runtime.configure(&compiled);
-        self.shared.published(compiled);
+        let uses = self.runtime.uses();
+        let endpoints = |c: &Cluster| self.sources.state(c);
+        let world = world(&endpoints, self.runtime.workers(), Instant::now(), &uses);
+        let change = self.compiler.configure(&self.config, &world);
+        self.send(change);
+    }
+
+    /// Publishes the endpoints of one cluster.
+    fn publish_endpoints(&mut self, cluster: &str) {
+        let uses = self.runtime.uses();
+        let none = |_: &Cluster| vec![];
+        let world = world(&none, self.runtime.workers(), Instant::now(), &uses);
+        let found = self.sources.state_of(cluster);
+        let change = self.compiler.set_endpoints(cluster, found, &world);
+        self.send(change);
+    }
+
+    fn send(&mut self, change: Change) {
+        if !change.is_empty() {
+            self.shared.published(&change);
+            self.runtime.apply(change, self.compiler.directory());
+        }
     }
 
     /// Stops accepting, tells callers, lets calls in flight end, and goes. A second signal goes at once.
@@ -315,25 +323,22 @@ async fn quiet(runtime: &Runtime) {
     }
 }
 
-/// Compiles a configuration, with the endpoints that its clusters have now.
-pub fn compile(
-    compiler: &mut Compiler,
-    config: &Config,
-    endpoints: &dyn Fn(&Cluster) -> Vec<DiscoveredEndpoint>,
+/// What the compiler must know of this program.
+pub fn world<'a>(
+    endpoints: &'a dyn Fn(&Cluster) -> Vec<DiscoveredEndpoint>,
     workers: usize,
     now: Instant,
-) -> Compiled {
-    compiler.compile(
-        config,
-        &Resolver {
-            protocol: &|p| match p {
-                Protocol::Bolt => BOLT,
-                Protocol::Dubbo => DUBBO,
-            },
-            endpoints,
-            filters: &rialto_filters::factory,
-            workers,
-            now,
+    uses: &'a [Use],
+) -> World<'a> {
+    World {
+        protocol: &|p| match p {
+            Protocol::Bolt => BOLT,
+            Protocol::Dubbo => DUBBO,
         },
-    )
+        endpoints,
+        filters: &rialto_filters::factory,
+        workers,
+        now,
+        uses,
+    }
 }

@@ -2,15 +2,15 @@
 //!
 //! The call is written as a message of its protocol, read as a worker reads it and put before the routes of a compiled
 //! snapshot, so that the answer is that of a running process.
-use crate::control::{compile, protocol_name};
+use crate::control::{protocol_name, world};
 use crate::demo::wire::Request;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use rialto_core::config::{self, Config, Listener, ListenerProtocol};
+use rialto_core::directory::{Compiler, Directory, Route, Unmet};
 use rialto_core::framed::{Codec, Framed};
 use rialto_core::message::{Head, Message, ProtoId};
 use rialto_core::session::{Protocols, Role, Settings};
-use rialto_core::snapshot::{Compiler, Route, Snapshot, Unmet};
 use rialto_protocols::bolt::Bolt;
 use rialto_protocols::dubbo::Dubbo;
 use rialto_protocols::{All, BOLT, DUBBO};
@@ -72,7 +72,8 @@ pub(crate) fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode
         bail!("there is no listener named {name}");
     }
     let mut compiler = Compiler::default();
-    let compiled = compile(&mut compiler, config, &|_| vec![], 1, Instant::now());
+    let none = |_: &config::Cluster| vec![];
+    compiler.configure(config, &world(&none, 1, Instant::now(), &[]));
     let (mut text, mut found) = (String::new(), false);
     for listener in listeners {
         for spoken in [Spoken::Dubbo, Spoken::Bolt] {
@@ -85,14 +86,12 @@ pub(crate) fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode
                 continue;
             }
             let id = compiler.listener_id(&listener.name);
+            let directory = compiler.directory();
             let way = Way {
                 config,
-                snapshot: &compiled.snapshot,
+                directory,
                 listener,
-                compiled: compiled
-                    .snapshot
-                    .listener(id)
-                    .context("the listener is not there")?,
+                compiled: directory.listener(id).context("the listener is not there")?,
                 options,
             };
             let taken = match spoken {
@@ -117,9 +116,9 @@ pub(crate) fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode
 /// One listener's routes, and the call before them.
 struct Way<'a> {
     config: &'a Config,
-    snapshot: &'a Snapshot,
+    directory: &'a Directory,
     listener: &'a Listener,
-    compiled: &'a rialto_core::snapshot::Listener,
+    compiled: &'a rialto_core::directory::Listener,
     options: &'a Options,
 }
 
@@ -150,9 +149,10 @@ impl Way<'_> {
             self.listener.name,
             protocol_name(proto)
         )?;
-        let taken = self.snapshot.route(self.compiled, &message, &head);
-        let taken = taken.map(|id| &*self.snapshot.routes[id.index()].name);
-        let compiled: HashMap<&str, &Route> = self.snapshot.routes.iter().map(|r| (&*r.name, r)).collect();
+        let taken = self.directory.match_route(self.compiled, &message, &head);
+        let taken = taken.map(|(_, route)| &*route.name);
+        let compiled: HashMap<&str, &Route> =
+            self.directory.routes().map(|(_, r)| (&*r.name, &**r)).collect();
         let routes: HashMap<&str, &config::Route> =
             self.config.routes.iter().map(|r| (r.name.as_str(), r)).collect();
         for name in self.listener.routes.iter().map(String::as_str) {

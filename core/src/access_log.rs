@@ -4,8 +4,8 @@ mod note;
 
 pub use note::{Note, Part};
 
+use crate::directory::EndpointId;
 use crate::metrics::{CallResult, SeriesId, SeriesKey};
-use crate::snapshot::EndpointId;
 use std::net::SocketAddr;
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 //! through the commands of `Connections`; never sees a socket or a wire format.
 mod end;
 mod forward;
+mod plans;
 mod request;
 mod response;
 mod route_cache;
@@ -10,6 +11,7 @@ mod shares;
 use crate::Env;
 use crate::access_log::{AccessLogBuffer, Note};
 use crate::connections::{Connections, Owner};
+use crate::directory::{Change, Cluster, ClusterId, Directory, EndpointId, ListenerId, PartId};
 use crate::endpoints::Endpoints;
 use crate::error::{CallError, ErrorKind};
 use crate::exchange::{Exchange, State};
@@ -17,13 +19,14 @@ use crate::metrics::WorkerMetrics;
 use crate::peer_errors::PeerErrorKind;
 use crate::session::Event;
 use crate::slots::{CallKey, CallTag, ConnKey, Slots};
-use crate::snapshot::{Cluster, ClusterId, Compiled, EndpointId, Epoch, ListenerId};
 use crate::wheel::Wheel;
+use plans::{Plans, Removed};
 use route_cache::RouteCache;
 use shares::{Excess, Holder, Shares};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+pub(crate) use plans::{Plan, note};
 pub use shares::Application;
 
 /// The calls of a worker.
@@ -47,8 +50,11 @@ pub struct Calls {
     /// Who has how many of the calls to clusters that are crowded.
     shares: Shares,
     wheel: Wheel,
-    epoch: Rc<Epoch>,
-    /// What was found in it.
+    /// What calls are routed by. Nobody else holds it between two turns.
+    directory: Rc<Directory>,
+    plans: Plans,
+    removed: Removed,
+    /// Routes that were found of late.
     route_cache: RouteCache,
     pub(crate) now_us: u64,
     due: Vec<CallKey>,
@@ -65,7 +71,8 @@ pub struct Batch {
 
 #[derive(Clone, Copy)]
 struct Leased {
-    set: usize,
+    cluster: ClusterId,
+    subset: u16,
     endpoint: EndpointId,
     conn: ConnKey,
 }
@@ -73,11 +80,11 @@ struct Leased {
 impl Calls {
     /// No calls yet. Random choices follow the seed.
     #[must_use]
-    pub fn new(compiled: &Compiled, seed: u64) -> Self {
-        let mut calls = Calls {
+    pub fn new(seed: u64) -> Self {
+        Calls {
             table: Slots::default(),
             endpoints: Endpoints::new(seed),
-            metrics: WorkerMetrics::new(compiled.snapshot.limits.series),
+            metrics: WorkerMetrics::default(),
             log: None,
             notes: HashMap::new(),
             in_flight: vec![],
@@ -85,28 +92,67 @@ impl Calls {
             one_ways: vec![],
             shares: Shares::default(),
             wheel: Wheel::default(),
-            epoch: Rc::new(Epoch::new(compiled, None)),
+            directory: Rc::default(),
+            plans: Plans::default(),
+            removed: Removed::default(),
             route_cache: RouteCache::default(),
             now_us: 0,
             due: vec![],
             refusing: false,
-        };
-        calls.follow(compiled);
-        calls
+        }
     }
 
-    /// New calls use this snapshot; those in progress keep theirs.
-    pub fn configure(&mut self, compiled: &Compiled) {
-        self.epoch = Rc::new(Epoch::new(compiled, Some(&self.epoch)));
-        self.route_cache.clear();
-        self.follow(compiled);
+    /// Takes over parts that are new. Calls in progress keep the plans of their routes.
+    pub fn apply(&mut self, change: &Change) {
+        self.endpoints.apply(change, &self.directory);
+        self.plans.apply(change);
+        self.removed.apply(change);
+        Rc::make_mut(&mut self.directory).apply(change);
+        if let Some(limits) = &change.limits {
+            self.metrics.set_limit(limits.series);
+        }
+        if !change.routes.is_empty() || !change.listeners.is_empty() {
+            let longest = self.directory.listeners().map(|(_, l)| l.route_count).max();
+            self.route_cache.clear_for(longest.unwrap_or(0));
+        }
+        let listeners = change.listeners.iter().map(|(id, _)| id.index() + 1).max();
+        if listeners.is_some_and(|n| n > self.in_flight.len()) {
+            self.in_flight.resize(listeners.unwrap_or(0), 0);
+        }
     }
 
-    fn follow(&mut self, compiled: &Compiled) {
-        let s = &compiled.snapshot;
-        self.endpoints.configure(s);
-        self.in_flight
-            .resize(s.listeners.len().max(self.in_flight.len()), 0);
+    /// Which of the removed parts are used still. Series of those that are not are gone from here on.
+    pub fn removed_in_use<E: Env>(&mut self, w: &Connections<E>) -> Vec<PartId> {
+        self.plans.let_go();
+        let (plans, metrics) = (&self.plans, &mut self.metrics);
+        let mut used = self.endpoints.removed_in_use();
+        self.removed.routes.retain(|id| {
+            let stays = plans.uses_route(*id);
+            if !stays {
+                metrics.forget(|key| key.route == Some(*id));
+            }
+            stays
+        });
+        self.removed.clusters.retain(|id| {
+            let stays = plans.uses_cluster(*id);
+            if !stays {
+                metrics.forget(|key| key.cluster == Some(*id));
+            }
+            stays
+        });
+        let in_flight = &self.in_flight;
+        self.removed.listeners.retain(|id| {
+            let calls = in_flight.get(id.index()).copied().unwrap_or(0);
+            let stays = calls > 0 || w.listeners.get(id.index()).is_some_and(|t| t.opened > t.closed);
+            if !stays {
+                metrics.forget(|key| key.listener == *id);
+            }
+            stays
+        });
+        used.extend(self.removed.routes.iter().map(|id| PartId::Route(*id)));
+        used.extend(self.removed.clusters.iter().map(|id| PartId::Cluster(*id)));
+        used.extend(self.removed.listeners.iter().map(|id| PartId::Listener(*id)));
+        used
     }
 
     /// Starts, changes or ends the access log.
@@ -117,10 +163,10 @@ impl Calls {
         }
     }
 
-    /// The current snapshot.
+    /// What calls are routed by.
     #[must_use]
-    pub fn epoch(&self) -> &Rc<Epoch> {
-        &self.epoch
+    pub fn directory(&self) -> &Rc<Directory> {
+        &self.directory
     }
 
     /// Calls for which a caller waits.
@@ -161,7 +207,7 @@ impl Calls {
         if let Some(holder) = holder {
             self.shares.ended(id, holder);
         }
-        let cluster = self.epoch.snapshot.cluster(id);
+        let cluster = self.directory.cluster(id);
         if cluster.is_none_or(|c| self.endpoints.cluster_in_flight(id) < c.crowded_at() / 2) {
             self.shares.close(id);
         }
@@ -254,8 +300,7 @@ impl Calls {
     /// What is to be done now and then.
     pub fn sweep<E: Env>(&mut self, w: &mut Connections<E>) {
         self.table.shrink();
-        let epoch = Rc::clone(&self.epoch);
-        self.endpoints.probe(w, &epoch.snapshot);
+        self.endpoints.probe(w, &self.directory);
     }
 
     /// A dial succeeded: the calls that waited for it go.

@@ -13,12 +13,12 @@ pub use conn::{Conn, Owner};
 pub use read::Filled;
 
 use crate::Env;
+use crate::directory::{Change, Cluster, EndpointId, Listener, ListenerId};
 use crate::message::ProtoId;
 use crate::metrics::Traffic;
 use crate::peer_errors::{Peer, PeerErrorKind, PeerErrors};
 use crate::session::{Protocols, Role, Session, Settings};
 use crate::slots::{ConnKey, ConnTag, Slots};
-use crate::snapshot::{Cluster, EndpointId, Limits, Listener, ListenerId};
 use crate::transport::{Address, Reactor};
 use backlog::Backlog;
 use run::{Deferred, Hole, Run};
@@ -104,14 +104,29 @@ impl<E: Env> Connections<E> {
         &mut self.reactor
     }
 
-    /// Makes room for the counters of a new snapshot.
-    pub fn configure(&mut self, listeners: usize, endpoints: usize, limits: &Limits) {
-        self.listeners
-            .resize(listeners.max(self.listeners.len()), Traffic::default());
-        self.endpoints
-            .resize(endpoints.max(self.endpoints.len()), Traffic::default());
-        self.partial_max = limits.partial_bytes;
-        self.backlog.max = limits.unsent_bytes;
+    /// Takes over parts that are new. Connections of those that stay are not touched.
+    pub fn apply(&mut self, change: &Change) {
+        fn grow<Id>(list: &mut Vec<Traffic>, ids: impl Iterator<Item = Id>, index: impl Fn(Id) -> usize) {
+            let longest = ids.map(index).max().map_or(0, |last| last + 1);
+            if longest > list.len() {
+                list.resize(longest, Traffic::default());
+            }
+        }
+        grow(
+            &mut self.listeners,
+            change.listeners.iter().map(|(id, _)| *id),
+            ListenerId::index,
+        );
+        grow(
+            &mut self.endpoints,
+            change.endpoints.iter().map(|(id, _)| *id),
+            EndpointId::index,
+        );
+        if let Some(limits) = &change.limits {
+            self.partial_max = limits.partial_bytes;
+            self.backlog.max = limits.unsent_bytes;
+        }
+        self.peer_errors.learn(change);
     }
 
     /// These ids stand for other endpoints from now on: nothing of the former ones is left.

@@ -1,5 +1,5 @@
-//! What finds the endpoints of clusters. Sources run in the control plane and yield full states; a snapshot is
-//! compiled from the last state of each cluster.
+//! What finds the endpoints of clusters. Sources run in the control plane and yield full states; a cluster is compiled from
+//! the last one.
 use crate::config::Labels;
 use crate::transport::Address;
 use std::future::Future;

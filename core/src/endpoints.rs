@@ -3,12 +3,16 @@ mod health;
 mod pick;
 
 use crate::Env;
+use crate::calls::note;
 use crate::connections::{Connections, Owner};
+use crate::directory::{
+    Change, Cluster, ClusterId, Directory, Endpoint, EndpointId, EndpointSet, PartId, Target,
+};
 use crate::slots::{CallKey, ConnKey};
-use crate::snapshot::{Cluster, ClusterId, Endpoint, EndpointId, Snapshot};
 use crate::transport::is_process_wide;
 use health::{Health, back_off};
 use pick::Picker;
+use std::sync::Arc;
 
 /// So often the policy is asked for an endpoint before any that can be used is taken.
 const PICKS: usize = 4;
@@ -18,7 +22,7 @@ const DIALS: usize = 3;
 /// One endpoint as this worker knows it.
 #[derive(Default)]
 pub struct EndpointState {
-    /// Version of the snapshot since which its id is its own.
+    /// Version of the change since which its id is its own.
     since: u64,
     conns: Vec<ConnKey>,
     /// Dials under way: one, and those that failed in this turn.
@@ -46,14 +50,21 @@ struct Dial {
 #[derive(Default)]
 pub struct Endpoints {
     list: Vec<EndpointState>,
-    /// Calls by cluster for which somebody waits.
-    in_flight: Vec<u32>,
+    clusters: Vec<ClusterState>,
+    /// Endpoints that were removed and have connections or calls still.
+    removed: Vec<EndpointId>,
     /// Endpoints whose last dial failed: they are dialed again in the background.
     failing: Vec<EndpointId>,
-    /// By place in the endpoint sets of the snapshot of this version.
-    pickers: Vec<Picker>,
-    version: u64,
     rng: fastrand::Rng,
+}
+
+/// A cluster as this worker knows it.
+#[derive(Default)]
+struct ClusterState {
+    /// Calls for which somebody waits.
+    in_flight: u32,
+    /// What is remembered between two choices, by subset.
+    pickers: Vec<Picker>,
 }
 
 /// What came of asking for an endpoint.
@@ -102,36 +113,62 @@ impl Endpoints {
         }
     }
 
-    /// Follows a new snapshot. Endpoints keep their state; choices begin anew.
-    pub fn configure(&mut self, s: &Snapshot) {
-        let endpoints = s.endpoints.len().max(self.list.len());
-        self.list.resize_with(endpoints, EndpointState::default);
-        for (id, since) in self.changed_hands(s) {
-            let state = &mut self.list[id.index()];
-            debug_assert_eq!(state.in_flight, 0, "calls hold the snapshot that they began with");
-            *state = EndpointState {
-                since,
-                ..EndpointState::default()
-            };
+    /// Takes over clusters and endpoints that are new. Endpoints keep their state, and clusters go on choosing where they
+    /// were. `before` is the directory without the change.
+    pub fn apply(&mut self, change: &Change, before: &Directory) {
+        for id in self.changed_hands(change) {
+            let since = change.endpoints.iter().find(|(other, _)| *other == id);
+            let since = since.and_then(|(_, e)| e.as_ref()).map_or(0, |e| e.since);
+            self.state(id, |state| {
+                debug_assert_eq!(state.in_flight, 0, "an id is free when no call uses it");
+                *state = EndpointState {
+                    since,
+                    ..EndpointState::default()
+                };
+            });
         }
-        self.in_flight
-            .resize(s.clusters.len().max(self.in_flight.len()), 0);
-        self.pickers = s
-            .endpoint_sets
-            .iter()
-            .map(|set| Picker::new(set, &mut self.rng))
-            .collect();
-        self.version = s.version;
+        note(&mut self.removed, &change.endpoints);
+        for (id, cluster) in &change.clusters {
+            if self.clusters.len() <= id.index() {
+                self.clusters.resize_with(id.index() + 1, ClusterState::default);
+            }
+            let old = before.cluster(*id).map_or(&[][..], |c| &c.subsets);
+            let state = &mut self.clusters[id.index()];
+            let mut pickers = std::mem::take(&mut state.pickers).into_iter();
+            let subsets = cluster.as_ref().map_or(&[][..], |c| &c.subsets);
+            for (i, set) in subsets.iter().enumerate() {
+                let was = old.get(i).zip(pickers.next());
+                state.pickers.push(Picker::following(was, set, &mut self.rng));
+            }
+        }
     }
 
-    /// Ids that stand for another endpoint in the snapshot than so far, each with the version since which it does.
-    pub(crate) fn changed_hands(&self, s: &Snapshot) -> Vec<(EndpointId, u64)> {
-        let endpoints = (0..).zip(self.list.iter().zip(&s.endpoints));
-        let anew = endpoints.filter_map(|(id, (state, endpoint))| {
-            let since = endpoint.as_ref()?.since;
-            (since != state.since).then_some((EndpointId(id), since))
+    /// Changes the state of an endpoint, which there may not have been yet.
+    fn state(&mut self, id: EndpointId, change: impl FnOnce(&mut EndpointState)) {
+        if self.list.len() <= id.index() {
+            self.list.resize_with(id.index() + 1, EndpointState::default);
+        }
+        change(&mut self.list[id.index()]);
+    }
+
+    /// Ids that stand for another endpoint than so far.
+    pub(crate) fn changed_hands(&self, change: &Change) -> Vec<EndpointId> {
+        let is_new = |(id, e): &(EndpointId, Option<Arc<Endpoint>>)| {
+            let since = e.as_ref()?.since;
+            let state = self.list.get(id.index());
+            state.is_none_or(|state| state.since != since).then_some(*id)
+        };
+        change.endpoints.iter().filter_map(is_new).collect()
+    }
+
+    /// Removed endpoints to which there are connections or calls still.
+    pub(crate) fn removed_in_use(&mut self) -> Vec<PartId> {
+        let list = &self.list;
+        self.removed.retain(|id| {
+            let state = list.get(id.index());
+            state.is_some_and(|e| e.in_flight > 0 || !e.conns.is_empty() || !e.dials.is_empty())
         });
-        anew.collect()
+        self.removed.iter().map(|id| PartId::Endpoint(*id)).collect()
     }
 
     /// A random number.
@@ -149,20 +186,20 @@ impl Endpoints {
     /// Calls to a cluster for which somebody waits.
     #[must_use]
     pub fn cluster_in_flight(&self, id: ClusterId) -> u32 {
-        self.in_flight.get(id.index()).copied().unwrap_or(0)
+        self.clusters.get(id.index()).map_or(0, |c| c.in_flight)
     }
 
     /// A call was given to an endpoint.
     #[inline]
     pub fn began(&mut self, endpoint: EndpointId, cluster: ClusterId) {
         self.list[endpoint.index()].in_flight += 1;
-        self.in_flight[cluster.index()] += 1;
+        self.clusters[cluster.index()].in_flight += 1;
     }
 
     /// Nobody waits for the call any more: it no longer counts against the cluster's limits.
     #[inline]
     pub fn gave_up(&mut self, cluster: ClusterId) {
-        self.in_flight[cluster.index()] -= 1;
+        self.clusters[cluster.index()].in_flight -= 1;
     }
 
     /// The endpoint has nothing more to do with the call.
@@ -184,29 +221,34 @@ impl Endpoints {
     pub fn lease<E: Env>(
         &mut self,
         w: &mut Connections<E>,
-        s: &Snapshot,
-        set: usize,
+        directory: &Directory,
+        target: &Target,
         choice: Choice,
     ) -> Lease {
-        let set_of = &s.endpoint_sets[set];
-        let n = set_of.endpoints.len();
+        let Some(cluster) = directory.cluster(target.cluster) else {
+            return Lease::None;
+        };
+        let Some(set) = cluster.subsets.get(usize::from(target.subset)) else {
+            return Lease::None;
+        };
+        let n = set.endpoints.len();
         if n == 0 {
             return Lease::None;
         }
         let mut search = Search::default();
         for _ in 0..PICKS.min(n) {
-            let id = self.pick(s, set);
+            let id = self.pick(target, set);
             if self.is_well(w, id, choice, n)
-                && let Some(lease) = self.ask(w, s, id, &mut search)
+                && let Some(lease) = self.ask(w, directory, cluster, id, &mut search)
             {
                 return lease;
             }
         }
         let start = self.rng.usize(..n);
-        let around = |i: usize| set_of.endpoints[(start + i) % n].endpoint;
+        let around = |i: usize| set.endpoints[(start + i) % n].endpoint;
         for id in (0..n).map(around) {
             if self.is_well(w, id, choice, n)
-                && let Some(lease) = self.ask(w, s, id, &mut search)
+                && let Some(lease) = self.ask(w, directory, cluster, id, &mut search)
             {
                 return lease;
             }
@@ -216,7 +258,7 @@ impl Endpoints {
         }
         if choice.or_any {
             for id in (0..n).map(around) {
-                if let Some(lease) = self.ask(w, s, id, &mut search) {
+                if let Some(lease) = self.ask(w, directory, cluster, id, &mut search) {
                     return lease;
                 }
             }
@@ -233,12 +275,11 @@ impl Endpoints {
     fn ask<E: Env>(
         &mut self,
         w: &mut Connections<E>,
-        s: &Snapshot,
+        directory: &Directory,
+        cluster: &Cluster,
         id: EndpointId,
         search: &mut Search,
     ) -> Option<Lease> {
-        let conf = s.endpoint(id)?;
-        let cluster = s.cluster(conf.cluster)?;
         match self.offer(w, cluster, id) {
             Offer::Ready(conn) => return Some(Lease::Ready(id, conn)),
             Offer::Dialing(conn) => return Some(Lease::Dialing(id, conn)),
@@ -246,7 +287,7 @@ impl Endpoints {
                 search.is_full = true;
                 search.crowded = search.crowded.or(conn.map(|conn| (id, conn)));
             }
-            Offer::Dial if search.may_dial() => match self.dial(w, conf, cluster, id) {
+            Offer::Dial if search.may_dial() => match self.dial(w, directory.endpoint(id)?, cluster, id) {
                 Ok(conn) => return Some(Lease::Dialing(id, conn)),
                 Err(DialFailed::Here) => search.is_exhausted = true,
                 Err(DialFailed::There) => search.failed_dials += 1,
@@ -256,17 +297,11 @@ impl Endpoints {
         None
     }
 
-    /// Which endpoint the set's policy picks. A call of an older snapshot has sets of its own, for which nothing was
-    /// remembered.
+    /// Which endpoint the set's policy picks.
     #[inline]
-    fn pick(&mut self, s: &Snapshot, set: usize) -> EndpointId {
-        let mut anew = Picker::None;
-        let picker = if s.version == self.version {
-            &mut self.pickers[set]
-        } else {
-            &mut anew
-        };
-        picker.pick(&s.endpoint_sets[set], &self.list, &mut self.rng)
+    fn pick(&mut self, target: &Target, set: &EndpointSet) -> EndpointId {
+        let picker = &mut self.clusters[target.cluster.index()].pickers[usize::from(target.subset)];
+        picker.pick(set, &self.list, &mut self.rng)
     }
 
     /// A connection to the endpoint: the least loaded one, a new one past the limit of calls on it.
@@ -352,11 +387,11 @@ impl Endpoints {
     }
 
     /// Dials endpoints again whose last dial failed, so that no call has to find out whether they are back.
-    pub fn probe<E: Env>(&mut self, w: &mut Connections<E>, s: &Snapshot) {
+    pub fn probe<E: Env>(&mut self, w: &mut Connections<E>, directory: &Directory) {
         for id in std::mem::take(&mut self.failing) {
             let e = &self.list[id.index()];
-            let conf = s.endpoint(id).filter(|conf| conf.since == e.since);
-            let Some((conf, cluster)) = conf.and_then(|c| Some((c, s.cluster(c.cluster)?))) else {
+            let conf = directory.endpoint(id).filter(|conf| conf.since == e.since);
+            let Some((conf, cluster)) = conf.and_then(|c| Some((c, directory.cluster(c.cluster)?))) else {
                 continue;
             };
             if !e.health.is_failing() {

@@ -1,10 +1,11 @@
 //! One call from its first byte to its last, whatever the protocols on its two sides.
 use crate::buf::Mark;
+use crate::calls::Plan;
+use crate::directory::{ClusterId, EndpointId, ListenerId};
 use crate::message::{Held, ProtoId};
 use crate::metrics::SeriesId;
 use crate::session::RespondTo;
 use crate::slots::ConnKey;
-use crate::snapshot::{ClusterId, EndpointId, Epoch, ListenerId, RouteId};
 use std::rc::Rc;
 
 /// A call in progress.
@@ -31,20 +32,18 @@ pub(crate) struct Exchange {
     pub(crate) deadline_ms: u64,
     /// Length of the request.
     pub(crate) bytes_in: u32,
-    /// The snapshot it began with.
-    pub(crate) epoch: Rc<Epoch>,
+    /// The route that it takes.
+    pub(crate) plan: Rc<Plan>,
     /// The request while it waits. `None` on the fast path.
     pub(crate) held: Option<Box<Held>>,
 }
 
-/// A target of a route of the exchange's snapshot.
+/// A target of the exchange's route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TargetId {
-    /// The route.
-    pub(crate) route: RouteId,
-    /// Its target, by place.
-    pub(crate) place: u16,
-    /// That target's cluster.
+    /// Its index.
+    pub(crate) index: u16,
+    /// Its cluster.
     pub(crate) cluster: ClusterId,
 }
 

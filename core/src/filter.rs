@@ -1,6 +1,7 @@
 //! Filters look at calls between routing and the choice of a host.
 //!
-//! They are made per worker from the snapshot, so `&self` and `Cell` are enough and nothing locks.
+//! Each worker has its own, so `&self` and `Cell` are enough and nothing locks. They outlive every change but one of their
+//! own route or listener.
 use crate::error::CallError;
 use crate::message::{Edits, Head, Message};
 use std::any::Any;
@@ -30,12 +31,12 @@ pub trait Filter: Any {
     /// A call came.
     fn on_request(&self, cx: &mut RequestCx<'_>) -> Verdict;
 
-    /// For its successor in a later snapshot to take state over.
+    /// For its successor to take state over.
     fn as_any(&self) -> &dyn Any;
 }
 
 /// Makes instances. Shared by all workers.
 pub trait FilterFactory: Send + Sync {
-    /// An instance for one worker. `before` is what stood in this place in the worker's former snapshot.
+    /// An instance for one worker. `before` is the filter that it takes the place of, if there is one.
     fn make(&self, before: Option<&dyn Filter>) -> std::rc::Rc<dyn Filter>;
 }

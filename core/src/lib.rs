@@ -1,7 +1,7 @@
 //! The proxy itself, without any wire format: connections (`connections`), exchanges (`calls`) and the turn
 //! (`worker`).
 //!
-//! The path of a call is the reading order: a [`session`] decodes it, filters and [`snapshot`] routes decide,
+//! The path of a call is the reading order: a [`session`] decodes it, filters and the routes of the [`directory`] decide,
 //! [`endpoints`] pick a host and lease a connection, another session encodes it, and back.
 #![forbid(unsafe_code)]
 
@@ -12,6 +12,7 @@ pub mod call;
 pub mod calls;
 pub mod config;
 pub mod connections;
+pub mod directory;
 pub mod discovery;
 pub mod endpoints;
 mod error;
@@ -25,7 +26,6 @@ pub mod peer_errors;
 pub mod runtime;
 pub mod session;
 pub mod slots;
-pub mod snapshot;
 pub mod transport;
 pub mod value_rules;
 pub mod wheel;

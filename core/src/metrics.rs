@@ -6,10 +6,10 @@
 //! names do not hide real ones.
 mod room;
 
+use crate::directory::{ClusterId, ListenerId, RouteId};
 use crate::error::ErrorKind;
 use crate::hash::Mix;
 use crate::message::{ProtoId, Status};
-use crate::snapshot::{ClusterId, ListenerId, RouteId};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
@@ -207,6 +207,11 @@ impl WorkerMetrics {
         }
     }
 
+    /// Takes at most so many series from now on.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// The series of a call.
     pub fn series(&mut self, of: &Lookup<'_>) -> SeriesId {
         let hash = of.hash();
@@ -343,12 +348,9 @@ impl Lookup<'_> {
     #[inline]
     fn hash(&self) -> u64 {
         let mut h = Mix::default();
-        let ids = u64::from(self.listener.0) << 48
-            | u64::from(self.route.map_or(u16::MAX, |r| r.0)) << 32
-            | u64::from(self.cluster.map_or(u16::MAX, |c| c.0)) << 16
-            | u64::from(self.down.0) << 8
-            | u64::from(self.up.0);
-        h.mix(ids);
+        let of = |id: Option<u32>| u64::from(id.unwrap_or(u32::MAX));
+        h.mix(u64::from(self.listener.0) << 32 | of(self.route.map(|r| r.0)));
+        h.mix(of(self.cluster.map(|c| c.0)) << 16 | u64::from(self.down.0) << 8 | u64::from(self.up.0));
         h.bytes(self.service);
         h.bytes(self.method);
         h.get()

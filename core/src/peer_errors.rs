@@ -1,8 +1,7 @@
 //! Says in the log what peers did wrong: once per second, kind and peer at most, and of each kind so many lines at most.
-use crate::snapshot::{EndpointId, ListenerId, Snapshot};
+use crate::directory::{Change, Directory, EndpointId, ListenerId};
 use std::fmt::{self, Write};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 /// What is complained about; each has its own allowance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,7 +37,7 @@ pub enum Peer {
 pub struct PeerErrors {
     kinds: [Kind; PeerErrorKind::ALL.len()],
     /// For the names of peers.
-    snapshot: Arc<Snapshot>,
+    directory: Directory,
 }
 
 /// What may be said of one kind: a few lines at once, and in the long run so many a second. Each peer has its own share, so that
@@ -104,9 +103,9 @@ impl PeerErrorKind {
 }
 
 impl PeerErrors {
-    /// Learns the names of endpoints and listeners.
-    pub fn learn(&mut self, snapshot: &Arc<Snapshot>) {
-        self.snapshot = Arc::clone(snapshot);
+    /// Learns the names of parts that are new.
+    pub fn learn(&mut self, change: &Change) {
+        self.directory.apply(change);
     }
 
     /// Counts a fault, and logs it unless one of its kind and peer was logged within the last second, or too many of its kind
@@ -116,7 +115,7 @@ impl PeerErrors {
             return;
         };
         let mut line = Line(String::new());
-        let _ = write!(line, "{}{text}", Named(peer, &self.snapshot)); // ends early at the longest line
+        let _ = write!(line, "{}{text}", Named(peer, &self.directory)); // ends early at the longest line
         let more = |n: u64| (n > 0).then_some(n);
         tracing::warn!(
             target: "rialto::peer_errors",
@@ -214,7 +213,7 @@ fn host(ip: IpAddr) -> IpAddr {
 }
 
 /// A peer as operators know it.
-struct Named<'a>(Peer, &'a Snapshot);
+struct Named<'a>(Peer, &'a Directory);
 
 impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

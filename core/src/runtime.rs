@@ -17,8 +17,8 @@ pub use thread::{Mail, Post};
 
 use crate::Env;
 use crate::access_log::Batch as LogBatch;
+use crate::directory::{Change, Directory, ListenerId, Use};
 use crate::session::Protocols;
-use crate::snapshot::{Compiled, ListenerId};
 use crate::worker::Report;
 use descriptors::Descriptors;
 use std::io;
@@ -60,12 +60,13 @@ impl Runtime {
     ///
     /// # Errors
     /// The system refuses a thread or an epoll instance.
-    pub fn start<P: Protocols>(layout: &Layout, compiled: &Arc<Compiled>) -> io::Result<Runtime> {
-        let start = |i| thread::spawn::<P>(i, layout, Arc::clone(compiled));
+    pub fn start<P: Protocols>(layout: &Layout, directory: &Directory) -> io::Result<Runtime> {
+        let first = Arc::new(directory.as_change());
+        let start = |i| thread::spawn::<P>(i, layout, Arc::clone(&first));
         let workers = (0..layout.workers).map(start).collect::<io::Result<Vec<_>>>()?;
         let posts = workers.iter().map(|w| Arc::clone(&w.post)).collect();
         let descriptors = Arc::new(Descriptors::new(layout.descriptors));
-        descriptors.keep_for(&compiled.snapshot, layout.workers);
+        descriptors.keep_for(directory.upstream_connections(), layout.workers);
         Ok(Runtime {
             workers,
             acceptor: Acceptor::spawn(posts, Arc::clone(&descriptors))?,
@@ -95,10 +96,18 @@ impl Runtime {
         self.acceptor.remove(id);
     }
 
-    /// Mails a snapshot to all workers.
-    pub fn configure(&self, compiled: &Arc<Compiled>) {
-        self.descriptors.keep_for(&compiled.snapshot, self.workers.len());
-        self.tell_all(|| Mail::Snapshot(Arc::clone(compiled)));
+    /// Mails a change to all workers. `directory` has it already.
+    pub fn apply(&self, change: Change, directory: &Directory) {
+        self.descriptors
+            .keep_for(directory.upstream_connections(), self.workers.len());
+        let change = Arc::new(change);
+        self.tell_all(|| Mail::Change(Arc::clone(&change)));
+    }
+
+    /// What the workers use of parts that were removed.
+    #[must_use]
+    pub fn uses(&self) -> Vec<Use> {
+        self.workers.iter().map(|w| w.post.uses()).collect()
     }
 
     /// Starts the access log with this share of the successful calls, or ends it.

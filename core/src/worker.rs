@@ -5,11 +5,11 @@ use crate::access_log::{AccessLogBuffer, Batch as LogBatch};
 use crate::buf::ReadBuf;
 use crate::calls::{Batch, Calls};
 use crate::connections::{Connections, Filled, Owner, TransportOf};
+use crate::directory::{Change, ClusterId, EndpointId, ListenerId, Use};
 use crate::message::ProtoId;
 use crate::metrics::{Series, Traffic};
 use crate::session::{Event, Step};
 use crate::slots::ConnKey;
-use crate::snapshot::{ClusterId, Compiled, EndpointId, ListenerId};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -67,8 +67,8 @@ pub struct Report {
     pub quarantined: u32,
     /// Connections of any kind.
     pub connections: usize,
-    /// The snapshot in use.
-    pub snapshot: u64,
+    /// The last change of the directory that it has taken over.
+    pub version: u64,
 }
 
 /// An endpoint as one worker knows it.
@@ -87,44 +87,44 @@ pub struct EndpointReport {
 }
 
 impl<E: Env> Worker<E> {
-    /// A worker without connections. Its random choices follow the seed.
-    pub fn new(reactor: E::Reactor, compiled: &Compiled, seed: u64) -> Self {
+    /// A worker without connections. Its random choices follow the seed. `first` has all parts that there are.
+    pub fn new(reactor: E::Reactor, first: &Change, seed: u64) -> Self {
         let mut worker = Worker {
             connections: Connections::new(reactor),
-            calls: Calls::new(compiled, seed),
+            calls: Calls::new(seed),
             read_buf: ReadBuf::new(),
             next_sweep_ms: SWEEP_MS,
         };
-        worker.follow(compiled);
+        worker.apply(first);
         worker
     }
 
-    /// New calls use this snapshot from now on; no connection of what is still configured is touched.
-    pub fn configure(&mut self, compiled: &Compiled) {
-        let anew = self.calls.endpoints.changed_hands(&compiled.snapshot);
-        self.connections.begin_anew(anew.into_iter().map(|(id, _)| id));
-        self.calls.configure(compiled);
-        self.follow(compiled);
+    /// Takes over parts that are new. Calls and connections of those that stay are not touched.
+    pub fn apply(&mut self, change: &Change) {
+        let anew = self.calls.endpoints.changed_hands(change);
+        self.connections.begin_anew(anew.into_iter());
+        self.connections.apply(change);
+        self.calls.apply(change);
     }
 
-    fn follow(&mut self, compiled: &Compiled) {
-        let s = &compiled.snapshot;
-        self.connections.peer_errors.learn(s);
-        self.connections
-            .configure(s.listeners.len(), s.endpoints.len(), &s.limits);
+    /// What this worker uses of the parts that were removed.
+    pub fn uses(&mut self) -> Use {
+        Use {
+            version: self.calls.directory().version,
+            removed: self.calls.removed_in_use(&self.connections),
+        }
     }
 
     /// Takes over a caller's connection.
     pub fn accept(&mut self, transport: TransportOf<E>, listener: ListenerId, peer: Option<SocketAddr>) {
-        let epoch = Rc::clone(self.calls.epoch());
-        let s = &epoch.snapshot;
-        if let Some(l) = s.listener(listener) {
+        let directory = Rc::clone(self.calls.directory());
+        if let Some(l) = directory.listener(listener) {
             self.connections
-                .accept(transport, listener, l, peer, s.limits.connections);
+                .accept(transport, listener, l, peer, directory.limits.connections);
         }
     }
 
-    /// Counts a caller's connection that was closed before it came here.
+    /// Counts a downstream connection that was closed before it came here.
     pub fn refused(&mut self, listener: ListenerId) {
         if let Some(traffic) = self.connections.listeners.get_mut(listener.index()) {
             traffic.failed += 1;
@@ -217,8 +217,9 @@ impl<E: Env> Worker<E> {
         self.connections.sweep_dials();
         if now_ms >= self.next_sweep_ms {
             self.next_sweep_ms = now_ms + SWEEP_MS;
-            let epoch = Rc::clone(self.calls.epoch());
-            self.connections.sweep(&epoch.snapshot);
+            let directory = Rc::clone(self.calls.directory());
+            self.connections.sweep(&directory);
+            drop(directory);
             self.calls.sweep(&mut self.connections);
         }
         self.calls.reap(&mut self.connections);
@@ -290,9 +291,8 @@ impl<E: Env> Worker<E> {
         let Some(Owner::Listener(id)) = self.connections.get(key).map(|c| c.owner) else {
             return;
         };
-        let epoch = Rc::clone(self.calls.epoch());
-        let settings = epoch
-            .snapshot
+        let directory = self.calls.directory();
+        let settings = directory
             .listener(id)
             .map(|l| l.settings.clone())
             .unwrap_or_default();
@@ -318,9 +318,9 @@ impl<E: Env> Worker<E> {
     /// Counters and gauges, copied.
     #[must_use]
     pub fn report(&self) -> Report {
-        let s = &self.calls.epoch().snapshot;
+        let directory = self.calls.directory();
         let now_ms = self.connections.now_ms;
-        let listener = |(i, t): (usize, &Traffic)| (*t, self.calls.listener_in_flight(ListenerId(i as u16)));
+        let listener = |(i, t): (usize, &Traffic)| (*t, self.calls.listener_in_flight(ListenerId(i as u32)));
         let endpoint = |(i, t): (usize, &Traffic)| {
             let state = self.calls.endpoints.get(EndpointId(i as u32));
             EndpointReport {
@@ -331,7 +331,7 @@ impl<E: Env> Worker<E> {
                 read_only: state.is_some_and(|e| e.read_only),
             }
         };
-        let clusters = 0..s.clusters.len() as u16;
+        let clusters = directory.clusters().map(|(id, _)| id.0 + 1).max().unwrap_or(0);
         Report {
             series: self.calls.metrics.all().cloned().collect(),
             listeners: self
@@ -348,7 +348,7 @@ impl<E: Env> Worker<E> {
                 .enumerate()
                 .map(endpoint)
                 .collect(),
-            clusters: clusters
+            clusters: (0..clusters)
                 .map(|i| self.calls.endpoints.cluster_in_flight(ClusterId(i)))
                 .collect(),
             faults: self.connections.peer_errors.totals().to_vec(),
@@ -356,7 +356,7 @@ impl<E: Env> Worker<E> {
             in_flight: self.calls.in_flight(),
             quarantined: self.calls.quarantined(),
             connections: self.connections.count(),
-            snapshot: s.version,
+            version: directory.version,
         }
     }
 }

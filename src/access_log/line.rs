@@ -2,8 +2,8 @@
 use crate::control::{NamesView, protocol_name};
 use rialto_core::access_log::{Note, Part, Record};
 use rialto_core::config::LogFormat;
+use rialto_core::directory::EndpointId;
 use rialto_core::metrics::{CallResult, SeriesId, SeriesKey};
-use rialto_core::snapshot::EndpointId;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -270,21 +270,21 @@ fn quoted(s: &str) -> std::borrow::Cow<'_, str> {
 mod tests {
     use super::*;
     use crate::control;
+    use rialto_core::directory::{Change, ClusterId, Endpoint, EndpointId, ListenerId, RouteId};
     use rialto_core::message::Status;
-    use rialto_core::snapshot::{ClusterId, Endpoint, ListenerId, RouteId, Snapshot};
     use rialto_core::transport::Address;
     use rialto_protocols::{BOLT, DUBBO};
 
-    fn snapshot(endpoint: &str) -> Snapshot {
+    fn parts(endpoint: &str) -> Change {
         let endpoint = Endpoint {
             address: Address::Tcp(([127, 0, 0, 1], 1).into()),
             name: endpoint.into(),
             cluster: ClusterId(0),
             since: 0,
         };
-        Snapshot {
-            endpoints: vec![Some(endpoint)],
-            ..Snapshot::default()
+        Change {
+            endpoints: vec![(EndpointId(0), Some(Arc::new(endpoint)))],
+            ..Change::default()
         }
     }
 
@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn each_call_has_its_own_names_whatever_stood_in_the_lines_before() {
-        let names = control::Names::new(&snapshot("one:1"));
+        let names = control::Names::new(&parts("one:1"));
         let mut text = Lines::new(LogFormat::Text);
         text.learn(3, vec![(SeriesId(0), key("a.B")), (SeriesId(1), key("a\nb"))]);
         let (ada, bob) = (Some("10.0.0.1:5"), Some("[::1]:6"));
@@ -351,14 +351,14 @@ mod tests {
         });
         assert_eq!(lines(&mut text, &names, &records), wanted);
 
-        names.learn(&snapshot("two:2"));
+        names.learn(&parts("two:2"));
         let renamed = lines(&mut text, &names, &records[..1]);
         assert_eq!(renamed, [wanted[0].replace("one:1", "two:2")]);
     }
 
     #[test]
     fn a_line_of_json_is_json() {
-        let names = control::Names::new(&snapshot("one:1"));
+        let names = control::Names::new(&parts("one:1"));
         let mut json = Lines::new(LogFormat::Json);
         json.learn(3, vec![(SeriesId(0), key("a\"}{\n"))]);
         let records = [
@@ -382,7 +382,7 @@ mod tests {
     /// Names beyond the bound of the metrics are in the log all the same.
     #[test]
     fn calls_without_a_series_of_their_own_keep_their_names() {
-        let names = control::Names::new(&snapshot("one:1"));
+        let names = control::Names::new(&parts("one:1"));
         let mut text = Lines::new(LogFormat::Text);
         text.learn(3, vec![(SeriesId(0), key("_OTHER"))]);
         let of = |service: &str, error: &str| {
@@ -419,7 +419,7 @@ mod tests {
     /// A place goes from series to series; a worker's memory of both is bounded.
     #[test]
     fn a_place_that_changed_hands_is_known_by_both_names() {
-        let names = control::Names::new(&snapshot("one:1"));
+        let names = control::Names::new(&parts("one:1"));
         let mut text = Lines::new(LogFormat::Text);
         let again = 1 << 20;
         text.learn(3, vec![(SeriesId(0), key("a.First"))]);

@@ -14,9 +14,9 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
+use rialto_core::directory::EndpointId;
 use rialto_core::metrics::{BUCKETS, CallResult, Series, SeriesKey, Traffic, bucket_seconds};
 use rialto_core::peer_errors::PeerErrorKind;
-use rialto_core::snapshot::EndpointId;
 use rialto_core::worker::Report;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -157,14 +157,14 @@ impl Scrape {
     }
 
     fn listeners(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let snapshot = self.shared.snapshot();
-        let rows: Vec<(Labels, Traffic, u32)> = (snapshot.listeners.iter().enumerate())
-            .filter_map(|(i, l)| {
-                let labels = vec![("listener", l.as_ref()?.name.to_string())];
-                let of = self.reports.iter().filter_map(|r| r.listeners.get(i));
+        let directory = self.shared.directory();
+        let rows: Vec<(Labels, Traffic, u32)> = (directory.listeners())
+            .map(|(id, l)| {
+                let labels = vec![("listener", l.name.to_string())];
+                let of = self.reports.iter().filter_map(|r| r.listeners.get(id.index()));
                 let (traffic, calls) =
                     of.fold((Traffic::default(), 0), |(sum, n), (t, m)| (add(sum, t), n + m));
-                Some((labels, traffic, calls))
+                (labels, traffic, calls)
             })
             .collect();
         traffic(to, "listener", &rows.iter().map(|(l, t, _)| (l, t)))?;
@@ -174,16 +174,15 @@ impl Scrape {
     }
 
     fn endpoints(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let snapshot = self.shared.snapshot();
+        let directory = self.shared.directory();
         let mut rows: BTreeMap<Labels, (Traffic, i64)> = BTreeMap::new();
-        for (i, endpoint) in snapshot.endpoints.iter().enumerate() {
-            let Some(endpoint) = endpoint else { continue };
-            let cluster = snapshot
+        for (id, endpoint) in directory.endpoints() {
+            let cluster = directory
                 .cluster(endpoint.cluster)
                 .map_or("", |c| &c.name)
                 .to_owned();
             let labels = vec![("cluster", cluster), ("endpoint", endpoint.name.to_string())];
-            let of = self.reports.iter().filter_map(|r| r.endpoints.get(i));
+            let of = self.reports.iter().filter_map(|r| r.endpoints.get(id.index()));
             let (traffic, calls) = of.fold((Traffic::default(), 0), |(sum, n), e| {
                 (add(sum, &e.traffic), n + i64::from(e.in_flight))
             });
@@ -203,7 +202,7 @@ impl Scrape {
 
     /// Endpoints of a cluster that calls go to, and those that calls go to only if there is no other.
     fn clusters(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let snapshot = self.shared.snapshot();
+        let directory = self.shared.directory();
         let avoided = |id: &EndpointId| {
             let mut seen = self
                 .reports
@@ -212,11 +211,8 @@ impl Scrape {
                 .peekable();
             seen.peek().is_some() && seen.all(|e| e.avoided)
         };
-        let rows: Vec<(Labels, i64)> = snapshot
-            .clusters
-            .iter()
-            .flatten()
-            .flat_map(|c| {
+        let rows: Vec<(Labels, i64)> = (directory.clusters())
+            .flat_map(|(_, c)| {
                 let labels = |state: &str| vec![("cluster", c.name.to_string()), ("state", state.to_owned())];
                 let avoided = c.endpoints.iter().filter(|id| avoided(id)).count();
                 [
@@ -281,9 +277,9 @@ impl Scrape {
                 reload.in_use_since as i64,
             ),
             (
-                "config_snapshot",
-                "The snapshot in use",
-                self.shared.snapshot().version as i64,
+                "config_version",
+                "Changes of routes, clusters and endpoints so far",
+                self.shared.directory().version as i64,
             ),
             (
                 "ready",

@@ -5,7 +5,7 @@ use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use rialto_core::config::LogLevel;
-use rialto_core::snapshot::{ListenerId, Snapshot};
+use rialto_core::directory::Directory;
 use rialto_core::worker::{EndpointReport, Report};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -71,7 +71,7 @@ pub(super) async fn config_dump(State(shared): Page, State(places): State<SitePl
     json_page(&places, move || {
         json!({
             "config": *shared.config(),
-            "snapshot": shared.snapshot().version,
+            "version": shared.directory().version,
             "reload": shared.reload_state(),
         })
     })
@@ -122,16 +122,16 @@ pub(super) async fn listeners(State(shared): Page, State(places): State<SitePlac
 }
 
 fn listeners_of(shared: &Shared) -> Value {
-    let snapshot = shared.snapshot();
+    let directory = shared.directory();
     let bound: HashMap<_, _> = shared.listening().into_iter().collect();
     let reports = shared.reports();
-    let listeners = snapshot.listeners.iter().enumerate().filter_map(|(i, l)| {
-        let l = l.as_ref()?;
+    let listeners = directory.listeners().map(|(id, l)| {
+        let i = id.index();
         let of = |f: &dyn Fn(&(rialto_core::metrics::Traffic, u32)) -> u64| -> u64 {
             reports.iter().filter_map(|r| r.listeners.get(i)).map(f).sum()
         };
-        Some(json!({
-            "id": ListenerId(i as u16).0,
+        json!({
+            "id": id.0,
             "name": &*l.name,
             "address": bound.get(&*l.name),
             "protocol": l.protocol.map_or("auto", protocol_name),
@@ -141,7 +141,7 @@ fn listeners_of(shared: &Shared) -> Value {
             "bytes_in": of(&|(t, _)| t.bytes_in),
             "bytes_out": of(&|(t, _)| t.bytes_out),
             "in_flight": of(&|(_, n)| u64::from(*n)),
-        }))
+        })
     });
     listeners.collect()
 }
@@ -151,33 +151,32 @@ pub(super) async fn clusters(State(shared): Page, State(places): State<SitePlace
 }
 
 fn clusters_of(shared: &Shared) -> Value {
-    let snapshot = shared.snapshot();
+    let directory = shared.directory();
     let reports = shared.reports();
-    let clusters = snapshot.clusters.iter().enumerate().filter_map(|(i, c)| {
-        let c = c.as_ref()?;
-        let in_flight: u32 = reports.iter().filter_map(|r| r.clusters.get(i)).sum();
+    let clusters = directory.clusters().map(|(id, c)| {
+        let in_flight: u32 = reports.iter().filter_map(|r| r.clusters.get(id.index())).sum();
         let endpoints: Vec<_> = c
             .endpoints
             .iter()
-            .map(|id| endpoint(&snapshot, *id, &reports))
+            .map(|id| endpoint(&directory, *id, &reports))
             .collect();
-        Some(json!({
+        json!({
             "name": &*c.name,
             "protocol": protocol_name(c.protocol),
             "in_flight": in_flight,
             "endpoints": endpoints,
-        }))
+        })
     });
     clusters.collect()
 }
 
-fn endpoint(s: &Snapshot, id: rialto_core::snapshot::EndpointId, reports: &[Report]) -> Value {
+fn endpoint(directory: &Directory, id: rialto_core::directory::EndpointId, reports: &[Report]) -> Value {
     let seen: Vec<&EndpointReport> = reports
         .iter()
         .filter_map(|r| r.endpoints.get(id.index()))
         .collect();
     let sum = |f: &dyn Fn(&EndpointReport) -> u64| -> u64 { seen.iter().map(|e| f(e)).sum() };
-    let (name, address) = s
+    let (name, address) = directory
         .endpoint(id)
         .map_or_else(Default::default, |e| (e.name.to_string(), e.address.to_string()));
     json!({

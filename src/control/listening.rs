@@ -2,8 +2,8 @@
 //! taken port is refused before anything has happened.
 use anyhow::Context;
 use rialto_core::config::{Address, Listener};
+use rialto_core::directory::{Compiler, ListenerId};
 use rialto_core::runtime::{Bound, Runtime, bind};
-use rialto_core::snapshot::{Compiler, ListenerId};
 use rialto_core::transport;
 use std::collections::HashMap;
 use std::net::ToSocketAddrs;

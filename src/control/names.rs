@@ -1,11 +1,11 @@
 //! Names for the ids that workers count and log by.
+use rialto_core::directory::{Change, ClusterId, EndpointId, ListenerId, RouteId};
 use rialto_core::message::ProtoId;
 use rialto_core::session::Protocols;
-use rialto_core::snapshot::{ClusterId, EndpointId, ListenerId, RouteId, Snapshot};
 use rialto_protocols::All;
 use std::sync::{Arc, RwLock};
 
-/// Names by id. They outlive snapshots: an id is not given to another endpoint while lines of the former one may come.
+/// Names by id. They outlive their parts: an id is not given to another one while lines of the former may come.
 pub struct Names(RwLock<Tables>);
 
 #[derive(Default)]
@@ -22,37 +22,26 @@ struct Tables {
 pub struct NamesView<'a>(&'a Tables);
 
 impl Names {
-    /// The names of a snapshot.
+    /// The names of these parts.
     #[must_use]
-    pub fn new(snapshot: &Snapshot) -> Self {
+    pub fn new(first: &Change) -> Self {
         let names = Names(RwLock::default());
-        names.learn(snapshot);
+        names.learn(first);
         names
     }
 
-    /// Adds the names of a snapshot.
-    pub fn learn(&self, s: &Snapshot) {
+    /// Adds the names of parts that are new.
+    pub fn learn(&self, change: &Change) {
         let mut t = self.0.write().unwrap_or_else(|e| e.into_inner());
         t.version += 1;
-        let some = |name: Option<&Arc<str>>| name.cloned();
-        put(
-            &mut t.listeners,
-            s.listeners.iter().map(|l| some(l.as_ref().map(|l| &l.name))),
-        );
-        put(
-            &mut t.routes,
-            s.routes
-                .iter()
-                .map(|r| some(Some(&r.name).filter(|n| !n.is_empty()))),
-        );
-        put(
-            &mut t.clusters,
-            s.clusters.iter().map(|c| some(c.as_ref().map(|c| &c.name))),
-        );
-        put(
-            &mut t.endpoints,
-            s.endpoints.iter().map(|e| some(e.as_ref().map(|e| &e.name))),
-        );
+        put(&mut t.listeners, &change.listeners, ListenerId::index, |l| {
+            &l.name
+        });
+        put(&mut t.routes, &change.routes, RouteId::index, |r| &r.name);
+        put(&mut t.clusters, &change.clusters, ClusterId::index, |c| &c.name);
+        put(&mut t.endpoints, &change.endpoints, EndpointId::index, |e| {
+            &e.name
+        });
     }
 
     /// Looks names up.
@@ -61,14 +50,19 @@ impl Names {
     }
 }
 
-fn put(to: &mut Vec<Arc<str>>, names: impl Iterator<Item = Option<Arc<str>>>) {
-    for (i, name) in names.enumerate() {
-        if to.len() <= i {
-            to.push("".into());
+fn put<Id: Copy, T>(
+    to: &mut Vec<Arc<str>>,
+    changed: &[(Id, Option<Arc<T>>)],
+    index: impl Fn(Id) -> usize,
+    name: impl Fn(&T) -> &Arc<str>,
+) {
+    for (id, part) in changed {
+        let Some(part) = part else { continue };
+        let at = index(*id);
+        if to.len() <= at {
+            to.resize_with(at + 1, || "".into());
         }
-        if let Some(name) = name {
-            to[i] = name;
-        }
+        to[at] = Arc::clone(name(part));
     }
 }
 

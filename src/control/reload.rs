@@ -32,9 +32,6 @@ impl Control {
                 return self.shared.refused(&report.to_string());
             }
         };
-        if let Err(why) = self.compiler.has_room_for(&loaded.config) {
-            return self.refuse(&why);
-        }
         self.sources.prepare(&loaded.config.clusters);
         let since = self.pending.take().map_or_else(Instant::now, |p| p.since);
         self.pending = Some(Pending { loaded, since });

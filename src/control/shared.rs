@@ -2,8 +2,8 @@
 use super::Names;
 use crate::{access_log, logging};
 use rialto_core::config::LogLevel;
+use rialto_core::directory::{Change, Directory};
 use rialto_core::runtime::Runtime;
-use rialto_core::snapshot::{Compiled, Snapshot};
 use rialto_core::worker::Report;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -25,7 +25,8 @@ pub struct Shared {
 }
 
 struct View {
-    compiled: Arc<Compiled>,
+    /// Pages hold it while they are made; it is changed in place otherwise.
+    directory: Arc<Directory>,
     config: Arc<serde_json::Value>,
     listening: Vec<(String, String)>,
     admin: Option<String>,
@@ -48,7 +49,7 @@ pub struct ReloadState {
 impl Shared {
     pub(super) fn new(
         runtime: Arc<Runtime>,
-        compiled: Arc<Compiled>,
+        directory: Directory,
         names: Arc<Names>,
         signals: Arc<access_log::Signals>,
         level: logging::Level,
@@ -61,7 +62,7 @@ impl Shared {
             in_use_since: epoch_seconds(),
         };
         let view = View {
-            compiled,
+            directory: Arc::new(directory),
             config: Arc::new(config),
             listening: vec![],
             admin: None,
@@ -95,9 +96,9 @@ impl Shared {
         self.view().admin = Some(address);
     }
 
-    pub(super) fn published(&self, compiled: Arc<Compiled>) {
-        self.names.learn(&compiled.snapshot);
-        self.view().compiled = compiled;
+    pub(super) fn published(&self, change: &Change) {
+        self.names.learn(change);
+        Arc::make_mut(&mut self.view().directory).apply(change);
     }
 
     pub(super) fn accepted(&self, config: serde_json::Value) {
@@ -130,10 +131,10 @@ impl Shared {
         self.started.elapsed()
     }
 
-    /// The snapshot in use.
+    /// What calls are routed by.
     #[must_use]
-    pub fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.view().compiled.snapshot)
+    pub fn directory(&self) -> Arc<Directory> {
+        Arc::clone(&self.view().directory)
     }
 
     /// The configuration in use, every default visible.

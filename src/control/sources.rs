@@ -197,25 +197,28 @@ impl Sources {
         }
     }
 
-    /// Notes what a source said; true if it is news of a cluster in use.
-    pub(super) fn accept(&mut self, update: Update) -> bool {
+    /// Notes what a source said. Returns the cluster if it is in use and this is news of it.
+    pub(super) fn accept(&mut self, update: Update) -> Option<String> {
         let is_its = |w: &&mut Watched| w.generation == update.generation;
         if let Some(watched) = self.coming.get_mut(&update.cluster).filter(is_its) {
             let is_first = watched.state.replace(update.state).is_none();
             self.unheard -= usize::from(is_first);
-            return false;
+            return None;
         }
-        let Some(watched) = self.clusters.get_mut(&update.cluster).filter(is_its) else {
-            return false;
-        };
+        let watched = self.clusters.get_mut(&update.cluster).filter(is_its)?;
         let is_news = watched.state.as_ref() != Some(&update.state);
         watched.state = Some(update.state);
-        is_news
+        is_news.then_some(update.cluster)
     }
 
     /// The endpoints of a cluster, as far as they are known.
     pub(super) fn state(&self, cluster: &Cluster) -> State {
-        let watched = self.clusters.get(&cluster.name);
+        self.state_of(&cluster.name)
+    }
+
+    /// The same, of the cluster of this name.
+    pub(super) fn state_of(&self, cluster: &str) -> State {
+        let watched = self.clusters.get(cluster);
         watched.and_then(|w| w.state.clone()).unwrap_or_default()
     }
 }

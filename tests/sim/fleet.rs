@@ -2,9 +2,9 @@
 use super::net::{End, Net, Shared, SimReactor};
 use super::peer::{Found, Peer, Proto};
 use rialto_core::Env;
+use rialto_core::directory::{Change, Compiler, ListenerId, Use};
 use rialto_core::discovery::DiscoveredEndpoint;
 use rialto_core::session::{RespondTo, Role};
-use rialto_core::snapshot::{Compiled, Compiler, ListenerId};
 use rialto_core::transport::Address;
 use rialto_core::worker::{Now, Worker};
 use rialto_protocols::All;
@@ -120,8 +120,8 @@ clusters:
   - { name: dubbo, protocol: dubbo, balance: least_request, endpoints: [ {address: 127.0.0.1:21}, {address: 127.0.0.1:22} ] }
 ";
 
-/// The snapshot of a configuration at this time.
-pub fn compile(compiler: &mut Compiler, config: &str, now: Instant) -> Compiled {
+/// What a configuration changes at this time, while a worker uses these removed parts.
+pub fn compile(compiler: &mut Compiler, config: &str, now: Instant, uses: &[Use]) -> Change {
     let config = rialto::config::load_str("sim.yaml", config)
         .expect("a good configuration")
         .config;
@@ -134,7 +134,7 @@ pub fn compile(compiler: &mut Compiler, config: &str, now: Instant) -> Compiled 
         };
         c.endpoints.iter().map(instance).collect()
     };
-    rialto::control::compile(compiler, &config, &endpoints, 1, now)
+    compiler.configure(&config, &rialto::control::world(&endpoints, 1, now, uses))
 }
 
 impl Fleet {
@@ -148,7 +148,7 @@ impl Fleet {
         net.borrow_mut().refuse_dial = faults.refuse_dial;
         let mut worker = Worker::new(
             SimReactor(Rc::clone(&net)),
-            &compile(&mut Compiler::default(), CONFIG, Instant::now()),
+            &compile(&mut Compiler::default(), CONFIG, Instant::now(), &[]),
             seed,
         );
         worker.turn(&[], Now { us: now_us });

@@ -510,3 +510,57 @@ fn a_response_that_comes_twice_reaches_no_other_call() {
         }
     }
 }
+
+/// Endpoints change between any two calls, as where providers are deployed all day.
+#[test]
+fn shares_follow_the_weights_however_often_endpoints_change() {
+    let endpoints = |flips: bool| {
+        let third = if flips {
+            ", { address: 127.0.0.1:13, weight: 1 }"
+        } else {
+            ""
+        };
+        config("", &[]).replace(
+            "endpoints: [  ]",
+            &format!("endpoints: [ {{ address: 127.0.0.1:11, weight: 60 }}, {{ address: 127.0.0.1:12, weight: 40 }}{third} ]"),
+        )
+    };
+    let mut stage = Stage::new(&endpoints(false));
+    let downstream = stage.caller();
+    let (mut upstreams, mut served) = (vec![], std::collections::BTreeMap::new());
+    for id in 0..200 {
+        stage.configure(&endpoints(id % 2 == 0));
+        stage.call(downstream, id, "a.Service", b"hello");
+        stage.pass(20);
+        upstreams.extend(stage.dialed(Proto::Bolt));
+        for (upstream, address) in upstreams.clone() {
+            *served.entry(address).or_insert(0) += stage.serve(upstream);
+        }
+        assert_eq!(stage.answers(downstream), [(id, Ok(5))]);
+    }
+    let first = served["127.0.0.1:11"];
+    assert!((110..130).contains(&first), "{served:?}");
+}
+
+/// A call that lasts holds its own route, not the whole configuration of its time.
+#[test]
+fn a_long_call_holds_no_more_than_its_route() {
+    let with = |ports: &[u16]| config(", heartbeat_interval: off", ports);
+    let mut stage = Stage::new(&with(&[11]));
+    let downstream = stage.caller();
+    let upstream = connect(&mut stage, downstream, "a.Service");
+    stage.call_within(downstream, 1, "a.Service", b"long", 1_000_000_000, false);
+    stage.pass(50);
+    let Some(Found::Request { to, .. }) = stage.received(upstream).pop() else {
+        panic!("a call")
+    };
+    for port in 100..600 {
+        stage.configure(&with(&[11, port]));
+        stage.pass(60_000);
+    }
+    let ids = stage.worker.report().endpoints.len();
+    assert!(ids <= 4, "{ids} ids for two endpoints at a time");
+    stage.answer(upstream, to, b"done");
+    stage.pass(50);
+    assert_eq!(stage.answers(downstream), [(1, Ok(4))]);
+}

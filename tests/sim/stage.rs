@@ -2,8 +2,8 @@
 use super::fleet::{SimEnv, compile};
 use super::net::{End, Net, Shared, SimReactor};
 use super::peer::{Found, Peer, Proto};
+use rialto_core::directory::{Compiler, ListenerId};
 use rialto_core::session::{RespondTo, Role};
-use rialto_core::snapshot::{Compiler, ListenerId};
 use rialto_core::worker::{Now, Worker};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -24,7 +24,7 @@ impl Stage {
         let net = Net::new(1);
         net.borrow_mut().cut = 100_000;
         let (mut compiler, began) = (Compiler::default(), Instant::now());
-        let compiled = compile(&mut compiler, config, began);
+        let compiled = compile(&mut compiler, config, began, &[]);
         let worker = Worker::new(SimReactor(Rc::clone(&net)), &compiled, 1);
         Stage {
             net,
@@ -39,7 +39,9 @@ impl Stage {
     /// Takes over a changed configuration.
     pub fn configure(&mut self, config: &str) {
         let now = self.began + Duration::from_millis(self.now_ms);
-        self.worker.configure(&compile(&mut self.compiler, config, now));
+        let uses = self.worker.uses();
+        let change = compile(&mut self.compiler, config, now, &[uses]);
+        self.worker.apply(&change);
     }
 
     /// A caller that speaks Bolt.

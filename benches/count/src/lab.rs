@@ -7,8 +7,8 @@ use rialto_benches::wire::RequestTemplate;
 use rialto_core::Env;
 use rialto_core::access_log::AccessLogBuffer;
 use rialto_core::config::{self, Config, LogOutput};
+use rialto_core::directory::{Compiler, ListenerId};
 use rialto_core::discovery::DiscoveredEndpoint;
-use rialto_core::snapshot::{Compiler, ListenerId};
 use rialto_core::transport::Address;
 use rialto_core::worker::{Now, Worker};
 use rialto_protocols::All;
@@ -40,9 +40,10 @@ pub(crate) struct Lab {
 impl Lab {
     pub(crate) fn new(config: &Config, template: RequestTemplate) -> Self {
         let mut compiler = Compiler::default();
-        let compiled = rialto::control::compile(&mut compiler, config, &instances, 1, Instant::now());
+        let world = rialto::control::world(&instances, 1, Instant::now(), &[]);
+        let first = compiler.configure(config, &world);
         let dials = Dials::default();
-        let mut worker = Worker::new(dials.clone(), &compiled, 1);
+        let mut worker = Worker::new(dials.clone(), &first, 1);
         if config.access_log.path != LogOutput::Off {
             worker.set_log(Some(AccessLogBuffer::new(config.access_log.sample)));
         }

@@ -5,13 +5,13 @@ use crate::Env;
 use crate::access_log::{Note, Record};
 use crate::bridge::Bridge;
 use crate::connections::{Connections, From, Owner};
+use crate::directory::EndpointId;
 use crate::error::{CallError, ErrorKind};
 use crate::exchange::{Down, Exchange, State};
 use crate::message::Edits;
 use crate::metrics::{CallResult, SeriesId};
 use crate::session::{Protocols, Response};
 use crate::slots::{CallKey, ConnKey, RESERVED_ID};
-use crate::snapshot::EndpointId;
 
 /// An answer that is so late was lost: providers drop requests whose time is over without a word. Its connection is
 /// replaced, because only its end makes sure that the call's id is free again.
@@ -182,7 +182,7 @@ impl Calls {
         self.wheel.push(ex.deadline_ms, key);
         self.quarantined += 1;
         let quarantined = w.quarantine(ex.up.conn);
-        let cluster = ex.epoch.snapshot.cluster(ex.target.cluster);
+        let cluster = self.directory.cluster(ex.target.cluster);
         if cluster.is_some_and(|c| quarantined >= c.max_per_connection) {
             // as many calls as it may have at once are lost on it: a new connection has none of their ids
             w.retire(ex.up.conn);

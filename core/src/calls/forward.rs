@@ -1,23 +1,24 @@
 //! A call goes out: endpoint, connection, and waiting for one.
-use super::{Batch, Calls, Leased};
+use super::{Batch, Calls, Leased, Plan};
 use crate::Env;
 use crate::buf::Mark;
 use crate::call::{Attachments, NeutralResponse, ReturnValue};
 use crate::connections::{Connections, From};
+use crate::directory::{Directory, EndpointId, Target};
 use crate::endpoints::{Choice, Lease};
 use crate::error::{CallError, ErrorKind};
 use crate::exchange::{State, TargetId, Up};
 use crate::message::{Edits, Head, Held, Message};
 use crate::session::{Dispatch, Response};
 use crate::slots::{CallKey, ConnKey};
-use crate::snapshot::{EndpointId, Epoch, Snapshot, Target};
 use std::rc::Rc;
 
 /// A request that is to go to a endpoint.
 pub(super) struct Sending<'a> {
     pub(super) key: CallKey,
+    pub(super) directory: &'a Directory,
     /// The exchange's own, at hand.
-    pub(super) epoch: &'a Epoch,
+    pub(super) plan: &'a Plan,
     pub(super) target: TargetId,
     pub(super) msg: &'a Message<'a>,
     /// Its head, unless it was held since that was read.
@@ -38,21 +39,22 @@ impl Calls {
     ) {
         let Sending {
             key,
-            epoch,
+            directory,
+            plan,
             target: id,
             msg,
             head,
             from,
             edits,
         } = *sending;
-        let target = &epoch.snapshot.routes[id.route.index()].targets[usize::from(id.place)];
-        let cluster = epoch.snapshot.cluster(id.cluster);
+        let target = &plan.route.targets[usize::from(id.index)];
+        let cluster = directory.cluster(id.cluster);
         if let Some(e) = cluster.and_then(|c| self.over_budget(w, key, id.cluster, c)) {
             return self.fail(w, key, &e);
         }
         let Some(ex) = self.table.get(key) else { return };
         let or_any = ex.attempts < ex.max_attempts;
-        let lease = match self.lease(w, batch, &epoch.snapshot, target, Choice { not, or_any }) {
+        let lease = match self.lease(w, batch, directory, target, Choice { not, or_any }) {
             Ok(lease) => lease,
             Err(e) => return self.fail(w, key, &e),
         };
@@ -106,10 +108,11 @@ impl Calls {
         not: Option<EndpointId>,
     ) {
         let Some(ex) = self.table.get(key) else { return };
-        let (epoch, target) = (Rc::clone(&ex.epoch), ex.target);
+        let (directory, plan, target) = (Rc::clone(&self.directory), Rc::clone(&ex.plan), ex.target);
         let sending = Sending {
             key,
-            epoch: &epoch,
+            directory: &directory,
+            plan: &plan,
             target,
             msg: &held.view(),
             head: None,
@@ -125,23 +128,23 @@ impl Calls {
         &mut self,
         w: &mut Connections<E>,
         batch: Option<&mut Batch>,
-        s: &Snapshot,
+        directory: &Directory,
         target: &Target,
         choice: Choice,
     ) -> Result<Lease, CallError> {
-        let Some(cluster) = s.cluster(target.cluster) else {
+        let Some(cluster) = directory.cluster(target.cluster) else {
             return Err(CallError::new(ErrorKind::NoEndpoint, "the cluster was removed"));
         };
         if let Some(Batch { leased: Some(l) }) = &batch
-            && l.set == target.endpoints
+            && (l.cluster, l.subset) == (target.cluster, target.subset)
             && w.get(l.conn)
                 .is_some_and(|c| c.takes_calls() && c.awaited() < cluster.max_per_connection)
         {
             return Ok(Lease::Ready(l.endpoint, l.conn));
         }
-        match self.endpoints.lease(w, s, target.endpoints, choice) {
+        match self.endpoints.lease(w, directory, target, choice) {
             Lease::None => {
-                let text = match choice.not.and_then(|id| s.endpoint(id)) {
+                let text = match choice.not.and_then(|id| directory.endpoint(id)) {
                     Some(last) => format!(
                         "endpoint {} cannot be reached, and cluster {} has no other that can be",
                         last.name, cluster.name
@@ -167,7 +170,8 @@ impl Calls {
             Lease::Ready(endpoint, conn) => {
                 if let Some(batch) = batch {
                     batch.leased = Some(Leased {
-                        set: target.endpoints,
+                        cluster: target.cluster,
+                        subset: target.subset,
                         endpoint,
                         conn,
                     });
@@ -217,10 +221,14 @@ impl Calls {
         };
         let Some(held) = ex.held.take() else { return };
         ex.attempts = ex.attempts.saturating_sub(1);
-        let id = ex.target;
-        let set = ex.epoch.snapshot.routes[id.route.index()].targets[usize::from(id.place)].endpoints;
+        let target = &ex.plan.route.targets[usize::from(ex.target.index)];
         let mut batch = Batch {
-            leased: Some(Leased { set, endpoint, conn }),
+            leased: Some(Leased {
+                cluster: target.cluster,
+                subset: target.subset,
+                endpoint,
+                conn,
+            }),
         };
         self.send_again(w, Some(&mut batch), key, &held, None);
     }

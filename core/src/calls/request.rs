@@ -7,6 +7,7 @@ use crate::access_log::Note;
 use crate::bridge::Bridge;
 use crate::buf::Mark;
 use crate::connections::{Connections, From, Owner};
+use crate::directory::{ClusterId, Directory, EndpointId, Listener, ListenerId, RouteId};
 use crate::error::{CallError, ErrorKind};
 use crate::exchange::{Down, Exchange, State, TargetId, Up};
 use crate::filter::{RequestCx, Verdict};
@@ -15,7 +16,6 @@ use crate::metrics::{CallResult, Lookup, SeriesId};
 use crate::peer_errors::PeerErrorKind;
 use crate::session::{RespondTo, Response};
 use crate::slots::{CallKey, ConnKey};
-use crate::snapshot::{ClusterId, EndpointId, Epoch, Listener, ListenerId, RouteId, Snapshot};
 use std::rc::Rc;
 
 impl Calls {
@@ -32,8 +32,7 @@ impl Calls {
         let Owner::Listener(at) = caller.owner else { return };
         let (calls, is_full) = (caller.calls, caller.is_full());
         let is_known = caller.application.is_some();
-        let epoch = Rc::clone(&self.epoch);
-        let snapshot = &*epoch.snapshot;
+        let directory = Rc::clone(&self.directory);
         let mut down = Down {
             conn: from,
             reply: RespondTo {
@@ -43,7 +42,7 @@ impl Calls {
             listener: at,
             proto: msg.meta.proto,
         };
-        let Some(listener) = snapshot.listener(at) else {
+        let Some(listener) = directory.listener(at) else {
             let error = CallError::new(ErrorKind::NoRoute, "this listener was removed");
             return self.turn_away(w, down, msg, &Head::default(), error);
         };
@@ -55,19 +54,19 @@ impl Calls {
         if let Some(e) = self.over_limit(at, listener, calls) {
             return self.turn_away(w, down, msg, &head, e);
         }
-        let Some(cached) = self.cached_route(snapshot, listener, &down, msg, &head) else {
+        let Some(cached) = self.cached_route(&directory, listener, &down, msg, &head) else {
             return self.turn_away(w, down, msg, &head, no_route(listener, &head));
         };
-        let (key, target) = self.admit(w, &epoch, down, cached, msg, &head);
+        let plan = Rc::clone(&cached.plan);
+        let (key, target) = self.admit(w, &directory, down, cached, msg, &head);
         if is_full {
             w.pause_if_full(from);
         }
         if !is_known {
             w.set_application(from, Application::named(head.caller));
         }
-        let route = &snapshot.routes[cached.route.index()];
         if head.echo
-            && snapshot
+            && directory
                 .cluster(target.cluster)
                 .is_some_and(|c| c.protocol != down.proto)
         {
@@ -75,24 +74,30 @@ impl Calls {
         }
         let mut sending = Sending {
             key,
-            epoch: &epoch,
+            directory: &directory,
+            plan: &plan,
             target,
             msg,
             head: Some(&head),
             from: From::Input,
-            edits: route.rewrite.as_ref(),
+            edits: plan.route.rewrite.as_ref(),
         };
-        let Some(chain) = epoch.chain(at, cached.route) else {
+        let of_listener = self.plans.of_listener(at).map(Rc::clone);
+        if of_listener.is_none() && plan.filters.is_empty() {
             return self.send(w, Some(batch), &sending, None);
-        };
-        let mut edits = route.rewrite.clone().unwrap_or_default();
+        }
+        let mut edits = plan.route.rewrite.clone().unwrap_or_default();
         let mut cx = RequestCx {
             msg,
             head: &head,
             edits: &mut edits,
             now_ms: w.now_ms as u32,
         };
-        for filter in chain.iter() {
+        for filter in of_listener
+            .iter()
+            .flat_map(|all| all.iter())
+            .chain(plan.filters.iter())
+        {
             if let Verdict::Reject(e) = filter.on_request(&mut cx) {
                 return self.fail(w, key, &e);
             }
@@ -105,7 +110,7 @@ impl Calls {
     #[inline]
     fn cached_route(
         &mut self,
-        snapshot: &Snapshot,
+        directory: &Directory,
         listener: &Listener,
         down: &Down,
         msg: &Message<'_>,
@@ -113,31 +118,30 @@ impl Calls {
     ) -> Option<CachedRoute> {
         let names = Names::of(down.listener, listener, down.proto, head);
         if let Some(cached) = names.as_ref().and_then(|names| self.route_cache.get(names)) {
-            return Some(cached);
+            return Some(cached.clone());
         }
-        let cached = self.find_route(snapshot, listener, down, msg, head)?;
+        let cached = self.find_route(directory, listener, down, msg, head)?;
         if let Some(names) = names {
-            self.route_cache.put(&names, cached);
+            self.route_cache.put(&names, cached.clone());
         }
         Some(cached)
     }
 
     fn find_route(
         &mut self,
-        snapshot: &Snapshot,
+        directory: &Directory,
         listener: &Listener,
         down: &Down,
         msg: &Message<'_>,
         head: &Head<'_>,
     ) -> Option<CachedRoute> {
-        let id = snapshot.route(listener, msg, head)?;
-        let route = &snapshot.routes[id.index()];
+        let (id, route) = directory.match_route(listener, msg, head)?;
         let series = match &*route.targets {
-            [sole] => Some(self.series(snapshot, down, id, sole.cluster, head)),
+            [sole] => Some(self.series(directory, down, id, sole.cluster, head)),
             _ => None,
         };
         Some(CachedRoute {
-            route: id,
+            plan: self.plans.of(id, route),
             policy: route.policy_of(head.method),
             series,
         })
@@ -145,7 +149,7 @@ impl Calls {
 
     fn series(
         &mut self,
-        snapshot: &Snapshot,
+        directory: &Directory,
         down: &Down,
         route: RouteId,
         cluster: ClusterId,
@@ -156,7 +160,7 @@ impl Calls {
             route: Some(route),
             cluster: Some(cluster),
             down: down.proto,
-            up: snapshot.cluster(cluster).map_or(down.proto, |c| c.protocol),
+            up: directory.cluster(cluster).map_or(down.proto, |c| c.protocol),
             service: head.service,
             method: head.method,
         });
@@ -193,25 +197,24 @@ impl Calls {
     fn admit<E: Env>(
         &mut self,
         w: &mut Connections<E>,
-        epoch: &Rc<Epoch>,
+        directory: &Directory,
         down: Down,
         cached: CachedRoute,
         msg: &Message<'_>,
         head: &Head<'_>,
     ) -> (CallKey, TargetId) {
-        let route = &epoch.snapshot.routes[cached.route.index()];
-        let place = match cached.series {
+        let route = &cached.plan.route;
+        let index = match cached.series {
             Some(_) => 0,
             None => route.target(self.endpoints.random()),
         };
         let target = TargetId {
-            route: cached.route,
-            place,
-            cluster: route.targets[usize::from(place)].cluster,
+            index,
+            cluster: route.targets[usize::from(index)].cluster,
         };
         let series = match cached.series {
             Some(series) => series,
-            None => self.series(&epoch.snapshot, &down, cached.route, target.cluster, head),
+            None => self.series(directory, &down, cached.plan.id, target.cluster, head),
         };
         let policy = cached.policy;
         let limit = match head.timeout_ms {
@@ -238,7 +241,7 @@ impl Calls {
             started_us: self.now_us,
             deadline_ms,
             bytes_in: msg.bytes.len() as u32,
-            epoch: Rc::clone(epoch),
+            plan: cached.plan,
             held: None,
         });
         if self.log.is_some() {

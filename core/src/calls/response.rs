@@ -83,7 +83,7 @@ impl Calls {
                 return ended;
             }
             let id = ex.target;
-            let bridge = || &ex.epoch.snapshot.routes[id.route.index()].targets[usize::from(id.place)].bridge;
+            let bridge = || &ex.plan.route.targets[usize::from(id.index)].bridge;
             w.answer(ex.down.conn, ex.down.reply, answer, from, bridge)?;
             ended
         });

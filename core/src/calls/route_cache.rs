@@ -1,14 +1,16 @@
 //! Where calls of the same names went. Callers repeat themselves, so a call whose route is decided by names alone
 //! is rarely matched against routes, and its series is rarely looked up.
+use super::Plan;
+use crate::directory::{Listener, ListenerId, Policy};
 use crate::hash::cache_slot;
 use crate::message::{Head, ProtoId};
 use crate::metrics::SeriesId;
-use crate::snapshot::{Listener, ListenerId, Policy, RouteId};
+use std::rc::Rc;
 
 /// What the names of a call decide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) struct CachedRoute {
-    pub(super) route: RouteId,
+    pub(super) plan: Rc<Plan>,
     pub(super) policy: Policy,
     /// The series, if the route has but one target.
     pub(super) series: Option<SeriesId>,
@@ -25,9 +27,9 @@ pub(super) struct Names<'a> {
     count: usize,
 }
 
-/// A cache in which each call has one place. It holds for one snapshot.
+/// A cache in which the names of a call have one slot. It holds until a route or listener changes.
 pub(super) struct RouteCache {
-    places: Box<[Option<Entry>]>,
+    slots: Box<[Option<Entry>]>,
 }
 
 struct Entry {
@@ -39,7 +41,8 @@ struct Entry {
     route: CachedRoute,
 }
 
-const PLACE_BITS: u32 = 8;
+/// How many slots there are at least, and at most, as powers of two: a listener of many routes has more.
+const SLOT_BITS: (u32, u32) = (8, 16);
 /// Calls with longer names are not remembered.
 const NAMES_MAX: usize = 512;
 
@@ -70,43 +73,43 @@ impl<'a> Names<'a> {
     }
 
     #[inline]
-    fn place(&self) -> usize {
+    fn slot(&self, slots: usize) -> usize {
         let [service, method, ..] = self.parts;
-        cache_slot(service, method, self.listener.0.into(), PLACE_BITS)
+        cache_slot(service, method, self.listener.0.into(), slots.ilog2())
     }
 }
 
 impl Default for RouteCache {
     fn default() -> Self {
         RouteCache {
-            places: (0..1 << PLACE_BITS).map(|_| None).collect(),
+            slots: (0..1 << SLOT_BITS.0).map(|_| None).collect(),
         }
     }
 }
 
 impl RouteCache {
-    /// The way of calls with these names, if it is remembered.
+    /// The route of calls with these names, if it is remembered.
     #[inline]
-    pub(super) fn get(&self, names: &Names<'_>) -> Option<CachedRoute> {
-        let entry = self.places[names.place()].as_ref()?;
-        entry.is_of(names).then_some(entry.route)
+    pub(super) fn get(&self, names: &Names<'_>) -> Option<&CachedRoute> {
+        let entry = self.slots[names.slot(self.slots.len())].as_ref()?;
+        entry.is_of(names).then_some(&entry.route)
     }
 
-    /// Remembers a way.
+    /// Remembers a route.
     pub(super) fn put(&mut self, names: &Names<'_>, route: CachedRoute) {
         let len: usize = names.parts.iter().map(|part| part.len()).sum();
         if len > NAMES_MAX {
             return;
         }
-        let place = &mut self.places[names.place()];
-        // whoever had the place leaves its memory
-        let mut bytes = place.take().map(|entry| entry.names).unwrap_or_default();
+        let slot = &mut self.slots[names.slot(self.slots.len())];
+        // the memory of the names that were there is used again
+        let mut bytes = slot.take().map(|entry| entry.names).unwrap_or_default();
         bytes.clear();
         let ends = names.parts.map(|part| {
             bytes.extend_from_slice(part);
             bytes.len() as u16
         });
-        *place = Some(Entry {
+        *slot = Some(Entry {
             listener: names.listener,
             proto: names.proto,
             ends,
@@ -115,9 +118,18 @@ impl RouteCache {
         });
     }
 
-    /// Forgets everything: there is a new snapshot.
+    /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        self.places.fill_with(|| None);
+        self.slots.fill_with(|| None);
+    }
+
+    /// Forgets everything, and has room for calls by so many routes from now on.
+    pub(super) fn clear_for(&mut self, routes: usize) {
+        let bits = (routes.max(1) * 2).ilog2().clamp(SLOT_BITS.0, SLOT_BITS.1);
+        if self.slots.len() == 1 << bits {
+            return self.clear();
+        }
+        self.slots = (0..1 << bits).map(|_| None).collect();
     }
 }
 
@@ -152,12 +164,21 @@ mod tests {
         }
     }
 
-    fn cached(route: u16) -> CachedRoute {
+    fn cached(route: u32) -> CachedRoute {
+        let policy = Policy {
+            timeout_ms: route,
+            ..Policy::default()
+        };
         CachedRoute {
-            route: RouteId(route),
-            policy: Policy::default(),
+            plan: Plan::empty(),
+            policy,
             series: None,
         }
+    }
+
+    /// Which of the routes above is remembered.
+    fn found(cache: &RouteCache, names: &Names<'_>) -> Option<u32> {
+        cache.get(names).map(|cached| cached.policy.timeout_ms)
     }
 
     #[test]
@@ -165,7 +186,7 @@ mod tests {
         let mut cache = RouteCache::default();
         let of = names(["com.acme.Greeter", "hello", "1.0", "", "shop"]);
         cache.put(&of, cached(7));
-        assert_eq!(cache.get(&of), Some(cached(7)));
+        assert_eq!(found(&cache, &of), Some(7));
         for other in [
             names(["com.acme.Greeter", "hello", "1.0", "", "shoq"]),
             names(["com.acme.Greeter", "hello", "1.", "0", "shop"]),
@@ -181,32 +202,38 @@ mod tests {
                 ..of
             },
         ] {
-            // also when it has the very place
-            assert!(!cache.places.iter().flatten().any(|entry| entry.is_of(&other)));
-            assert_eq!(cache.get(&other), None);
+            // also when it has the very slot
+            assert!(!cache.slots.iter().flatten().any(|entry| entry.is_of(&other)));
+            assert_eq!(found(&cache, &other), None);
         }
         cache.clear();
-        assert_eq!(cache.get(&of), None);
+        assert_eq!(found(&cache, &of), None);
     }
 
     #[test]
-    fn names_that_share_a_place_take_turns() {
+    fn names_that_share_a_slot_take_turns() {
         let mut cache = RouteCache::default();
-        let services: Vec<String> = (0..4 << PLACE_BITS).map(|i| format!("com.acme.S{i}")).collect();
+        let services: Vec<String> = (0..4 << SLOT_BITS.0).map(|i| format!("com.acme.S{i}")).collect();
         for (i, service) in services.iter().enumerate() {
             let of = names([service, "call", "", "", ""]);
-            cache.put(&of, cached(i as u16));
-            assert_eq!(cache.get(&of), Some(cached(i as u16)));
+            cache.put(&of, cached(i as u32));
+            assert_eq!(found(&cache, &of), Some(i as u32));
         }
         let kept = services.iter().enumerate().filter(|(i, service)| {
-            let got = cache.get(&names([service, "call", "", "", ""]));
-            assert!(
-                got.is_none_or(|got| got == cached(*i as u16)),
-                "{service}: {got:?}"
-            );
+            let got = found(&cache, &names([service, "call", "", "", ""]));
+            assert!(got.is_none_or(|got| got == *i as u32), "{service}: {got:?}");
             got.is_some()
         });
-        assert!(kept.count() > 1 << (PLACE_BITS - 1));
+        assert!(kept.count() > 1 << (SLOT_BITS.0 - 1));
+    }
+
+    #[test]
+    fn many_routes_have_many_slots() {
+        let mut cache = RouteCache::default();
+        for (routes, slots) in [(0, 256), (100_000, 65_536), (1000, 1024), (10, 256)] {
+            cache.clear_for(routes);
+            assert_eq!(cache.slots.len(), slots, "{routes}");
+        }
     }
 
     #[test]
@@ -215,6 +242,6 @@ mod tests {
         let long = "x".repeat(NAMES_MAX + 1);
         let of = names([&long, "call", "", "", ""]);
         cache.put(&of, cached(1));
-        assert_eq!(cache.get(&of), None);
+        assert_eq!(found(&cache, &of), None);
     }
 }

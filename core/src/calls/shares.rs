@@ -8,8 +8,8 @@
 //! Nobody can be over the share while fewer calls are in flight than one downstream may have, so nothing is counted
 //! then. Past that the counts are taken from the table of calls, once, and kept up to date until there is room again.
 use crate::connections::Connections;
+use crate::directory::{Cluster, ClusterId};
 use crate::exchange::Exchange;
-use crate::snapshot::{Cluster, ClusterId};
 use crate::{Env, slots::ConnKey};
 use std::collections::HashMap;
 

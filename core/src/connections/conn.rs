@@ -3,9 +3,9 @@ use super::{HIGH, SessionOf, TransportOf};
 use crate::Env;
 use crate::buf::OutBuf;
 use crate::calls::Application;
+use crate::directory::{EndpointId, ListenerId};
 use crate::peer_errors::Peer;
 use crate::session::Role;
-use crate::snapshot::{EndpointId, ListenerId};
 use std::net::SocketAddr;
 
 /// Why a connection is there.

@@ -1,10 +1,10 @@
 //! What time does to connections: dials given up, idle ones closed, silent ones asked, old ones replaced.
 use super::{Connections, Owner};
 use crate::Env;
+use crate::directory::Directory;
 use crate::peer_errors::PeerErrorKind;
 use crate::session::Session;
 use crate::slots::ConnKey;
-use crate::snapshot::Snapshot;
 use std::io;
 
 /// A peer that leaves this many heartbeats unanswered is taken for dead.
@@ -40,7 +40,7 @@ impl<E: Env> Connections<E> {
     }
 
     /// Looks at every connection; once per second is enough.
-    pub fn sweep(&mut self, s: &Snapshot) {
+    pub fn sweep(&mut self, s: &Directory) {
         for key in self.conns.keys() {
             match self.fate(key, s) {
                 Fate::Keep => {}
@@ -60,10 +60,13 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    fn fate(&mut self, key: ConnKey, s: &Snapshot) -> Fate {
+    fn fate(&mut self, key: ConnKey, s: &Directory) -> Fate {
         let Some(conn) = self.conns.get_mut(key) else {
             return Fate::Keep;
         };
+        if conn.connecting && matches!(conn.owner, Owner::Endpoint(id) if s.endpoint(id).is_none()) {
+            return Fate::Close(""); // nobody wants to reach it any more
+        }
         if conn.dead || conn.connecting {
             return Fate::Keep;
         }

@@ -1,6 +1,7 @@
-//! The choice of a endpoint.
+//! The choice of an endpoint.
 use super::EndpointState;
-use crate::snapshot::{Balance, EndpointId, EndpointSet};
+use crate::directory::{Balance, EndpointId, EndpointSet};
+use std::collections::HashMap;
 
 /// What a worker remembers between two choices from one set.
 pub(super) enum Picker {
@@ -20,6 +21,32 @@ impl Picker {
             Balance::RoundRobin => Picker::Smooth(vec![0; set.endpoints.len()].into()),
             Balance::Random | Balance::LeastRequest => Picker::None,
         }
+    }
+
+    /// Goes on where the picker of the former set was: endpoints that are in both keep what they have gained. Otherwise the
+    /// shares of endpoints would not follow their weights where sets change often.
+    pub(super) fn following(
+        was: Option<(&EndpointSet, Picker)>,
+        set: &EndpointSet,
+        rng: &mut fastrand::Rng,
+    ) -> Self {
+        let mut new = Picker::new(set, rng);
+        match (&mut new, was) {
+            (Picker::Cursor(at), Some((old, Picker::Cursor(was)))) => {
+                let last = old.endpoints.get(was).map(|e| e.endpoint);
+                let found = set.endpoints.iter().position(|e| Some(e.endpoint) == last);
+                *at = found.unwrap_or(*at);
+            }
+            (Picker::Smooth(gained), Some((old, Picker::Smooth(was)))) => {
+                let before: HashMap<EndpointId, i64> =
+                    old.endpoints.iter().map(|e| e.endpoint).zip(was).collect();
+                for (gained, e) in gained.iter_mut().zip(&set.endpoints) {
+                    *gained = before.get(&e.endpoint).copied().unwrap_or(0);
+                }
+            }
+            _ => {}
+        }
+        new
     }
 
     /// The next endpoint of a set that is not empty.
@@ -94,7 +121,7 @@ fn least_request(set: &EndpointSet, endpoints: &[EndpointState], rng: &mut fastr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::WeightedEndpoint;
+    use crate::directory::WeightedEndpoint;
 
     fn set(balance: Balance, weights: &[u32]) -> EndpointSet {
         let endpoint = |(i, w): (usize, &u32)| WeightedEndpoint {

@@ -1,6 +1,6 @@
 //! Making room for new series: those of which no call ever succeeded go first. Names are free to invent, but calls of invented
 //! names do not succeed.
-use super::{CallResult, Lookup, PLACE_BITS, Series, SeriesId, WorkerMetrics};
+use super::{CallResult, Lookup, PLACE_BITS, Series, SeriesId, SeriesKey, WorkerMetrics};
 use crate::message::Status;
 use std::sync::Arc;
 
@@ -46,34 +46,42 @@ impl WorkerMetrics {
         !idle.is_empty()
     }
 
+    /// Takes out the series of parts that are gone: nobody counts for them any more, and their ids may become those of
+    /// others.
+    pub(crate) fn forget(&mut self, is_gone: impl Fn(&SeriesKey) -> bool) {
+        let gone: Vec<SeriesId> = self.all().filter(|s| is_gone(&s.key)).map(|s| s.id).collect();
+        self.took_out |= !gone.is_empty();
+        for id in gone {
+            self.vacate(id);
+        }
+    }
+
     fn take_out(&mut self, id: SeriesId) {
         let place = id.place();
         let key = Arc::clone(&self.series[place].key);
-        let of = Lookup {
-            listener: key.listener,
-            route: key.route,
-            cluster: key.cluster,
-            down: key.down,
-            up: key.up,
-            service: key.service.as_bytes(),
-            method: key.method.as_bytes(),
-        };
-        // a name with the same hash may have come later
-        if self.index.get(&of.hash()) == Some(&(place as u32)) {
-            self.index.remove(&of.hash());
-        }
-        let heir = self.other(&of);
+        let heir = self.other(&lookup(&key));
         let counts = self.series[place].clone();
         self.series[heir.place()].take_over(&counts);
+        self.vacate(id);
+        if self.former.len() >= FORMER {
+            self.former.clear();
+        }
+        self.former.insert(id, heir);
+    }
+
+    /// Frees the place of a series.
+    fn vacate(&mut self, id: SeriesId) {
+        let place = id.place();
+        let hash = lookup(&self.series[place].key).hash();
+        // a name with the same hash may have come later
+        if self.index.get(&hash) == Some(&(place as u32)) {
+            self.index.remove(&hash);
+        }
         let generation = (id.0 >> PLACE_BITS).wrapping_add(1) & (u32::MAX >> PLACE_BITS);
         let series = &mut self.series[place];
         series.vacant = true;
         series.id = SeriesId::new(place, generation);
         self.free.push(place);
-        if self.former.len() >= FORMER {
-            self.former.clear();
-        }
-        self.former.insert(id, heir);
     }
 
     /// The series that counts for this id now.
@@ -91,6 +99,18 @@ impl WorkerMetrics {
     pub(super) fn heir(&self, id: SeriesId) -> Option<SeriesId> {
         let any = || self.all().find(|s| s.is_other()).map(|s| s.id);
         self.former.get(&id).copied().or_else(any)
+    }
+}
+
+fn lookup(key: &SeriesKey) -> Lookup<'_> {
+    Lookup {
+        listener: key.listener,
+        route: key.route,
+        cluster: key.cluster,
+        down: key.down,
+        up: key.up,
+        service: key.service.as_bytes(),
+        method: key.method.as_bytes(),
     }
 }
 
@@ -134,9 +154,9 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::directory::{ListenerId, RouteId};
     use crate::error::ErrorKind;
     use crate::message::ProtoId;
-    use crate::snapshot::{ListenerId, RouteId};
 
     const OK: CallResult = CallResult::Responded(Status::Ok);
     const FAILED: CallResult = CallResult::Failed(ErrorKind::NoService);

@@ -4,7 +4,7 @@ use super::descriptors::Descriptors;
 use super::epoll::{Socket, keep_alive};
 use super::listen::Bound;
 use super::thread::{Mail, Post};
-use crate::snapshot::ListenerId;
+use crate::directory::ListenerId;
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::collections::HashMap;
 use std::fmt;
@@ -118,7 +118,7 @@ impl Loop {
             }
             for event in &events {
                 if event.token() != WAKE {
-                    self.accept_all(ListenerId(event.token().0 as u16));
+                    self.accept_all(ListenerId(event.token().0 as u32));
                 }
             }
             while let Ok(order) = self.orders.try_recv() {
@@ -137,7 +137,7 @@ impl Loop {
             Bound::Unix(l) => Listening::Unix(mio::net::UnixListener::from_std(l)),
         };
         let registry = self.poll.registry();
-        let token = Token(usize::from(id.0));
+        let token = Token(id.index());
         let registered = match &mut listening {
             Listening::Tcp(l) => registry.register(l, token, Interest::READABLE),
             Listening::Unix(l) => registry.register(l, token, Interest::READABLE),

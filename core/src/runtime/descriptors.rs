@@ -1,6 +1,5 @@
 //! How the descriptors of the process are shared out. Each connection takes one. When callers took the last one, no
 //! provider could be dialled, no probe answered and no file read, so the acceptor leaves some for these.
-use crate::snapshot::Snapshot;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -37,11 +36,9 @@ impl Descriptors {
         }
     }
 
-    /// Keeps as many back as the connections to all endpoints may need, but never more than half.
-    pub(super) fn keep_for(&self, s: &Snapshot, workers: usize) {
-        let of = |c: &crate::snapshot::Cluster| c.endpoints.len() * c.max_connections as usize;
-        let upstream: usize = s.clusters.iter().flatten().map(of).sum();
-        let kept = OWN.saturating_add(upstream.saturating_mul(workers));
+    /// Keeps as many back as the connections of the workers to all endpoints may need, but never more than half.
+    pub(super) fn keep_for(&self, upstream_connections: usize, workers: usize) {
+        let kept = OWN.saturating_add(upstream_connections.saturating_mul(workers));
         let callers = self.limit - kept.min(self.limit / 2);
         self.callers.store(callers, Ordering::Relaxed);
     }
@@ -60,34 +57,10 @@ impl Descriptors {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::{Cluster, EndpointId};
-
-    fn snapshot(endpoints: u32) -> Snapshot {
-        let cluster = Cluster {
-            name: "up".into(),
-            protocol: crate::message::ProtoId(1),
-            settings: crate::session::Settings::default(),
-            endpoints: (0..endpoints).map(EndpointId).collect(),
-            connect_ms: 0,
-            idle_ms: 0,
-            max_age_ms: 0,
-            heartbeat_ms: 0,
-            max_connections: 4,
-            max_per_connection: 1,
-            max_in_flight: 1,
-            capacity: 1,
-            downstream_share: 100,
-        };
-        Snapshot {
-            clusters: vec![None, Some(cluster)],
-            ..Snapshot::default()
-        }
-    }
-
     #[test]
     fn what_providers_may_need_is_kept_from_callers() {
         let all = Descriptors::new(10_000);
-        all.keep_for(&snapshot(10), 2);
+        all.keep_for(10 * 4, 2);
         assert_eq!(all.callers(), 10_000 - OWN - 10 * 4 * 2);
     }
 
@@ -95,7 +68,7 @@ mod tests {
     fn callers_have_at_least_half_of_them() {
         for limit in [0, 1, 64, 256] {
             let all = Descriptors::new(limit);
-            all.keep_for(&snapshot(100_000), 64);
+            all.keep_for(100_000 * 4, 64);
             assert_eq!(all.callers(), limit - limit / 2);
         }
     }

@@ -3,18 +3,18 @@ use super::beat::Beat;
 use super::epoll::{Epoll, Socket};
 use super::{Layout, Live};
 use crate::access_log::{AccessLogBuffer, Batch as LogBatch};
+use crate::directory::{Change, ListenerId, Use};
 use crate::metrics::{SeriesId, SeriesKey};
 use crate::session::Protocols;
 use crate::slots::ConnKey;
-use crate::snapshot::{Compiled, ListenerId};
 use crate::wheel::TICK_MS;
 use crate::worker::{Now, Ready, Report, Worker};
 use mio::{Events, Poll, Token, Waker};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -38,8 +38,8 @@ pub enum Mail {
     },
     /// A connection that the acceptor closed at once.
     Refused(ListenerId),
-    /// Route by this from now on.
-    Snapshot(Arc<Compiled>),
+    /// Parts of the directory that are new.
+    Change(Arc<Change>),
     /// Log this share of the calls that succeed, or nothing.
     Log(Option<f64>),
     /// Tell of yourself.
@@ -62,6 +62,8 @@ pub struct Post {
     connections: AtomicUsize,
     in_flight: AtomicUsize,
     log_dropped: AtomicU64,
+    /// Written twice a second at most, and only where it differs.
+    uses: Mutex<Use>,
 }
 
 /// A running worker.
@@ -98,6 +100,10 @@ impl Post {
         self.in_flight.load(Ordering::Acquire)
     }
 
+    pub(super) fn uses(&self) -> Use {
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(super) fn log_dropped(&self) -> u64 {
         self.log_dropped.load(Ordering::Relaxed)
     }
@@ -109,11 +115,7 @@ impl Handle {
     }
 }
 
-pub(super) fn spawn<P: Protocols>(
-    index: usize,
-    layout: &Layout,
-    compiled: Arc<Compiled>,
-) -> io::Result<Handle> {
+pub(super) fn spawn<P: Protocols>(index: usize, layout: &Layout, first: Arc<Change>) -> io::Result<Handle> {
     let poll = Poll::new()?;
     let waker = Waker::new(poll.registry(), WAKE)?;
     let registry = poll.registry().try_clone()?;
@@ -125,6 +127,7 @@ pub(super) fn spawn<P: Protocols>(
         connections: AtomicUsize::new(0),
         in_flight: AtomicUsize::new(0),
         log_dropped: AtomicU64::new(0),
+        uses: Mutex::default(),
     });
     let shown = Arc::clone(&post);
     let log = layout.log.clone();
@@ -135,8 +138,8 @@ pub(super) fn spawn<P: Protocols>(
             if pin {
                 pin_to(index);
             }
-            let worker = Worker::<Live<P>>::new(Epoll::new(registry), &compiled, fastrand::u64(..));
-            drop(compiled);
+            let worker = Worker::<Live<P>>::new(Epoll::new(registry), &first, fastrand::u64(..));
+            drop(first);
             Loop {
                 index,
                 poll,
@@ -183,6 +186,7 @@ impl<P: Protocols> Loop<P> {
         let mut ready = vec![];
         let start = self.post.beat.born();
         let mut busy = false;
+        let mut show_uses_at = Duration::ZERO;
         loop {
             let wait = match busy {
                 true => Duration::ZERO,
@@ -221,6 +225,10 @@ impl<P: Protocols> Loop<P> {
             );
             self.post.beat.note(now);
             self.show();
+            if now >= show_uses_at {
+                show_uses_at = now + IDLE_WAIT;
+                self.show_uses();
+            }
             self.ship_log();
         }
     }
@@ -235,7 +243,7 @@ impl<P: Protocols> Loop<P> {
                     peer,
                 } => self.worker.accept(socket, listener, peer),
                 Mail::Refused(listener) => self.worker.refused(listener),
-                Mail::Snapshot(compiled) => self.worker.configure(&compiled),
+                Mail::Change(change) => self.worker.apply(&change),
                 Mail::Log(sample) => self.worker.set_log(sample.map(AccessLogBuffer::new)),
                 Mail::Report(to) => {
                     // whoever asked may have given up
@@ -259,6 +267,15 @@ impl<P: Protocols> Loop<P> {
         };
         put(&self.post.connections, self.worker.callers(), Ordering::Relaxed);
         put(&self.post.in_flight, self.worker.unfinished(), Ordering::Release);
+    }
+
+    /// Shows which removed parts are used still.
+    fn show_uses(&mut self) {
+        let uses = self.worker.uses();
+        let mut shown = self.post.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        if *shown != uses {
+            *shown = uses;
+        }
     }
 
     fn ship_log(&mut self) {

@@ -1,37 +1,37 @@
-//! What workers route by: one immutable snapshot for all of them, compiled by the control plane, and each
-//! worker's own epoch of it.
+//! What workers route by: listeners, routes, clusters and endpoints, each a part of its own.
 //!
-//! A call keeps the epoch that it began with. Ids of listeners, routes and clusters are given out once and never reused
-//! for something else, those of endpoints only when nobody can use them any more (`ids.rs`), so a worker's pools and
-//! counters are arrays that outlive snapshots.
+//! The control plane compiles parts ([`Compiler`]) and mails those that are new ([`Change`]) to the workers, each of which
+//! has a [`Directory`] of them. So a change costs what its parts cost, whatever else is configured. A part is immutable.
+//! Its id is its own until no worker uses it any more (`ids.rs`), so a worker's pools and counters are arrays by id.
+mod change;
 mod compile;
 mod endpoint_set;
 mod ids;
 mod index;
-mod interned;
 mod matcher;
+mod parts;
 #[cfg(test)]
 mod tests;
 
-pub use compile::{Compiled, Compiler, FilterFactories, Resolver, VARIANT_DRAFT, VARIANT_FINAL};
+pub use change::{Change, PartId, Use};
+pub use compile::{Compiler, World};
 pub use endpoint_set::{Balance, EndpointSet, WeightedEndpoint};
 pub use matcher::{RouteMatch, Unmet};
+pub use parts::{VARIANT_DRAFT, VARIANT_FINAL};
 
 use crate::bridge::Bridge;
-use crate::filter::{Filter, FilterFactory};
+use crate::filter::FilterFactory;
 use crate::message::{Edits, Head, Message, ProtoId};
 use crate::session::Settings;
 use crate::transport::Address;
 use index::Index;
-use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::Arc;
 
 macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident($of:ty);)*) => {$(
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
-        pub struct $name(pub $of);
+        pub struct $name(pub u32);
         impl $name {
             /// As an index.
             #[inline(always)]
@@ -44,33 +44,29 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A listener, by its name, for the life of the process.
-    ListenerId(u16);
-    /// A route, by its name, for the life of the process.
-    RouteId(u16);
-    /// A cluster, by its name, for the life of the process.
-    ClusterId(u16);
-    /// An endpoint: an address of a cluster, for as long as a snapshot is held that has it.
-    EndpointId(u32);
+    /// Names a listener while it is configured, and for as long as a worker uses it.
+    ListenerId;
+    /// Names a route, likewise.
+    RouteId;
+    /// Names a cluster, likewise.
+    ClusterId;
+    /// Names an endpoint, which is an address of a cluster, likewise.
+    EndpointId;
 }
 
-/// Everything that a worker needs to know, immutable.
-#[derive(Default)]
-pub struct Snapshot {
-    /// Counts snapshots of this process.
+/// All parts that are in use, by id; `None` where a part was removed.
+#[derive(Clone, Default)]
+pub struct Directory {
+    /// How many changes there were.
     pub version: u64,
-    /// By [`ListenerId`]; `None` where a listener was removed.
-    pub listeners: Vec<Option<Listener>>,
-    /// By [`RouteId`]; an empty route, which nothing leads to, where one was removed.
-    pub routes: Vec<Route>,
-    /// By [`ClusterId`]; `None` where a cluster was removed.
-    pub clusters: Vec<Option<Cluster>>,
-    /// By [`EndpointId`]; `None` where an endpoint is no longer there.
-    pub endpoints: Vec<Option<Endpoint>>,
-    /// Sets of endpoints to choose from: one for each target of a route.
-    pub endpoint_sets: Vec<EndpointSet>,
-    /// Bounds of the process.
+    /// Bounds of a worker.
     pub limits: Limits,
+    listeners: Vec<Option<Arc<Listener>>>,
+    routes: Vec<Option<Arc<Route>>>,
+    clusters: Vec<Option<Arc<Cluster>>>,
+    endpoints: Vec<Option<Arc<Endpoint>>>,
+    /// Connections that a worker may have to all endpoints together.
+    upstream_connections: usize,
 }
 
 /// Bounds that hold for a worker.
@@ -106,8 +102,15 @@ pub struct Listener {
     pub detect_ms: u32,
     /// What its routes look at, apart from protocol, service and method.
     pub matched_fields: MatchedFields,
+    /// How many routes it has.
+    pub route_count: usize,
+    /// What makes its filters, in order.
+    pub filters: Filters,
     routes: Index,
 }
+
+/// What makes the filters of a listener or a route, in order. Each worker has filters of its own.
+pub type Filters = Box<[Arc<dyn FilterFactory>]>;
 
 /// Facts of a call that routes may look at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,7 +126,6 @@ pub struct MatchedFields {
 }
 
 /// What becomes of the calls that match.
-#[derive(Default)]
 pub struct Route {
     /// Its name.
     pub name: Arc<str>,
@@ -139,6 +141,8 @@ pub struct Route {
     pub policy: Policy,
     /// The bounds for single methods.
     pub methods: Box<[(Box<[u8]>, Policy)]>,
+    /// What makes its filters, in order.
+    pub filters: Filters,
 }
 
 /// Bounds of a call.
@@ -156,13 +160,13 @@ pub struct Target {
     pub cluster: ClusterId,
     /// Its share.
     pub weight: u32,
-    /// Its endpoints, in [`Snapshot::endpoint_sets`].
-    pub endpoints: usize,
+    /// Which of the cluster's [subsets](Cluster::subsets) takes the calls.
+    pub subset: u16,
     /// Rules for calls that change the protocol on the way there.
     pub bridge: Bridge,
 }
 
-/// Hosts of one service that speak one protocol.
+/// Endpoints of one service that speak one protocol.
 pub struct Cluster {
     /// Its name.
     pub name: Arc<str>,
@@ -170,8 +174,10 @@ pub struct Cluster {
     pub protocol: ProtoId,
     /// Bounds and variant of that.
     pub settings: Settings,
-    /// All of its endpoints, for the admin pages.
+    /// All of its endpoints.
     pub endpoints: Box<[EndpointId]>,
+    /// The endpoints that routes choose from. Routes that want the same metadata share a subset.
+    pub subsets: Box<[EndpointSet]>,
     /// How long connecting may take.
     pub connect_ms: u32,
     /// A connection without traffic or calls is closed after this; 0 for never.
@@ -192,46 +198,17 @@ pub struct Cluster {
     pub downstream_share: u8,
 }
 
-/// A endpoint.
+/// One process of a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// Where it is.
     pub address: Address,
-    /// As configured (endpoint names unresolved), for people.
+    /// Its address as configured: host names are not resolved. For people.
     pub name: Arc<str>,
     /// Its cluster.
     pub cluster: ClusterId,
-    /// Version of the snapshot since which the id is its own; before, it may have been another's.
+    /// Version of the change that gave it its id; before, the id may have been another's.
     pub since: u64,
-}
-
-/// A worker's own copy of a snapshot: the shared part, and filters that are this worker's alone.
-pub struct Epoch {
-    /// The shared part.
-    pub snapshot: Arc<Snapshot>,
-    /// One chain for each pair of listener and route that has filters.
-    chains: HashMap<(ListenerId, RouteId), Chain>,
-    filtered: bool,
-    /// The filters of all chains, for their successors.
-    filters: HashMap<Place, Rc<dyn Filter>>,
-}
-
-/// Filters in order.
-pub type Chain = Rc<[Rc<dyn Filter>]>;
-
-/// The filters of a snapshot: made anew for each worker.
-#[derive(Default)]
-pub struct Chains {
-    /// For each pair that has any: the listener's, then the route's.
-    of: HashMap<(ListenerId, RouteId), Vec<Place>>,
-    factories: HashMap<Place, Arc<dyn FilterFactory>>,
-}
-
-/// Whose filter it is, and the how manieth of his. A filter that stands in several chains is one filter, and has one
-/// predecessor: two that took over the same counters would go on counting together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Place {
-    Listener(ListenerId, usize),
-    Route(RouteId, usize),
 }
 
 impl Default for Limits {
@@ -245,39 +222,139 @@ impl Default for Limits {
     }
 }
 
-impl Snapshot {
+impl Directory {
     /// The listener, if it is still there.
     #[inline]
     #[must_use]
-    pub fn listener(&self, id: ListenerId) -> Option<&Listener> {
+    pub fn listener(&self, id: ListenerId) -> Option<&Arc<Listener>> {
         self.listeners.get(id.index())?.as_ref()
+    }
+
+    /// The route, if it is still there.
+    #[inline]
+    #[must_use]
+    pub fn route(&self, id: RouteId) -> Option<&Arc<Route>> {
+        self.routes.get(id.index())?.as_ref()
     }
 
     /// The cluster, if it is still there.
     #[inline]
     #[must_use]
-    pub fn cluster(&self, id: ClusterId) -> Option<&Cluster> {
+    pub fn cluster(&self, id: ClusterId) -> Option<&Arc<Cluster>> {
         self.clusters.get(id.index())?.as_ref()
     }
 
     /// The endpoint, if it is still there.
     #[inline]
     #[must_use]
-    pub fn endpoint(&self, id: EndpointId) -> Option<&Endpoint> {
+    pub fn endpoint(&self, id: EndpointId) -> Option<&Arc<Endpoint>> {
         self.endpoints.get(id.index())?.as_ref()
+    }
+
+    /// All listeners.
+    pub fn listeners(&self) -> impl Iterator<Item = (ListenerId, &Arc<Listener>)> {
+        (0..).map(ListenerId).zip(&self.listeners).filter_map(there)
+    }
+
+    /// All routes.
+    pub fn routes(&self) -> impl Iterator<Item = (RouteId, &Arc<Route>)> {
+        (0..).map(RouteId).zip(&self.routes).filter_map(there)
+    }
+
+    /// All clusters.
+    pub fn clusters(&self) -> impl Iterator<Item = (ClusterId, &Arc<Cluster>)> {
+        (0..).map(ClusterId).zip(&self.clusters).filter_map(there)
+    }
+
+    /// All endpoints.
+    pub fn endpoints(&self) -> impl Iterator<Item = (EndpointId, &Arc<Endpoint>)> {
+        (0..).map(EndpointId).zip(&self.endpoints).filter_map(there)
+    }
+
+    /// How many connections a worker may have to all endpoints together.
+    #[must_use]
+    pub fn upstream_connections(&self) -> usize {
+        self.upstream_connections
+    }
+
+    /// A change that makes an empty directory this one.
+    #[must_use]
+    pub fn as_change(&self) -> Change {
+        Change {
+            version: self.version,
+            limits: Some(self.limits.clone()),
+            listeners: self
+                .listeners()
+                .map(|(id, l)| (id, Some(Arc::clone(l))))
+                .collect(),
+            routes: self.routes().map(|(id, r)| (id, Some(Arc::clone(r)))).collect(),
+            clusters: self.clusters().map(|(id, c)| (id, Some(Arc::clone(c)))).collect(),
+            endpoints: self
+                .endpoints()
+                .map(|(id, e)| (id, Some(Arc::clone(e))))
+                .collect(),
+        }
     }
 
     /// The first route of the listener that matches.
     #[inline]
     #[must_use]
-    pub fn route(&self, at: &Listener, msg: &Message<'_>, head: &Head<'_>) -> Option<RouteId> {
+    pub fn match_route(
+        &self,
+        at: &Listener,
+        msg: &Message<'_>,
+        head: &Head<'_>,
+    ) -> Option<(RouteId, &Arc<Route>)> {
         at.routes
             .candidates(head.service)
-            .find(|r| self.routes[r.index()].matches.matches(msg, head))
+            .filter_map(|id| Some((id, self.route(id)?)))
+            .find(|(_, route)| route.matches.matches(msg, head))
+    }
+
+    /// Takes over the parts that are new, and lets go of those that were removed.
+    pub fn apply(&mut self, change: &Change) {
+        self.version = change.version;
+        if let Some(limits) = &change.limits {
+            self.limits = limits.clone();
+        }
+        change
+            .listeners
+            .iter()
+            .for_each(|(id, part)| put(&mut self.listeners, id.index(), part));
+        change
+            .routes
+            .iter()
+            .for_each(|(id, part)| put(&mut self.routes, id.index(), part));
+        for (id, part) in &change.clusters {
+            self.upstream_connections -= self.cluster(*id).map_or(0, |c| c.connections());
+            self.upstream_connections += part.as_ref().map_or(0, |c| c.connections());
+            put(&mut self.clusters, id.index(), part);
+        }
+        change
+            .endpoints
+            .iter()
+            .for_each(|(id, part)| put(&mut self.endpoints, id.index(), part));
     }
 }
 
+fn there<Id, T>((id, part): (Id, &Option<Arc<T>>)) -> Option<(Id, &Arc<T>)> {
+    Some((id, part.as_ref()?))
+}
+
+/// Puts a part at its index of a list, which grows as needed.
+fn put<T>(list: &mut Vec<Option<Arc<T>>>, at: usize, part: &Option<Arc<T>>) {
+    if list.len() <= at {
+        list.resize_with(at + 1, || None);
+    }
+    list[at].clone_from(part);
+}
+
 impl Cluster {
+    /// How many connections a worker may have to its endpoints.
+    fn connections(&self) -> usize {
+        self.endpoints.len() * self.max_connections as usize
+    }
+
     /// With fewer calls in flight no downstream can have more than its share.
     #[inline]
     #[must_use]
@@ -313,41 +390,5 @@ impl Route {
             at -= weight;
         }
         0
-    }
-}
-
-impl Epoch {
-    /// A worker's copy. Filters take over what their predecessors of the same place and kind had gathered.
-    #[must_use]
-    pub fn new(compiled: &Compiled, before: Option<&Epoch>) -> Self {
-        let made = compiled.chains.factories.iter().map(|(place, factory)| {
-            let old = before.and_then(|e| e.filters.get(place));
-            (*place, factory.make(old.map(|old| &**old)))
-        });
-        let filters: HashMap<Place, Rc<dyn Filter>> = made.collect();
-        let chain = |places: &Vec<Place>| -> Chain {
-            let found = places.iter().filter_map(|place| filters.get(place));
-            found.map(Rc::clone).collect()
-        };
-        let chains: HashMap<_, Chain> = (compiled.chains.of.iter())
-            .map(|(at, places)| (*at, chain(places)))
-            .collect();
-        let filtered = !chains.is_empty();
-        Epoch {
-            snapshot: Arc::clone(&compiled.snapshot),
-            chains,
-            filtered,
-            filters,
-        }
-    }
-
-    /// The filters that a call passes.
-    #[inline]
-    #[must_use]
-    pub fn chain(&self, listener: ListenerId, route: RouteId) -> Option<&Chain> {
-        if !self.filtered {
-            return None;
-        }
-        self.chains.get(&(listener, route))
     }
 }

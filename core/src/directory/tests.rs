@@ -4,10 +4,9 @@ use crate::call::{NeutralCall, NeutralResponse};
 use crate::config::{self, Config};
 use crate::discovery::DiscoveredEndpoint;
 use crate::error::CallError;
-use crate::filter::{RequestCx, Verdict};
 use crate::message::{MessageReader, Meta, Status};
-use std::any::Any;
 use std::borrow::Cow;
+use std::time::Instant;
 
 /// Messages whose head is `service/version/group/method/caller` and whose attachments are `k=v` after a blank.
 struct Plain;
@@ -74,27 +73,30 @@ fn route(name: &str, json: &str) -> config::Route {
     serde_json::from_str(&text).unwrap()
 }
 
-fn compile(compiler: &mut Compiler, config: &Config) -> Arc<Snapshot> {
-    compile_with(compiler, config, &|_, _| unreachable!("no filters here")).snapshot
-}
-
-fn compile_with(compiler: &mut Compiler, config: &Config, filters: FilterFactories<'_>) -> Compiled {
-    let instance = |e: &config::Endpoint| DiscoveredEndpoint {
+fn found(e: &config::Endpoint) -> DiscoveredEndpoint {
+    DiscoveredEndpoint {
         address: Address::Tcp(e.address.to_string().parse().unwrap()),
         name: e.address.to_string().into(),
         weight: e.weight,
         metadata: e.metadata.clone(),
-    };
-    compiler.compile(
-        config,
-        &Resolver {
-            protocol: &|p| ProtoId(if p == config::Protocol::Bolt { 1 } else { 2 }),
-            endpoints: &|c| c.endpoints.iter().map(instance).collect(),
-            filters,
-            workers: 1,
-            now: std::time::Instant::now(),
-        },
-    )
+    }
+}
+
+/// A world in which the workers use nothing that was removed, at this time.
+fn world(now: Instant, uses: &[Use]) -> World<'_> {
+    World {
+        protocol: &|p| ProtoId(if p == config::Protocol::Bolt { 1 } else { 2 }),
+        endpoints: &|c| c.endpoints.iter().map(found).collect(),
+        filters: &|_, _| unreachable!("no filters here"),
+        workers: 1,
+        now,
+        uses,
+    }
+}
+
+fn compile(compiler: &mut Compiler, config: &Config) -> Directory {
+    compiler.configure(config, &world(Instant::now(), &[]));
+    compiler.directory().clone()
 }
 
 fn config(routes: Vec<config::Route>) -> Config {
@@ -108,11 +110,11 @@ fn config(routes: Vec<config::Route>) -> Config {
     }
 }
 
-fn taken(s: &Snapshot, call: &str) -> Option<String> {
+fn taken(s: &Directory, call: &str) -> Option<String> {
     let msg = message(call);
     let head = msg.head().unwrap();
-    let id = s.route(s.listener(ListenerId(0)).unwrap(), &msg, &head)?;
-    Some(s.routes[id.index()].name.to_string())
+    let (_, route) = s.match_route(s.listener(ListenerId(0)).unwrap(), &msg, &head)?;
+    Some(route.name.to_string())
 }
 
 #[test]
@@ -159,8 +161,9 @@ fn ids_stay_when_others_come_and_go() {
         &config(vec![route("a", "{}"), route("b", r#"{ "service": "x" }"#)]),
     );
     let second = compile(&mut compiler, &config(vec![route("b", r#"{ "service": "x" }"#)]));
-    assert_eq!((first.routes.len(), second.routes.len()), (2, 2));
-    assert_eq!(&*second.routes[1].name, "b");
+    let id = |d: &Directory, name: &str| d.routes().find(|(_, r)| *r.name == *name).map(|(id, _)| id.0);
+    assert_eq!((id(&first, "a"), id(&first, "b")), (Some(0), Some(1)));
+    assert_eq!((id(&second, "a"), id(&second, "b")), (None, Some(1)));
     assert_eq!(taken(&second, "x///m/").as_deref(), Some("b"));
     assert_eq!(
         taken(&second, "y///m/"),
@@ -189,12 +192,10 @@ fn a_subset_falls_back_as_the_cluster_says() {
             c.routes.push(serde_json::from_value(r).unwrap());
         }
         let s = compile(&mut Compiler::default(), &c);
-        let endpoints = |route: usize| -> Vec<u32> {
-            s.endpoint_sets[s.routes[route].targets[0].endpoints]
-                .endpoints
-                .iter()
-                .map(|h| h.endpoint.0)
-                .collect()
+        let endpoints = |route: u32| -> Vec<u32> {
+            let target = &s.route(RouteId(route)).unwrap().targets[0];
+            let set = &s.cluster(target.cluster).unwrap().subsets[usize::from(target.subset)];
+            set.endpoints.iter().map(|e| e.endpoint.0).collect()
         };
         assert_eq!(endpoints(0), [0, 1]);
         assert_eq!(endpoints(1), expected, "{fallback}");
@@ -203,17 +204,14 @@ fn a_subset_falls_back_as_the_cluster_says() {
 
 #[test]
 fn targets_are_taken_by_weight() {
-    let target = |weight| Target {
-        cluster: ClusterId(0),
+    let mut split = route("split", "{}");
+    let target = |weight| config::RouteTarget {
         weight,
-        endpoints: 0,
-        bridge: Bridge::default(),
+        ..split.to[0].clone()
     };
-    let route = Route {
-        targets: [target(95), target(5)].into(),
-        total_weight: 100,
-        ..Route::default()
-    };
+    split.to = vec![target(95), target(5)];
+    let directory = compile(&mut Compiler::default(), &config(vec![split]));
+    let route = directory.route(RouteId(0)).unwrap();
     let mut rng = fastrand::Rng::with_seed(3);
     let second = (0..10_000).filter(|_| route.target(rng.u32(..)) == 1).count();
     assert!((400..600).contains(&second), "{second}");
@@ -227,75 +225,111 @@ fn weights_of_targets_may_add_up_to_more_than_any_of_them_can_be() {
         ..heavy.to[0].clone()
     };
     heavy.to = vec![target(u32::MAX), target(u32::MAX)];
-    let snapshot = compile(&mut Compiler::default(), &config(vec![heavy]));
-    let route = &snapshot.routes[0];
+    let directory = compile(&mut Compiler::default(), &config(vec![heavy]));
+    let route = directory.route(RouteId(0)).unwrap();
     let mut rng = fastrand::Rng::with_seed(3);
     let second = (0..10_000).filter(|_| route.target(rng.u32(..)) == 1).count();
     assert!((4800..5200).contains(&second), "{second}");
 }
 
+fn clusters(ports: &[(&str, u16)]) -> Config {
+    let mut c = config(vec![]);
+    let cluster = |(name, port): &(&str, u16)| {
+        let address = format!("127.0.0.1:{port}");
+        let json = serde_json::json!({
+            "name": name, "protocol": "bolt", "endpoints": [{ "address": address }],
+        });
+        serde_json::from_value(json).unwrap()
+    };
+    c.clusters = ports.iter().map(cluster).collect();
+    for (name, _) in ports {
+        let r =
+            serde_json::json!({ "name": name, "match": { "service": name }, "to": [{ "cluster": name }] });
+        c.routes.push(serde_json::from_value(r).unwrap());
+        c.listeners[0].routes.push((*name).to_owned());
+    }
+    c
+}
+
 #[test]
-fn more_names_than_ids_are_refused() {
+fn a_change_has_the_parts_that_are_different_and_no_others() {
+    let now = Instant::now();
     let mut compiler = Compiler::default();
-    let gone = route("gone", "{}");
-    compile(&mut compiler, &config(vec![gone]));
-    let mut routes: Vec<_> = (0..u16::MAX)
-        .map(|i| config::Route {
-            name: format!("r{i}"),
-            ..route("r", "{}")
-        })
+    let mut change = |c: &Config| compiler.configure(c, &world(now, &[]));
+    let all = change(&clusters(&[("a", 1), ("b", 2)]));
+    let counts = |c: &Change| {
+        (
+            c.listeners.len(),
+            c.routes.len(),
+            c.clusters.len(),
+            c.endpoints.len(),
+        )
+    };
+    assert_eq!(counts(&all), (1, 2, 2, 2));
+    assert!(change(&clusters(&[("a", 1), ("b", 2)])).is_empty());
+    // another endpoint of b: one is new, one is gone
+    let moved = change(&clusters(&[("a", 1), ("b", 3)]));
+    assert_eq!(counts(&moved), (0, 0, 1, 2));
+    assert_eq!(moved.clusters[0].0, ClusterId(1));
+    let gone = change(&clusters(&[("a", 1)]));
+    assert_eq!(counts(&gone), (1, 1, 1, 1));
+    assert!(gone.clusters[0].1.is_none() && gone.endpoints[0].1.is_none());
+    let mut slower = clusters(&[("a", 1)]);
+    slower.runtime.call_timeout = config::Timeout::Off;
+    assert_eq!(counts(&change(&slower)), (1, 1, 0, 0));
+}
+
+#[test]
+fn endpoints_of_one_cluster_change_that_cluster_only() {
+    let now = Instant::now();
+    let mut compiler = Compiler::default();
+    let config = clusters(&[("a", 1), ("b", 2)]);
+    compiler.configure(&config, &world(now, &[]));
+    let endpoints: Vec<_> = config
+        .clusters
+        .iter()
+        .flat_map(|c| &c.endpoints)
+        .map(found)
         .collect();
-    let why = compiler.has_room_for(&config(routes.clone())).unwrap_err();
-    assert!(why.contains("65536 names of routes"), "{why}");
-    routes.pop();
-    compiler.has_room_for(&config(routes)).unwrap();
+    let change = compiler.set_endpoints("a", endpoints.clone(), &world(now, &[]));
+    assert_eq!((change.clusters.len(), change.endpoints.len()), (1, 1));
+    assert!(change.routes.is_empty() && change.listeners.is_empty());
+    let sets: Vec<usize> = (compiler.directory().clusters())
+        .map(|(_, c)| c.subsets[0].endpoints.len())
+        .collect();
+    assert_eq!(sets, [2, 1]);
+    assert!(
+        compiler
+            .set_endpoints("a", endpoints, &world(now, &[]))
+            .is_empty()
+    );
+    assert!(
+        compiler
+            .set_endpoints("none", vec![], &world(now, &[]))
+            .is_empty()
+    );
 }
 
-/// A filter that counts where its predecessor counted.
-struct Heir(Rc<()>);
-
-impl Filter for Heir {
-    fn on_request(&self, _: &mut RequestCx<'_>) -> Verdict {
-        Verdict::Continue
-    }
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-struct Heirs;
-
-impl FilterFactory for Heirs {
-    fn make(&self, before: Option<&dyn Filter>) -> Rc<dyn Filter> {
-        let before = before.and_then(|f| f.as_any().downcast_ref::<Heir>());
-        Rc::new(Heir(before.map_or_else(Rc::default, |heir| Rc::clone(&heir.0))))
-    }
-}
-
+/// Names of callers' choice may come and go for ever: tables stay as long as what is in use.
 #[test]
-fn a_filter_that_is_put_before_others_counts_for_itself() {
-    let limit: config::Filter =
-        serde_json::from_value(serde_json::json!({ "rate_limit": { "rate": 5 } })).unwrap();
-    let mut c = config(vec![route("r", "{}")]);
-    c.routes[0].filters = vec![limit.clone()];
-    c.listeners.push(config::Listener {
-        name: "other".into(),
-        ..c.listeners[0].clone()
-    });
+fn many_names_come_and_go_and_a_few_ids_serve_them() {
+    let mut now = Instant::now();
     let mut compiler = Compiler::default();
-    let mut epoch = |c: &Config, before: Option<&Epoch>| {
-        let compiled = compile_with(&mut compiler, c, &|_, _| Arc::new(Heirs));
-        Epoch::new(&compiled, before)
-    };
-    let old = epoch(&c, None);
-    c.listeners[0].filters = vec![limit];
-    let new = epoch(&c, Some(&old));
-    let counted = |e: &Epoch, listener: u16, at: usize| {
-        let chain = e.chain(ListenerId(listener), RouteId(0)).unwrap();
-        Rc::clone(&chain[at].as_any().downcast_ref::<Heir>().unwrap().0)
-    };
-    let [of_listener, of_route, on_other] = [(0, 0), (0, 1), (1, 0)].map(|(l, at)| counted(&new, l, at));
-    assert!(!Rc::ptr_eq(&of_listener, &of_route) && !Rc::ptr_eq(&of_listener, &on_other));
-    assert!(Rc::ptr_eq(&of_route, &on_other), "one filter on both listeners");
-    assert!(Rc::ptr_eq(&of_route, &counted(&old, 1, 0)), "it goes on counting");
+    let mut worker = Directory::default();
+    for i in 0..20_000_u32 {
+        let name = format!("service-{i}");
+        let uses = Use {
+            version: worker.version,
+            removed: vec![],
+        };
+        let change = compiler.configure(
+            &clusters(&[("stays", 1), (&name, 2 + (i % 1000) as u16)]),
+            &world(now, std::slice::from_ref(&uses)),
+        );
+        worker.apply(&change);
+        now += std::time::Duration::from_secs(20);
+    }
+    assert_eq!((worker.routes().count(), worker.clusters().count()), (2, 2));
+    let longest = [worker.routes.len(), worker.clusters.len(), worker.endpoints.len()];
+    assert!(longest.iter().all(|n| *n < 10), "{longest:?}");
 }

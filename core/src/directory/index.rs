@@ -73,7 +73,7 @@ mod tests {
         let routes: Vec<_> = [any, r#""a""#, r#""b""#, any, r#""a""#, any].map(route).into();
         let list: Vec<_> = (0..).map(RouteId).zip(&routes).collect();
         let index = Index::new(&list);
-        let of = |service: &str| -> Vec<u16> { index.candidates(service.as_bytes()).map(|r| r.0).collect() };
+        let of = |service: &str| -> Vec<u32> { index.candidates(service.as_bytes()).map(|r| r.0).collect() };
         assert_eq!(of("a"), [0, 1, 3, 4, 5]);
         assert_eq!(of("b"), [0, 2, 3, 5]);
         assert_eq!(of("c"), [0, 3, 5]);

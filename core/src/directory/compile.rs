@@ -1,0 +1,333 @@
+//! Finds out which parts a changed configuration, or a cluster's changed endpoints, makes new. Runs in the control plane.
+use super::ids::{Ids, Tenure};
+use super::parts::{ClusterSource, RouteSource, TargetSource, listener_of};
+use super::{Change, ClusterId, Directory, Endpoint, EndpointId, Limits, ListenerId, PartId, RouteId, Use};
+use crate::config::{self, Config, Labels, Protocol};
+use crate::discovery::DiscoveredEndpoint;
+use crate::filter::FilterFactory;
+use crate::message::ProtoId;
+use crate::transport::Address;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Compiles parts, and remembers what each was compiled from: one whose source is as before is left as it is.
+#[derive(Default)]
+pub struct Compiler {
+    listeners: Ids<String>,
+    routes: Ids<String>,
+    clusters: Ids<String>,
+    endpoints: Ids<EndpointKey>,
+    listener_sources: HashMap<ListenerId, ListenerSource>,
+    route_sources: HashMap<RouteId, RouteSource>,
+    cluster_sources: HashMap<ClusterId, ClusterSource>,
+    directory: Directory,
+}
+
+/// What the compiler must know of the world outside the core.
+pub struct World<'a> {
+    /// The protocols that there are.
+    pub protocol: &'a dyn Fn(Protocol) -> ProtoId,
+    /// The endpoints of a cluster, as last discovered.
+    pub endpoints: &'a dyn Fn(&config::Cluster) -> Vec<DiscoveredEndpoint>,
+    /// The filters that there are; the number of workers is passed for limits that they share.
+    pub filters: &'a dyn Fn(&config::Filter, usize) -> Arc<dyn FilterFactory>,
+    /// Number of workers.
+    pub workers: usize,
+    /// The time.
+    pub now: Instant,
+    /// What the workers use of parts that were removed.
+    pub uses: &'a [Use],
+}
+
+/// An endpoint, with what it speaks: a connection is not used for anything else.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct EndpointKey {
+    cluster: ClusterId,
+    protocol: ProtoId,
+    variant: u32,
+    address: Address,
+}
+
+/// What a listener is compiled from, its routes aside.
+struct ListenerSource {
+    config: config::Listener,
+    routes: Vec<RouteId>,
+}
+
+type RoutesByName<'a> = HashMap<&'a str, (RouteId, &'a config::Route)>;
+
+impl Compiler {
+    /// All parts as they are now.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The id that a listener of this name has from the next change on.
+    pub fn listener_id(&mut self, name: &str) -> ListenerId {
+        let version = self.directory.version + 1;
+        ListenerId(self.listeners.take(&name.to_owned(), version).id)
+    }
+
+    /// Takes over a validated configuration.
+    pub fn configure(&mut self, config: &Config, world: &World<'_>) -> Change {
+        let mut change = self.begin(world);
+        let limits = Limits {
+            connections: config.runtime.max_connections.get() as usize,
+            unsent_bytes: config.runtime.max_unsent_bytes.bytes() as usize / world.workers.max(1),
+            ..Limits::default()
+        };
+        change.limits = (limits != self.directory.limits || change.version == 1).then_some(limits);
+        let subsets = wanted_subsets(config);
+        self.compile_clusters(config, &subsets, world, &mut change);
+        let changed = self.compile_routes(config, &subsets, world, &mut change);
+        self.compile_listeners(config, &changed, world, &mut change);
+        self.directory.apply(&change);
+        change
+    }
+
+    /// Takes over the endpoints of one cluster; nothing else is looked at.
+    pub fn set_endpoints(
+        &mut self,
+        cluster: &str,
+        found: Vec<DiscoveredEndpoint>,
+        world: &World<'_>,
+    ) -> Change {
+        let mut change = self.begin(world);
+        if let Some(id) = self.clusters.find(cluster).map(ClusterId)
+            && let Some(mut source) = self.cluster_sources.remove(&id)
+        {
+            if source.found != found {
+                source.found = found;
+                self.compile_cluster(id, &source, world, &mut change);
+            }
+            self.cluster_sources.insert(id, source);
+        }
+        self.directory.apply(&change);
+        change
+    }
+
+    /// A change that is empty still. Ids that nobody uses any more are free from now on.
+    fn begin(&mut self, world: &World<'_>) -> Change {
+        let (now, uses) = (world.now, world.uses);
+        self.listeners
+            .reclaim(now, uses, |id| PartId::Listener(ListenerId(id)));
+        self.routes.reclaim(now, uses, |id| PartId::Route(RouteId(id)));
+        self.clusters
+            .reclaim(now, uses, |id| PartId::Cluster(ClusterId(id)));
+        self.endpoints
+            .reclaim(now, uses, |id| PartId::Endpoint(EndpointId(id)));
+        Change {
+            version: self.directory.version + 1,
+            ..Change::default()
+        }
+    }
+
+    fn compile_clusters(
+        &mut self,
+        config: &Config,
+        subsets: &HashMap<&str, Vec<&Labels>>,
+        world: &World<'_>,
+        change: &mut Change,
+    ) {
+        let mut seen = HashSet::new();
+        for c in &config.clusters {
+            let id = ClusterId(self.clusters.take(&c.name, change.version).id);
+            seen.insert(id);
+            let wanted = subsets.get(c.name.as_str());
+            let source = ClusterSource {
+                config: c.clone(),
+                found: (world.endpoints)(c),
+                subsets: wanted.map_or(vec![], |all| all.iter().map(|labels| (*labels).clone()).collect()),
+            };
+            if self.cluster_sources.get(&id) != Some(&source) {
+                self.compile_cluster(id, &source, world, change);
+                self.cluster_sources.insert(id, source);
+            }
+        }
+        let gone: Vec<ClusterId> = (self.cluster_sources.keys().copied())
+            .filter(|id| !seen.contains(id))
+            .collect();
+        for id in gone {
+            if let Some(source) = self.cluster_sources.remove(&id) {
+                self.remove_endpoints(id, &HashSet::new(), world, change);
+                self.clusters
+                    .remove(&source.config.name, change.version, world.now);
+                change.clusters.push((id, None));
+            }
+        }
+    }
+
+    fn compile_cluster(
+        &mut self,
+        id: ClusterId,
+        source: &ClusterSource,
+        world: &World<'_>,
+        change: &mut Change,
+    ) {
+        let protocol = (world.protocol)(source.config.protocol);
+        let mut ids = Vec::with_capacity(source.found.len());
+        for found in &source.found {
+            let key = EndpointKey {
+                cluster: id,
+                protocol,
+                variant: source.variant(),
+                address: found.address.clone(),
+            };
+            let Tenure { id: own, since, .. } = self.endpoints.take(&key, change.version);
+            let own = EndpointId(own);
+            ids.push(own);
+            let endpoint = Endpoint {
+                address: key.address,
+                name: Arc::clone(&found.name),
+                cluster: id,
+                since,
+            };
+            if self
+                .directory
+                .endpoint(own)
+                .is_none_or(|before| **before != endpoint)
+            {
+                change.endpoints.push((own, Some(Arc::new(endpoint))));
+            }
+        }
+        let stay: HashSet<EndpointId> = ids.iter().copied().collect();
+        self.remove_endpoints(id, &stay, world, change);
+        let cluster = Arc::new(source.compile(&ids, world));
+        change.clusters.push((id, Some(cluster)));
+    }
+
+    /// Removes the endpoints that the cluster has so far, but for those that stay.
+    fn remove_endpoints(
+        &mut self,
+        id: ClusterId,
+        stay: &HashSet<EndpointId>,
+        world: &World<'_>,
+        change: &mut Change,
+    ) {
+        let Some(cluster) = self.directory.cluster(id) else {
+            return;
+        };
+        for gone in cluster.endpoints.iter().filter(|e| !stay.contains(e)) {
+            let Some(endpoint) = self.directory.endpoint(*gone) else {
+                continue;
+            };
+            let key = EndpointKey {
+                cluster: id,
+                protocol: cluster.protocol,
+                variant: cluster.settings.variant,
+                address: endpoint.address.clone(),
+            };
+            self.endpoints.remove(&key, change.version, world.now);
+            change.endpoints.push((*gone, None));
+        }
+    }
+
+    /// Returns the routes that are new or different.
+    fn compile_routes(
+        &mut self,
+        config: &Config,
+        subsets: &HashMap<&str, Vec<&Labels>>,
+        world: &World<'_>,
+        change: &mut Change,
+    ) -> HashSet<RouteId> {
+        let protocols: HashMap<&str, Protocol> = (config.clusters.iter())
+            .map(|c| (c.name.as_str(), c.protocol))
+            .collect();
+        let timeout = config.runtime.call_timeout.duration();
+        let default_timeout_ms = timeout.map(|d| d.as_millis() as u64);
+        let mut seen = HashSet::new();
+        for r in &config.routes {
+            let id = RouteId(self.routes.take(&r.name, change.version).id);
+            seen.insert(id);
+            let target = |t: &config::RouteTarget| {
+                // validated: the cluster is there
+                let name = t.cluster.as_str();
+                let wanted = subsets.get(name)?;
+                Some(TargetSource {
+                    cluster: ClusterId(self.clusters.find(name)?),
+                    protocol: *protocols.get(name)?,
+                    subset: wanted.iter().position(|labels| **labels == t.subset)? as u16,
+                    weight: t.weight,
+                })
+            };
+            let source = RouteSource {
+                config: r.clone(),
+                default_timeout_ms,
+                targets: r.to.iter().filter(|t| t.weight > 0).filter_map(target).collect(),
+            };
+            if self.route_sources.get(&id) != Some(&source) {
+                change.routes.push((id, Some(Arc::new(source.compile(world)))));
+                self.route_sources.insert(id, source);
+            }
+        }
+        let changed: HashSet<RouteId> = change.routes.iter().map(|(id, _)| *id).collect();
+        let gone: Vec<RouteId> = (self.route_sources.keys().copied())
+            .filter(|id| !seen.contains(id))
+            .collect();
+        for id in gone {
+            if let Some(source) = self.route_sources.remove(&id) {
+                self.routes.remove(&source.config.name, change.version, world.now);
+                change.routes.push((id, None));
+            }
+        }
+        changed
+    }
+
+    fn compile_listeners(
+        &mut self,
+        config: &Config,
+        changed: &HashSet<RouteId>,
+        world: &World<'_>,
+        change: &mut Change,
+    ) {
+        let routes: RoutesByName<'_> = (config.routes.iter())
+            .filter_map(|r| Some((r.name.as_str(), (RouteId(self.routes.find(&r.name)?), r))))
+            .collect();
+        let mut seen = HashSet::new();
+        for l in &config.listeners {
+            let id = ListenerId(self.listeners.take(&l.name, change.version).id);
+            seen.insert(id);
+            let takes = |r: &config::Route| r.matches.listener.as_ref().is_none_or(|name| *name == l.name);
+            let own: Vec<(RouteId, &config::Route)> = (l.routes.iter())
+                .filter_map(|name| routes.get(name.as_str()).copied())
+                .filter(|(_, r)| takes(r))
+                .collect();
+            let ids: Vec<RouteId> = own.iter().map(|(id, _)| *id).collect();
+            let is_same = self.listener_sources.get(&id).is_some_and(|before| {
+                before.config == *l && before.routes == ids && !ids.iter().any(|id| changed.contains(id))
+            });
+            if !is_same {
+                change
+                    .listeners
+                    .push((id, Some(Arc::new(listener_of(l, &own, world)))));
+                let config = l.clone();
+                self.listener_sources
+                    .insert(id, ListenerSource { config, routes: ids });
+            }
+        }
+        let gone: Vec<ListenerId> = (self.listener_sources.keys().copied())
+            .filter(|id| !seen.contains(id))
+            .collect();
+        for id in gone {
+            if let Some(source) = self.listener_sources.remove(&id) {
+                self.listeners
+                    .remove(&source.config.name, change.version, world.now);
+                change.listeners.push((id, None));
+            }
+        }
+    }
+}
+
+/// The metadata that routes ask for, by cluster, each once.
+fn wanted_subsets(config: &Config) -> HashMap<&str, Vec<&Labels>> {
+    let mut wanted: HashMap<&str, Vec<&Labels>> = HashMap::new();
+    for to in config.routes.iter().flat_map(|r| &r.to).filter(|t| t.weight > 0) {
+        let all = wanted.entry(to.cluster.as_str()).or_default();
+        if !all.contains(&&to.subset) {
+            all.push(&to.subset);
+        }
+    }
+    wanted
+}

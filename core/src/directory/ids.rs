@@ -1,0 +1,192 @@
+//! Ids of parts. Workers' tables are as long as the greatest id, so where parts come and go all day, the ids of those that
+//! went are given to those that come.
+//!
+//! An id is free when its part was removed, every worker has taken that over and uses the part for nothing any more, and
+//! some time has passed: a part that is soon back is the same one, and lines on their way to the access log may still name
+//! it.
+use super::{PartId, Use};
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
+use std::time::{Duration, Instant};
+
+/// A part that comes back within this time is the same one, with its counters.
+pub(super) const KEPT: Duration = Duration::from_secs(60);
+
+/// Which part has which id.
+pub(super) struct Ids<K> {
+    taken: HashMap<K, Tenure>,
+    /// Keys of the parts that were removed and still have their ids.
+    removed: Vec<K>,
+    free: BTreeSet<u32>,
+    /// Ids ever given out.
+    count: u32,
+}
+
+/// A part's time with its id.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tenure {
+    pub(super) id: u32,
+    /// Version of the change since which it has it.
+    pub(super) since: u64,
+    removed: Option<Removed>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Removed {
+    version: u64,
+    at: Instant,
+}
+
+impl<K> Default for Ids<K> {
+    fn default() -> Self {
+        Ids {
+            taken: HashMap::new(),
+            removed: vec![],
+            free: BTreeSet::new(),
+            count: 0,
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Ids<K> {
+    /// The id of a part that is there in the change of this version.
+    pub(super) fn take(&mut self, key: &K, version: u64) -> Tenure {
+        if let Some(tenure) = self.taken.get_mut(key) {
+            tenure.removed = None;
+            return *tenure;
+        }
+        let id = self.free.pop_first().unwrap_or_else(|| {
+            self.count += 1;
+            self.count - 1
+        });
+        let tenure = Tenure {
+            id,
+            since: version,
+            removed: None,
+        };
+        self.taken.insert(key.clone(), tenure);
+        tenure
+    }
+
+    /// The id of a part that is there.
+    pub(super) fn find<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<u32>
+    where
+        K: std::borrow::Borrow<Q>,
+    {
+        let tenure = self.taken.get(key)?;
+        tenure.removed.is_none().then_some(tenure.id)
+    }
+
+    /// The part is not there any more from the change of this version on. Returns its id.
+    pub(super) fn remove(&mut self, key: &K, version: u64, now: Instant) -> Option<u32> {
+        let tenure = self.taken.get_mut(key)?;
+        tenure.removed = Some(Removed { version, at: now });
+        self.removed.push(key.clone());
+        Some(tenure.id)
+    }
+
+    /// Takes back the ids that no worker uses any more.
+    pub(super) fn reclaim(&mut self, now: Instant, workers: &[Use], part: impl Fn(u32) -> PartId) {
+        let Ids { taken, free, .. } = self;
+        self.removed.retain(|key| {
+            let Some(tenure) = taken.get(key) else {
+                return false;
+            };
+            // it is back
+            let Some(removed) = tenure.removed else {
+                return false;
+            };
+            let id = part(tenure.id);
+            let is_used = |w: &Use| w.version < removed.version || w.removed.contains(&id);
+            let stays = now.saturating_duration_since(removed.at) < KEPT || workers.iter().any(is_used);
+            if !stays {
+                free.insert(tenure.id);
+                taken.remove(key);
+            }
+            stays
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::EndpointId;
+
+    fn part(id: u32) -> PartId {
+        PartId::Endpoint(EndpointId(id))
+    }
+
+    fn using(version: u64, removed: &[u32]) -> Use {
+        Use {
+            version,
+            removed: removed.iter().map(|id| part(*id)).collect(),
+        }
+    }
+
+    #[test]
+    fn an_id_is_free_when_no_worker_uses_it_and_not_before() {
+        let mut ids = Ids::default();
+        let mut now = Instant::now();
+        assert_eq!((ids.take(&"a", 1).id, ids.take(&"b", 1).id), (0, 1));
+        ids.remove(&"a", 2, now);
+        assert_eq!((ids.find("a"), ids.find("b")), (None, Some(1)));
+        // a part that is soon back is the same one
+        assert_eq!(ids.take(&"a", 3).since, 1);
+        ids.remove(&"a", 4, now);
+        let idle = using(4, &[]);
+        ids.reclaim(now, std::slice::from_ref(&idle), part);
+        assert_eq!(ids.take(&"c", 5).id, 2, "too soon");
+        now += KEPT;
+        for busy in [using(3, &[]), using(9, &[0])] {
+            ids.reclaim(now, &[idle.clone(), busy], part);
+            assert_eq!(ids.free.len(), 0);
+        }
+        ids.reclaim(now, &[idle.clone(), using(9, &[1])], part);
+        let d = ids.take(&"d", 10);
+        assert_eq!((d.id, d.since), (0, 10));
+    }
+
+    /// Parts come and go for days, and now and then a call uses some of them for long: no two parts have one id at a time,
+    /// a part that stays keeps its id, and the tables stay as long as what is in use.
+    #[test]
+    fn churn_neither_confuses_parts_nor_grows_tables() {
+        for seed in 0..20 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut ids: Ids<u16> = Ids::default();
+            let mut now = Instant::now();
+            let mut there: HashMap<u16, u32> = HashMap::new();
+            let mut used: Vec<u32> = vec![];
+            for version in 1..2000 {
+                now += KEPT.mul_f64(rng.f64());
+                let state = Use {
+                    version: version - 1,
+                    removed: used.iter().map(|id| part(*id)).collect(),
+                };
+                ids.reclaim(now, &[state], part);
+                for _ in 0..3 {
+                    let gone = there.keys().copied().nth(rng.usize(..10));
+                    if let Some(gone) = gone.filter(|_| there.len() > 10) {
+                        let id = ids.remove(&gone, version, now).unwrap();
+                        assert_eq!(there.remove(&gone), Some(id));
+                        if rng.u8(..4) == 0 {
+                            used.push(id);
+                        }
+                    }
+                    let key = rng.u16(..2000);
+                    let id = ids.take(&key, version).id;
+                    let other = there.iter().find(|(k, v)| **v == id && **k != key);
+                    assert_eq!(other, None, "seed {seed}");
+                    let is_back = ids.taken[&key].since < version;
+                    assert!(is_back || !used.contains(&id), "seed {seed}: {id} is in use");
+                    assert!(
+                        there.insert(key, id).is_none_or(|before| before == id),
+                        "seed {seed}"
+                    );
+                }
+                used.retain(|_| rng.u8(..5) > 0);
+                assert!(ids.count < 100, "seed {seed}: {}", ids.count);
+            }
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! From configuration and discovered endpoints to parts of the directory.
+use super::compile::World;
+use super::index::Index;
+use super::{
+    Balance, Cluster, ClusterId, EndpointId, EndpointSet, Filters, Listener, MatchedFields, Policy, Route,
+    RouteId, RouteMatch, Target, WeightedEndpoint,
+};
+use crate::bridge::{Bridge, GroupRule};
+use crate::config::{self, Labels, Protocol, SubsetFallback, Timeout};
+use crate::discovery::DiscoveredEndpoint;
+use crate::message::Edits;
+use crate::session::Settings;
+use crate::value_rules::{DateFields, ValueRules};
+
+/// Variants of Bolt upstreams, as their sessions are told: which Hessian grammar they read. 0 says nothing:
+/// bridged calls are written in the draft, and Bolt calls keep their caller's grammar.
+pub const VARIANT_FINAL: u32 = 1;
+/// The draft, whatever the caller writes.
+pub const VARIANT_DRAFT: u32 = 2;
+
+/// The most bytes a response may have. Not an operator's business so far: it only bounds memory.
+const MAX_RESPONSE: usize = 64 << 20;
+
+/// What a cluster is compiled from.
+#[derive(Clone, PartialEq)]
+pub(super) struct ClusterSource {
+    pub(super) config: config::Cluster,
+    pub(super) found: Vec<DiscoveredEndpoint>,
+    /// The metadata that routes ask for, each once.
+    pub(super) subsets: Vec<Labels>,
+}
+
+/// What a route is compiled from.
+#[derive(Clone, PartialEq)]
+pub(super) struct RouteSource {
+    pub(super) config: config::Route,
+    /// `runtime.call_timeout` in milliseconds; `None` if it is off.
+    pub(super) default_timeout_ms: Option<u64>,
+    /// Where its calls go, in the order of the configuration.
+    pub(super) targets: Vec<TargetSource>,
+}
+
+/// What a target of a route is compiled from.
+#[derive(Clone, PartialEq)]
+pub(super) struct TargetSource {
+    pub(super) cluster: ClusterId,
+    pub(super) protocol: Protocol,
+    pub(super) subset: u16,
+    pub(super) weight: u32,
+}
+
+impl ClusterSource {
+    /// Which Hessian grammar its endpoints read, as their sessions are told.
+    pub(super) fn variant(&self) -> u32 {
+        match self.config.dialect {
+            None => 0,
+            Some(config::HessianGrammar::Final) => VARIANT_FINAL,
+            Some(config::HessianGrammar::Draft) => VARIANT_DRAFT,
+        }
+    }
+
+    /// The cluster; `ids` are those of the endpoints that were found, in their order.
+    pub(super) fn compile(&self, ids: &[EndpointId], world: &World<'_>) -> Cluster {
+        let c = &self.config;
+        Cluster {
+            name: c.name.as_str().into(),
+            protocol: (world.protocol)(c.protocol),
+            settings: Settings {
+                max_message: MAX_RESPONSE,
+                max_sent: c.limits.max_message_bytes.map(|size| size.bytes() as usize),
+                variant: self.variant(),
+            },
+            endpoints: ids.into(),
+            subsets: self.subsets.iter().map(|want| self.subset(ids, want)).collect(),
+            connect_ms: ms(c.connect_timeout.millis()),
+            idle_ms: timeout_ms(c.idle_timeout),
+            max_age_ms: timeout_ms(c.max_age),
+            heartbeat_ms: timeout_ms(c.heartbeat_interval),
+            max_connections: c.limits.connections_per_endpoint.get(),
+            max_per_connection: c.limits.in_flight_per_connection.get(),
+            max_in_flight: c.limits.in_flight.map_or(u32::MAX, |n| n.get()),
+            capacity: capacity(&c.limits, ids.len()),
+            downstream_share: c.limits.downstream_share,
+        }
+    }
+
+    /// The endpoints that have the metadata that is wanted, or what the cluster falls back to.
+    fn subset(&self, ids: &[EndpointId], want: &Labels) -> EndpointSet {
+        let c = &self.config;
+        let balance = match c.balance {
+            config::Balance::RoundRobin => Balance::RoundRobin,
+            config::Balance::Random => Balance::Random,
+            config::Balance::LeastRequest => Balance::LeastRequest,
+        };
+        let having = |labels: &Labels| {
+            let has = |e: &DiscoveredEndpoint| labels.iter().all(|(k, v)| e.metadata.get(k) == Some(v));
+            let weighted = |(e, id): (&DiscoveredEndpoint, &EndpointId)| {
+                has(e).then_some(WeightedEndpoint {
+                    endpoint: *id,
+                    weight: e.weight,
+                })
+            };
+            EndpointSet::new(balance, self.found.iter().zip(ids).filter_map(weighted))
+        };
+        let exact = having(want);
+        if !exact.endpoints.is_empty() || want.is_empty() {
+            return exact;
+        }
+        match c.subsets.fallback {
+            SubsetFallback::None => exact,
+            SubsetFallback::Any => having(&Labels::new()),
+            SubsetFallback::Default => having(&c.subsets.default),
+        }
+    }
+}
+
+impl RouteSource {
+    pub(super) fn compile(&self, world: &World<'_>) -> Route {
+        let r = &self.config;
+        let target = |t: &TargetSource| Target {
+            cluster: t.cluster,
+            weight: t.weight,
+            subset: t.subset,
+            bridge: bridge_of(&r.bridge, t.protocol),
+        };
+        let policy = |timeout: Option<config::Period>, retry: config::Retry| {
+            let own = timeout.map(config::Period::millis);
+            Policy {
+                timeout_ms: own.or(self.default_timeout_ms).map_or(u32::MAX, ms),
+                attempts: retry.attempts.get(),
+            }
+        };
+        let of_method = |name: &String| {
+            let policy = policy(r.timeout_of(name), r.retry_of(name));
+            (name.as_bytes().into(), policy)
+        };
+        let m = &r.matches;
+        Route {
+            name: r.name.as_str().into(),
+            matches: RouteMatch {
+                protocol: m.protocol.map(world.protocol),
+                service: m.service.clone(),
+                version: m.version.clone(),
+                group: m.group.clone(),
+                method: m.method.clone(),
+                caller: m.caller.clone(),
+                attachments: (m.attachments.iter())
+                    .map(|(k, v)| (k.as_str().into(), v.clone()))
+                    .collect(),
+            },
+            targets: self.targets.iter().map(target).collect(),
+            total_weight: self.targets.iter().map(|t| u64::from(t.weight)).sum(),
+            rewrite: Some(rewrite_of(&r.rewrite)).filter(|edits| !edits.is_empty()),
+            policy: policy(r.timeout, r.retry),
+            methods: r.methods.keys().map(of_method).collect(),
+            filters: filters_of(&r.filters, world),
+        }
+    }
+}
+
+/// A listener with these of its routes, in its order.
+pub(super) fn listener_of(
+    l: &config::Listener,
+    routes: &[(RouteId, &config::Route)],
+    world: &World<'_>,
+) -> Listener {
+    let limit = |n: Option<std::num::NonZeroU32>| n.map_or(u32::MAX, |n| n.get());
+    Listener {
+        name: l.name.as_str().into(),
+        protocol: match l.protocol {
+            config::ListenerProtocol::Auto => None,
+            config::ListenerProtocol::Dubbo => Some((world.protocol)(Protocol::Dubbo)),
+            config::ListenerProtocol::Bolt => Some((world.protocol)(Protocol::Bolt)),
+        },
+        settings: Settings {
+            max_message: l.limits.max_request_bytes.bytes() as usize,
+            max_sent: l.limits.max_message_bytes.map(|size| size.bytes() as usize),
+            variant: 0,
+        },
+        max_in_flight: limit(l.limits.in_flight),
+        max_per_connection: l.limits.in_flight_per_connection.get(),
+        max_connections: limit(l.limits.connections),
+        idle_ms: timeout_ms(l.limits.idle_timeout),
+        detect_ms: ms(l.limits.detect_timeout.millis()),
+        matched_fields: MatchedFields::of(routes),
+        route_count: routes.len(),
+        filters: filters_of(&l.filters, world),
+        routes: Index::new(routes),
+    }
+}
+
+fn filters_of(filters: &[config::Filter], world: &World<'_>) -> Filters {
+    filters
+        .iter()
+        .map(|f| (world.filters)(f, world.workers))
+        .collect()
+}
+
+impl MatchedFields {
+    fn of(routes: &[(RouteId, &config::Route)]) -> Self {
+        let any = |of: fn(&config::RouteMatch) -> bool| routes.iter().any(|(_, r)| of(&r.matches));
+        MatchedFields {
+            version: any(|m| m.version.is_some()),
+            group: any(|m| m.group.is_some()),
+            caller: any(|m| m.caller.is_some()),
+            attachments: any(|m| !m.attachments.is_empty()),
+        }
+    }
+}
+
+/// How many calls a cluster of so many endpoints can have in flight.
+fn capacity(limits: &config::ClusterLimits, endpoints: usize) -> u32 {
+    let connections = limits
+        .connections_per_endpoint
+        .get()
+        .saturating_mul(endpoints.max(1) as u32);
+    let calls = limits.in_flight_per_connection.get().saturating_mul(connections);
+    limits.in_flight.map_or(calls, |n| n.get().min(calls))
+}
+
+fn ms(millis: u64) -> u32 {
+    u32::try_from(millis).unwrap_or(u32::MAX)
+}
+
+/// 0 stands for never.
+fn timeout_ms(t: Timeout) -> u32 {
+    t.duration().map_or(0, |d| ms(d.as_millis() as u64).max(1))
+}
+
+fn rewrite_of(r: &config::Rewrite) -> Edits {
+    let text = |t: &Option<String>| t.as_deref().map(Box::from);
+    let mut edits = Edits {
+        service: text(&r.service),
+        version: text(&r.version),
+        group: text(&r.group),
+        method: text(&r.method),
+        ..Edits::default()
+    };
+    r.attachments.remove.iter().for_each(|k| edits.remove(k));
+    r.attachments.set.iter().for_each(|(k, v)| edits.set(k, v));
+    edits
+}
+
+fn bridge_of(b: &config::Bridge, to: Protocol) -> Bridge {
+    let group = match (b.unique_id, to) {
+        (config::UniqueIdFrom::Group, _) => GroupRule::Keep,
+        (config::UniqueIdFrom::Ignore, _) => GroupRule::Drop,
+        (config::UniqueIdFrom::Version, Protocol::Bolt) => GroupRule::FromVersion,
+        (config::UniqueIdFrom::Version, Protocol::Dubbo) => GroupRule::ToVersion,
+    };
+    Bridge {
+        versions: b
+            .versions
+            .iter()
+            .map(|v| (v.from.as_str().into(), v.to.as_str().into()))
+            .collect(),
+        group,
+        attachments: b.attachments.clone(),
+        exceptions: b.exceptions.clone(),
+        values: value_rules(b),
+    }
+}
+
+fn value_rules(b: &config::Bridge) -> ValueRules {
+    let mut dates = DateFields::default();
+    for (field, class) in &b.fields {
+        if let Some((owner, name)) = field.rsplit_once('.') {
+            dates.insert(owner, name, class.name());
+        }
+    }
+    ValueRules {
+        depth: b.max_depth,
+        dates,
+        // what is no offset is refused before
+        utc_offset: b.utc_offset().flatten(),
+    }
+}
