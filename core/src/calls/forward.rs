@@ -3,6 +3,7 @@ use super::{Batch, Calls, Leased};
 use crate::Env;
 use crate::buf::Mark;
 use crate::call::{Attachments, NeutralResponse, ReturnValue};
+use crate::config::ConnectionScope;
 use crate::connections::{Connections, From};
 use crate::endpoints::{Choice, Lease};
 use crate::error::{CallError, ErrorKind};
@@ -51,8 +52,12 @@ impl Calls {
             return self.fail(w, key, &e);
         }
         let Some(ex) = self.table.get(key) else { return };
-        let or_any = ex.attempts < ex.max_attempts;
-        let lease = match self.lease(w, batch, &epoch.snapshot, target, Choice { not, or_any }) {
+        let choice = Choice {
+            not,
+            or_any: ex.attempts < ex.max_attempts,
+            downstream: cluster.and_then(|c| c.reserves_for(ex.down.conn)),
+        };
+        let lease = match self.lease(w, batch, &epoch.snapshot, target, choice) {
             Ok(lease) => lease,
             Err(e) => return self.fail(w, key, &e),
         };
@@ -134,8 +139,11 @@ impl Calls {
         };
         if let Some(Batch { leased: Some(l) }) = &batch
             && l.set == target.endpoints
-            && w.get(l.conn)
-                .is_some_and(|c| c.takes_calls() && c.awaited() < cluster.max_per_connection)
+            && w.get(l.conn).is_some_and(|c| {
+                c.takes_calls()
+                    && c.awaited() < cluster.max_per_connection
+                    && c.reserved_for == choice.downstream
+            })
         {
             return Ok(Lease::Ready(l.endpoint, l.conn));
         }
@@ -151,10 +159,11 @@ impl Calls {
                 Err(CallError::new(ErrorKind::NoEndpoint, text))
             }
             Lease::Full => {
-                let text = format!(
-                    "all connections to cluster {} are at their limit of calls",
-                    cluster.name
-                );
+                let all = match cluster.connections {
+                    ConnectionScope::Shared => "all connections",
+                    ConnectionScope::PerDownstream => "all connections that this downstream may have",
+                };
+                let text = format!("{all} to cluster {} are at their limit of calls", cluster.name);
                 Err(CallError::new(ErrorKind::Overload, text))
             }
             Lease::Exhausted => {

@@ -5,6 +5,7 @@ use crate::buf::OutBuf;
 use crate::calls::Application;
 use crate::peer_errors::Peer;
 use crate::session::Role;
+use crate::slots::ConnKey;
 use crate::snapshot::{EndpointId, ListenerId};
 use std::net::SocketAddr;
 
@@ -34,6 +35,8 @@ pub struct Conn<E: Env> {
     pub(super) took_ms: u64,
     /// Why it is there.
     pub owner: Owner,
+    /// The downstream whose calls alone it carries; `None` if those of all downstreams may use it.
+    pub reserved_for: Option<ConnKey>,
     /// The caller's address, if it has one.
     pub peer: Option<SocketAddr>,
     /// The application that calls over it, as its first call that names one says.
@@ -87,6 +90,7 @@ impl<E: Env> Conn<E> {
             backlog: 0,
             took_ms: now_ms,
             owner,
+            reserved_for: None,
             peer: None,
             application: None,
             role,

@@ -39,7 +39,7 @@ impl Descriptors {
 
     /// Keeps as many back as the connections to all endpoints may need, but never more than half.
     pub(super) fn keep_for(&self, s: &Snapshot, workers: usize) {
-        let of = |c: &crate::snapshot::Cluster| c.endpoints.len() * c.max_connections as usize;
+        let of = |c: &crate::snapshot::Cluster| c.endpoints.len() * c.max_per_endpoint as usize;
         let upstream: usize = s.clusters.iter().flatten().map(of).sum();
         let kept = OWN.saturating_add(upstream.saturating_mul(workers));
         let callers = self.limit - kept.min(self.limit / 2);
@@ -74,6 +74,8 @@ mod tests {
             heartbeat_ms: 0,
             max_connections: 4,
             max_per_connection: 1,
+            connections: crate::config::ConnectionScope::Shared,
+            max_per_endpoint: 4,
             max_in_flight: 1,
             capacity: 1,
             downstream_share: 100,
