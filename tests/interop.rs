@@ -15,6 +15,7 @@ mod interop {
     pub(crate) mod expected;
     pub(crate) mod groups;
     pub(crate) mod judge;
+    pub(crate) mod node;
     pub(crate) mod options;
     pub(crate) mod peers;
     pub(crate) mod plan;

@@ -11,18 +11,23 @@ mod sim {
     mod isolation;
     pub mod net;
     pub mod peer;
+    mod reserved;
     mod scripted;
     pub mod stage;
 }
 
-use sim::fleet::{Fleet, PeerErrors};
+use sim::fleet::{Connections, Fleet, PeerErrors};
 
 const SEEDS: u64 = 60;
 
 fn run(faults: PeerErrors, seeds: u64) -> Totals {
+    run_with(Connections::Shared, faults, seeds)
+}
+
+fn run_with(connections: Connections, faults: PeerErrors, seeds: u64) -> Totals {
     let mut totals = Totals::default();
     for seed in 0..seeds {
-        let mut fleet = Fleet::new(seed, faults);
+        let mut fleet = Fleet::with(connections, seed, faults);
         fleet.run(400);
         let end = fleet.finish();
         assert_eq!(end.unanswered, 0, "seed {seed}: calls without an end");
@@ -37,6 +42,12 @@ fn run(faults: PeerErrors, seeds: u64) -> Totals {
             (0, 0),
             "seed {seed}: exchanges left behind"
         );
+        assert!(
+            connections == Connections::Shared || end.mixed == 0,
+            "seed {seed}: {} connections carried calls of several callers",
+            end.mixed
+        );
+        totals.mixed += end.mixed;
         totals.good += end.good;
         totals.failed += end.failed;
     }
@@ -47,6 +58,7 @@ fn run(faults: PeerErrors, seeds: u64) -> Totals {
 struct Totals {
     good: usize,
     failed: usize,
+    mixed: usize,
 }
 
 #[test]
@@ -108,20 +120,30 @@ fn hosts_that_lie_are_cut_off() {
     assert!(totals.good > 5000, "{totals:?}");
 }
 
+const ALL: PeerErrors = PeerErrors {
+    slow: 0.05,
+    duplicate: 0.05,
+    kill_host: 0.01,
+    refuse_dial: 0.1,
+    kill_caller: 0.02,
+    garbage: 0.003,
+    stray: 0.05,
+    stall: 0.02,
+    read_only: 0.01,
+};
+
 #[test]
 fn everything_at_once() {
-    let all = PeerErrors {
-        slow: 0.05,
-        duplicate: 0.05,
-        kill_host: 0.01,
-        refuse_dial: 0.1,
-        kill_caller: 0.02,
-        garbage: 0.003,
-        stray: 0.05,
-        stall: 0.02,
-        read_only: 0.01,
-    };
-    let totals = run(all, SEEDS * 2);
+    let totals = run(ALL, SEEDS * 2);
+    assert!(totals.good > 5000 && totals.failed > 100, "{totals:?}");
+    assert!(totals.mixed > 100, "{totals:?}");
+}
+
+#[test]
+fn reserved_connections_carry_calls_of_one_caller_whatever_happens() {
+    let totals = run_with(Connections::PerDownstream, PeerErrors::NONE, SEEDS);
+    assert_eq!(totals.failed, 0);
+    let totals = run_with(Connections::PerDownstream, ALL, SEEDS * 2);
     assert!(totals.good > 5000 && totals.failed > 100, "{totals:?}");
 }
 

@@ -33,7 +33,9 @@ pub mod validate;
 
 pub use address::{Address, AddressError};
 pub use bridge::{AttachmentBridge, Bridge, ExceptionBridge, SqlDate, UniqueIdFrom, VersionRule};
-pub use cluster::{Balance, Cluster, ClusterLimits, Endpoint, HessianGrammar, SubsetFallback, Subsets};
+pub use cluster::{
+    Balance, Cluster, ClusterLimits, ConnectionScope, Endpoint, HessianGrammar, SubsetFallback, Subsets,
+};
 pub use edit::AttachmentEdit;
 pub use filter::{Filter, RateLimit, RateLimitKey};
 pub use listener::{Listener, ListenerLimits, ListenerProtocol};

@@ -188,7 +188,13 @@ impl<E: Env> Connections<E> {
     ///
     /// # Errors
     /// The attempt failed at once.
-    pub fn dial(&mut self, to: &Address, cluster: &Cluster, owner: Owner) -> io::Result<ConnKey> {
+    pub fn dial(
+        &mut self,
+        to: &Address,
+        cluster: &Cluster,
+        owner: Owner,
+        reserved_for: Option<ConnKey>,
+    ) -> io::Result<ConnKey> {
         if self.conns.is_full() {
             return Err(io::Error::other("too many connections"));
         }
@@ -198,6 +204,7 @@ impl<E: Env> Connections<E> {
         let transport = self.reactor.dial(to, self.conns.next_key())?;
         let mut conn = Conn::new(session, transport, owner, Role::Client, self.now_ms);
         conn.connecting = true;
+        conn.reserved_for = reserved_for;
         let key = self.conns.insert(conn);
         self.dialing
             .push((key, self.now_ms + u64::from(cluster.connect_ms)));

@@ -20,9 +20,11 @@ pub use matcher::{RouteMatch, Unmet};
 pub use parts::{VARIANT_DRAFT, VARIANT_FINAL};
 
 use crate::bridge::Bridge;
+use crate::config::ConnectionScope;
 use crate::filter::FilterFactory;
 use crate::message::{Edits, Head, Message, ProtoId};
 use crate::session::Settings;
+use crate::slots::ConnKey;
 use crate::transport::Address;
 use index::Index;
 use std::sync::Arc;
@@ -186,8 +188,12 @@ pub struct Cluster {
     pub max_age_ms: u32,
     /// A silent connection is asked for a sign of life after this; 0 for never.
     pub heartbeat_ms: u32,
-    /// Connections of a worker to one endpoint.
+    /// Who may use a connection.
+    pub connections: ConnectionScope,
+    /// Connections of a worker to one endpoint; of one downstream, if each has its own.
     pub max_connections: u32,
+    /// Connections of a worker to one endpoint, those of all downstreams together.
+    pub max_per_endpoint: u32,
     /// Calls in flight on one connection.
     pub max_per_connection: u32,
     /// Calls in flight to the cluster.
@@ -352,7 +358,17 @@ fn put<T>(list: &mut Vec<Option<Arc<T>>>, at: usize, part: &Option<Arc<T>>) {
 impl Cluster {
     /// How many connections a worker may have to its endpoints.
     fn connections(&self) -> usize {
-        self.endpoints.len() * self.max_connections as usize
+        self.endpoints.len() * self.max_per_endpoint as usize
+    }
+
+    /// The downstream for which its connections to this cluster are reserved, if they are.
+    #[inline]
+    #[must_use]
+    pub fn reserves_for(&self, downstream: ConnKey) -> Option<ConnKey> {
+        match self.connections {
+            ConnectionScope::Shared => None,
+            ConnectionScope::PerDownstream => Some(downstream),
+        }
     }
 
     /// With fewer calls in flight no downstream can have more than its share.

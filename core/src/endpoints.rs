@@ -1,5 +1,6 @@
 //! A worker's own view of the endpoints: connections, load, calls that wait for a dial. Indexed by interned ids.
 mod health;
+mod links;
 mod pick;
 
 use crate::Env;
@@ -11,6 +12,7 @@ use crate::directory::{
 use crate::slots::{CallKey, ConnKey};
 use crate::transport::is_process_wide;
 use health::{Health, back_off};
+use links::Links;
 use pick::Picker;
 use std::sync::Arc;
 
@@ -24,7 +26,7 @@ const DIALS: usize = 3;
 pub struct EndpointState {
     /// Version of the change since which its id is its own.
     since: u64,
-    conns: Vec<ConnKey>,
+    conns: Links,
     /// Dials under way: one, and those that failed in this turn.
     dials: Vec<Dial>,
     /// Calls that it has not answered, those included for which nobody waits any more.
@@ -42,6 +44,8 @@ pub struct EndpointState {
 /// A dial under way.
 struct Dial {
     conn: ConnKey,
+    /// The downstream that it is for, if it is for one only.
+    reserved_for: Option<ConnKey>,
     /// The calls that wait for it.
     waiting: Vec<CallKey>,
 }
@@ -87,6 +91,8 @@ pub enum Lease {
 pub struct Choice {
     /// The one that it comes from: taken only if there is no other.
     pub not: Option<EndpointId>,
+    /// The downstream whose own connections it has to use; `None` for shared ones.
+    pub downstream: Option<ConnKey>,
     /// Also one that is not known to be well, if no other can be used.
     pub or_any: bool,
 }
@@ -239,7 +245,7 @@ impl Endpoints {
         for _ in 0..PICKS.min(n) {
             let id = self.pick(target, set);
             if self.is_well(w, id, choice, n)
-                && let Some(lease) = self.ask(w, directory, cluster, id, &mut search)
+                && let Some(lease) = self.ask(w, directory, cluster, id, choice.downstream, &mut search)
             {
                 return lease;
             }
@@ -248,7 +254,7 @@ impl Endpoints {
         let around = |i: usize| set.endpoints[(start + i) % n].endpoint;
         for id in (0..n).map(around) {
             if self.is_well(w, id, choice, n)
-                && let Some(lease) = self.ask(w, directory, cluster, id, &mut search)
+                && let Some(lease) = self.ask(w, directory, cluster, id, choice.downstream, &mut search)
             {
                 return lease;
             }
@@ -258,7 +264,7 @@ impl Endpoints {
         }
         if choice.or_any {
             for id in (0..n).map(around) {
-                if let Some(lease) = self.ask(w, directory, cluster, id, &mut search) {
+                if let Some(lease) = self.ask(w, directory, cluster, id, choice.downstream, &mut search) {
                     return lease;
                 }
             }
@@ -278,20 +284,23 @@ impl Endpoints {
         directory: &Directory,
         cluster: &Cluster,
         id: EndpointId,
+        downstream: Option<ConnKey>,
         search: &mut Search,
     ) -> Option<Lease> {
-        match self.offer(w, cluster, id) {
+        match self.offer(w, cluster, id, downstream) {
             Offer::Ready(conn) => return Some(Lease::Ready(id, conn)),
             Offer::Dialing(conn) => return Some(Lease::Dialing(id, conn)),
             Offer::Crowded(conn) => {
                 search.is_full = true;
                 search.crowded = search.crowded.or(conn.map(|conn| (id, conn)));
             }
-            Offer::Dial if search.may_dial() => match self.dial(w, directory.endpoint(id)?, cluster, id) {
-                Ok(conn) => return Some(Lease::Dialing(id, conn)),
-                Err(DialFailed::Here) => search.is_exhausted = true,
-                Err(DialFailed::There) => search.failed_dials += 1,
-            },
+            Offer::Dial if search.may_dial() => {
+                match self.dial(w, directory.endpoint(id)?, cluster, id, downstream) {
+                    Ok(conn) => return Some(Lease::Dialing(id, conn)),
+                    Err(DialFailed::Here) => search.is_exhausted = true,
+                    Err(DialFailed::There) => search.failed_dials += 1,
+                }
+            }
             Offer::Dial => {}
         }
         None
@@ -305,11 +314,17 @@ impl Endpoints {
     }
 
     /// A connection to the endpoint: the least loaded one, a new one past the limit of calls on it.
-    fn offer<E: Env>(&self, w: &Connections<E>, cluster: &Cluster, id: EndpointId) -> Offer {
+    fn offer<E: Env>(
+        &self,
+        w: &Connections<E>,
+        cluster: &Cluster,
+        id: EndpointId,
+        downstream: Option<ConnKey>,
+    ) -> Offer {
         let e = &self.list[id.index()];
-        let usable = |k: &ConnKey| w.get(*k).filter(|c| c.takes_calls());
-        let best = (e.conns.iter())
-            .filter_map(|k| usable(k).map(|c| (c.awaited(), c.is_full(), *k)))
+        let usable = |k: ConnKey| w.get(k).filter(|c| c.takes_calls());
+        let best = (e.conns.of(downstream))
+            .filter_map(|k| usable(k).map(|c| (c.awaited(), c.is_full(), k)))
             .min_by_key(|(calls, is_full, _)| (*is_full, *calls));
         if let Some((calls, is_full, conn)) = best
             && calls < cluster.max_per_connection
@@ -320,19 +335,22 @@ impl Endpoints {
                 Offer::Ready(conn)
             };
         }
-        if let Some(dial) = e.dials.iter().find(|dial| w.alive(dial.conn)) {
+        let mut dials = e.dials.iter().filter(|dial| dial.reserved_for == downstream);
+        if let Some(dial) = dials.find(|dial| w.alive(dial.conn)) {
             return Offer::Dialing(dial.conn);
         }
-        let live = e.conns.iter().filter_map(usable).count() as u32;
-        if live >= cluster.max_connections {
+        let live = e.conns.of(downstream).filter_map(usable).count() as u32;
+        let all = e.conns.len() + e.dials.len();
+        let is_full = downstream.is_some() && all >= cluster.max_per_endpoint as usize;
+        if live >= cluster.max_connections || is_full {
             return Offer::Crowded(None);
         }
         // All connections drain. Behind the address there may be a new process already; if there is not, the one that
         // goes away still serves, and would say so again on each connection. So dials are spaced.
-        let draining = |k: &ConnKey| w.get(*k).filter(|c| c.is_draining()).map(|c| (c.awaited(), *k));
+        let draining = |k: ConnKey| w.get(k).filter(|c| c.is_draining()).map(|c| (c.awaited(), k));
         let draining = e
             .conns
-            .iter()
+            .of(downstream)
             .filter_map(draining)
             .min_by_key(|(calls, _)| *calls);
         match draining {
@@ -353,17 +371,21 @@ impl Endpoints {
         conf: &Endpoint,
         cluster: &Cluster,
         id: EndpointId,
+        downstream: Option<ConnKey>,
     ) -> Result<ConnKey, DialFailed> {
         let e = &mut self.list[id.index()];
-        let conns = || e.conns.iter().filter_map(|k| w.get(*k));
+        let conns = || e.conns.of(downstream).filter_map(|k| w.get(k));
         if conns().any(|c| c.is_draining()) && !conns().any(|c| c.takes_calls()) {
             e.redials = e.redials.saturating_add(1);
             e.redial_at_ms = w.now_ms + back_off(e.redials);
         }
-        match w.dial(&conf.address, cluster, Owner::Endpoint(id)) {
+        match w.dial(&conf.address, cluster, Owner::Endpoint(id), downstream) {
             Ok(conn) => {
-                let waiting = vec![];
-                e.dials.push(Dial { conn, waiting });
+                e.dials.push(Dial {
+                    conn,
+                    reserved_for: downstream,
+                    waiting: vec![],
+                });
                 Ok(conn)
             }
             Err(error) => {
@@ -399,8 +421,8 @@ impl Endpoints {
             }
             self.failing.push(id);
             if e.dials.is_empty() && e.health.may_dial(w.now_ms) {
-                // a failure was counted and logged
-                let _ = self.dial(w, conf, cluster, id);
+                // a failure was counted and logged; in a cluster without shared connections it is closed once it stands
+                let _ = self.dial(w, conf, cluster, id, None);
             }
         }
     }
@@ -408,10 +430,12 @@ impl Endpoints {
     /// A dial succeeded: the calls that waited for it.
     pub fn connected(&mut self, id: EndpointId, conn: ConnKey) -> Vec<CallKey> {
         let e = &mut self.list[id.index()];
-        e.conns.push(conn);
         e.health = Health::default();
         e.read_only = false;
-        e.take_dial(conn).map_or(vec![], |dial| dial.waiting)
+        let dial = e.take_dial(conn);
+        e.conns
+            .insert(conn, dial.as_ref().and_then(|dial| dial.reserved_for));
+        dial.map_or(vec![], |dial| dial.waiting)
     }
 
     /// The endpoint said that it is going away, or that it is back.
@@ -426,9 +450,7 @@ impl Endpoints {
     /// A connection is gone; if it was a dial, the calls that wait for it have to look elsewhere.
     pub fn lost<E: Env>(&mut self, w: &mut Connections<E>, id: EndpointId, conn: ConnKey) -> Vec<CallKey> {
         let e = &mut self.list[id.index()];
-        let had = e.conns.len();
-        e.conns.retain(|c| *c != conn);
-        if e.conns.len() < had {
+        if e.conns.remove(conn) {
             if e.conns.is_empty() {
                 e.read_only = false; // a new process may answer the next dial
                 (e.redials, e.redial_at_ms) = (0, 0);

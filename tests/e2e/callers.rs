@@ -1,7 +1,7 @@
 //! Callers in their variety.
 use super::support::{
     Bolt, Caller, Dubbo, GREETER, PATIENCE, Reply, Request, Rialto, STRING, Upstream, config, eventually,
-    frames, greet,
+    frames, greet, json,
 };
 use rialto_core::framed::Codec;
 use std::collections::{HashMap, HashSet};
@@ -283,4 +283,34 @@ fn several_workers_serve_as_one_does() {
         120.0,
         "pages sum up the workers"
     );
+}
+
+/// Some providers remember for a connection how its first message spelled a class, so callers must not share one.
+#[test]
+fn each_caller_has_a_connection_of_its_own_where_the_cluster_says_so() {
+    let up = Upstream::<Bolt>::greeting("it");
+    let mut config = config::<Bolt>(&[up.address]);
+    config["clusters"][0]["connections"] = json!("per_downstream");
+    config["runtime"] = json!({ "workers": 1 });
+    let rialto = Rialto::start(&config);
+    let name = Request::new(GREETER, "1.0", "name");
+    let mut bolt = Caller::<Bolt>::connect(rialto.entry());
+    let mut dubbo = Caller::<Dubbo>::connect(rialto.entry());
+    for _ in 0..10 {
+        assert_eq!(bolt.value(&name), "it");
+        assert_eq!(dubbo.value(&name), "it");
+    }
+    assert_eq!(up.connections(), 2);
+    // the end of the first caller is the end of its connection alone
+    drop(bolt);
+    up.wait_closed(0);
+    assert_eq!(dubbo.value(&name), "it");
+    assert_eq!(up.connections(), 2);
+    // shared again: the other's own connection goes as well
+    config["clusters"][0]["connections"] = json!("shared");
+    rialto.reload(&config);
+    assert_eq!(dubbo.value(&name), "it");
+    assert_eq!(Caller::<Bolt>::connect(rialto.entry()).value(&name), "it");
+    assert_eq!(up.connections(), 3);
+    up.wait_closed(1);
 }

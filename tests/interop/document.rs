@@ -3,6 +3,7 @@ use super::cell::Outcome;
 use super::expected::Expected;
 use super::groups;
 use super::judge::{Run, Verdict};
+use super::node::NodeRuns;
 use super::options::{Options, say};
 use super::plan::{Duty, Side, Variant};
 use super::reload::Reloads;
@@ -22,7 +23,7 @@ Real Dubbo and SOFARPC applications, unchanged, with one Rialto between them. A 
 judged in Java by the consumer: values with `equals`, exceptions by class, message and fields. For values the provider also judges the
 argument, so each direction is judged by itself. The cases are described in `tests/peers/java/README.md`.
 
-    cargo xtask interop                       # JDK 17 and Maven; a few minutes
+    cargo xtask interop                       # JDK 17, Maven, Node.js with npm; some minutes
     cargo xtask interop --update-docs         # and write this page
     cargo test --profile quick --test interop -- 'sofa-5.13.2 -> dubbo' --cases 'date_*,enum'
     cargo test --profile quick --test interop -- --check
@@ -37,6 +38,8 @@ pub(crate) struct Document<'a> {
     pub(crate) expected: &'a Expected,
     /// Reloads under load.
     pub(crate) reloads: Option<&'a Reloads>,
+    /// The provider in Node.js.
+    pub(crate) node: Option<&'a NodeRuns>,
     /// Peers and the versions they tell.
     pub(crate) versions: &'a [(String, String)],
     /// The version of the JDK.
@@ -70,6 +73,9 @@ impl Document<'_> {
         self.direct(&mut out)?;
         self.liars(&mut out)?;
         self.under_reload(&mut out)?;
+        if let Some(node) = self.node {
+            node.describe(&mut out)?;
+        }
         Ok(out)
     }
 

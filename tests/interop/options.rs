@@ -8,7 +8,7 @@ Runs stock Dubbo and SOFARPC consumers against stock providers through one Rialt
     cargo test --profile quick --test interop -- [FILTER...] [OPTIONS]
 
 FILTER           only pairs whose name contains it, such as `sofa-5.13.2 -> dubbo` or `+fastjson2`; `reload` means
-                 the reloads under load
+                 the reloads under load, `sofa-rpc-node` the provider in Node.js
 --cases LIST     only these cases, separated by commas; `int_*` stands for all that begin so
 --update-docs    write what was seen to docs/interop.md (all pairs and cases only); also by RIALTO_UPDATE_DOCS=1
 --check          fail if docs/interop.md does not say what was seen (all pairs and cases only)

@@ -146,18 +146,7 @@ impl Peers {
             Read::Out,
             log,
         )?;
-        let (mut lines, code) = running.rest(within(SUITE))?;
-        let last = lines.pop().unwrap_or_default();
-        if code != Some(0) || last != format!(r#"{{"done":{}}}"#, lines.len()) {
-            bail!(
-                "consumer {peer} ended with code {code:?} after {last:?}; its log is {}",
-                log.display()
-            );
-        }
-        lines
-            .iter()
-            .map(|l| serde_json::from_str(l).with_context(|| l.clone()))
-            .collect()
+        cells(peer, running, log)
     }
 
     /// Starts a consumer that calls as fast as it can.
@@ -173,7 +162,28 @@ impl Peers {
     }
 }
 
+/// What a consumer tells of its cases, once it has ended.
+pub(crate) fn cells(peer: &str, running: Running, log: &Path) -> anyhow::Result<Vec<Cell>> {
+    let (mut lines, code) = running.rest(within(SUITE))?;
+    let last = lines.pop().unwrap_or_default();
+    if code != Some(0) || last != format!(r#"{{"done":{}}}"#, lines.len()) {
+        bail!(
+            "consumer {peer} ended with code {code:?} after {last:?}; its log is {}",
+            log.display()
+        );
+    }
+    lines
+        .iter()
+        .map(|l| serde_json::from_str(l).with_context(|| l.clone()))
+        .collect()
+}
+
 impl Starting {
+    /// A process that will say that it serves.
+    pub(crate) fn new(what: String, running: Running) -> Starting {
+        Starting(what, running)
+    }
+
     /// Waits until it serves.
     pub(crate) fn ready(self) -> anyhow::Result<Provider> {
         let Starting(what, running) = self;

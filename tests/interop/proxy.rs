@@ -67,6 +67,9 @@ fn bridge(provider: &Side) -> Value {
             "com.acme.zoo.SqlTimes.created": "java.sql.Timestamp",
             "com.acme.zoo.SqlTimes.day": "java.sql.Date",
             "com.acme.zoo.SqlTimes.at": "java.sql.Time",
+            "com.acme.zoo.JdkFields.sqlTimestamp": "java.sql.Timestamp",
+            "com.acme.zoo.JdkFields.sqlDate": "java.sql.Date",
+            "com.acme.zoo.JdkFields.sqlTime": "java.sql.Time",
         },
     })
 }
@@ -74,8 +77,13 @@ fn bridge(provider: &Side) -> Value {
 impl Proxy {
     /// Starts it in front of the providers. What it writes goes to the directory.
     pub(crate) fn start(providers: &[(Side, u16)], dir: &Path) -> anyhow::Result<Proxy> {
+        Proxy::with(config(providers, &dir.join("access.log")), dir)
+    }
+
+    /// Starts it with a configuration.
+    pub(crate) fn with(config: Value, dir: &Path) -> anyhow::Result<Proxy> {
         let file = dir.join("rialto.json");
-        let config = config(providers, &dir.join("access.log"));
+        let listeners = config["listeners"].as_array().map_or(0, Vec::len);
         std::fs::write(&file, format!("{config:#}\n"))?;
         let program = std::env::var_os("RIALTO_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_rialto").into());
         let mut command = Command::new(program);
@@ -95,7 +103,7 @@ impl Proxy {
             })
             .context("rialto did not start")?;
         ensure!(
-            proxy.ports.len() == providers.len(),
+            proxy.ports.len() == listeners,
             "rialto listens on {:?} only",
             proxy.ports.keys()
         );
@@ -151,10 +159,13 @@ impl Proxy {
 
     /// The port that leads to a provider.
     pub(crate) fn port(&self, provider: &Side) -> anyhow::Result<u16> {
-        self.ports
-            .get(&provider.name())
-            .copied()
-            .with_context(|| format!("no listener leads to {}", provider.name()))
+        self.port_of(&provider.name())
+    }
+
+    /// The port of a listener.
+    pub(crate) fn port_of(&self, listener: &str) -> anyhow::Result<u16> {
+        let port = self.ports.get(listener).copied();
+        port.with_context(|| format!("there is no listener {listener}"))
     }
 
     /// The ports that lead to these providers.

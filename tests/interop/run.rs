@@ -4,6 +4,7 @@ use super::cell::Cell;
 use super::document::Document;
 use super::expected::Expected;
 use super::judge::{self, Run};
+use super::node::{self, NodeRuns};
 use super::options::{Options, say};
 use super::peers::{Peers, Provider};
 use super::plan::{Pair, Side, pairs};
@@ -37,8 +38,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
     let all = pairs();
     let wanted: Vec<Pair> = all.iter().filter(|p| options.wants(&p.name())).cloned().collect();
     let loaded = options.wants(RELOAD).then(|| reload::loaded(&all)).transpose()?;
+    let with_node = options.wants(node::NAME);
     ensure!(
-        !wanted.is_empty() || loaded.is_some(),
+        !wanted.is_empty() || loaded.is_some() || with_node,
         "no pair is called so; --list tells the names"
     );
     if options.list {
@@ -46,9 +48,16 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
         return Ok(true);
     }
     let begin = Instant::now();
+    let node = with_node.then(node::NodePeer::prepare).transpose()?;
     let (known, expected) = (Baseline::read()?, Expected::read()?);
     let peers = Peers::prepare()?;
     let dir = fresh_directory()?;
+    let node = node.map(|node| NodeRuns::run(&node, &peers, &dir)).transpose()?;
+    if wanted.is_empty() && loaded.is_none() {
+        let wrong = node.iter().flat_map(NodeRuns::failures).collect::<Vec<_>>();
+        wrong.iter().for_each(|line| say(line));
+        return Ok(wrong.is_empty());
+    }
     let providers = start_providers(&peers, wanted.iter().chain(loaded.into_iter().flatten()), &dir)?;
     let ports: Vec<_> = providers
         .iter()
@@ -62,7 +71,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
         dir: &dir,
     };
     let seen = stage.run_all(&wanted)?;
-    let mut wrong = vec![];
+    let mut wrong: Vec<String> = node.iter().flat_map(NodeRuns::failures).collect();
     let reloads = loaded
         .map(|loaded| Reloads::run(&peers, &mut proxy, loaded, &dir))
         .transpose()?;
@@ -98,6 +107,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
             runs: &runs,
             expected: &expected,
             reloads: reloads.as_ref(),
+            node: node.as_ref(),
             versions: &versions,
             java: &java,
         };

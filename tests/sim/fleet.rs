@@ -8,7 +8,7 @@ use rialto_core::session::{RespondTo, Role};
 use rialto_core::transport::Address;
 use rialto_core::worker::{Now, Worker};
 use rialto_protocols::All;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -56,6 +56,13 @@ impl PeerErrors {
     };
 }
 
+/// Whose calls share a connection to a host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Connections {
+    Shared,
+    PerDownstream,
+}
+
 /// What came of a run.
 #[derive(Debug, Default)]
 pub struct Finished {
@@ -68,6 +75,8 @@ pub struct Finished {
     pub held: usize,
     pub in_flight: usize,
     pub bytes: u64,
+    /// Connections to hosts that carried calls of several callers.
+    pub mixed: usize,
 }
 
 pub struct Fleet {
@@ -77,6 +86,8 @@ pub struct Fleet {
     hosts: HashMap<usize, Host>,
     fates: Vec<Fate>,
     executed: HashMap<u32, u32>,
+    /// By a host's link: the callers whose calls it carried.
+    carried: HashMap<usize, BTreeSet<usize>>,
     faults: PeerErrors,
     rng: fastrand::Rng,
     now_us: u64,
@@ -100,6 +111,7 @@ struct Host {
 
 struct Fate {
     nonce: u32,
+    caller: usize,
     one_way: bool,
     ends: u32,
     good: bool,
@@ -139,16 +151,31 @@ pub fn compile(compiler: &mut Compiler, config: &str, now: Instant, uses: &[Use]
 
 impl Fleet {
     pub fn new(seed: u64, faults: PeerErrors) -> Self {
-        Fleet::after(seed, faults, 0)
+        Fleet::with(Connections::Shared, seed, faults)
+    }
+
+    /// A fleet whose clusters have such connections.
+    pub fn with(connections: Connections, seed: u64, faults: PeerErrors) -> Self {
+        match connections {
+            Connections::Shared => Fleet::started(CONFIG, seed, faults, 0),
+            Connections::PerDownstream => {
+                let config = CONFIG.replace("endpoints:", "connections: per_downstream, endpoints:");
+                Fleet::started(&config, seed, faults, 0)
+            }
+        }
     }
 
     /// A fleet whose worker has run for so long already.
     pub fn after(seed: u64, faults: PeerErrors, now_us: u64) -> Self {
+        Fleet::started(CONFIG, seed, faults, now_us)
+    }
+
+    fn started(config: &str, seed: u64, faults: PeerErrors, now_us: u64) -> Self {
         let net = Net::new(seed);
         net.borrow_mut().refuse_dial = faults.refuse_dial;
         let mut worker = Worker::new(
             SimReactor(Rc::clone(&net)),
-            &compile(&mut Compiler::default(), CONFIG, Instant::now(), &[]),
+            &compile(&mut Compiler::default(), config, Instant::now(), &[]),
             seed,
         );
         worker.turn(&[], Now { us: now_us });
@@ -160,6 +187,7 @@ impl Fleet {
             hosts: HashMap::new(),
             fates: vec![],
             executed: HashMap::new(),
+            carried: HashMap::new(),
             faults,
             rng,
             now_us,
@@ -217,6 +245,7 @@ impl Fleet {
         caller.calls.push(self.fates.len());
         self.fates.push(Fate {
             nonce,
+            caller: i,
             one_way,
             ends: 0,
             good: false,
@@ -353,7 +382,11 @@ impl Fleet {
             let Found::Request { to, text, one_way } = f else {
                 panic!("an answer to a host")
             };
-            *self.executed.entry(nonce_of(&text)).or_default() += 1;
+            let nonce = nonce_of(&text);
+            *self.executed.entry(nonce).or_default() += 1;
+            if let Some(fate) = self.fates.get(nonce as usize) {
+                self.carried.entry(link).or_default().insert(fate.caller);
+            }
             if one_way {
                 continue;
             }
@@ -437,6 +470,7 @@ impl Fleet {
             end.good += usize::from(fate.good);
             end.failed += usize::from(fate.ends > 0 && !fate.good);
         }
+        end.mixed = self.carried.values().filter(|callers| callers.len() > 1).count();
         end.twice_executed = self.executed.values().filter(|n| **n > 1).count();
         end
     }

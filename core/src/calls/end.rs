@@ -11,14 +11,11 @@ use crate::exchange::{Down, Exchange, State};
 use crate::message::Edits;
 use crate::metrics::{CallResult, SeriesId};
 use crate::session::{Protocols, Response};
-use crate::slots::{CallKey, ConnKey, RESERVED_ID};
+use crate::slots::{CallKey, ConnKey};
 
 /// An answer that is so late was lost: providers drop requests whose time is over without a word. Its connection is
 /// replaced, because only its end makes sure that the call's id is free again.
 const QUARANTINE_MS: u64 = 30_000;
-
-/// The key of no connection.
-const NOBODY: ConnKey = ConnKey::from_bits(RESERVED_ID);
 
 /// What is left to do when the caller's side of an exchange ends.
 #[derive(Clone, Copy)]
@@ -286,12 +283,11 @@ impl Calls {
         }
     }
 
-    /// Nobody waits for the answer any more. One-way calls go on without their caller, whose key may be another's by
-    /// the time they end.
+    /// Nobody waits for the answer any more. One-way calls go on without their caller; its key still tells which
+    /// connections are reserved for it.
     fn caller_lost<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey) {
-        match self.table.get_mut(key) {
-            Some(ex) if ex.one_way => ex.down.conn = NOBODY,
-            _ => self.abandon(w, key, ErrorKind::Cancelled),
+        if self.table.get(key).is_some_and(|ex| !ex.one_way) {
+            self.abandon(w, key, ErrorKind::Cancelled);
         }
     }
 

@@ -3,6 +3,7 @@ use super::{Batch, Calls, Leased, Plan};
 use crate::Env;
 use crate::buf::Mark;
 use crate::call::{Attachments, NeutralResponse, ReturnValue};
+use crate::config::ConnectionScope;
 use crate::connections::{Connections, From};
 use crate::directory::{Directory, EndpointId, Target};
 use crate::endpoints::{Choice, Lease};
@@ -53,8 +54,12 @@ impl Calls {
             return self.fail(w, key, &e);
         }
         let Some(ex) = self.table.get(key) else { return };
-        let or_any = ex.attempts < ex.max_attempts;
-        let lease = match self.lease(w, batch, directory, target, Choice { not, or_any }) {
+        let choice = Choice {
+            not,
+            or_any: ex.attempts < ex.max_attempts,
+            downstream: cluster.and_then(|c| c.reserves_for(ex.down.conn)),
+        };
+        let lease = match self.lease(w, batch, directory, target, choice) {
             Ok(lease) => lease,
             Err(e) => return self.fail(w, key, &e),
         };
@@ -137,8 +142,11 @@ impl Calls {
         };
         if let Some(Batch { leased: Some(l) }) = &batch
             && (l.cluster, l.subset) == (target.cluster, target.subset)
-            && w.get(l.conn)
-                .is_some_and(|c| c.takes_calls() && c.awaited() < cluster.max_per_connection)
+            && w.get(l.conn).is_some_and(|c| {
+                c.takes_calls()
+                    && c.awaited() < cluster.max_per_connection
+                    && c.reserved_for == choice.downstream
+            })
         {
             return Ok(Lease::Ready(l.endpoint, l.conn));
         }
@@ -154,10 +162,11 @@ impl Calls {
                 Err(CallError::new(ErrorKind::NoEndpoint, text))
             }
             Lease::Full => {
-                let text = format!(
-                    "all connections to cluster {} are at their limit of calls",
-                    cluster.name
-                );
+                let all = match cluster.connections {
+                    ConnectionScope::Shared => "all connections",
+                    ConnectionScope::PerDownstream => "all connections that this downstream may have",
+                };
+                let text = format!("{all} to cluster {} are at their limit of calls", cluster.name);
                 Err(CallError::new(ErrorKind::Overload, text))
             }
             Lease::Exhausted => {

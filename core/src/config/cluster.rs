@@ -26,6 +26,11 @@ pub struct Cluster {
     /// How an endpoint is chosen for a call.
     #[serde(default)]
     pub balance: Balance,
+    /// Whose calls share a connection to an endpoint. **Set `per_downstream` for providers that run `sofa-rpc-node`**:
+    /// for each connection they remember the fields of a class as the first message gave them, so that on a shared
+    /// connection calls of applications with another order of fields arrive with swapped fields, or fail.
+    #[serde(default)]
+    pub connections: ConnectionScope,
     /// The endpoints, if they are known beforehand.
     #[serde(default)]
     pub endpoints: Vec<Endpoint>,
@@ -61,6 +66,18 @@ pub enum HessianGrammar {
     Draft,
     /// The final one, which Dubbo writes.
     Final,
+}
+
+/// Whose calls share a connection to an endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionScope {
+    /// Those of all downstream connections of a worker: few connections for many callers.
+    #[default]
+    Shared,
+    /// Those of one downstream connection only: each has connections of its own to each endpoint, which end with it. A
+    /// worker opens at most 4096 to one endpoint; what would need another is answered as overload.
+    PerDownstream,
 }
 
 /// How an endpoint is chosen for a call. All of them respect weights.
@@ -119,7 +136,7 @@ pub enum SubsetFallback {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClusterLimits {
-    /// Most connections of one worker to one endpoint.
+    /// Most connections of one worker to one endpoint; with `connections: per_downstream`, of one downstream connection.
     pub connections_per_endpoint: NonZeroU32,
     /// Calls in flight on a connection from which on another one is opened, up to `connections_per_endpoint`.
     pub in_flight_per_connection: NonZeroU32,
@@ -147,6 +164,7 @@ impl Cluster {
             protocol,
             dialect: None,
             balance: Balance::default(),
+            connections: ConnectionScope::default(),
             endpoints: Vec::new(),
             endpoints_file: None,
             subsets: Subsets::default(),

@@ -6,6 +6,7 @@ use crate::calls::Application;
 use crate::directory::{EndpointId, ListenerId};
 use crate::peer_errors::Peer;
 use crate::session::Role;
+use crate::slots::ConnKey;
 use std::net::SocketAddr;
 
 /// Why a connection is there.
@@ -34,6 +35,8 @@ pub struct Conn<E: Env> {
     pub(super) took_ms: u64,
     /// Why it is there.
     pub owner: Owner,
+    /// The downstream whose calls alone it carries; `None` if those of all downstreams may use it.
+    pub reserved_for: Option<ConnKey>,
     /// The caller's address, if it has one.
     pub peer: Option<SocketAddr>,
     /// The application that calls over it, as its first call that names one says.
@@ -87,6 +90,7 @@ impl<E: Env> Conn<E> {
             backlog: 0,
             took_ms: now_ms,
             owner,
+            reserved_for: None,
             peer: None,
             application: None,
             role,

@@ -1,6 +1,7 @@
 //! What time does to connections: dials given up, idle ones closed, silent ones asked, old ones replaced.
 use super::{Connections, Owner};
 use crate::Env;
+use crate::config::ConnectionScope;
 use crate::directory::Directory;
 use crate::peer_errors::PeerErrorKind;
 use crate::session::Session;
@@ -61,6 +62,8 @@ impl<E: Env> Connections<E> {
     }
 
     fn fate(&mut self, key: ConnKey, s: &Directory) -> Fate {
+        let reserved_for = self.conns.get(key).and_then(|c| c.reserved_for);
+        let has_downstream = reserved_for.is_some_and(|downstream| self.alive(downstream));
         let Some(conn) = self.conns.get_mut(key) else {
             return Fate::Keep;
         };
@@ -121,7 +124,11 @@ impl<E: Env> Connections<E> {
                 let cluster = s.endpoint(id).and_then(|e| s.cluster(e.cluster));
                 let Some(c) = cluster else { return Fate::Retire }; // no longer configured
                 let unused = past(c.idle_ms, unused) && conn.is_idle();
-                if (unused || past(c.max_age_ms, age)) && !conn.retired {
+                let needed = match c.connections {
+                    ConnectionScope::Shared => conn.reserved_for.is_none(),
+                    ConnectionScope::PerDownstream => has_downstream,
+                };
+                if (unused || !needed || past(c.max_age_ms, age)) && !conn.retired {
                     return Fate::Retire;
                 }
                 if conn

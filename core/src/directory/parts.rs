@@ -6,7 +6,7 @@ use super::{
     RouteId, RouteMatch, Target, WeightedEndpoint,
 };
 use crate::bridge::{Bridge, GroupRule};
-use crate::config::{self, Labels, Protocol, SubsetFallback, Timeout};
+use crate::config::{self, ConnectionScope, Labels, Protocol, SubsetFallback, Timeout};
 use crate::discovery::DiscoveredEndpoint;
 use crate::message::Edits;
 use crate::session::Settings;
@@ -20,6 +20,9 @@ pub const VARIANT_DRAFT: u32 = 2;
 
 /// The most bytes a response may have. Not an operator's business so far: it only bounds memory.
 const MAX_RESPONSE: usize = 64 << 20;
+
+/// Most connections of a worker to one endpoint of a cluster that gives each downstream its own.
+const RESERVED_MAX: u32 = 4096;
 
 /// What a cluster is compiled from.
 #[derive(Clone, PartialEq)]
@@ -76,10 +79,12 @@ impl ClusterSource {
             idle_ms: timeout_ms(c.idle_timeout),
             max_age_ms: timeout_ms(c.max_age),
             heartbeat_ms: timeout_ms(c.heartbeat_interval),
+            connections: c.connections,
             max_connections: c.limits.connections_per_endpoint.get(),
+            max_per_endpoint: max_per_endpoint(c),
             max_per_connection: c.limits.in_flight_per_connection.get(),
             max_in_flight: c.limits.in_flight.map_or(u32::MAX, |n| n.get()),
-            capacity: capacity(&c.limits, ids.len()),
+            capacity: capacity(c, ids.len()),
             downstream_share: c.limits.downstream_share,
         }
     }
@@ -208,12 +213,18 @@ impl MatchedFields {
     }
 }
 
+/// Most connections of a worker to one endpoint, those of all downstreams together.
+fn max_per_endpoint(cluster: &config::Cluster) -> u32 {
+    match cluster.connections {
+        ConnectionScope::Shared => cluster.limits.connections_per_endpoint.get(),
+        ConnectionScope::PerDownstream => RESERVED_MAX,
+    }
+}
+
 /// How many calls a cluster of so many endpoints can have in flight.
-fn capacity(limits: &config::ClusterLimits, endpoints: usize) -> u32 {
-    let connections = limits
-        .connections_per_endpoint
-        .get()
-        .saturating_mul(endpoints.max(1) as u32);
+fn capacity(cluster: &config::Cluster, endpoints: usize) -> u32 {
+    let limits = &cluster.limits;
+    let connections = max_per_endpoint(cluster).saturating_mul(endpoints.max(1) as u32);
     let calls = limits.in_flight_per_connection.get().saturating_mul(connections);
     limits.in_flight.map_or(calls, |n| n.get().min(calls))
 }
