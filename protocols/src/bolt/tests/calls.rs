@@ -309,7 +309,11 @@ fn requests_that_cannot_be_bridged_are_refused_with_the_reason() {
             "serialization json (12) cannot be bridged",
         ),
         ("provider", "ver-codec-4", "serialization 4 is unknown"),
-        ("provider", "cls-unknown", "class `com.x.Foo` is not a SOFARPC call"),
+        (
+            "provider",
+            "cls-unknown",
+            "class `com.x.Foo` is not a SOFARPC call",
+        ),
         ("provider", "cls-empty", "class `` is not a SOFARPC call"),
         (
             "provider",
