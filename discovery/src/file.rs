@@ -1,4 +1,4 @@
-//! Endpoints that a file lists.
+//! A source that reads endpoints from a file.
 mod directory_watch;
 #[cfg(test)]
 mod tests;
@@ -14,24 +14,24 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Reads the text of an endpoints file: its name for messages, its text. The error says what is wrong and in which
-/// line.
+/// Parses the text of an endpoints file, given its name for messages and its text. The error says what is
+/// wrong and in which line.
 pub type ParseEndpoints = fn(&str, &str) -> Result<Vec<Endpoint>, String>;
 
-/// The file is read this often even if nobody tells of a change: not every file system does.
+/// How often the file is read even without a notification, because not every file system sends them.
 const POLL: Duration = Duration::from_secs(10);
-/// Larger files are refused before they are read.
+/// The largest file that is read, in bytes.
 const LARGEST: u64 = 16 << 20;
 
-/// The endpoints of a file, read again whenever it changes. A file that is missing, empty or wrong is a fault, and
-/// the last good list stays in use. Host names are resolved again every 30 s.
+/// The endpoints of a file, read again whenever it changes. If the file is missing, empty or invalid, the
+/// source reports an error, and the last good list stays in use. Host names are resolved again every 30 s.
 pub struct FileSource {
     path: PathBuf,
     parse: ParseEndpoints,
     resolver: Resolver,
 }
 
-/// What was read last, and what was made of it.
+/// What was read last, and the endpoints parsed from it.
 struct FileState {
     path: PathBuf,
     parse: ParseEndpoints,
@@ -39,7 +39,7 @@ struct FileState {
     endpoints: Option<Vec<Endpoint>>,
 }
 
-/// What another look at the file brought.
+/// The result of reading the file again.
 #[derive(Debug, PartialEq, Eq)]
 enum Change {
     None,
@@ -48,7 +48,7 @@ enum Change {
 }
 
 impl FileSource {
-    /// A source of what is in this file.
+    /// A source that reads this file.
     #[must_use]
     pub fn new(path: PathBuf, parse: ParseEndpoints) -> Self {
         FileSource {
@@ -78,38 +78,39 @@ async fn run(source: FileSource, updates: Arc<dyn Updates>) {
         last: None,
         endpoints: None,
     };
-    let mut told: Option<State> = None;
-    let mut stale = Instant::now();
+    let mut published: Option<State> = None;
+    let mut resolve_at = Instant::now();
     let mut seen = Seen::Change;
     loop {
-        // before the file is read, so that no change falls between
+        // The watch begins before the file is read, so that no change is missed in between.
         if let Some(fault) = directory_watch.open(&file_state.path) {
             updates.fault(fault);
         }
-        let news = file_state.look().await;
-        let unseen = news != Change::None && seen == Seen::Nothing;
-        match news {
-            Change::List => stale = Instant::now(),
+        let change = file_state.read_again().await;
+        let missed = change != Change::None && seen == Seen::Nothing;
+        match change {
+            Change::List => resolve_at = Instant::now(),
             Change::Fault(fault) => updates.fault(fault),
             Change::None => {}
         }
         let mut next = Instant::now() + POLL;
         if let Some(endpoints) = &file_state.endpoints {
-            if stale <= Instant::now() {
+            if resolve_at <= Instant::now() {
                 let (state, faults) = resolver.resolve(endpoints).await;
                 faults.into_iter().for_each(|fault| updates.fault(fault));
-                if told.as_ref() != Some(&state) {
+                if published.as_ref() != Some(&state) {
                     updates.publish(state.clone());
-                    told = Some(state);
+                    published = Some(state);
                 }
-                stale = Instant::now() + REFRESH;
+                resolve_at = Instant::now() + REFRESH;
             }
             if has_names(endpoints) {
-                next = next.min(stale);
+                next = next.min(resolve_at);
             }
         }
-        if unseen {
-            // the watch missed it: the directory is another one now, say. Look again under a new watch
+        if missed {
+            // The watch missed the change, for example because the directory was replaced. Read again under a
+            // new watch.
             directory_watch.close();
             seen = Seen::Change;
         } else {
@@ -119,8 +120,8 @@ async fn run(source: FileSource, updates: Arc<dyn Updates>) {
 }
 
 impl FileState {
-    /// Reads the file again.
-    async fn look(&mut self) -> Change {
+    /// Reads the file again and compares it with the last text.
+    async fn read_again(&mut self) -> Change {
         let path = self.path.clone();
         let text = match tokio::task::spawn_blocking(move || read(&path)).await {
             Ok(text) => text,
@@ -160,7 +161,7 @@ impl FileState {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    // before it is opened: who opens a pipe waits until somebody writes to it
+    // Checked before opening, because opening a named pipe blocks until another process writes to it.
     let about = std::fs::metadata(path).map_err(|error| error.to_string())?;
     if !about.is_file() {
         return Err("it is not a regular file".to_owned());
@@ -175,6 +176,6 @@ fn read(path: &Path) -> Result<String, String> {
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        format!("it is not UTF-8 text: byte {at} begins no character")
+        format!("it is not UTF-8 text: byte {at} does not begin a character")
     })
 }

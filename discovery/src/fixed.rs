@@ -1,4 +1,4 @@
-//! Endpoints that the configuration lists.
+//! A source of the endpoints that the configuration lists.
 use crate::resolve::{REFRESH, Resolver, has_names};
 use rialto_core::config::Endpoint;
 use rialto_core::discovery::{Source, Updates, Watching};
@@ -51,17 +51,17 @@ impl Source for StaticSource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Record, endpoint, instance};
+    use crate::testing::{Record, discovered, endpoint};
     use std::sync::atomic::{AtomicU32, Ordering};
     use tokio::time::Instant;
 
     #[tokio::test(start_paused = true)]
-    async fn names_are_resolved_again_and_only_changes_are_told() {
-        let asked = Arc::new(AtomicU32::new(0));
+    async fn names_are_resolved_again_and_only_changes_are_published() {
+        let lookups = Arc::new(AtomicU32::new(0));
         let resolver = Resolver::new({
-            let asked = Arc::clone(&asked);
+            let lookups = Arc::clone(&lookups);
             move |_, _| {
-                let n = asked.fetch_add(1, Ordering::Relaxed);
+                let n = lookups.fetch_add(1, Ordering::Relaxed);
                 let host = if n < 3 { "10.0.0.1:1" } else { "10.0.0.2:1" };
                 Ok(vec![host.parse().unwrap()])
             }
@@ -73,9 +73,18 @@ mod tests {
         let record = Arc::new(Record::default());
         let begin = Instant::now();
         let task = tokio::spawn(source.watch(Arc::clone(&record) as Arc<dyn Updates>));
-        assert_eq!(record.state().await[0].address, instance("10.0.0.1:1", 1).address);
-        assert_eq!(record.state().await[0].address, instance("10.0.0.2:1", 1).address);
-        assert_eq!((begin.elapsed(), asked.load(Ordering::Relaxed)), (3 * REFRESH, 4));
+        assert_eq!(
+            record.state().await[0].address,
+            discovered("10.0.0.1:1", 1).address
+        );
+        assert_eq!(
+            record.state().await[0].address,
+            discovered("10.0.0.2:1", 1).address
+        );
+        assert_eq!(
+            (begin.elapsed(), lookups.load(Ordering::Relaxed)),
+            (3 * REFRESH, 4)
+        );
         task.abort();
     }
 
@@ -88,8 +97,8 @@ mod tests {
         let record = Arc::new(Record::default());
         let task = tokio::spawn(source.watch(Arc::clone(&record) as Arc<dyn Updates>));
         assert!(record.fault().await.contains("host name nowhere"));
-        assert_eq!(record.state().await, [instance("10.0.0.1:1", 1)]);
-        // and it is not forgotten
+        assert_eq!(record.state().await, [discovered("10.0.0.1:1", 1)]);
+        // It is reported again in the next round.
         assert!(record.fault().await.contains("host name nowhere"));
         task.abort();
     }

@@ -1,56 +1,57 @@
-//! What a cluster believes of what its sources say. No waiting here: lists and the time go in, a list comes out when
-//! one is due.
+//! Decides which lists of its sources a cluster uses. It never waits: lists and the time go in, and a list
+//! comes out when one is due.
 use rialto_core::discovery::{DiscoveredEndpoint, State};
 use rialto_core::transport::Address;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A longer list is a mistake of the source, or an attack on the memory of the process.
-const MOST_INSTANCES: usize = 100_000;
+/// The most endpoints in a list. A longer one is a mistake of the source, or an attack on the memory of the
+/// process.
+const MOST_ENDPOINTS: usize = 100_000;
 
-/// How a cluster is protected from bad news.
+/// How a cluster is protected from wrong lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Protection {
-    /// A change is told when this long no other came ...
+    /// A change is published once no other has come for this long.
     pub debounce: Duration,
-    /// ... but no later than this after the first.
+    /// A change is published at the latest this long after it came.
     pub longest: Duration,
     /// What an empty list means while endpoints are known.
     pub empty: Empty,
 }
 
-/// What an empty list means while endpoints are known. Registries send them when they restart, lose their data or
-/// refuse a token.
+/// What an empty list means while endpoints are known. Registries send empty lists when they restart, lose
+/// their data or refuse a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Empty {
-    /// A mistake: the last good list holds until another one comes.
+    /// A mistake: the last good list is used until another one comes.
     Hold,
-    /// A mistake, unless nothing else is heard for this long.
+    /// A mistake, unless no other list comes for this long.
     HoldFor(Duration),
-    /// That there are no endpoints.
+    /// There are no endpoints.
     Believe,
 }
 
-/// The lists of a cluster's sources, and what was told of them.
+/// The lists of a cluster's sources, and the list that was published.
 pub(crate) struct Guard {
     protection: Protection,
     sources: Vec<Known>,
-    told: Option<State>,
-    pending: Option<Unsaid>,
+    published: Option<State>,
+    pending: Option<Pending>,
 }
 
-/// What one source said.
+/// The last list of one source.
 #[derive(Clone, Default)]
 struct Known {
     state: Option<State>,
-    /// Since when it says that there is nothing, which is not believed.
+    /// When the source began to send empty lists that are not believed.
     doubted: Option<Instant>,
 }
 
-/// Changes that are not told yet.
+/// When changes that are not published yet came.
 #[derive(Clone, Copy)]
-struct Unsaid {
+struct Pending {
     first: Instant,
     last: Instant,
 }
@@ -66,23 +67,23 @@ impl Default for Protection {
 }
 
 impl Guard {
-    /// A guard over this many sources, none of which has said anything.
+    /// A guard over this number of sources, before any of them sent a list.
     pub(crate) fn new(sources: usize, protection: Protection) -> Self {
         Guard {
             protection,
             sources: vec![Known::default(); sources],
-            told: None,
+            published: None,
             pending: None,
         }
     }
 
-    /// A source says this now. Returns what is wrong with it.
+    /// Takes a new list of a source. Returns what is wrong with it.
     pub(crate) fn receive(&mut self, source: usize, state: State, now: Instant) -> Vec<String> {
         let known = &mut self.sources[source];
         let held = known.state.as_ref().map_or(0, Vec::len);
-        if state.len() > MOST_INSTANCES {
+        if state.len() > MOST_ENDPOINTS {
             return vec![format!(
-                "a list of {} endpoints is not taken, {MOST_INSTANCES} are the most; the last list of {held} stays \
+                "a list of {} endpoints is refused, the limit is {MOST_ENDPOINTS}; the last list of {held} stays \
                  in use",
                 state.len()
             )];
@@ -99,10 +100,10 @@ impl Guard {
         faults
     }
 
-    /// When [`Guard::take`] may have something next.
+    /// When [`Guard::take`] may return the next list.
     pub(crate) fn due(&self) -> Option<Instant> {
-        let change = self.pending.map(|pending| match self.told.as_deref() {
-            // whoever has nothing must not wait for the first endpoint
+        let change = self.pending.map(|pending| match self.published.as_deref() {
+            // A cluster without endpoints must not wait for its first one.
             None | Some([]) => pending.last,
             Some(_) => (pending.last + self.protection.debounce).min(pending.first + self.protection.longest),
         });
@@ -110,7 +111,7 @@ impl Guard {
         doubts.chain(change).min()
     }
 
-    /// The list to tell now, if there is one that differs from what was told.
+    /// The list to publish now, if one is due and differs from the published one.
     pub(crate) fn take(&mut self, now: Instant) -> Option<State> {
         for source in 0..self.sources.len() {
             if self
@@ -129,16 +130,20 @@ impl Guard {
         }
         self.pending = None;
         let state = self.merged();
-        if self.told.as_ref().is_some_and(|told| is_same(told, &state)) {
+        if self
+            .published
+            .as_ref()
+            .is_some_and(|published| is_same(published, &state))
+        {
             return None;
         }
-        self.told = Some(state.clone());
+        self.published = Some(state.clone());
         Some(state)
     }
 
     fn changed(&mut self, now: Instant) {
         let first = self.pending.map_or(now, |pending| pending.first);
-        self.pending = Some(Unsaid { first, last: now });
+        self.pending = Some(Pending { first, last: now });
     }
 
     fn end_of_doubt(&self, known: &Known) -> Option<Instant> {
@@ -158,7 +163,8 @@ impl Guard {
         )
     }
 
-    /// The lists of all sources in their order; an address belongs to the first that has it.
+    /// The lists of all sources in their order. If several contain an address, the first source's record is
+    /// used.
     fn merged(&self) -> State {
         let mut seen = HashSet::new();
         let all = self
@@ -166,36 +172,36 @@ impl Guard {
             .iter()
             .filter_map(|known| known.state.as_ref())
             .flatten();
-        all.filter(|instance| seen.insert(&instance.address))
+        all.filter(|discovered| seen.insert(&discovered.address))
             .cloned()
             .collect()
     }
 }
 
-/// The records of a list that can be used, and what is wrong with the others.
+/// Splits a list into usable records and descriptions of the others.
 fn without_bad_records(state: State) -> (State, Vec<String>) {
     let mut faults = Vec::new();
     let mut seen = HashSet::new();
     let good = state
         .into_iter()
-        .filter(|instance| {
-            let fault = match instance.address {
+        .filter(|discovered| {
+            let fault = match discovered.address {
                 Address::Tcp(address) if address.port() == 0 => "has port 0, where nobody listens",
                 Address::Tcp(address) if address.ip().is_unspecified() => {
                     "is the address of every interface, where nobody can be reached"
                 }
-                _ if !seen.insert(instance.address.clone()) => "is listed already",
+                _ if !seen.insert(discovered.address.clone()) => "is listed already",
                 _ => return true,
             };
-            faults.push(describe(instance, fault));
+            faults.push(describe(discovered, fault));
             false
         })
         .collect();
     (good, faults)
 }
 
-fn describe(instance: &DiscoveredEndpoint, fault: &str) -> String {
-    let (name, address) = (&instance.name, &instance.address);
+fn describe(discovered: &DiscoveredEndpoint, fault: &str) -> String {
+    let (name, address) = (&discovered.name, &discovered.address);
     if **name == *address.to_string() {
         format!("endpoint {name} is left out: it {fault}")
     } else {
@@ -203,7 +209,7 @@ fn describe(instance: &DiscoveredEndpoint, fault: &str) -> String {
     }
 }
 
-/// Whether two lists say the same; the order does not count.
+/// Whether two lists contain the same records, in any order.
 fn is_same(a: &State, b: &State) -> bool {
     if a.len() != b.len() {
         return false;
@@ -215,7 +221,7 @@ fn is_same(a: &State, b: &State) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::instance;
+    use crate::testing::discovered;
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -230,11 +236,11 @@ mod tests {
     }
 
     fn list(addresses: &[&str]) -> State {
-        addresses.iter().map(|a| instance(a, 1)).collect()
+        addresses.iter().map(|a| discovered(a, 1)).collect()
     }
 
     #[test]
-    fn the_first_list_is_told_at_once_and_changes_when_they_settle() {
+    fn the_first_list_is_published_at_once_and_changes_when_they_settle() {
         let begin = Instant::now();
         let mut guard = guard(1, Empty::Hold);
         assert_eq!((guard.due(), guard.take(begin)), (None, None));
@@ -250,23 +256,23 @@ mod tests {
     }
 
     #[test]
-    fn endless_changes_are_told_after_a_while() {
+    fn endless_changes_are_published_after_a_while() {
         let begin = Instant::now();
         let mut guard = guard(1, Empty::Hold);
         guard.receive(0, list(&["10.0.0.1:1"]), begin);
         guard.take(begin);
-        let told: Vec<u32> = (0..40)
+        let published: Vec<u32> = (0..40)
             .filter(|n| {
                 let now = begin + *n * 50 * MS;
                 guard.receive(0, list(&[&format!("10.0.1.{n}:1")]), now);
                 guard.take(now).is_some()
             })
             .collect();
-        assert_eq!(told, [20]);
+        assert_eq!(published, [20]);
     }
 
     #[test]
-    fn the_first_endpoint_after_none_is_told_at_once() {
+    fn the_first_endpoint_after_none_is_published_at_once() {
         let begin = Instant::now();
         let mut guard = guard(1, Empty::Hold);
         guard.receive(0, Vec::new(), begin);
@@ -276,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_says_the_same_is_not_told() {
+    fn an_equal_list_is_not_published() {
         let begin = Instant::now();
         let mut guard = guard(1, Empty::Hold);
         guard.receive(0, list(&["10.0.0.1:1", "10.0.0.2:1"]), begin);
@@ -285,7 +291,7 @@ mod tests {
         assert_eq!(guard.take(begin + 100 * MS), None);
         guard.receive(
             0,
-            vec![instance("10.0.0.1:1", 0), instance("10.0.0.2:1", 1)],
+            vec![discovered("10.0.0.1:1", 0), discovered("10.0.0.2:1", 1)],
             begin,
         );
         assert_eq!(guard.take(begin + 100 * MS).unwrap()[0].weight, 0);
@@ -303,7 +309,7 @@ mod tests {
             ["the list of endpoints is empty; the last one of 2 stays in use until another one comes"]
         );
         assert_eq!((guard.due(), guard.take(begin + 86_400_000 * MS)), (None, None));
-        // nor is a list of nothing but bad records believed
+        // A list of nothing but bad records is not believed either.
         assert_eq!(guard.receive(0, list(&["10.0.0.1:0"]), begin).len(), 2);
         assert_eq!(guard.due(), None);
         guard.receive(0, list(&["10.0.0.3:1"]), begin);
@@ -311,13 +317,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_is_believed_in_the_end_if_so_configured() {
+    fn an_empty_list_is_believed_after_a_while_if_so_configured() {
         let begin = Instant::now();
         let mut guard = guard(1, Empty::HoldFor(5_000 * MS));
         guard.receive(0, list(&["10.0.0.1:1"]), begin);
         guard.take(begin);
         guard.receive(0, Vec::new(), begin);
-        // saying it again does not lengthen the doubt, a list ends it
+        // Repeating the empty list does not extend the wait; another list ends it.
         guard.receive(0, Vec::new(), begin + 4_000 * MS);
         assert_eq!(guard.due(), Some(begin + 5_000 * MS));
         guard.receive(0, list(&["10.0.0.1:1"]), begin + 4_500 * MS);
@@ -338,14 +344,14 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_weight_0_is_no_empty_list() {
+    fn a_list_of_weight_0_is_not_empty() {
         let begin = Instant::now();
         let mut guard = guard(1, Empty::Hold);
-        guard.receive(0, vec![instance("10.0.0.1:1", 1)], begin);
+        guard.receive(0, vec![discovered("10.0.0.1:1", 1)], begin);
         guard.take(begin);
         assert!(
             guard
-                .receive(0, vec![instance("10.0.0.1:1", 0)], begin)
+                .receive(0, vec![discovered("10.0.0.1:1", 0)], begin)
                 .is_empty()
         );
         assert_eq!(guard.take(begin + 100 * MS).unwrap()[0].weight, 0);
@@ -355,7 +361,7 @@ mod tests {
     fn bad_records_are_left_out_and_named() {
         let begin = Instant::now();
         let mut guard = guard(1, Empty::Hold);
-        let mut named = instance("0.0.0.0:7", 1);
+        let mut named = discovered("0.0.0.0:7", 1);
         named.name = "any:7".into();
         let mut all = list(&["10.0.0.1:1", "10.0.0.2:0", "10.0.0.1:1"]);
         all.push(named);
@@ -376,23 +382,23 @@ mod tests {
         let mut guard = guard(2, Empty::Hold);
         guard.receive(
             1,
-            vec![instance("10.0.0.1:1", 5), instance("10.0.0.2:1", 5)],
+            vec![discovered("10.0.0.1:1", 5), discovered("10.0.0.2:1", 5)],
             begin,
         );
-        guard.receive(0, vec![instance("10.0.0.1:1", 3)], begin);
-        let merged = vec![instance("10.0.0.1:1", 3), instance("10.0.0.2:1", 5)];
+        guard.receive(0, vec![discovered("10.0.0.1:1", 3)], begin);
+        let merged = vec![discovered("10.0.0.1:1", 3), discovered("10.0.0.2:1", 5)];
         assert_eq!(guard.take(begin), Some(merged));
         guard.receive(1, Vec::new(), begin);
-        guard.receive(0, vec![instance("10.0.0.3:1", 3)], begin);
+        guard.receive(0, vec![discovered("10.0.0.3:1", 3)], begin);
         assert_eq!(guard.take(begin + 100 * MS).unwrap().len(), 3);
     }
 
     #[test]
-    fn a_list_without_end_is_refused() {
+    fn a_list_that_is_too_long_is_refused() {
         let begin = Instant::now();
         let mut guard = guard(1, Empty::Hold);
-        let faults = guard.receive(0, vec![instance("10.0.0.1:1", 1); MOST_INSTANCES + 1], begin);
-        assert!(faults[0].contains("100001 endpoints is not taken"), "{faults:?}");
+        let faults = guard.receive(0, vec![discovered("10.0.0.1:1", 1); MOST_ENDPOINTS + 1], begin);
+        assert!(faults[0].contains("100001 endpoints is refused"), "{faults:?}");
         assert_eq!(guard.due(), None);
     }
 }

@@ -1,10 +1,12 @@
-//! Where the endpoints of clusters come from.
+//! Sources of a cluster's endpoints.
 //!
-//! A source finds one cluster's endpoints and tells them as full lists: [`StaticSource`] those of the configuration,
-//! [`FileSource`] those of a file. [`protect`] stands between the sources of a cluster and whoever compiles
-//! snapshots: it drops bad records, does not believe a sudden empty list, and turns bursts of changes into one.
+//! A source finds one cluster's endpoints and publishes them as full lists: [`StaticSource`] those of the
+//! configuration, [`FileSource`] those of a file. [`protect`] stands between the sources of a cluster and the
+//! compiler of snapshots: it drops bad records, does not believe a sudden empty list, and merges bursts of
+//! changes.
 //!
-//! Everything here runs in the control plane, on a tokio runtime with timers; nothing is on the path of a call.
+//! Everything here runs in the control plane, on a tokio runtime with timers, and never on the path of a
+//! call.
 #![forbid(unsafe_code)]
 
 mod file;
@@ -23,7 +25,7 @@ pub use protect::{Protected, protect};
 use rialto_core::config;
 use rialto_core::discovery::Source;
 
-/// The sources that a cluster's configuration names. `parse` reads the text of an endpoints file.
+/// The sources that a cluster's configuration names. `parse` parses the text of an endpoints file.
 #[must_use]
 pub fn source_for(cluster: &config::Cluster, parse: ParseEndpoints) -> Vec<Box<dyn Source>> {
     let mut sources: Vec<Box<dyn Source>> = Vec::new();

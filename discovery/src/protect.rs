@@ -1,4 +1,4 @@
-//! The layer between the sources of a cluster and whoever uses their lists.
+//! The layer between the sources of a cluster and the user of their lists.
 use crate::guard::{Guard, Protection};
 use rialto_core::discovery::{Source, State, Updates, Watching};
 use std::collections::HashMap;
@@ -11,16 +11,16 @@ use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
-/// Nothing is due for so long; the loop looks again then and finds nothing.
-const FAR: Duration = Duration::from_secs(3600);
+/// How long the loop sleeps if nothing is due.
+const IDLE: Duration = Duration::from_secs(3600);
 
-/// The sources of one cluster as one source: merged, in lists that can be used as they are.
+/// The sources of one cluster as one source, whose lists are merged and checked.
 pub struct Protected {
     sources: Vec<Box<dyn Source>>,
     protection: Protection,
 }
 
-/// Puts the protection between a cluster's sources and those who listen to them.
+/// Wraps a cluster's sources in the protection.
 #[must_use]
 pub fn protect(sources: Vec<Box<dyn Source>>, protection: Protection) -> Protected {
     Protected { sources, protection }
@@ -37,14 +37,14 @@ impl Source for Protected {
     }
 }
 
-/// The newest list of each source that was not looked at yet. A source cannot fill it up: a list replaces the one
-/// before.
+/// The newest list of each source that was not processed yet. A new list replaces the one before, so a source
+/// cannot fill the inbox.
 struct Inbox {
     states: Mutex<Vec<Option<State>>>,
     arrived: Notify,
 }
 
-/// What one source puts its lists into.
+/// The place into which one source publishes its lists.
 struct Slot {
     index: usize,
     inbox: Arc<Inbox>,
@@ -97,15 +97,15 @@ async fn run(this: Protected, updates: Arc<dyn Updates>) {
         if let Some(state) = guard.take(Instant::now()) {
             updates.publish(state);
         }
-        let until = guard.due().unwrap_or_else(|| Instant::now() + FAR);
-        if let Ok(Some(ended)) = tokio::time::timeout_at(until, news(&inbox, &mut tasks)).await {
+        let until = guard.due().unwrap_or_else(|| Instant::now() + IDLE);
+        if let Ok(Some(ended)) = tokio::time::timeout_at(until, next_event(&inbox, &mut tasks)).await {
             updates.fault(source_ended(&names, &ended));
         }
     }
 }
 
-/// Waits for a list, or for the end of a source, which is the answer then.
-async fn news(inbox: &Inbox, tasks: &mut JoinSet<()>) -> Option<Result<(Id, ()), JoinError>> {
+/// Waits for a list, or for the end of a source, which it returns.
+async fn next_event(inbox: &Inbox, tasks: &mut JoinSet<()>) -> Option<Result<(Id, ()), JoinError>> {
     let mut arrived = pin!(inbox.arrived.notified());
     poll_fn(|cx| match tasks.poll_join_next_with_id(cx) {
         Poll::Ready(Some(ended)) => Poll::Ready(Some(ended)),
@@ -114,7 +114,8 @@ async fn news(inbox: &Inbox, tasks: &mut JoinSet<()>) -> Option<Result<(Id, ()),
     .await
 }
 
-/// Sources do not end by themselves: it is a fault of the program, which must be seen and not end anything else.
+/// Describes the end of a source. Sources never end by themselves, so this is a bug; it must be visible but
+/// must not stop anything else.
 fn source_ended(names: &HashMap<Id, String>, ended: &Result<(Id, ()), JoinError>) -> String {
     let (id, how) = match ended {
         Ok((id, ())) => (*id, "it ended".to_owned()),
@@ -127,10 +128,10 @@ fn source_ended(names: &HashMap<Id, String>, ended: &Result<(Id, ()), JoinError>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Record, instance};
+    use crate::testing::{Record, discovered};
     use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-    /// Tells what the test tells it; ends with its sender.
+    /// A source that publishes what the test sends to it, and ends with the sender.
     struct Puppet(UnboundedReceiver<State>);
 
     impl Source for Puppet {
@@ -163,22 +164,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn bursts_become_one_list() {
         let (strings, record, _tasks) = start(1);
-        strings[0].send(vec![instance("10.0.0.1:1", 1)]).unwrap();
-        assert_eq!(record.state().await, [instance("10.0.0.1:1", 1)]);
+        strings[0].send(vec![discovered("10.0.0.1:1", 1)]).unwrap();
+        assert_eq!(record.state().await, [discovered("10.0.0.1:1", 1)]);
         let begin = Instant::now();
         for n in 1..=5 {
-            strings[0].send(vec![instance("10.0.0.1:1", n + 1)]).unwrap();
+            strings[0].send(vec![discovered("10.0.0.1:1", n + 1)]).unwrap();
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        assert_eq!(record.state().await, [instance("10.0.0.1:1", 6)]);
+        assert_eq!(record.state().await, [discovered("10.0.0.1:1", 6)]);
         assert_eq!(begin.elapsed(), Duration::from_millis(80 + 100));
         assert!(record.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_empty_list_is_a_fault_and_no_list() {
+    async fn an_empty_list_is_reported_and_not_published() {
         let (strings, record, _tasks) = start(1);
-        strings[0].send(vec![instance("10.0.0.1:1", 1)]).unwrap();
+        strings[0].send(vec![discovered("10.0.0.1:1", 1)]).unwrap();
         record.state().await;
         strings[0].send(Vec::new()).unwrap();
         assert!(record.fault().await.contains("the list of endpoints is empty"));
@@ -187,9 +188,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_source_that_ends_or_fails_is_told_and_its_list_stays() {
+    async fn a_source_that_ends_or_fails_is_reported_and_its_list_stays() {
         let (mut strings, record, _tasks) = start(2);
-        strings[0].send(vec![instance("10.0.0.1:1", 1)]).unwrap();
+        strings[0].send(vec![discovered("10.0.0.1:1", 1)]).unwrap();
         record.state().await;
         drop(strings.remove(0));
         let fault = record.fault().await;
@@ -198,17 +199,17 @@ mod tests {
             "{fault}"
         );
 
-        strings[0].send(vec![instance("10.0.0.2:1", 1)]).unwrap();
+        strings[0].send(vec![discovered("10.0.0.2:1", 1)]).unwrap();
         assert_eq!(record.state().await.len(), 2);
-        strings[0].send(vec![instance("10.0.0.2:1", 1); 9]).unwrap();
+        strings[0].send(vec![discovered("10.0.0.2:1", 1); 9]).unwrap();
         let fault = record.fault().await;
         assert!(fault.contains("more than a puppet can carry"), "{fault}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn sources_are_dropped_with_the_layer() {
+    async fn sources_are_dropped_with_the_protection() {
         let (strings, record, mut tasks) = start(1);
-        strings[0].send(vec![instance("10.0.0.1:1", 1)]).unwrap();
+        strings[0].send(vec![discovered("10.0.0.1:1", 1)]).unwrap();
         record.state().await;
         tasks.abort_all();
         tasks.join_next().await;

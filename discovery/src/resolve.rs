@@ -1,4 +1,4 @@
-//! From endpoints as they are written to addresses that can be dialled.
+//! Turns configured endpoints into addresses that can be dialled.
 use rialto_core::config::{self, Endpoint};
 use rialto_core::discovery::{DiscoveredEndpoint, State};
 use rialto_core::transport::Address;
@@ -9,24 +9,24 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// The system resolver keeps to no time to live, so names are asked for again this often.
+/// How often host names are resolved again. The system resolver does not tell how long its results are valid.
 pub(crate) const REFRESH: Duration = Duration::from_secs(30);
-/// A name that takes longer counts as failed for this round.
+/// The longest time for one lookup; a slower one counts as failed in this round.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
-/// Names asked for at once; each takes a thread while it waits.
+/// The most lookups at once; each blocks a thread.
 const AT_ONCE: usize = 16;
 
 type Name = (Arc<str>, u16);
 type Lookup = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
-/// Resolves host names and remembers the last good answers.
+/// Resolves host names and remembers the last good results.
 pub(crate) struct Resolver {
     lookup: Arc<Lookup>,
     known: HashMap<Name, Vec<SocketAddr>>,
 }
 
 impl Resolver {
-    /// One that asks the system: hosts file, DNS, whatever it is set up for.
+    /// A resolver that asks the system: its hosts file, DNS, or whatever it is configured for.
     pub(crate) fn system() -> Self {
         Resolver::new(|host, port| Ok((host, port).to_socket_addrs()?.collect()))
     }
@@ -40,8 +40,8 @@ impl Resolver {
         }
     }
 
-    /// The instances that the endpoints stand for now, and what could not be found out. A name that fails keeps its
-    /// last good addresses; without any it is left out, and all others are not affected.
+    /// Resolves the endpoints, and returns their addresses and descriptions of what failed. A name that fails
+    /// keeps its last good addresses; without any it is left out. The other endpoints are not affected.
     pub(crate) async fn resolve(&mut self, endpoints: &[Endpoint]) -> (State, Vec<String>) {
         let names: BTreeSet<Name> = endpoints.iter().filter_map(name_of).collect();
         self.known.retain(|name, _| names.contains(name));
@@ -64,11 +64,11 @@ impl Resolver {
             };
             faults.push(format!("host name {host} cannot be resolved: {reason}; {then}"));
         }
-        let state = endpoints.iter().flat_map(|e| self.instances(e)).collect();
+        let state = endpoints.iter().flat_map(|e| self.discovered(e)).collect();
         (state, faults)
     }
 
-    fn instances(&self, endpoint: &Endpoint) -> Vec<DiscoveredEndpoint> {
+    fn discovered(&self, endpoint: &Endpoint) -> Vec<DiscoveredEndpoint> {
         let addresses: Vec<Address> = match &endpoint.address {
             config::Address::Socket(address) => vec![Address::Tcp(*address)],
             config::Address::Unix(path) => vec![Address::Unix(path.as_path().into())],
@@ -90,7 +90,7 @@ impl Resolver {
     }
 }
 
-/// Whether any of the endpoints must be resolved.
+/// Whether any of the endpoints has a host name.
 pub(crate) fn has_names(endpoints: &[Endpoint]) -> bool {
     endpoints.iter().any(|e| name_of(e).is_some())
 }
@@ -108,14 +108,14 @@ async fn look_up_all(
 ) -> Vec<(Name, io::Result<Vec<SocketAddr>>)> {
     let mut names = names.into_iter();
     let mut found = Vec::with_capacity(names.len());
-    let mut asking = JoinSet::new();
+    let mut lookups = JoinSet::new();
     loop {
-        for name in names.by_ref().take(AT_ONCE - asking.len()) {
-            asking.spawn(look_up(Arc::clone(lookup), name));
+        for name in names.by_ref().take(AT_ONCE - lookups.len()) {
+            lookups.spawn(look_up(Arc::clone(lookup), name));
         }
-        match asking.join_next().await {
-            Some(Ok(answer)) => found.push(answer),
-            // a lookup that panicked is no answer; the name keeps what it had
+        match lookups.join_next().await {
+            Some(Ok(result)) => found.push(result),
+            // A lookup that panicked has no result; the name keeps its addresses.
             Some(Err(_)) => {}
             None => break,
         }
@@ -124,28 +124,29 @@ async fn look_up_all(
     found
 }
 
-/// Asks on a thread of its own: the system's resolver blocks.
+/// Looks a name up on a thread of its own, because the system's resolver blocks.
 async fn look_up(lookup: Arc<Lookup>, name: Name) -> (Name, io::Result<Vec<SocketAddr>>) {
     let (host, port) = (Arc::clone(&name.0), name.1);
-    let asking = tokio::task::spawn_blocking(move || lookup(&host, port));
-    let found = match tokio::time::timeout(LOOKUP_TIMEOUT, asking).await {
+    let task = tokio::task::spawn_blocking(move || lookup(&host, port));
+    let found = match tokio::time::timeout(LOOKUP_TIMEOUT, task).await {
         Ok(Ok(found)) => found,
         Ok(Err(panic)) => Err(io::Error::other(panic)),
         Err(_) => Err(io::Error::new(
             io::ErrorKind::TimedOut,
-            format!("no answer within {} s", LOOKUP_TIMEOUT.as_secs()),
+            format!("no response within {} s", LOOKUP_TIMEOUT.as_secs()),
         )),
     };
     (name, found)
 }
 
-/// A host with addresses of both families is one process, not two: taken twice it would get twice its share, and
-/// `localhost` would be dialled at `::1`, where many providers do not listen. IPv4 wins, as Java providers register it.
+/// Keeps the addresses of one family. A host with addresses of both is one process: with two endpoints it
+/// would get twice its share, and `localhost` would be dialled at `::1`, where many providers do not listen.
+/// IPv4 is preferred, because Java providers register it.
 fn one_family(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     if addresses.iter().any(SocketAddr::is_ipv4) {
         addresses.retain(SocketAddr::is_ipv4);
     }
-    // resolvers rotate their answers; a list in another order is no change
+    // Resolvers rotate their results; another order is not a change.
     addresses.sort_unstable();
     addresses.dedup();
     addresses
@@ -154,7 +155,7 @@ fn one_family(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{endpoint, instance};
+    use crate::testing::{discovered, endpoint};
     use std::sync::Mutex;
 
     fn addresses(text: &[&str]) -> Vec<SocketAddr> {
@@ -172,7 +173,7 @@ mod tests {
             .resolve(&[endpoint("10.0.0.1:20880", 7), endpoint("unix:/run/a.sock", 100)])
             .await;
         assert!(faults.is_empty());
-        assert_eq!(state[0], instance("10.0.0.1:20880", 7));
+        assert_eq!(state[0], discovered("10.0.0.1:20880", 7));
         assert_eq!(
             state[1].address,
             Address::Unix(std::path::Path::new("/run/a.sock").into())
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_stands_for_all_its_addresses_of_one_family() {
+    async fn a_name_is_resolved_to_all_addresses_of_one_family() {
         let mut resolver = Resolver::new(|host, port| {
             assert_eq!(port, 12200);
             Ok(match host {
@@ -215,11 +216,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failed_name_keeps_its_last_addresses_and_spoils_no_other() {
-        let answers = Arc::new(Mutex::new(HashMap::from([("a".to_owned(), "10.0.0.1:1")])));
+    async fn a_failed_name_keeps_its_last_addresses_and_affects_no_other() {
+        let results = Arc::new(Mutex::new(HashMap::from([("a".to_owned(), "10.0.0.1:1")])));
         let mut resolver = Resolver::new({
-            let answers = Arc::clone(&answers);
-            move |host, _| match answers.lock().unwrap().get(host) {
+            let results = Arc::clone(&results);
+            move |host, _| match results.lock().unwrap().get(host) {
                 Some(address) => Ok(addresses(&[address])),
                 None => Err(io::Error::other("no such host")),
             }
@@ -235,7 +236,7 @@ mod tests {
             ]
         );
 
-        *answers.lock().unwrap() = HashMap::from([("b".to_owned(), "10.0.0.2:1")]);
+        *results.lock().unwrap() = HashMap::from([("b".to_owned(), "10.0.0.2:1")]);
         let (state, faults) = resolver.resolve(&both).await;
         assert_eq!(at(&state), ["10.0.0.1:1", "10.0.0.2:1"]);
         assert_eq!(
@@ -243,13 +244,13 @@ mod tests {
             ["host name a cannot be resolved: no such host; its last known addresses stay in use"]
         );
 
-        // what is no longer asked for is forgotten
+        // Names that are no longer configured are forgotten.
         resolver.resolve(&both[1..]).await;
         assert_eq!(at(&resolver.resolve(&both[..1]).await.0), [""; 0]);
     }
 
     #[tokio::test]
-    async fn an_answer_without_addresses_is_a_failure() {
+    async fn a_result_without_addresses_is_an_error() {
         let (state, faults) = Resolver::new(|_, _| Ok(Vec::new()))
             .resolve(&[endpoint("a:1", 1)])
             .await;
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_names_are_asked_for_a_few_at_a_time() {
+    async fn many_names_are_looked_up_a_few_at_a_time() {
         let load = Arc::new(Mutex::new((0, 0)));
         let mut resolver = Resolver::new({
             let load = Arc::clone(&load);

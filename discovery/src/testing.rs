@@ -1,72 +1,72 @@
-//! What tests of sources share.
+//! Helpers for tests of sources.
 use rialto_core::config::{Endpoint, Labels};
 use rialto_core::discovery::{DiscoveredEndpoint, State, Updates};
 use rialto_core::transport::Address;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
-/// What a source told.
+/// What a source reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum Update {
     State(State),
     Fault(String),
 }
 
-/// Writes down what a source tells.
+/// Records what a source reports.
 #[derive(Default)]
 pub(crate) struct Record {
-    told: Mutex<Vec<Told>>,
+    updates: Mutex<Vec<Update>>,
     changed: Notify,
 }
 
 impl Updates for Record {
     fn publish(&self, state: State) {
-        self.put(Told::State(state));
+        self.put(Update::State(state));
     }
 
     fn fault(&self, text: String) {
-        self.put(Told::Fault(text));
+        self.put(Update::Fault(text));
     }
 }
 
 impl Record {
-    fn put(&self, told: Told) {
-        self.told.lock().unwrap().push(told);
+    fn put(&self, update: Update) {
+        self.updates.lock().unwrap().push(update);
         self.changed.notify_one();
     }
 
-    /// Waits for what is told next and takes it.
-    pub(crate) async fn next(&self) -> Told {
+    /// Waits for the next report and takes it.
+    pub(crate) async fn next(&self) -> Update {
         loop {
             let first = {
-                let mut told = self.told.lock().unwrap();
-                (!told.is_empty()).then(|| told.remove(0))
+                let mut updates = self.updates.lock().unwrap();
+                (!updates.is_empty()).then(|| updates.remove(0))
             };
             match first {
-                Some(told) => return told,
+                Some(update) => return update,
                 None => self.changed.notified().await,
             }
         }
     }
 
-    /// The next list; a fault is a failure.
+    /// The next list; panics on an error.
     pub(crate) async fn state(&self) -> State {
         match self.next().await {
-            Told::State(state) => state,
-            Told::Fault(text) => panic!("a list was expected, not the fault: {text}"),
+            Update::State(state) => state,
+            Update::Fault(text) => panic!("a list was expected, not the error: {text}"),
         }
     }
 
-    /// The next fault; a list is a failure.
+    /// The next error; panics on a list.
     pub(crate) async fn fault(&self) -> String {
         match self.next().await {
-            Told::Fault(text) => text,
-            Told::State(state) => panic!("a fault was expected, not the list {state:?}"),
+            Update::Fault(text) => text,
+            Update::State(state) => panic!("an error was expected, not the list {state:?}"),
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.told.lock().unwrap().is_empty()
+        self.updates.lock().unwrap().is_empty()
     }
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn endpoint(address: &str, weight: u32) -> Endpoint {
     }
 }
 
-pub(crate) fn instance(address: &str, weight: u32) -> DiscoveredEndpoint {
+pub(crate) fn discovered(address: &str, weight: u32) -> DiscoveredEndpoint {
     DiscoveredEndpoint {
         address: Address::Tcp(address.parse().unwrap()),
         name: Arc::from(address),

@@ -1,11 +1,11 @@
-//! Changes the attachments of requests.
+//! A filter that changes the attachments of requests.
 use rialto_core::config::AttachmentEdit;
 use rialto_core::filter::{Filter, FilterFactory, RequestCx, Verdict};
 use std::any::Any;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Writes and takes away attachments. Only notes the changes; they are made when the request is encoded.
+/// Sets and removes attachments. It only records the edits, which take effect when the request is encoded.
 pub struct Attachments {
     edit: Arc<AttachmentEdit>,
 }
@@ -30,7 +30,7 @@ impl FilterFactory for Factory {
 
 impl Filter for Attachments {
     fn on_request(&self, cx: &mut RequestCx<'_>) -> Verdict {
-        // in this order, so that a key in both is set
+        // Removals come first, so that a key in both lists is set.
         for key in &self.edit.remove {
             cx.edits.remove(key);
         }
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn later_filters_outrank_earlier_ones() {
+    fn later_filters_override_earlier_ones() {
         let mut edits = Edits::default();
         pass_with(
             &*filter(&[("a", "1"), ("b", "1")], &[]),

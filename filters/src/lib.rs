@@ -1,8 +1,8 @@
-//! What can be done to calls on their way: one file a filter.
+//! Filters for requests, one file per filter.
 //!
-//! A filter is one worker's own, so it needs no locks; its factory is shared by the workers and makes it anew for
-//! each snapshot. State that must outlive a snapshot (the fill of rate limits) is handed over by
-//! [`FilterFactory::make`].
+//! A filter belongs to one worker, so it needs no locks. Its factory is shared by the workers and creates a
+//! new filter for each snapshot. State that must outlive a snapshot (the levels of rate limits) is taken over
+//! in [`FilterFactory::make`].
 #![forbid(unsafe_code)]
 
 mod attachments;
@@ -17,8 +17,8 @@ use rialto_core::config;
 use rialto_core::filter::FilterFactory;
 use std::sync::Arc;
 
-/// The factory of a configured filter. `workers` is the number of data threads of the process, which share what is
-/// limited for the process as a whole.
+/// The factory of a configured filter. `workers` is the number of data threads of the process, which share a
+/// limit for the whole process.
 #[must_use]
 pub fn factory(config: &config::Filter, workers: usize) -> Arc<dyn FilterFactory> {
     match config {

@@ -1,8 +1,8 @@
-//! Refuses calls above a rate.
+//! A filter that refuses calls above a rate.
 //!
-//! The limit holds for the process. Workers share nothing, so each lets `rate / workers` calls a second through, to
-//! the exact fraction, and `burst / workers` at once, but never less than one. Calls that come over few connections
-//! meet only the shares of the workers that have those connections.
+//! The limit is for the whole process. Workers share nothing, so each passes `rate / workers` calls a second,
+//! to the exact fraction, and `burst / workers` at once, but never less than one. Calls on few connections
+//! therefore get only the shares of the workers that own those connections.
 //!
 //! A call that passes allocates nothing unless it is the first of its bucket.
 mod bucket;
@@ -20,7 +20,7 @@ use std::rc::Rc;
 /// One worker's share of a rate limit.
 pub struct RateLimit {
     limit: Limit,
-    /// Shared with the instances of earlier snapshots, so that a new snapshot does not fill the buckets up.
+    /// Shared with the filters of earlier snapshots, so that a new snapshot does not refill the buckets.
     buckets: Rc<RefCell<Buckets>>,
 }
 
@@ -55,7 +55,7 @@ impl FilterFactory for Factory {
     fn make(&self, before: Option<&dyn Filter>) -> Rc<dyn Filter> {
         let before = before.and_then(|f| f.as_any().downcast_ref::<RateLimit>());
         let buckets = before
-            .filter(|b| b.limit.fits(&self.limit))
+            .filter(|b| b.limit.is_compatible(&self.limit))
             .map(|b| Rc::clone(&b.buckets));
         Rc::new(RateLimit {
             limit: self.limit,
@@ -65,9 +65,9 @@ impl FilterFactory for Factory {
 }
 
 impl Limit {
-    /// Whether buckets filled under one limit mean the same under the other: same keys, same units. Another rate or
-    /// burst applies from the next call on.
-    fn fits(&self, other: &Limit) -> bool {
+    /// Whether buckets filled under one limit have the same meaning under the other, because their keys and
+    /// units are the same. A new rate or burst applies from the next call on.
+    fn is_compatible(&self, other: &Limit) -> bool {
         self.per == other.per && self.terms.cost == other.terms.cost
     }
 

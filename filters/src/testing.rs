@@ -43,7 +43,7 @@ fn nothing_there() -> CallError {
     CallError::new(ErrorKind::BadRequest, "a message without bytes cannot be read")
 }
 
-/// Who calls what.
+/// The facts of a call that filters use.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct TestCall<'a> {
     pub(crate) service: &'a str,
@@ -51,12 +51,12 @@ pub(crate) struct TestCall<'a> {
     pub(crate) caller: &'a str,
 }
 
-/// Shows a call to a filter.
+/// Passes a call to a filter.
 pub(crate) fn pass(filter: &dyn Filter, call: &TestCall<'_>, now_ms: u32) -> Verdict {
     pass_with(filter, call, now_ms, &mut Edits::default())
 }
 
-/// Shows a call that has been edited to a filter.
+/// Passes a call with edits to a filter.
 pub(crate) fn pass_with(filter: &dyn Filter, call: &TestCall<'_>, now_ms: u32, edits: &mut Edits) -> Verdict {
     let msg = Message {
         meta: Meta {
@@ -83,7 +83,7 @@ pub(crate) fn pass_with(filter: &dyn Filter, call: &TestCall<'_>, now_ms: u32, e
     })
 }
 
-/// Whether the call may go on.
+/// Whether the filter let the call pass.
 pub(crate) fn is_passed(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Continue)
 }

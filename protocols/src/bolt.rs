@@ -1,12 +1,12 @@
-//! SOFA Bolt, v1 and v2, and what SOFARPC says in it: frames, heartbeats, failures, and the meaning of calls
-//! and answers.
+//! SOFA Bolt, v1 and v2, with the conventions of SOFARPC on top: frames, heartbeats, errors, and the meaning
+//! of requests and responses.
 //!
-//! A call that stays in Bolt is looked at, given another id and passed on: `head` finds where it goes in the
-//! header block, and nothing is allocated. Contents are only read for callers that put nothing into the header,
-//! for calls that change the protocol, and where one side speaks the draft of Hessian and the other the final
-//! grammar. Contents in other serializations can be passed on, not understood. The life of a connection and of
-//! a call, and the choices made for what has no equal elsewhere, are told in `LIFECYCLE.md` beside this
-//! module's files.
+//! A call between two Bolt peers is forwarded as the bytes that came, under another id: `head` reads the
+//! route from the header block and allocates nothing. The content is read only for requests with a nearly
+//! empty header block, for calls that are bridged to another protocol, and where one side uses Hessian's
+//! draft grammar and the other the final one. Contents in other serializations can be forwarded but not
+//! bridged. `LIFECYCLE.md` beside this module's files describes the life of a connection and of a call, and
+//! the choices made where Bolt has no equivalent.
 use crate::BOLT;
 use rialto_core::CallError;
 use rialto_core::call::{NeutralCall, NeutralResponse};
@@ -17,7 +17,6 @@ use rialto_core::slots::RESERVED_ID;
 use rialto_hessian::Library;
 use std::borrow::Cow;
 
-mod answer;
 mod call;
 mod encode;
 mod frame;
@@ -25,8 +24,9 @@ mod head;
 mod header;
 mod hint;
 mod keys;
-mod outcome;
+mod read_response;
 mod reframe;
+mod response;
 mod sofa;
 mod status;
 mod stock_prefix;
@@ -38,34 +38,36 @@ mod tests;
 
 use hint::{Framing, Hint};
 
-/// Serialization id of Hessian 2, in either grammar.
+/// Serialization id of Hessian 2, in the draft and in the final grammar.
 const HESSIAN: u8 = 1;
 
-/// Upstream variant: nothing is known. Bridged calls are in Hessian's draft, Bolt calls go in the grammar of
-/// their caller.
-pub const UNTOLD: u32 = 0;
+/// Upstream variant when the configuration names none: bridged calls are written in Hessian's draft grammar,
+/// Bolt calls keep the grammar of their downstream.
+pub const ANY_GRAMMAR: u32 = 0;
 /// Upstream variant: the provider reads Hessian's final grammar (SOFA's hessian 4).
 pub const FINAL: u32 = 1;
-/// Upstream variant: the provider reads Hessian's draft (SOFA's hessian 3), also if a caller writes the other.
+/// Upstream variant: the provider reads Hessian's draft (SOFA's hessian 3), so calls in the final grammar are
+/// rewritten.
 pub const DRAFT: u32 = 2;
 
-/// The frame codec of one connection.
+/// Reads and writes the frames of one connection.
 pub struct Bolt {
     role: Role,
-    /// The largest content taken, in bytes.
+    /// The largest content that is accepted, in bytes. Longer frames are refused.
     limit: usize,
-    /// The largest content that the peer takes.
+    /// The largest content that the peer accepts, in bytes.
     max_sent: usize,
-    /// The framing of this connection, as of its first frame: of what a caller sent, or of what we send.
+    /// The framing that this connection uses: on a downstream connection that of the first frame received, on
+    /// an upstream connection that of the first frame sent.
     framing: Option<Framing>,
-    /// The Hessian that the upstream reads, if that is known.
+    /// The Hessian library of the provider, if the configuration names it.
     library: Option<Library>,
 }
 
 impl Codec for Bolt {
     const PROTO: ProtoId = BOLT;
 
-    /// Bolt itself has no limit; this is the one of answers that are read.
+    /// Bolt itself has no limit, so this is Rialto's own limit for responses.
     const MAX_SENT: usize = 64 << 20;
 
     fn body_len(frame: &[u8]) -> usize {
@@ -100,17 +102,17 @@ impl Codec for Bolt {
         frame::set_id(frame, id);
     }
 
-    /// A request goes as received if it is in the framing of this connection and in the Hessian of the
-    /// upstream; the first one of a connection passes [`Codec::reframe`], which settles the framing. An answer
-    /// must be in the caller's.
+    /// A request is forwarded as received if it is in this connection's framing and in the Hessian of the
+    /// upstream. The first request of a connection never is, because [`Codec::reframe`] settles the framing.
+    /// A response must be in the downstream's framing and Hessian.
     #[inline]
     fn forwards_as_is(&self, msg: &Message<'_>, to: Option<RespondTo>) -> bool {
         let hint = Hint::from_bits(msg.meta.hint);
         match to {
-            None => self.framing == Some(hint.framing()) && reframe::reads(self.library, hint),
+            None => self.framing == Some(hint.framing()) && reframe::reads_request(self.library, hint),
             Some(to) => {
                 let to = Hint::from_bits(to.hint);
-                to.framing().forwards_as_is(hint.framing()) && reframe::answers(to, hint)
+                to.framing().forwards_as_is(hint.framing()) && reframe::reads_response(to, hint)
             }
         }
     }
@@ -130,7 +132,7 @@ impl Codec for Bolt {
                     .get_or_insert(Hint::from_bits(msg.meta.hint).framing());
                 reframe::request(out, framing, self.library, id, msg, edits)
             }
-            Some(to) => reframe::answer(out, to, msg, self.max_sent),
+            Some(to) => reframe::response(out, to, msg, self.max_sent),
         }
     }
 
@@ -144,13 +146,13 @@ impl Codec for Bolt {
         &mut self,
         out: &mut Vec<u8>,
         to: RespondTo,
-        outcome: &NeutralResponse<'_>,
+        response: &NeutralResponse<'_>,
     ) -> Result<(), CallError> {
-        answer::outcome(out, to, outcome, self.max_sent)
+        response::write(out, to, response, self.max_sent)
     }
 
     fn error(&mut self, out: &mut Vec<u8>, to: RespondTo, error: &CallError) {
-        answer::error(out, to, error);
+        response::error(out, to, error);
     }
 
     fn heartbeat(&mut self, out: &mut Vec<u8>) {
@@ -162,20 +164,20 @@ impl Codec for Bolt {
         frame::acknowledge(frame, out);
     }
 
-    /// Says nothing: the only word for it, MOSN's goaway, makes stock peers close the connection with all calls
-    /// in flight. A connection that ends is simply closed when its calls have ended.
+    /// Writes nothing. Bolt's only drain message, MOSN's goaway, makes stock peers close the connection with
+    /// all calls in flight. A draining connection is therefore just closed after its last call.
     fn drain(&mut self, _: &mut Vec<u8>) {}
 }
 
-/// How Bolt messages are read.
+/// The reader of Bolt messages.
 #[must_use]
 pub fn dialect() -> &'static dyn MessageReader {
-    &BoltDialect
+    &BoltReader
 }
 
-struct BoltDialect;
+struct BoltReader;
 
-impl MessageReader for BoltDialect {
+impl MessageReader for BoltReader {
     fn name(&self) -> &'static str {
         "bolt"
     }
@@ -205,8 +207,8 @@ impl MessageReader for BoltDialect {
     fn read_response<'a>(
         &self,
         msg: &Message<'a>,
-        outcome: &mut NeutralResponse<'a>,
+        response: &mut NeutralResponse<'a>,
     ) -> Result<(), CallError> {
-        outcome::read(msg, outcome)
+        read_response::read(msg, response)
     }
 }

@@ -1,15 +1,15 @@
-//! Tells protocols apart by their first bytes (wire sections 1.1, 2.1). A connection is judged only by bytes
-//! that cannot mean two things; dribbled input is waited for, up to [`DETECT_MAX`] bytes.
+//! Detects the protocol of a connection from its first bytes (wire sections 1.1 and 2.1). It decides only
+//! when the bytes are unambiguous. Bytes that arrive one by one are waited for, up to [`DETECT_MAX`] of them.
 use crate::{BOLT, DUBBO};
 use rialto_core::session::Detected;
 
-/// The answer of a TLS peer that speaks to a port without TLS: a fatal `handshake_failure` alert.
+/// What a TLS peer expects from a port without TLS: a fatal `handshake_failure` alert.
 const TLS_ALERT: &[u8] = &[21, 3, 1, 0, 2, 2, 40];
 
 const HTTP_REFUSAL: &[u8] = b"HTTP/1.1 421 Misdirected Request\r\ncontent-type: text/plain\r\n\
 connection: close\r\ncontent-length: 54\r\n\r\nThis port serves Dubbo2 and Bolt, HTTP is not enabled\n";
 
-/// Stock Dubbo providers have a console on the same port, and people try it.
+/// Stock Dubbo providers offer a telnet console on their port, so operators try it here too.
 const TELNET_REFUSAL: &[u8] = b"This port serves Dubbo2 and Bolt calls; there is no telnet console here.\r\n";
 
 const METHODS: [&[u8]; 9] = [
@@ -24,7 +24,7 @@ const METHODS: [&[u8]; 9] = [
     b"CONNECT ",
 ];
 
-/// HTTP/2's preface begins with it.
+/// The preface of HTTP/2 begins with these bytes.
 const PRI: &[u8] = b"PRI * HTTP/2.0";
 
 /// The protocol of a connection that begins with these bytes.
@@ -32,9 +32,9 @@ const PRI: &[u8] = b"PRI * HTTP/2.0";
 pub fn detect(b: &[u8]) -> Detected {
     match *b {
         [] | [1 | 2 | 0xda | 0x16] => Detected::More,
-        // Bolt v1: proto 1, then the type 0 (response), 1 (request), 2 (one-way)
+        // Bolt v1: protocol version 1, then the type: 0 (response), 1 (request) or 2 (one-way).
         [1, 1 | 2, ..] => Detected::Is(BOLT),
-        // Bolt v2: proto 2, then the version of the command set, then the type
+        // Bolt v2: protocol version 2, then the version of the command set, then the type.
         [2, 1 | 2] => Detected::More,
         [2, 1 | 2, 1 | 2, ..] => Detected::Is(BOLT),
         [0xda, 0xbb, ..] => Detected::Is(DUBBO),
@@ -74,7 +74,7 @@ mod tests {
     ];
 
     #[test]
-    fn dribbled_bytes_decide_like_whole_ones() {
+    fn bytes_that_arrive_one_by_one_decide_like_whole_ones() {
         for (bytes, proto) in CASES {
             let whole = detect(bytes);
             assert_eq!(
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn it_never_asks_for_more_than_its_bound() {
+    fn detection_never_waits_for_more_than_its_bound() {
         for first in 0..=255u8 {
             for second in 0..=255u8 {
                 let mut bytes = vec![first, second];
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_refusal_counts_its_own_bytes() {
+    fn the_http_refusal_announces_its_real_length() {
         let text = std::str::from_utf8(HTTP_REFUSAL).unwrap();
         let body = text.split("\r\n\r\n").nth(1).unwrap();
         assert!(text.contains(&format!("content-length: {}\r\n", body.len())));

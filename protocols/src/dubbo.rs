@@ -1,10 +1,11 @@
-//! Dubbo2: the framing of stock Dubbo peers, its events and failures, and what their messages mean.
+//! Dubbo2: its frames, events and errors, and the meaning of its requests and responses.
 //!
-//! A call that stays in Dubbo is looked at, given another id and passed on: `head` finds where it goes
-//! without taking it apart, and nothing is allocated. Values are only read for calls that change the protocol,
-//! in the two serializations that need no Java: Hessian 2 (id 2) and fastjson2's JSONB (id 23). Messages in
-//! others can be passed on, not understood. The life of a connection and of a call, and all the choices made
-//! for what has no equal elsewhere, are told in `LIFECYCLE.md` beside this module's files.
+//! A call between two Dubbo peers is forwarded as the bytes that came, under another id: `head` reads the
+//! route without decoding the arguments and allocates nothing. Values are read only for calls that are
+//! bridged to another protocol, and only in the two serializations that need no Java classes: Hessian 2 (id
+//! 2) and fastjson2's JSONB (id 23). Messages in others can be forwarded but not bridged. `LIFECYCLE.md`
+//! beside this module's files describes the life of a connection and of a call, and the choices made where
+//! Dubbo has no equivalent.
 use crate::DUBBO;
 use rialto_core::CallError;
 use rialto_core::call::{NeutralCall, NeutralResponse};
@@ -22,7 +23,7 @@ mod generic;
 mod head;
 mod hint;
 mod keys;
-mod outcome;
+mod read_response;
 mod reframe;
 mod status;
 mod types;
@@ -39,19 +40,19 @@ const HESSIAN2: u8 = 2;
 /// Serialization id of fastjson2's JSONB.
 const FASTJSON2: u8 = 23;
 
-/// The frame codec of one connection.
+/// Reads and writes the frames of one connection.
 pub struct Dubbo {
     role: Role,
-    /// The largest body taken, in bytes: Dubbo's `payload`.
+    /// The largest body that is accepted, in bytes. Dubbo calls this limit `payload`.
     limit: usize,
-    /// The largest body that the peer takes.
+    /// The largest body that the peer accepts, in bytes.
     max_sent: usize,
 }
 
 impl Codec for Dubbo {
     const PROTO: ProtoId = DUBBO;
 
-    /// The default of `payload`, which both consumers and providers have.
+    /// The default of `payload`, the same in consumers and providers.
     const MAX_SENT: usize = 8 << 20;
 
     fn body_len(frame: &[u8]) -> usize {
@@ -76,8 +77,8 @@ impl Codec for Dubbo {
         frame::set_id(frame, id);
     }
 
-    /// Requests always go as received. Answers too, but for those in another serialization than the request's,
-    /// which consumers refuse.
+    /// A request is always forwarded as received. A response is too, unless its serialization differs from
+    /// its request's, which consumers refuse.
     #[inline]
     fn forwards_as_is(&self, msg: &Message<'_>, to: Option<RespondTo>) -> bool {
         let of = |hint| Hint::from_bits(hint).serialization();
@@ -98,7 +99,7 @@ impl Codec for Dubbo {
                 reframe::copy(out, id, msg);
                 Ok(())
             }
-            Some(to) => encode::outcome(out, to, &msg.meta.dialect.outcome(msg)?, self.max_sent),
+            Some(to) => encode::response(out, to, &msg.meta.dialect.outcome(msg)?, self.max_sent),
         }
     }
 
@@ -110,9 +111,9 @@ impl Codec for Dubbo {
         &mut self,
         out: &mut Vec<u8>,
         to: RespondTo,
-        outcome: &NeutralResponse<'_>,
+        response: &NeutralResponse<'_>,
     ) -> Result<(), CallError> {
-        encode::outcome(out, to, outcome, self.max_sent)
+        encode::response(out, to, response, self.max_sent)
     }
 
     fn error(&mut self, out: &mut Vec<u8>, to: RespondTo, error: &CallError) {
@@ -127,7 +128,7 @@ impl Codec for Dubbo {
         frame::acknowledge(frame, out);
     }
 
-    /// Only providers have the word for it: `R`, read-only.
+    /// Writes the read-only event `R`. Only providers send it, so a connection to an upstream writes nothing.
     fn drain(&mut self, out: &mut Vec<u8>) {
         if self.role == Role::Server {
             frame::put_event(out, RESERVED_ID.into(), false, b"\x01R");
@@ -135,15 +136,15 @@ impl Codec for Dubbo {
     }
 }
 
-/// How Dubbo2 messages are read.
+/// The reader of Dubbo2 messages.
 #[must_use]
 pub fn dialect() -> &'static dyn MessageReader {
-    &DubboDialect
+    &DubboReader
 }
 
-struct DubboDialect;
+struct DubboReader;
 
-impl MessageReader for DubboDialect {
+impl MessageReader for DubboReader {
     fn name(&self) -> &'static str {
         "dubbo"
     }
@@ -172,8 +173,8 @@ impl MessageReader for DubboDialect {
     fn read_response<'a>(
         &self,
         msg: &Message<'a>,
-        outcome: &mut NeutralResponse<'a>,
+        response: &mut NeutralResponse<'a>,
     ) -> Result<(), CallError> {
-        outcome::read(msg, outcome)
+        read_response::read(msg, response)
     }
 }

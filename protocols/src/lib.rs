@@ -1,5 +1,6 @@
-//! Everything that knows bytes: frame codecs and dialects of the protocols, detection, and the set of all
-//! protocols that a worker is made with. No protocol imports another; they meet in the neutral call.
+//! Everything that knows the bytes of protocols: frame codecs and message readers, protocol detection, and
+//! the set of all protocols that a worker uses. No protocol imports another; calls cross between them as
+//! neutral calls.
 #![forbid(unsafe_code)]
 
 pub mod bolt;

@@ -1,46 +1,46 @@
-//! What is the same in all calls of a method by an application, as it is written. Callers repeat themselves, so most
-//! calls are put together of a few pieces and what is their own.
+//! Caches the parts of encoded requests that are the same in all calls of a method by one application.
+//! Applications repeat their calls, so most requests are a few cached pieces and what is their own.
 use rialto_core::call::NeutralCall;
 use rialto_core::hash::cache_slot;
 use std::cell::RefCell;
 use std::thread::LocalKey;
 
-/// Pieces of messages by the facts that they are made of: a cache in which each call has one place.
+/// The cache. Each call has one slot, chosen by a hash.
 pub(crate) struct Prepared {
-    places: Vec<Entry>,
+    slots: Vec<Entry>,
 }
 
 #[derive(Default)]
 struct Entry {
-    /// The names, each with [`END`] behind it.
+    /// The names that the pieces depend on, each followed by [`END`].
     names: Vec<u8>,
-    /// Whatever else the pieces depend on; 0 for an empty place.
+    /// Whatever else the pieces depend on; 0 for an empty slot.
     variant: u8,
     pieces: Pieces,
 }
 
-/// Parts of a message, in the order in which they were put.
+/// Parts of a message, in the order in which they were added.
 #[derive(Default)]
 pub(crate) struct Pieces {
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
 
-/// No text holds this byte.
+/// Separates names; UTF-8 never contains this byte.
 const END: &[u8] = &[0xff];
 
-const PLACE_BITS: u32 = 7;
-/// What is longer is put together anew each time.
+const SLOT_BITS: u32 = 7;
+/// Entries with longer names or pieces are not kept.
 const NAMES_MAX: usize = 512;
 const BYTES_MAX: usize = 2048;
 
 impl Prepared {
     pub(crate) const fn new() -> Self {
-        Prepared { places: Vec::new() }
+        Prepared { slots: Vec::new() }
     }
 
-    /// Runs `work` on the pieces for a call, which `make` puts together if they are not there yet. The variant, which
-    /// is not 0, stands for whatever they depend on besides the names of the call.
+    /// Runs `work` on the pieces of a call. If they are not cached, `make` builds them first. The `variant`,
+    /// which is not 0, stands for whatever the pieces depend on besides the names of the call.
     ///
     /// # Errors
     /// Those of `make` and `work`.
@@ -71,15 +71,15 @@ impl Prepared {
 
     #[inline]
     fn entry(&mut self, call: &NeutralCall<'_>) -> &mut Entry {
-        if self.places.is_empty() {
-            self.places.resize_with(1 << PLACE_BITS, Entry::default);
+        if self.slots.is_empty() {
+            self.slots.resize_with(1 << SLOT_BITS, Entry::default);
         }
         let (service, method) = (call.service.as_bytes(), call.method.as_bytes());
-        &mut self.places[cache_slot(service, method, call.types.len() as u64, PLACE_BITS)]
+        &mut self.slots[cache_slot(service, method, call.types.len() as u64, SLOT_BITS)]
     }
 }
 
-/// What pieces may be made of, besides types of parameters and a variant.
+/// What the pieces may depend on, besides the parameter types and the variant.
 #[inline]
 fn names<'c>(call: &'c NeutralCall<'_>) -> [&'c str; 5] {
     [
@@ -95,9 +95,9 @@ impl Entry {
     #[inline]
     fn is_of(&self, call: &NeutralCall<'_>, variant: u8) -> bool {
         let mut rest = &self.names[..];
-        let mut is_next = |name: &str| {
-            // Absent names are empty and point nowhere. To compare nothing with nothing there takes the memcmp of AVX-512
-            // machines a tenth of a microsecond.
+        let mut take = |name: &str| {
+            // Skips the comparison of an absent name, which is empty and has no valid address: memcmp takes a
+            // tenth of a microsecond for it on machines with AVX-512.
             let behind = if name.is_empty() {
                 Some(rest)
             } else {
@@ -110,8 +110,8 @@ impl Entry {
             true
         };
         self.variant == variant
-            && names(call).into_iter().all(&mut is_next)
-            && call.types.iter().all(|name| is_next(name))
+            && names(call).into_iter().all(&mut take)
+            && call.types.iter().all(|name| take(name))
             && rest.is_empty()
     }
 
@@ -136,7 +136,7 @@ impl Entry {
         Ok(())
     }
 
-    /// Forgets what is too long to be kept.
+    /// Drops an entry that is too long to keep.
     #[inline]
     fn bound(&mut self) {
         if self.names.len() > NAMES_MAX || self.pieces.bytes.len() > BYTES_MAX {
@@ -146,7 +146,7 @@ impl Entry {
 }
 
 impl Pieces {
-    /// Puts another piece.
+    /// Adds a piece.
     pub(crate) fn put(&mut self, put: impl FnOnce(&mut Vec<u8>)) {
         put(&mut self.bytes);
         self.ends.push(self.bytes.len());
@@ -155,7 +155,7 @@ impl Pieces {
     /// All pieces.
     ///
     /// # Panics
-    /// If not as many were put.
+    /// If their number is not `N`.
     #[inline]
     pub(crate) fn all<const N: usize>(&self) -> [&[u8]; N] {
         let mut from = 0;
@@ -176,11 +176,11 @@ mod tests {
         static CACHE: RefCell<Prepared> = const { RefCell::new(Prepared::new()) };
     }
 
-    /// The piece of a call, and whether it was made for it.
+    /// The piece of a call, and whether it was built for this call.
     fn piece(call: &NeutralCall<'_>, variant: u8) -> (String, bool) {
-        let made = Cell::new(false);
+        let built = Cell::new(false);
         let make = |pieces: &mut Pieces| {
-            made.set(true);
+            built.set(true);
             pieces.put(|out| out.extend_from_slice(format!("{variant} {call:?}").as_bytes()));
             Ok::<_, ()>(())
         };
@@ -188,7 +188,7 @@ mod tests {
             let [piece] = pieces.all();
             Ok(String::from_utf8(piece.to_vec()).unwrap())
         });
-        (piece.unwrap(), made.get())
+        (piece.unwrap(), built.get())
     }
 
     #[test]
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_and_what_fails_is_not_kept() {
+    fn long_and_failed_entries_are_not_kept() {
         let long = NeutralCall {
             caller: "x".repeat(NAMES_MAX + 1).into(),
             ..NeutralCall::default()
@@ -232,6 +232,6 @@ mod tests {
         assert!(!piece(&call, 1).0.is_empty());
         let failed = Prepared::with(&CACHE, &call, 3, |_| Err("no"), |_| Ok(()));
         assert_eq!(failed, Err("no"));
-        assert!(piece(&call, 1).1, "the place is empty now");
+        assert!(piece(&call, 1).1, "the failed entry was emptied");
     }
 }

@@ -1,11 +1,12 @@
-//! Memory that a thread reuses from message to message, so that reading and writing one allocates nothing.
+//! Memory that a thread reuses from message to message, so that reading and writing allocate nothing.
 use rialto_hessian::{Copier, ReadTables, WriteTables};
 use rialto_values::Limits;
 use std::cell::RefCell;
 use std::thread::LocalKey;
 
-/// Stepping over a value needs no more room per level than its header, so calls that are passed on may be as deep
-/// as any Java peer's stack allows. What is translated is bounded by the rules of its route.
+/// Limits for values that are only skipped, copied or forwarded. Skipping needs little memory per level, so
+/// such calls may be as deep as the stack of any Java peer allows. Bridged values have the limits of their
+/// route instead.
 pub(crate) const WALK: Limits = Limits {
     depth: 4096,
     tokens: 4_000_000,
@@ -23,7 +24,7 @@ pub(crate) fn with_read_tables<T>(work: impl FnOnce(&mut ReadTables) -> T) -> T 
     with(&READ, work)
 }
 
-/// Runs `work` with a copier whose stream starts anew.
+/// Runs `work` with a copier that is reset for a new stream.
 pub(crate) fn with_copier<T>(work: impl FnOnce(&mut Copier) -> T) -> T {
     with(&COPY, |copier| {
         copier.clear();
@@ -36,7 +37,8 @@ pub(crate) fn with_write_tables<T>(work: impl FnOnce(&mut WriteTables) -> T) -> 
     with(&WRITE, work)
 }
 
-/// A use inside of another one (a value that is read while one is read) gets memory of its own.
+/// Lends the thread's memory to `work`. A nested use, such as reading a value while reading another, gets its
+/// own.
 fn with<S: Default, T>(of: &'static LocalKey<RefCell<S>>, work: impl FnOnce(&mut S) -> T) -> T {
     of.with(|cell| match cell.try_borrow_mut() {
         Ok(mut kept) => work(&mut kept),

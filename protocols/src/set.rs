@@ -1,5 +1,5 @@
-//! The set of all protocols: what a worker is made with. Adding one adds a line to each match here and nothing
-//! anywhere else in this crate.
+//! The set of all protocols that a worker uses. A new protocol adds a line to each match here, and changes
+//! nothing else in this crate.
 use crate::bolt::{self, Bolt};
 use crate::dubbo::{self, Dubbo};
 use crate::ids::DETECTING;
@@ -15,12 +15,12 @@ use rialto_core::session::{
 };
 use rialto_core::slots::CallKey;
 
-/// All protocols.
+/// All protocols that Rialto speaks.
 pub struct All;
 
-/// A session of any protocol. One match chooses, so nothing is dispatched dynamically on a call's path.
+/// A session of any protocol. A match selects it, so no call on the data path is dispatched dynamically.
 pub enum AnySession {
-    /// The protocol is yet to be found out.
+    /// The protocol is not detected yet.
     Detecting(Detecting),
     /// SOFA Bolt.
     Bolt(Framed<Bolt>),
@@ -28,7 +28,7 @@ pub enum AnySession {
     Dubbo(Framed<Dubbo>),
 }
 
-/// The session of a connection that has not shown its protocol: it only looks.
+/// The session of a connection whose protocol is not detected yet. It only looks at the input.
 #[derive(Default)]
 pub struct Detecting;
 
@@ -122,8 +122,8 @@ impl Session for AnySession {
     }
 }
 
-/// No call can be made or answered on a connection without a protocol, and the core never asks: its calls are
-/// empty, not missing.
+/// The core sends neither requests nor responses on a connection without a protocol, so these methods do
+/// nothing.
 impl Session for Detecting {
     fn proto(&self) -> ProtoId {
         DETECTING

@@ -1,7 +1,8 @@
-//! Texts of peers, for people.
+//! Texts in messages of peers.
 use std::borrow::Cow;
 
-/// The first line, and not more of it than a person reads: stock texts carry whole stacks and lists of keys.
+/// The first line, shortened to what a person reads: stock texts contain whole stack traces and lists of
+/// keys.
 pub(crate) fn first_line(text: &str) -> Cow<'_, str> {
     const LONG: usize = 400;
     let line = text
@@ -15,28 +16,28 @@ pub(crate) fn first_line(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Bytes that should be text, and nearly always are; what is none becomes U+FFFD.
+/// Bytes that should be UTF-8 and nearly always are; invalid sequences become U+FFFD.
 pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
-    // The general way costs several times as much, also where nothing has to be replaced.
+    // `from_utf8_lossy` takes several times as long, even if nothing has to be replaced.
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(bytes),
     }
 }
 
-/// A text of a message, made UTF-8 only if it is kept: most keys and values of a call are known by their bytes, and
-/// are left behind with the protocol.
+/// A text of a message that becomes UTF-8 only if it is kept. Most keys and values of a call are compared as
+/// bytes and then dropped.
 pub(crate) trait Piece<'a> {
     fn bytes(&self) -> &[u8];
 
-    /// `None` if it is no text.
+    /// The text as a name; `None` if it is not UTF-8.
     fn name(self) -> Option<Cow<'a, str>>;
 
-    /// What is no text becomes U+FFFD.
+    /// The text with invalid sequences replaced by U+FFFD.
     fn text(self) -> Cow<'a, str>;
 
-    /// What stands behind so many bytes, which are characters of their own.
-    fn behind(self, len: usize) -> Self;
+    /// The text after the first `len` bytes, which must end at a character boundary.
+    fn after(self, len: usize) -> Self;
 }
 
 impl<'a> Piece<'a> for &'a [u8] {
@@ -56,7 +57,7 @@ impl<'a> Piece<'a> for &'a [u8] {
     }
 
     #[inline]
-    fn behind(self, len: usize) -> Self {
+    fn after(self, len: usize) -> Self {
         &self[len..]
     }
 }
@@ -74,7 +75,7 @@ impl<'a> Piece<'a> for Cow<'a, str> {
         self
     }
 
-    fn behind(self, len: usize) -> Self {
+    fn after(self, len: usize) -> Self {
         match self {
             Cow::Borrowed(text) => Cow::Borrowed(&text[len..]),
             Cow::Owned(text) if len == 0 => Cow::Owned(text),
@@ -83,7 +84,7 @@ impl<'a> Piece<'a> for Cow<'a, str> {
     }
 }
 
-/// A number in decimal digits.
+/// A number in decimal digits, without an allocation.
 pub(crate) struct Decimal {
     digits: [u8; 10],
     from: usize,
@@ -102,7 +103,7 @@ impl Decimal {
         }
     }
 
-    /// ASCII.
+    /// The digits in ASCII.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.digits[self.from..]
     }

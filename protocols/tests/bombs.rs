@@ -1,5 +1,5 @@
-//! Small messages that would become huge ones in another serialization, or keep a worker busy for long: each pair of
-//! serializations, requests and answers.
+//! Tests with small messages that would become huge in another serialization, or keep a worker busy for a
+//! long time: requests and responses between every two serializations.
 #![allow(
     clippy::unwrap_used,
     reason = "helpers of tests fail as tests do, by panicking"
@@ -21,9 +21,10 @@ use rialto_protocols::{All, BOLT, DUBBO};
 use rialto_values::Class;
 use std::time::{Duration, Instant};
 
-/// Whatever is asked takes less than this, also unoptimized and beside other tests; without bounds it is minutes.
+/// Every operation takes less than this, even unoptimized and beside other tests; without bounds it would
+/// take minutes.
 const LONG: Duration = Duration::from_secs(60);
-/// A frame's header and what a test puts around its bomb.
+/// Room for a frame header and what a test adds around its message.
 const AROUND: usize = 1024;
 const HESSIAN: u32 = 2;
 const JSONB: u32 = 23;
@@ -61,16 +62,16 @@ fn jsonb_request(argument: &[u8], attachments: &[u8]) -> Vec<u8> {
     dubbo(0xc0 | JSONB as u8, 0, &documents(all))
 }
 
-fn jsonb_answer(value: &[u8]) -> Vec<u8> {
+fn jsonb_response(value: &[u8]) -> Vec<u8> {
     dubbo(JSONB as u8, 20, &documents([&[0xbd, 1][..], value]))
 }
 
-fn hessian_answer(value: &[u8]) -> Vec<u8> {
+fn hessian_response(value: &[u8]) -> Vec<u8> {
     dubbo(HESSIAN as u8, 20, &[&[0x91], value].concat())
 }
 
-/// An answer of SOFARPC in the final grammar.
-fn bolt_answer(put: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
+/// A SOFARPC response in the final grammar.
+fn bolt_response(put: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
     const RESPONSE: &str = "com.alipay.sofa.rpc.core.response.SofaResponse";
     let fields = ["isError", "errorMsg", "appResponse", "responseProps"];
     let content = hessian(Library::Sofa4, |w| {
@@ -100,13 +101,13 @@ fn hessian(library: Library, put: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
 
 fn message(frame: &[u8]) -> Message<'_> {
     let proto = if frame[0] == 0xda { DUBBO } else { BOLT };
-    let dialect = All::dialect(proto).unwrap();
-    dialect.view(frame).expect("a whole frame")
+    let reader = All::dialect(proto).unwrap();
+    reader.view(frame).expect("a whole frame")
 }
 
-// ---- bombs
+// ---- hostile values
 
-/// A map or list whose entries are `entry`, so many times, behind a first one.
+/// A map or list with a first entry and then `count` times the same entry.
 fn jsonb_map(first: &[u8], entry: &[u8], count: usize) -> Vec<u8> {
     [&[0xa6][..], first, &entry.repeat(count), &[0xa5]].concat()
 }
@@ -116,19 +117,19 @@ fn jsonb_list(first: &[u8], element: &[u8], count: usize) -> Vec<u8> {
     [&[0xa4, 0x48][..], &len, first, &element.repeat(count)].concat()
 }
 
-/// Defines symbol 0 behind this code.
+/// Defines symbol 0, after this code.
 fn symbol(code: u8, name: &str) -> Vec<u8> {
     [&[code][..], &string(name), &[0]].concat()
 }
 
-/// One long key, and then its number again and again.
+/// One long key, whose number is then repeated.
 fn jsonb_keys(name: usize, count: usize) -> Vec<u8> {
     let first = [symbol(0x7f, &"k".repeat(name)), vec![1]].concat();
-    // The first key is no symbol, so that it is a map.
+    // The first key is not a symbol, so that the value is read as a map.
     jsonb_map(&[b"\x4aa\x01", &first[..]].concat(), &[0x7f, 0, 1], count)
 }
 
-/// One long class name, and then its number for empty maps, lists, beans and scalars.
+/// One long class name, whose number is then used for empty maps, lists, beans and scalars.
 fn jsonb_classes(name: usize, count: usize) -> [Vec<u8>; 4] {
     [
         &[0xa6, 0xa5][..],
@@ -152,7 +153,7 @@ fn jsonb_classes(name: usize, count: usize) -> [Vec<u8>; 4] {
     })
 }
 
-/// Objects of one byte of a class with a long name, or with long names of fields.
+/// Objects of one byte each, of a class with a long name or long field names.
 fn hessian_objects(library: Library, class: &Class, count: usize) -> Vec<u8> {
     hessian(library, |w| objects(w, class, count))
 }
@@ -167,7 +168,7 @@ fn objects(w: &mut Writer<'_>, class: &Class, count: usize) {
     w.end().unwrap();
 }
 
-/// A map under long keys, which is then referred to.
+/// A map with long keys that is then referred to.
 fn references(w: &mut Writer<'_>, key: usize, count: usize) {
     w.begin_list(None, Some(count as u32 + 1)).unwrap();
     for _ in 0..4 {
@@ -181,7 +182,7 @@ fn references(w: &mut Writer<'_>, key: usize, count: usize) {
     w.end().unwrap();
 }
 
-/// Maps with long types that are given once.
+/// Maps with a long type that is written once.
 fn types(w: &mut Writer<'_>, name: usize, count: usize) {
     let class = format!("a.{}", "C".repeat(name));
     w.begin_list(None, Some(count as u32)).unwrap();
@@ -192,20 +193,31 @@ fn types(w: &mut Writer<'_>, name: usize, count: usize) {
     w.end().unwrap();
 }
 
-// ---- what becomes of them
+// ---- results
 
-/// Holds the length of what was written, and the time that it took, against what was received.
-fn judge(what: &str, received: usize, out: &OutBuf, said: &Result<(), CallError>, began: Instant) {
+/// Checks the length of the output and the time it took against the length of the input.
+fn check_size_and_time(
+    what: &str,
+    received: usize,
+    out: &OutBuf,
+    result: &Result<(), CallError>,
+    began: Instant,
+) {
     let took = began.elapsed();
     assert!(took < LONG, "{what}: {received} bytes took {took:?}");
     let most = room_for(received).min(8 << 20) + AROUND;
     assert!(out.len() <= most, "{what}: {received} bytes became {}", out.len());
-    if let Err(e) = said {
+    if let Err(e) = result {
         assert!(e.text.len() < 1000, "{what}: {e}");
     }
 }
 
-fn sent<C: Codec>(what: &str, frame: &[u8], variant: u32, edits: Option<&Edits>) -> Result<usize, CallError> {
+fn written_request<C: Codec>(
+    what: &str,
+    frame: &[u8],
+    variant: u32,
+    edits: Option<&Edits>,
+) -> Result<usize, CallError> {
     let settings = Settings {
         variant,
         max_sent: Some(8 << 20),
@@ -220,17 +232,17 @@ fn sent<C: Codec>(what: &str, frame: &[u8], variant: u32, edits: Option<&Edits>)
         bridge: &Bridge::default(),
         timeout_ms: 0,
     };
-    let said =
+    let result =
         Framed::<C>::new(Role::Client, &settings).request(&mut out, CallKey::from_bits(7), &msg, &dispatch);
-    judge(what, frame.len(), &out, &said, began);
-    if let Err(e) = &said {
+    check_size_and_time(what, frame.len(), &out, &result, began);
+    if let Err(e) = &result {
         assert_eq!(e.kind, ErrorKind::BadRequest, "{what}: {e}");
         assert!(out.is_empty(), "{what}: some of it is left");
     }
-    said.map(|()| out.len())
+    result.map(|()| out.len())
 }
 
-fn answered<C: Codec>(what: &str, frame: &[u8], hint: u32) -> Result<usize, CallError> {
+fn written_response<C: Codec>(what: &str, frame: &[u8], hint: u32) -> Result<usize, CallError> {
     let settings = Settings {
         max_sent: Some(8 << 20),
         ..Settings::default()
@@ -238,21 +250,26 @@ fn answered<C: Codec>(what: &str, frame: &[u8], hint: u32) -> Result<usize, Call
     let (mut out, began) = (OutBuf::default(), Instant::now());
     let to = RespondTo { id: 9, hint };
     let answer = Response::Message(message(frame));
-    let said = Framed::<C>::new(Role::Server, &settings).answer(&mut out, to, &answer, &Bridge::default());
-    judge(what, frame.len(), &out, &said, began);
-    if said.is_err() {
+    let result = Framed::<C>::new(Role::Server, &settings).answer(&mut out, to, &answer, &Bridge::default());
+    check_size_and_time(what, frame.len(), &out, &result, began);
+    if result.is_err() {
         assert!(out.len() < AROUND, "{what}: an error of {} bytes", out.len());
     }
-    said.map(|()| out.len())
+    result.map(|()| out.len())
 }
 
-/// All that a request may have to become.
+/// Everything that a request may have to become.
 fn requests(what: &str, frame: &[u8]) -> Vec<Result<usize, CallError>> {
     let mut edits = Edits::default();
     edits.set("tag", "gold");
-    let mut all = vec![sent::<Dubbo>(&format!("{what}, edited"), frame, 0, Some(&edits))];
+    let mut all = vec![written_request::<Dubbo>(
+        &format!("{what}, edited"),
+        frame,
+        0,
+        Some(&edits),
+    )];
     for variant in [bolt::DRAFT, bolt::FINAL] {
-        all.push(sent::<Bolt>(
+        all.push(written_request::<Bolt>(
             &format!("{what} to Bolt {variant}"),
             frame,
             variant,
@@ -262,7 +279,7 @@ fn requests(what: &str, frame: &[u8]) -> Vec<Result<usize, CallError>> {
     all
 }
 
-/// The hints of all kinds of callers: plain and generic Dubbo callers, and Bolt's.
+/// The hints of all kinds of consumers: plain and generic Dubbo, and Bolt.
 fn hints(proto: ProtoId) -> Vec<(String, u32)> {
     if proto == BOLT {
         let v1 = |library: Library| {
@@ -291,20 +308,28 @@ fn hints(proto: ProtoId) -> Vec<(String, u32)> {
     all
 }
 
-/// All that an answer may have to become.
-fn answers(what: &str, frame: &[u8]) -> Vec<Result<usize, CallError>> {
+/// Everything that a response may have to become.
+fn responses(what: &str, frame: &[u8]) -> Vec<Result<usize, CallError>> {
     let mut all = vec![];
     for (name, hint) in hints(DUBBO) {
-        all.push(answered::<Dubbo>(&format!("{what} to {name}"), frame, hint));
+        all.push(written_response::<Dubbo>(
+            &format!("{what} to {name}"),
+            frame,
+            hint,
+        ));
     }
     for (name, hint) in hints(BOLT) {
-        all.push(answered::<Bolt>(&format!("{what} to {name}"), frame, hint));
+        all.push(written_response::<Bolt>(
+            &format!("{what} to {name}"),
+            frame,
+            hint,
+        ));
     }
     all
 }
 
 fn refusals(all: &[Result<usize, CallError>]) -> usize {
-    all.iter().filter(|said| said.is_err()).count()
+    all.iter().filter(|result| result.is_err()).count()
 }
 
 #[test]
@@ -312,9 +337,9 @@ fn keys_that_are_numbered_do_not_become_gigabytes() {
     for (name, count) in [(70_000, 5_000), (4_000, 20_000), (300, 60_000)] {
         let bomb = jsonb_keys(name, count);
         let all = requests(&format!("keys of {name}"), &jsonb_request(&bomb, &[0xa6, 0xa5]));
-        // Edited within the protocol the argument stays as it lies there.
+        // Edited within the protocol, the argument is copied unchanged.
         assert_eq!((all[0].is_ok(), refusals(&all[1..])), (true, 2), "{all:?}");
-        let all = answers(&format!("keys of {name}"), &jsonb_answer(&bomb));
+        let all = responses(&format!("keys of {name}"), &jsonb_response(&bomb));
         assert!(refusals(&all) >= 3, "{all:?}");
     }
 }
@@ -326,7 +351,7 @@ fn attachments_with_numbered_keys_are_bounded() {
         let all = requests("attachments", &jsonb_request(&[0xa6, 0xa5], &attachments));
         assert_eq!(refusals(&all), 3, "{all:?}");
         let answer = dubbo(JSONB as u8, 20, &documents([&[0xbd, 4][..], &[1], &attachments]));
-        answers("attachments", &answer);
+        responses("attachments", &answer);
     }
 }
 
@@ -335,15 +360,15 @@ fn classes_that_are_numbered_do_not_become_gigabytes() {
     for (name, count) in [(70_000, 2_000), (4_000, 5_000), (300, 20_000)] {
         for bomb in jsonb_classes(name, count) {
             requests("classes", &jsonb_request(&bomb, &[0xa6, 0xa5]));
-            let all = answers("classes", &jsonb_answer(&bomb));
-            // The beans with the shortest names are in proportion.
+            let all = responses("classes", &jsonb_response(&bomb));
+            // The output for beans with the shortest names is in proportion.
             assert!(name == 300 || refusals(&all) >= 2, "{name}: {all:?}");
         }
     }
 }
 
 #[test]
-fn objects_for_generic_callers_do_not_become_gigabytes() {
+fn objects_for_generic_consumers_do_not_become_gigabytes() {
     let long = |len: usize| "C".repeat(len);
     for class in [
         Class::new(format!("a.{}", long(30_000)), [""; 0]),
@@ -352,9 +377,9 @@ fn objects_for_generic_callers_do_not_become_gigabytes() {
         Class::new(format!("a.{}", long(200)), ["x"]),
     ] {
         let objects_of = |library| hessian_objects(library, &class, 30_000);
-        let all = answers("objects", &hessian_answer(&objects_of(Library::Lite)));
+        let all = responses("objects", &hessian_response(&objects_of(Library::Lite)));
         assert!(refusals(&all) >= 2, "{all:?}");
-        let all = answers("objects of Bolt", &bolt_answer(|w| objects(w, &class, 30_000)));
+        let all = responses("objects of Bolt", &bolt_response(|w| objects(w, &class, 30_000)));
         assert!(refusals(&all) >= 2, "{all:?}");
     }
 }
@@ -362,48 +387,51 @@ fn objects_for_generic_callers_do_not_become_gigabytes() {
 #[test]
 fn types_that_are_numbered_do_not_take_minutes() {
     for name in [30_000, 4_000, 300] {
-        answers(
+        responses(
             "types",
-            &hessian_answer(&hessian(Library::Lite, |w| types(w, name, 50_000))),
+            &hessian_response(&hessian(Library::Lite, |w| types(w, name, 50_000))),
         );
-        answers("types of Bolt", &bolt_answer(|w| types(w, name, 50_000)));
+        responses("types of Bolt", &bolt_response(|w| types(w, name, 50_000)));
     }
 }
 
-/// fastjson2 has paths for references, where Hessian has numbers.
+/// fastjson2 uses paths for references, where Hessian uses numbers.
 #[test]
 fn references_do_not_become_gigabytes() {
     for key in [900, 300, 2000] {
-        let all = answers(
+        let all = responses(
             "references",
-            &hessian_answer(&hessian(Library::Lite, |w| references(w, key, 50_000))),
+            &hessian_response(&hessian(Library::Lite, |w| references(w, key, 50_000))),
         );
-        let told = &all[2];
-        // A path that is too long is not written: the value is, which is short.
-        assert_eq!(told.is_ok(), key > 1000, "{key}: {told:?}");
-        answers("references of Bolt", &bolt_answer(|w| references(w, key, 50_000)));
+        let written = &all[2];
+        // If a path is too long, the short value itself is written instead.
+        assert_eq!(written.is_ok(), key > 1000, "{key}: {written:?}");
+        responses(
+            "references of Bolt",
+            &bolt_response(|w| references(w, key, 50_000)),
+        );
     }
 }
 
-/// What is honest is large, but in proportion.
+/// Honest values are large, but in proportion.
 #[test]
-fn lists_of_small_objects_with_long_names_pass() {
+fn lists_of_small_objects_with_long_names_are_accepted() {
     let class = Class::new(
         "com.acme.warehouse.inventory.model.StockKeepingUnit",
         ["identifier", "quantity"],
     );
     for count in [10, 1000, 20_000] {
-        let all = answers(
+        let all = responses(
             "stock",
-            &hessian_answer(&hessian_objects(Library::Lite, &class, count)),
+            &hessian_response(&hessian_objects(Library::Lite, &class, count)),
         );
         assert_eq!(refusals(&all), 0, "{count}: {all:?}");
-        let all = answers("stock of Bolt", &bolt_answer(|w| objects(w, &class, count)));
+        let all = responses("stock of Bolt", &bolt_response(|w| objects(w, &class, count)));
         assert_eq!(refusals(&all), 0, "{count}: {all:?}");
     }
 }
 
-/// A piece of a message, so many times.
+/// A part of a message, repeated.
 fn pieces(all: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<u8>> {
     let piece = (0..all.len(), prop_oneof![1..4usize, 1..2000usize]);
     proptest::collection::vec(piece, 1..8).prop_map(|chosen| {
@@ -426,7 +454,7 @@ const ENTRIES: [&[u8]; 8] = [
     &[0x7f, 0, 0xa6, 0x7f, 0, 0x95, 0x92, 1, 0x94, 0xa5],
 ];
 
-/// Values of a list in Hessian's final grammar, behind the definition of a long class and a map of it.
+/// Values of a list in Hessian's final grammar, after the definition of a long class and a map of it.
 const VALUES: [&[u8]; 7] = [
     b"\x60N",
     b"M\x90Z",
@@ -441,20 +469,20 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_fastjson2_says_stays_in_proportion(name in 1..3000usize, entries in pieces(&ENTRIES)) {
+    fn any_fastjson2_input_stays_in_proportion(name in 1..3000usize, entries in pieces(&ENTRIES)) {
         let key = [symbol(0x7f, &"k".repeat(name)), vec![1]].concat();
         let class = [&b"\x4ax"[..], &symbol(0x92, &format!("a.{}", "C".repeat(name)))].concat();
         let class = [&class[..class.len() - 1], &[1, 0xa6, 0xa5]].concat();
         let map = [&b"\xa6\x4aa\x01"[..], &key, &class, &entries, &[0xa5]].concat();
         requests("an argument", &jsonb_request(&map, &[0xa6, 0xa5]));
         requests("attachments", &jsonb_request(&[0xa6, 0xa5], &map));
-        answers("an answer", &jsonb_answer(&map));
+        responses("an answer", &jsonb_response(&map));
     }
 
     #[test]
-    fn whatever_hessian_says_stays_in_proportion(name in 1..3000usize, values in pieces(&VALUES)) {
+    fn any_hessian_input_stays_in_proportion(name in 1..3000usize, values in pieces(&VALUES)) {
         let class = hessian(Library::Lite, |w| w.write_str(&format!("a.{}", "C".repeat(name))));
         let list = [&b"W"[..], b"C", &class, b"\x91\x01f\x60N", b"M", &class, b"Z", &values, b"Z"].concat();
-        answers("an answer", &hessian_answer(&list));
+        responses("an answer", &hessian_response(&list));
     }
 }

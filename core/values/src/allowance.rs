@@ -1,25 +1,27 @@
-//! What the names of a stream may cost.
+//! Bounds the cost of names that a stream refers to by number.
 use crate::ValueError;
 
-/// The most bytes of the name of a class, type or field. Java itself has room for 65,535, but its compilers name files
-/// after classes, so none comes near this.
+/// The longest name of a class, type or field, in bytes. Java allows 65,535, but its compilers name files
+/// after classes, so real names are far shorter.
 pub const NAME_MAX: usize = 4096;
 
-/// What one stream may still spend on names that it gave once and then only numbers: a byte or two of it stand for a
-/// name of any length, which every reader and writer looks at anew. So names are paid for by the length of the stream,
-/// each time that they are used, and no stream costs more than a multiple of its length.
+/// How many more bytes of names one stream may use. After its first use, a name takes a byte or two in the
+/// stream, but every reader and writer processes all of it each time. Each use is therefore charged against
+/// an allowance that depends on the length of the stream, so no stream costs more than a multiple of its
+/// length.
 #[derive(Clone, Copy, Debug)]
 pub struct Allowance {
     left: usize,
 }
 
-/// For each byte of the stream. Lists of small objects with long names, which are the worst of honest streams, take 40.
+/// Bytes of names per byte of the stream. Lists of small objects with long names need 40, the most of all
+/// honest streams.
 const EACH: usize = 64;
-/// For any stream.
+/// Bytes of names that any stream may use.
 const FREE: usize = 256 << 10;
 
 impl Allowance {
-    /// That of a stream of so many bytes.
+    /// The allowance of a stream of `stream` bytes.
     #[must_use]
     pub fn of(stream: usize) -> Self {
         Allowance {
@@ -27,10 +29,10 @@ impl Allowance {
         }
     }
 
-    /// Pays for the use of names of so many bytes in all.
+    /// Charges the use of names with this total length.
     ///
     /// # Errors
-    /// `TooLarge` if the stream has used its names too often already.
+    /// `TooLarge` if the stream has used up its allowance.
     #[inline]
     pub fn pay(&mut self, bytes: usize) -> Result<(), ValueError> {
         match self.left.checked_sub(bytes) {
@@ -50,7 +52,7 @@ fn spent() -> ValueError {
     )
 }
 
-/// Checks the length of a name.
+/// Checks the length of a name in bytes.
 ///
 /// # Errors
 /// `TooLarge` above [`NAME_MAX`].
@@ -75,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_pays_for_its_names_until_nothing_is_left() {
+    fn names_are_charged_until_the_allowance_is_used_up() {
         let mut allowance = Allowance::of(10);
         assert!(allowance.pay(FREE + 10 * EACH).is_ok());
         assert!(allowance.pay(0).is_ok());

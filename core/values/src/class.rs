@@ -1,23 +1,24 @@
-//! The shape of an object: its class and its fields in wire order.
+//! The shape of an object: its class, and its fields in wire order.
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// A class definition as it stood in a stream. Cheap to clone; compared by content.
+/// A class definition as a stream gives it. It is cheap to clone, and compared by content.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Class {
-    /// Compared first: definitions that differ mostly differ in it.
+    /// Compared first, because different definitions usually differ here.
     weight: usize,
-    /// Whether one of very many fields comes twice.
+    /// Whether a name occurs twice among more than [`FEW`] fields.
     repeats: bool,
     name: Arc<str>,
     fields: Arc<[Box<str>]>,
 }
 
-/// Up to so many fields are looked through each time; of more it is remembered whether one comes twice.
+/// Up to this number of fields are searched at each call; for more, it is stored whether any name occurs
+/// twice.
 const FEW: usize = 64;
 
 impl Class {
-    /// A class of this name whose objects hold these fields, in this order.
+    /// A class of this name whose objects have these fields, in this order.
     pub fn new<F: Into<Box<str>>>(name: impl Into<Arc<str>>, fields: impl IntoIterator<Item = F>) -> Self {
         let name = name.into();
         let fields: Arc<[Box<str>]> = fields.into_iter().map(Into::into).collect();
@@ -31,7 +32,7 @@ impl Class {
         }
     }
 
-    /// The class name, as `java.lang.Class.getName()` spells it.
+    /// The class name as `java.lang.Class.getName()` returns it.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -43,23 +44,24 @@ impl Class {
         &self.fields
     }
 
-    /// The bytes of its name and of those of its fields: what it may cost to look at the definition.
+    /// The length of the class name and all field names in bytes, which bounds the cost of processing the
+    /// definition.
     #[must_use]
     #[inline]
     pub fn weight(&self) -> usize {
         self.weight
     }
 
-    /// Where the field of that name stands.
+    /// The index of the field of that name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|f| **f == *name)
     }
 
-    /// Whether the name of the field at this place comes again behind it. For classes of very many fields this may be
-    /// said of a field because another one comes twice.
+    /// Whether the name of the field at index `at` occurs again after it. Among a great many fields, this may
+    /// be true because some other name occurs twice.
     #[must_use]
-    pub fn comes_again(&self, at: usize) -> bool {
+    pub fn is_repeated_after(&self, at: usize) -> bool {
         if self.fields.len() > FEW {
             return self.repeats;
         }
@@ -75,16 +77,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_that_come_again_are_known_without_a_look_at_each_pair() {
+    fn repeated_fields_are_found_without_comparing_each_pair() {
         let few = Class::new("A", ["a", "b", "a"]);
         assert_eq!(
-            [0, 1, 2, 3].map(|at| few.comes_again(at)),
+            [0, 1, 2, 3].map(|at| few.is_repeated_after(at)),
             [true, false, false, false]
         );
         let names: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
-        assert!(!Class::new("A", names.iter().map(String::as_str)).comes_again(0));
+        assert!(!Class::new("A", names.iter().map(String::as_str)).is_repeated_after(0));
         let twice = names.iter().chain(&names[..1]);
-        assert!(Class::new("A", twice.map(String::as_str)).comes_again(0));
+        assert!(Class::new("A", twice.map(String::as_str)).is_repeated_after(0));
         assert_eq!(few.weight(), 4);
     }
 }

@@ -1,31 +1,31 @@
-//! What can be wrong with a value.
+//! Errors of reading and writing values.
 use std::borrow::Cow;
 use std::fmt;
 
 /// A value that cannot be read or written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueError {
-    /// The kind of failure, for the status of the answer.
+    /// The kind of error, which decides the status of the response.
     pub kind: ErrorKind,
-    /// What was wrong, for people; names the place where it can.
+    /// What was wrong, for people; with the position if it is known.
     pub text: Cow<'static, str>,
 }
 
-/// Kinds of [`ValueError`].
+/// The kinds of [`ValueError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// The bytes end inside a value.
     Truncated,
     /// The bytes break the grammar.
     Malformed,
-    /// A bound of [`crate::Limits`] was passed.
+    /// A limit of [`crate::Limits`] was exceeded.
     TooLarge,
-    /// Well-formed, but the target has no form for it.
+    /// The value is well-formed, but the target has no form for it.
     Unsupported,
 }
 
 impl ValueError {
-    /// A failure with a text.
+    /// An error with a text.
     pub fn new(kind: ErrorKind, text: impl Into<Cow<'static, str>>) -> Self {
         ValueError {
             kind,
@@ -44,19 +44,19 @@ impl ValueError {
         ValueError::new(ErrorKind::Malformed, text)
     }
 
-    /// A bound was passed.
+    /// A limit was exceeded.
     pub fn too_large(text: impl Into<Cow<'static, str>>) -> Self {
         ValueError::new(ErrorKind::TooLarge, text)
     }
 
-    /// What is written is longer than the place for it.
+    /// The output exceeds the room for it.
     #[cold]
     #[must_use]
     pub fn no_room() -> Self {
         ValueError::too_large("it would become many times as long as it was received")
     }
 
-    /// The target has no form for this.
+    /// The target has no form for the value.
     pub fn unsupported(text: impl Into<Cow<'static, str>>) -> Self {
         ValueError::new(ErrorKind::Unsupported, text)
     }

@@ -1,14 +1,14 @@
-//! Neutral spelling of the classes that serialization libraries put in place of JDK ones.
+//! The neutral spelling of classes that serialization libraries substitute for those of the JDK.
 //!
-//! Every Hessian library replaces some JDK classes by handles in a package of its own. In a token stream they
-//! carry the package of the original library; each library's reader and writer rename them from and to it.
+//! Every Hessian library replaces some JDK classes by handles in its own package. In token streams, handles
+//! have the package of the original library; each library's reader and writer translate the name.
 
-/// Package (with the final dot) under which handles appear in token streams: `com.caucho.hessian.io.`, with
-/// the java.time ones below `java8.`: `com.caucho.hessian.io.java8.LocalDateHandle`.
+/// The package of handles in token streams, with the final dot. Those of java.time are in `java8.` below it:
+/// `com.caucho.hessian.io.java8.LocalDateHandle`.
 pub const PACKAGE: &str = "com.caucho.hessian.io.";
 
-/// `java.util.UUID`, in a token stream always an object of the fields [`UUID_FIELDS`].
+/// `java.util.UUID`, which in token streams is always an object with the fields [`UUID_FIELDS`].
 pub const UUID: &str = "java.util.UUID";
 
-/// Two `long` values.
+/// The fields of a UUID, two `long` values.
 pub const UUID_FIELDS: [&str; 2] = ["mostSigBits", "leastSigBits"];

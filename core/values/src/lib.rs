@@ -1,25 +1,26 @@
-//! The neutral values in which every protocol's arguments and results meet: a stream of tokens.
+//! The neutral form of arguments and return values, through which all protocols exchange them: a stream of
+//! tokens.
 //!
-//! A reader of some serialization turns bytes into [`Token`]s, a writer of another turns tokens into bytes,
-//! and neither knows the other. Nothing here builds a tree: a token borrows from the received bytes, and a
-//! container is a begin token, its elements, and [`Token::End`].
+//! A reader of one serialization turns bytes into [`Token`]s, a writer of another turns tokens into bytes,
+//! and neither knows the other. No tree is built: a token borrows from the received bytes, and a container is
+//! a begin token, its elements, and [`Token::End`].
 //!
-//! The value model is that of Java's RPC world (Hessian, JSONB, JSON, later protobuf), because that is what
-//! the bridged peers mean: `int` and `long` differ, lists, maps and objects carry class names, object graphs
-//! share and cycle.
+//! The values are those of Java's RPC frameworks (Hessian, JSONB, JSON, later protobuf), because the bridged
+//! peers use them: `int` and `long` differ, lists, maps and objects have class names, and object graphs may
+//! be shared or cyclic.
 //!
 //! # Numbering
 //!
 //! Containers (list, map, object) are numbered from 0 in the order in which their begin tokens are emitted
-//! into one stream. [`Token::Ref`] names such a number and always points backwards. A writer whose wire
-//! format numbers values differently keeps the mapping itself.
+//! into one stream. [`Token::Ref`] gives such a number and always refers to an earlier container. A writer
+//! whose wire format numbers values differently keeps its own mapping.
 //!
 //! # Names
 //!
-//! Class names are written as `java.lang.Class.getName()` gives them (`com.acme.Order`,
-//! `com.acme.Order$Line`); array types of lists as the Hessian writers spell them (`[int`, `[string`,
-//! `[com.acme.Order`, `[[int`). Classes that a serialization library substitutes for JDK ones (handles)
-//! appear under their neutral spelling, see [`handle`].
+//! Class names are written as `java.lang.Class.getName()` returns them (`com.acme.Order`,
+//! `com.acme.Order$Line`), array types of lists as the Hessian writers do (`[int`, `[string`,
+//! `[com.acme.Order`, `[[int`). Classes that a serialization library substitutes for those of the JDK
+//! (handles) have a neutral spelling, see [`handle`].
 #![forbid(unsafe_code)]
 
 mod allowance;
@@ -44,8 +45,8 @@ pub enum Token<'a> {
     Bool(bool),
     /// A 32-bit integer: Java's `byte`, `short` and `int`.
     Int(i32),
-    /// A 64-bit integer, also when its value would fit 32 bits: readers without an expected type tell them
-    /// apart.
+    /// A 64-bit integer, even if its value fits 32 bits, because readers without an expected type distinguish
+    /// the two.
     Long(i64),
     /// Java's `double` and `float`.
     Double(f64),
@@ -57,42 +58,42 @@ pub enum Token<'a> {
     Binary(&'a [u8]),
     /// A list, set or array: its elements follow, then [`Token::End`].
     List {
-        /// Collection class or array type; `None` for a plain list.
+        /// The collection class or array type; `None` for a plain list.
         class: Option<&'a str>,
-        /// How many elements follow, if the source's header said so **and was checked**; writers that need a
-        /// count in front still verify it at the end.
+        /// The number of elements, if the source announced it **and it was checked**. Writers that need a
+        /// count before the elements still verify it at the end.
         len: Option<u32>,
     },
     /// A map: keys and values alternate, then [`Token::End`].
     Map {
-        /// Map class (or the class of the bean that the map stands for); `None` for a plain map.
+        /// The class of the map, or of the bean that the map stands for; `None` for a plain map.
         class: Option<&'a str>,
     },
     /// An object: one value for each field of its class, in that order, then [`Token::End`].
     Object(&'a Class),
-    /// The container with this number, again.
+    /// A reference to the container with this number.
     Ref(u32),
     /// Closes the innermost open container.
     End,
 }
 
-/// Takes a stream of tokens.
+/// Receives a stream of tokens.
 pub trait Sink {
-    /// Takes the next token.
+    /// Receives the next token.
     ///
     /// # Errors
-    /// What this sink cannot express or will not take any more of; the stream is then abandoned.
+    /// The sink cannot express the token, or refuses more of them; the stream is then abandoned.
     fn token(&mut self, token: Token<'_>) -> Result<(), ValueError>;
 }
 
-/// Bounds on what one stream of values may make its reader do.
+/// Bounds the work that one stream of values can cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Containers open at once.
+    /// The most containers that are open at once.
     pub depth: u32,
-    /// Tokens emitted in all, which also bounds the expansion of shared values that have to be copied.
+    /// The most tokens in total, which also bounds the copies of shared values.
     pub tokens: u32,
-    /// Entries of each of a stream's tables (values, classes, types).
+    /// The most entries in each table of a stream (values, classes, types).
     pub table: u32,
 }
 

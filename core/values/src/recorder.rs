@@ -1,4 +1,4 @@
-//! A sink that keeps what it was given: for tests, and for the few places that must look ahead.
+//! A sink that stores its tokens, for tests and for the few places that must look ahead.
 use crate::{Class, Sink, Text, Token, ValueError};
 
 /// A token that owns its data.
@@ -11,7 +11,7 @@ pub enum OwnedToken {
     Long(i64),
     Double(f64),
     Date(i64),
-    /// CESU-8, see [`Text`].
+    /// A text in CESU-8, see [`Text`].
     Text(Vec<u8>),
     Binary(Vec<u8>),
     List {
@@ -26,23 +26,23 @@ pub enum OwnedToken {
     End,
 }
 
-/// Collects tokens, but not without end.
+/// Stores tokens, up to a limit.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
-    /// What came, in order.
+    /// The received tokens, in order.
     pub tokens: Vec<OwnedToken>,
-    /// Bytes of the texts and names that the tokens own.
+    /// The bytes of texts and names that the tokens own.
     owned: usize,
 }
 
-/// The most bytes of texts and names that are kept: those of the largest message that a peer is asked for.
+/// The most bytes of texts and names that are stored, the size of the largest message that a peer accepts.
 const OWNED_MAX: usize = 64 << 20;
 
 impl Recorder {
-    /// Plays the tokens into another sink.
+    /// Emits the stored tokens to another sink.
     ///
     /// # Errors
-    /// The sink's.
+    /// The sink's errors.
     pub fn replay(&self, sink: &mut dyn Sink) -> Result<(), ValueError> {
         self.tokens.iter().try_for_each(|t| sink.token(t.as_token()))
     }
@@ -73,7 +73,7 @@ impl Sink for Recorder {
 }
 
 impl OwnedToken {
-    /// The borrowed form.
+    /// The borrowed form of the token.
     #[must_use]
     pub fn as_token(&self) -> Token<'_> {
         match self {

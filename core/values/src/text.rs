@@ -1,9 +1,9 @@
-//! Strings as the Java world sends them.
+//! Strings as Java peers send them.
 use multiversion::multiversion;
 use std::borrow::Cow;
 
-/// A Java string: a sequence of UTF-16 units, each encoded as one to three bytes (CESU-8; U+0000 is the plain
-/// zero byte). Lone surrogates are legal and kept. Lengths on the wire count the units.
+/// A Java string: a sequence of UTF-16 units, each encoded in one to three bytes (CESU-8; U+0000 is a plain
+/// zero byte). Lone surrogates are legal and kept. Lengths on the wire count units.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Text<'a> {
     bytes: &'a [u8],
@@ -11,7 +11,7 @@ pub struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// Text over bytes that the caller has checked to be CESU-8 of `units` UTF-16 units.
+    /// A text over bytes that are known to be CESU-8 with `units` UTF-16 units.
     #[must_use]
     #[inline]
     pub fn from_checked(bytes: &'a [u8], units: u32) -> Self {
@@ -19,7 +19,7 @@ impl<'a> Text<'a> {
         Text { bytes, units }
     }
 
-    /// Text over CESU-8 bytes; `None` if they are not.
+    /// A text over CESU-8 bytes; `None` if they are not CESU-8.
     #[must_use]
     pub fn from_cesu8(bytes: &'a [u8]) -> Option<Self> {
         Some(Text {
@@ -28,8 +28,8 @@ impl<'a> Text<'a> {
         })
     }
 
-    /// Text over ASCII (or any string without supplementary characters); `None` if `s` has such characters,
-    /// for which [`encode`] makes the bytes.
+    /// A text over a string without supplementary characters, such as ASCII; `None` for other strings, which
+    /// [`encode`] converts.
     #[must_use]
     #[inline]
     pub fn from_bmp(s: &'a str) -> Option<Self> {
@@ -40,14 +40,14 @@ impl<'a> Text<'a> {
         Text::from_cesu8(bytes)
     }
 
-    /// Text over bytes that the caller has checked to be ASCII.
+    /// A text over bytes that are known to be ASCII.
     #[must_use]
     #[inline]
     pub fn of_ascii(bytes: &'a [u8]) -> Self {
         Text::from_checked(bytes, bytes.len() as u32)
     }
 
-    /// The text of any string; `room` takes its bytes if they are others than those of the string.
+    /// The text of any string. `room` holds its bytes if they differ from those of the string.
     #[must_use]
     #[inline]
     pub fn of(s: &'a str, room: &'a mut Vec<u8>) -> Self {
@@ -59,7 +59,7 @@ impl<'a> Text<'a> {
         Text::from_checked(room, units)
     }
 
-    /// The CESU-8 bytes.
+    /// The text's bytes in CESU-8.
     #[must_use]
     #[inline]
     pub fn bytes(self) -> &'a [u8] {
@@ -73,7 +73,7 @@ impl<'a> Text<'a> {
         self.units
     }
 
-    /// The text as UTF-8: borrowed where no surrogate is in it, lone surrogates replaced by U+FFFD.
+    /// The text as UTF-8, borrowed if it contains no surrogates; lone surrogates become U+FFFD.
     #[must_use]
     pub fn to_str(self) -> Cow<'a, str> {
         if let Ok(s) = std::str::from_utf8(self.bytes) {
@@ -87,7 +87,7 @@ impl<'a> Text<'a> {
         )
     }
 
-    /// The UTF-16 units.
+    /// The text's UTF-16 units.
     pub fn utf16(self) -> impl Iterator<Item = u16> + 'a {
         let mut rest = self.bytes;
         std::iter::from_fn(move || {
@@ -134,7 +134,7 @@ pub fn push_unit(unit: u16, out: &mut Vec<u8>) {
     }
 }
 
-/// The unit at the start of `b` and its length in bytes; `None` at the end or where it is not CESU-8.
+/// The unit at the start of `b` and its length in bytes; `None` at the end, or if the bytes are not CESU-8.
 #[must_use]
 pub fn unit_at(b: &[u8]) -> Option<(u16, usize)> {
     let tail = |i: usize| {
@@ -150,7 +150,7 @@ pub fn unit_at(b: &[u8]) -> Option<(u16, usize)> {
     }
 }
 
-/// As [`slice::is_ascii`] for the lengths of names and of whole messages.
+/// Does the same as [`slice::is_ascii`], tuned for the lengths of names and of whole messages.
 #[must_use]
 #[inline]
 pub fn is_ascii(bytes: &[u8]) -> bool {
@@ -163,13 +163,12 @@ pub fn is_ascii(bytes: &[u8]) -> bool {
 
 const STEP: usize = 16;
 
-/// How many bytes from the start on are ASCII. If not all are, or if they are less than 16, some of them may not be
-/// counted: many bytes are looked at in one step, and the last step overlaps the one before it instead of going byte
-/// by byte.
+/// The number of ASCII bytes at the start. Unless all bytes are ASCII, up to 15 more may be: many bytes are
+/// checked in one step, and the last step overlaps the one before it instead of going byte by byte.
 #[must_use]
 #[multiversion(targets("x86_64+avx2"))]
 pub fn ascii_prefix(bytes: &[u8]) -> usize {
-    // 64 bits at a time, for vectors of them are cheaper to put together than vectors of bytes
+    // It works on 64-bit words, because vectors of them are cheaper to build than vectors of bytes.
     #[inline(always)]
     fn all<const N: usize>(chunk: &[u8; N]) -> bool {
         let (words, _) = chunk.as_chunks::<8>();
@@ -201,7 +200,7 @@ pub fn ascii_prefix(bytes: &[u8]) -> usize {
 
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
-/// The same for less than 16 bytes.
+/// Checks less than 16 bytes.
 #[inline]
 fn is_short_ascii(bytes: &[u8]) -> bool {
     if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
@@ -213,7 +212,7 @@ fn is_short_ascii(bytes: &[u8]) -> bool {
     }
 }
 
-/// How many UTF-16 units these CESU-8 bytes hold; `None` if they are not CESU-8.
+/// The number of UTF-16 units in these CESU-8 bytes; `None` if they are not CESU-8.
 #[must_use]
 pub fn count_units(bytes: &[u8]) -> Option<u32> {
     if is_ascii(bytes) {
@@ -244,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_other_byte_is_seen_wherever_it_is() {
+    fn a_single_other_byte_is_found_at_every_position() {
         for len in (0..70).chain(250..300).chain([511, 512, 513]) {
             let mut bytes = vec![b'x'; len];
             assert!(is_ascii(&bytes), "{len}");
@@ -260,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn four_byte_sequences_and_cut_ones_are_refused() {
+    fn four_byte_and_truncated_sequences_are_refused() {
         for bad in ["😀".as_bytes(), &[0xe4, 0xb8], &[0x80], &[0xc3, 0x28]] {
             assert_eq!(Text::from_cesu8(bad), None, "{bad:x?}");
         }

@@ -1,7 +1,7 @@
 //! Notices that a file may have changed.
 //!
-//! Its directory is watched, not the file: editors and Kubernetes put another file in its place, and a watch on the
-//! file would go on watching the old one.
+//! It watches the directory instead of the file: editors and Kubernetes replace the file by another one, and
+//! a watch on the file would stay on the old one.
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::ffi::OsStr;
@@ -11,17 +11,17 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-/// A file that is being written is left alone until nothing happened for this long ...
+/// How long no event must occur before the file is read, so that it is not read while it is being written.
 const SETTLED: Duration = Duration::from_millis(50);
-/// ... but not for longer than this.
+/// The longest delay that further events can cause.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// What waiting brought.
+/// The result of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
-    /// The time passed.
+    /// The time passed without an event.
     Nothing,
-    /// The file may be another one.
+    /// The file may have changed.
     Change,
 }
 
@@ -30,12 +30,12 @@ pub(super) enum Seen {
 pub(super) struct DirectoryWatch {
     changed: Arc<Notify>,
     watcher: Option<RecommendedWatcher>,
-    /// It could not be opened, and that was told.
-    blind: bool,
+    /// The watch could not be opened, and this was reported.
+    reported: bool,
 }
 
 impl DirectoryWatch {
-    /// Begins to watch if it does not yet. Returns why it cannot, once.
+    /// Begins to watch unless it already does. Returns why it cannot, but only the first time.
     pub(super) fn open(&mut self, path: &Path) -> Option<String> {
         if self.watcher.is_some() {
             return None;
@@ -43,12 +43,12 @@ impl DirectoryWatch {
         match watch(path, Arc::clone(&self.changed)) {
             Ok(watcher) => {
                 self.watcher = Some(watcher);
-                self.blind = false;
+                self.reported = false;
                 None
             }
-            Err(_) if self.blind => None,
+            Err(_) if self.reported => None,
             Err(error) => {
-                self.blind = true;
+                self.reported = true;
                 Some(format!(
                     "the directory of {} cannot be watched: {error}; changes are noticed within {} s instead of at \
                      once",
@@ -64,7 +64,7 @@ impl DirectoryWatch {
         self.watcher = None;
     }
 
-    /// Waits for a change, and then until it is over.
+    /// Waits for a change, and then until the changes settle.
     pub(super) async fn wait(&self, until: Instant) -> Seen {
         if timeout_at(until, self.changed.notified()).await.is_err() {
             return Seen::Nothing;
@@ -95,14 +95,14 @@ fn watch(path: &Path, changed: Arc<Notify>) -> notify::Result<RecommendedWatcher
     Ok(watcher)
 }
 
-/// Whether an event can mean that the file of this name is another one. Reading it tells events too, and those must
-/// not make it be read.
+/// Whether the event can mean that the file of this name has changed. Reading the file causes events too,
+/// which must not cause another read.
 fn is_about(event: &Event, name: Option<&OsStr>) -> bool {
     let is_write = match event.kind {
         EventKind::Access(kind) => kind == AccessKind::Close(AccessMode::Write),
         _ => true,
     };
-    // Kubernetes exchanges a link that is named ..data
+    // Kubernetes replaces a link named `..data`.
     let is_named = |path: &Path| {
         path.file_name()
             .is_none_or(|n| Some(n) == name || n.as_encoded_bytes().starts_with(b".."))
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn only_changes_of_the_file_count() {
+    fn only_changes_of_the_file_are_noticed() {
         let ours = |event: &Event| is_about(event, Some(OsStr::new("a.yaml")));
         let modified = EventKind::Modify(ModifyKind::Any);
         assert!(ours(&event(modified, "/d/a.yaml")));

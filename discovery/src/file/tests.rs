@@ -1,11 +1,11 @@
 use super::*;
-use crate::testing::{Record, Told, endpoint};
+use crate::testing::{Record, Update, endpoint};
 use std::fs;
 use std::os::unix::fs::symlink;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-/// One address a line: enough of a format for these tests.
+/// Parses one address per line, which is enough for these tests.
 fn parse(name: &str, text: &str) -> Result<Vec<Endpoint>, String> {
     let line = |(n, line): (usize, &str)| match line.parse::<rialto_core::config::Address>() {
         Ok(_) => Ok(endpoint(line, 1)),
@@ -22,7 +22,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// Starts a source of the file `list` in an own directory that `prepare` furnishes.
+    /// Starts a source that reads the file `list` in a directory of its own, which `prepare` fills.
     fn new(prepare: impl FnOnce(&Path)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         prepare(directory.path());
@@ -53,18 +53,18 @@ fn write(text: &str) -> impl FnOnce(&Path) {
 }
 
 #[tokio::test]
-async fn a_change_is_told() {
+async fn a_change_is_published() {
     let stage = Stage::new(write("10.0.0.1:1\n"));
     assert_eq!(stage.list().await, ["10.0.0.1:1"]);
     let begin = Instant::now();
     stage.write("10.0.0.1:1\n10.0.0.2:1\n");
     assert_eq!(stage.list().await, ["10.0.0.1:1", "10.0.0.2:1"]);
-    // by the watch, not by the poll
+    // The watch noticed it, not the poll.
     assert!(begin.elapsed() < POLL, "{:?}", begin.elapsed());
 }
 
 #[tokio::test]
-async fn a_file_that_is_put_in_its_place_is_read() {
+async fn a_replaced_file_is_read() {
     let stage = Stage::new(write("10.0.0.1:1"));
     assert_eq!(stage.list().await, ["10.0.0.1:1"]);
     for n in 2..5 {
@@ -76,7 +76,7 @@ async fn a_file_that_is_put_in_its_place_is_read() {
 }
 
 #[tokio::test]
-async fn a_volume_of_kubernetes_is_followed() {
+async fn a_kubernetes_volume_is_followed() {
     let stage = Stage::new(|directory| {
         fs::create_dir(directory.join("..one")).unwrap();
         fs::write(directory.join("..one/list"), "10.0.0.1:1").unwrap();
@@ -96,7 +96,7 @@ async fn a_volume_of_kubernetes_is_followed() {
 }
 
 #[tokio::test]
-async fn a_wrong_file_is_a_fault_with_its_line_and_changes_nothing() {
+async fn an_invalid_file_is_reported_with_its_line_and_changes_nothing() {
     let stage = Stage::new(write("10.0.0.1:1\n"));
     assert_eq!(stage.list().await, ["10.0.0.1:1"]);
     stage.write("10.0.0.2:1\n10.0.0.3\n");
@@ -111,7 +111,7 @@ async fn a_wrong_file_is_a_fault_with_its_line_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_list_is_not_read() {
+async fn files_that_cannot_be_a_list_are_not_read() {
     let stage = Stage::new(|directory| fs::write(directory.join("list"), b"\xff").unwrap());
     let fault = stage.record.fault().await;
     assert!(fault.contains("not UTF-8 text: byte 0"), "{fault}");
@@ -138,7 +138,7 @@ async fn what_cannot_be_a_list_is_not_read() {
 }
 
 #[tokio::test]
-async fn a_file_that_comes_later_is_found() {
+async fn a_file_created_later_is_found() {
     let stage = Stage::new(|_| {});
     assert!(
         stage
@@ -156,7 +156,7 @@ async fn a_file_that_comes_later_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_directory_that_comes_later_is_found() {
+async fn a_directory_created_later_is_found() {
     let outer = tempfile::tempdir().unwrap();
     let directory = outer.path().join("later");
     let record = Arc::new(Record::default());
@@ -168,13 +168,13 @@ async fn a_directory_that_comes_later_is_found() {
     fs::create_dir(&directory).unwrap();
     fs::write(directory.join("list"), "10.0.0.1:1").unwrap();
     match record.next().await {
-        Told::State(state) => assert_eq!(state.len(), 1),
-        Told::Fault(fault) => panic!("{fault}"),
+        Update::State(state) => assert_eq!(state.len(), 1),
+        Update::Fault(fault) => panic!("{fault}"),
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_directory_that_is_another_one_is_followed() {
+async fn a_replaced_directory_is_followed() {
     let outer = tempfile::tempdir().unwrap();
     let directory = outer.path().join("volume");
     let fill = |text: &str| {
@@ -188,11 +188,11 @@ async fn a_directory_that_is_another_one_is_followed() {
     task.spawn(source.watch(Arc::clone(&record) as Arc<dyn Updates>));
     assert_eq!(record.state().await[0].address.to_string(), "10.0.0.1:1");
     for n in 2..4 {
-        // the watch stays on the directory that was moved away
+        // The watch stays on the directory that was moved away.
         fs::rename(&directory, outer.path().join(format!("old{n}"))).unwrap();
         fill(&format!("10.0.0.{n}:1"));
         let state = loop {
-            if let Told::State(state) = record.next().await {
+            if let Update::State(state) = record.next().await {
                 break state;
             }
         };

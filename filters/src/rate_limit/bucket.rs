@@ -1,21 +1,21 @@
-//! Token buckets, exact in whole numbers.
+//! Token buckets with exact integer arithmetic.
 //!
-//! A worker's share of a limit is `rate / workers` calls a second. To stay exact, levels are counted in units of
-//! `1 / (1000 * workers)` of a call: a call costs `1000 * workers` units, and a millisecond brings `rate` of them.
-//! So every fraction is kept, and a rate below the number of workers is still a rate.
+//! A worker's share of a limit is `rate / workers` calls a second. Levels are counted in units of
+//! `1 / (1000 * workers)` of a call: a call costs `1000 * workers` units, and each millisecond adds `rate` of
+//! them. This keeps every fraction, so a rate below the number of workers still has an effect.
 
-/// What a call costs, what time brings, what fits in.
+/// The parameters of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Terms {
-    /// Units for one call.
+    /// The units that one call costs.
     pub(super) cost: u64,
-    /// Units that a millisecond brings.
+    /// The units that each millisecond adds.
     pub(super) gain: u64,
-    /// Units of a full bucket; never less than one call.
+    /// The units in a full bucket; never less than one call costs.
     pub(super) capacity: u64,
 }
 
-/// How full a bucket was, and when.
+/// The level of a bucket at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bucket {
     level: u64,
@@ -35,7 +35,7 @@ impl Terms {
 }
 
 impl Bucket {
-    /// A bucket that no call took from yet.
+    /// A full bucket.
     pub(super) fn full(terms: Terms, now_ms: u64) -> Self {
         Bucket {
             level: terms.capacity,
@@ -43,7 +43,7 @@ impl Bucket {
         }
     }
 
-    /// Takes a call's worth; false if there is not enough.
+    /// Takes the cost of one call. Returns `false` if the level is too low.
     pub(super) fn take(&mut self, terms: Terms, now_ms: u64) -> bool {
         self.level = self.level_at(terms, now_ms);
         self.at_ms = now_ms;
@@ -54,7 +54,7 @@ impl Bucket {
         enough
     }
 
-    /// Whether it is as good as a new one.
+    /// Whether the bucket is full again, like a new one.
     pub(super) fn is_full(&self, terms: Terms, now_ms: u64) -> bool {
         self.level_at(terms, now_ms) == terms.capacity
     }
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_rate_is_kept_to_the_call() {
-        // the burst at once, then one each 10 ms: the last millisecond seen is 9999
+        // The burst passes at once, then one call every 10 ms; the last millisecond is 9999.
         assert_eq!(passed(Terms::new(100, 5, 1), 10_000), 5 + 999);
     }
 
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_rate_below_the_number_of_workers_is_not_zero() {
-        // one call a second over 8 workers: each passes one every 8 s
+        // One call a second over 8 workers: each passes one every 8 s.
         let terms = Terms::new(1, 1, 8);
         let mut bucket = Bucket::full(terms, 0);
         assert!(bucket.take(terms, 0));

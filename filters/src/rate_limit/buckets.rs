@@ -2,34 +2,35 @@
 use super::bucket::{Bucket, Terms};
 use std::collections::HashMap;
 
-/// Longer keys take from the shared bucket: what callers name must not decide how much memory is used.
+/// The longest key with a bucket of its own, in bytes. Longer ones use the shared bucket, because peers must
+/// not decide how much memory is used.
 const LONGEST_KEY: usize = 512;
-/// How often full buckets are looked for at most while there is no room for a new one.
+/// How often full buckets are searched for while there is no room for a new one, in milliseconds.
 const SWEEP_MS: u64 = 1_000;
 
-/// What a call's bucket is found by.
+/// The key of a call's bucket.
 #[derive(Clone, Copy)]
 pub(super) enum Key<'a> {
-    /// There is one bucket.
+    /// All calls share one bucket.
     Whole,
-    /// By a name.
+    /// One bucket per name.
     Name(&'a [u8]),
-    /// By two names.
+    /// One bucket per pair of names.
     Pair(&'a [u8], &'a [u8]),
 }
 
-/// Buckets, and the clock that they are filled by.
+/// Buckets, and the clock that fills them.
 #[derive(Default)]
 pub(super) struct Buckets {
     clock: Clock,
     by_key: HashMap<Box<[u8]>, Bucket>,
-    /// The one bucket of [`Key::Whole`], and of keys for which there is no room.
+    /// The bucket of [`Key::Whole`], and of keys for which there is no room.
     shared: Option<Bucket>,
     swept_ms: u64,
     scratch: Vec<u8>,
 }
 
-/// Makes a time that does not wrap of the worker's milliseconds, which do after 49 days.
+/// Turns the worker's milliseconds, which wrap after 49 days, into a time that does not.
 #[derive(Default)]
 struct Clock {
     last: Option<u32>,
@@ -37,7 +38,8 @@ struct Clock {
 }
 
 impl Buckets {
-    /// Takes a call's worth from the bucket of `key`; false if it has not enough. `most` bounds the buckets by key.
+    /// Takes the cost of one call from the bucket of `key`. Returns `false` if its level is too low. `most`
+    /// limits the number of buckets with a key.
     pub(super) fn take(&mut self, key: Key<'_>, terms: Terms, most: usize, now_ms: u32) -> bool {
         let now = self.clock.at(now_ms);
         let mut scratch = std::mem::take(&mut self.scratch);
@@ -47,7 +49,7 @@ impl Buckets {
             Key::Pair(a, b) if a.len() + b.len() + 4 > LONGEST_KEY => self.take_shared(terms, now),
             Key::Pair(a, b) => {
                 scratch.clear();
-                // the length keeps ("ab", "c") and ("a", "bc") apart
+                // The length keeps ("ab", "c") and ("a", "bc") apart.
                 scratch.extend_from_slice(&(a.len() as u32).to_le_bytes());
                 scratch.extend_from_slice(a);
                 scratch.extend_from_slice(b);
@@ -77,7 +79,8 @@ impl Buckets {
             .take(terms, now)
     }
 
-    /// Whether one more bucket may be kept. A full bucket is forgotten to make room: a new one is as good.
+    /// Whether one more bucket may be kept. Full buckets are dropped to make room, because a new one would be
+    /// full, too.
     fn has_room(&mut self, terms: Terms, most: usize, now: u64) -> bool {
         if self.by_key.len() >= most && now - self.swept_ms >= SWEEP_MS {
             self.swept_ms = now;
@@ -95,7 +98,7 @@ impl Buckets {
 impl Clock {
     fn at(&mut self, now_ms: u32) -> u64 {
         let passed = now_ms.wrapping_sub(self.last.unwrap_or(now_ms));
-        // more than half the range is a step back: time stands still then
+        // More than half the range means a step back, which the clock ignores.
         if passed <= u32::MAX / 2 {
             self.ms += u64::from(passed);
             self.last = Some(now_ms);
@@ -111,7 +114,7 @@ mod tests {
     const ONCE: fn() -> Terms = || Terms::new(1, 1, 1);
 
     #[test]
-    fn keys_do_not_run_into_each_other() {
+    fn different_keys_have_different_buckets() {
         let mut buckets = Buckets::default();
         for key in [
             Key::Name(b""),
@@ -143,7 +146,7 @@ mod tests {
         buckets.take(Key::Name(b"a"), slow, 2, 0);
         buckets.take(Key::Name(b"b"), slow, 2, 0);
         buckets.take(Key::Name(b"b"), slow, 2, 0);
-        // a has its second call back after a second, b only one of two
+        // After a second, a has its second call back, b only one of two.
         buckets.take(Key::Name(b"c"), slow, 2, 1_000);
         assert_eq!(buckets.count(), 2);
         assert!(buckets.take(Key::Name(b"b"), slow, 2, 1_000));

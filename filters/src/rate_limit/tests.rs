@@ -45,7 +45,7 @@ fn a_burst_passes_and_then_the_rate() {
 }
 
 #[test]
-fn the_refusal_names_the_limit() {
+fn the_error_names_the_limit() {
     for (per, words) in [
         (RateLimitKey::Route, "limit of 3 calls a second; "),
         (
@@ -100,13 +100,13 @@ fn workers_divide_the_limit() {
             .sum()
     };
     let (at_once, later): (u32, u32) = (all(0), (1..=1_000).map(all).sum());
-    // 2.5 calls each are 2 at once, and the halves are not lost
+    // 2.5 calls each are 2 at once, and the halves are not lost.
     assert_eq!(at_once, 8);
     assert_eq!(later, 100);
 }
 
 #[test]
-fn a_snapshot_does_not_fill_the_buckets_up() {
+fn a_new_snapshot_does_not_refill_the_buckets() {
     let first = limit(1, 5, RateLimitKey::Caller);
     assert_eq!(passed(&*first, &call("S", "m", "x"), 0, 9), 5);
     let same = crate::factory(&config(1, 5, RateLimitKey::Caller), 1).make(Some(&*first));
@@ -115,7 +115,7 @@ fn a_snapshot_does_not_fill_the_buckets_up() {
 }
 
 #[test]
-fn another_rate_goes_on_with_the_same_fill() {
+fn another_rate_continues_with_the_same_levels() {
     let first = limit(1, 5, RateLimitKey::Route);
     assert_eq!(passed(&*first, &TestCall::default(), 0, 9), 5);
     let faster = crate::factory(&config(1_000, 7, RateLimitKey::Route), 1).make(Some(&*first));
@@ -125,11 +125,11 @@ fn another_rate_goes_on_with_the_same_fill() {
 }
 
 #[test]
-fn other_keys_and_other_filters_begin_anew() {
+fn other_keys_and_other_filters_start_with_full_buckets() {
     let first = limit(1, 1, RateLimitKey::Service);
     assert_eq!(passed(&*first, &TestCall::default(), 0, 2), 1);
-    let by_caller = crate::factory(&config(1, 1, RateLimitKey::Caller), 1).make(Some(&*first));
-    assert_eq!(passed(&*by_caller, &TestCall::default(), 0, 2), 1);
+    let by_application = crate::factory(&config(1, 1, RateLimitKey::Caller), 1).make(Some(&*first));
+    assert_eq!(passed(&*by_application, &TestCall::default(), 0, 2), 1);
 
     let edit = config::Filter::Attachments(AttachmentEdit::default());
     let other = crate::factory(&edit, 1).make(Some(&*first));

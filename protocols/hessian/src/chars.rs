@@ -1,4 +1,4 @@
-//! The characters of strings: counted in UTF-16 units, encoded unit by unit.
+//! The characters of strings: counted in UTF-16 units and encoded unit by unit.
 use rialto_values::text::{self, is_ascii};
 use rialto_values::{Text, ValueError};
 
@@ -7,14 +7,15 @@ use crate::cursor::Cursor;
 /// A string that was read: a slice of the stream, or joined from its chunks.
 #[derive(Clone, Debug)]
 pub enum Chars<'a> {
-    /// One chunk, where it lies.
+    /// A single chunk, borrowed from the stream.
     Borrowed(Text<'a>),
-    /// CESU-8 of several chunks (or of one with four-byte characters), and its UTF-16 units.
+    /// CESU-8 joined from several chunks, or from one with four-byte characters; with its number of UTF-16
+    /// units.
     Joined(Vec<u8>, u32),
 }
 
 impl Chars<'_> {
-    /// The text.
+    /// The string's text.
     #[must_use]
     pub fn text(&self) -> Text<'_> {
         match self {
@@ -23,27 +24,27 @@ impl Chars<'_> {
         }
     }
 
-    /// Whether this is exactly that ASCII string.
+    /// Whether the string equals this ASCII text.
     #[must_use]
     pub fn is(&self, ascii: &str) -> bool {
         self.text().bytes() == ascii.as_bytes()
     }
 }
 
-/// So many units from the cursor.
+/// A stretch of string characters as they are in the stream.
 pub(crate) struct Run<'a> {
     pub(crate) bytes: &'a [u8],
-    /// Some characters are of four bytes: not CESU-8.
+    /// Whether some characters take four bytes, so that the bytes are not CESU-8.
     pub(crate) four: bool,
 }
 
 impl<'a> Cursor<'a> {
-    /// Takes the next value if it is a short string of ASCII, which is what most values of a call are. Such
-    /// strings look the same in both dialects.
+    /// Reads the next value if it is a short ASCII string, as most values of a call are. Short strings have
+    /// the same encoding in both grammars.
     #[inline]
     pub(crate) fn short_ascii(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest();
-        let units = *rest.first().filter(|lead| **lead <= 0x1f)?;
+        let units = *rest.first().filter(|first| **first <= 0x1f)?;
         let bytes = rest.get(1..1 + usize::from(units))?;
         if !is_ascii(bytes) {
             return None;
@@ -52,7 +53,7 @@ impl<'a> Cursor<'a> {
         Some(bytes)
     }
 
-    /// Takes `units` UTF-16 units, checking every one.
+    /// Reads `units` UTF-16 units and validates each of them.
     #[inline]
     pub(crate) fn run(&mut self, units: u32) -> Result<Run<'a>, ValueError> {
         let units = units as usize;
@@ -69,14 +70,14 @@ impl<'a> Cursor<'a> {
         let rest = self.rest();
         let (mut at, mut left, mut four) = (0, units, false);
         while left > 0 {
-            let Some(&lead) = rest.get(at) else {
+            let Some(&first) = rest.get(at) else {
                 return Err(self.cut_string(units));
             };
-            let (len, takes) = match lead {
+            let (len, takes) = match first {
                 0..=0x7f => (1, 1),
                 0xc0..=0xdf => (2, 1),
                 0xe0..=0xef => (3, 1),
-                // Some writers send code points in plain UTF-8 and still count two units.
+                // Some writers encode supplementary characters in plain UTF-8 and still count two units.
                 0xf0..=0xf4 => (4, 2),
                 _ => return Err(self.bad_utf8(at)),
             };
@@ -124,15 +125,15 @@ fn is_supplementary(bytes: &[u8], at: usize) -> bool {
 }
 
 impl Run<'_> {
-    /// Appends the run as CESU-8.
+    /// Appends the characters as CESU-8.
     pub(crate) fn append(&self, out: &mut Vec<u8>) {
         if !self.four {
             out.extend_from_slice(self.bytes);
             return;
         }
         let mut rest = self.bytes;
-        while let Some(&lead) = rest.first() {
-            let len = match lead {
+        while let Some(&first) = rest.first() {
+            let len = match first {
                 0..=0x7f => 1,
                 0x80..=0xdf => 2,
                 0xe0..=0xef => 3,
@@ -150,7 +151,8 @@ impl Run<'_> {
     }
 }
 
-/// The first so many units of CESU-8 text, one less if a surrogate pair would be split: bytes, units.
+/// Where to split CESU-8 text after `units` units, as bytes and units. It is one unit less if a surrogate
+/// pair would be split.
 pub(crate) fn split_at_units(bytes: &[u8], units: u32) -> (usize, u32) {
     if is_ascii(&bytes[..(units as usize).min(bytes.len())]) {
         return ((units as usize).min(bytes.len()), units);

@@ -1,4 +1,4 @@
-//! Values of one stream, as neutral tokens.
+//! Copies values of a stream as neutral tokens.
 mod special;
 
 use rialto_values::{Allowance, Sink, Text, Token, ValueError};
@@ -11,49 +11,49 @@ use crate::tables;
 
 /// Copies values of one source stream into one stream of tokens.
 ///
-/// It remembers which containers it has emitted under which number, across values: a reference to one of them
-/// stays a reference. A reference to a container outside of what was copied (an argument that points at the
-/// request's properties) is copied in full where it occurs, once. So no container is emitted twice, and
-/// shared values cannot multiply.
+/// It remembers the number of each emitted container across values, so a reference to one of them stays a
+/// reference. A reference to a container outside the copied values, for example from an argument into the
+/// request's properties, is replaced by a copy, once. No container is emitted twice, so shared values cannot
+/// multiply.
 ///
-/// Keep one and [`Copier::clear`] it between streams: its memory stays.
+/// Reuse a copier for further streams after [`Copier::clear`], which keeps its memory.
 #[derive(Debug, Default)]
 pub struct Copier {
-    /// For each container of the source: its number in the token stream, [`UNSEEN`] or [`AROUND`].
+    /// For each container of the source, its number in the token stream, [`UNSEEN`] or [`AROUND`].
     numbers: Vec<u32>,
     next: u32,
     tokens: u32,
     open: Vec<Open>,
-    /// What the stream may still use of names; `None` until it uses one.
+    /// The remaining allowance for names; `None` until the stream uses one.
     names: Option<Allowance>,
 }
 
 const UNSEEN: u32 = u32::MAX;
-/// The caller is inside of it.
+/// Marks a container that the user of the copier is inside of.
 const AROUND: u32 = u32::MAX - 1;
 
-/// A container being copied.
+/// A container that is being copied.
 #[derive(Clone, Copy, Debug)]
 enum Open {
-    /// Ends with a token.
+    /// A container that ends with a token.
     Container(Left),
-    /// The target of a reference: afterwards the reader goes back behind the reference.
+    /// The target of a reference. After it, the reader returns to the position after the reference.
     Detour(Mark),
 }
 
 impl Reader<'_, '_> {
-    /// Emits the next value as a token stream of its own. For several values, or for the memory of the
-    /// bookkeeping, use a [`Copier`].
+    /// Emits the next value as a token stream of its own. To copy several values, or to reuse memory, use a
+    /// [`Copier`].
     ///
     /// # Errors
-    /// As [`Copier::copy`].
+    /// Those of [`Copier::copy`].
     pub fn copy_value<S: Sink + ?Sized>(&mut self, sink: &mut S) -> Result<(), ValueError> {
         Copier::default().copy(self, sink)
     }
 }
 
 impl Copier {
-    /// Forgets the stream: the next value starts a new one, on both sides.
+    /// Forgets the stream: the next value starts a new one, in the source and in the token stream.
     pub fn clear(&mut self) {
         tables::empty(&mut self.numbers);
         tables::empty(&mut self.open);
@@ -68,21 +68,21 @@ impl Copier {
         self.next
     }
 
-    /// Says that the caller has emitted so many containers of its own into the same token stream.
+    /// Reserves the numbers of containers that were emitted into the same token stream without this copier.
     pub fn skip_numbers(&mut self, containers: u32) {
         self.next += containers;
     }
 
-    /// Says that the caller walks the container that the reader began last, and writes one of its own. A reference
-    /// back to it is refused: copied in full, it would take in the values that are still to come.
+    /// Marks the container that the reader began last as one that is read by hand and replaced by another. A
+    /// reference back to it is refused, because a full copy would include values that are still to come.
     pub fn stay_inside(&mut self, reader: &Reader<'_, '_>) {
         self.set_number(reader, AROUND);
     }
 
-    /// Emits the next value of the reader.
+    /// Copies the next value of the reader to the sink.
     ///
     /// # Errors
-    /// If the value is not well-formed, passes a bound, or the sink refuses it. Reader and sink are then
+    /// The value is not well-formed or exceeds a limit, or the sink refuses it. Reader and sink are then
     /// somewhere inside the value.
     pub fn copy<S: Sink + ?Sized>(
         &mut self,
@@ -121,8 +121,8 @@ impl Copier {
                 Token::Text(Text::from_checked(bytes, bytes.len() as u32)),
             );
         }
-        let (at, lead) = reader.lead_at()?;
-        match lead {
+        let (at, first) = reader.first_byte_at()?;
+        match first {
             FirstByte::Null => self.emit(reader, sink, Token::Null),
             FirstByte::Bool(value) => self.emit(reader, sink, Token::Bool(value)),
             FirstByte::Int(value) => self.emit(reader, sink, Token::Int(value)),
@@ -147,7 +147,7 @@ impl Copier {
             }
             FirstByte::List(form) => {
                 let list = reader.list(at, form)?;
-                if self.seen(reader, sink, list.left)? {
+                if self.emitted_before(reader, sink, list.left)? {
                     return Ok(());
                 }
                 self.enter(reader, list.left)?;
@@ -161,7 +161,7 @@ impl Copier {
             FirstByte::Map { typed } => {
                 let (_, name) = reader.map(at, typed)?;
                 let left = Left::Pairs { inside: false };
-                if self.seen(reader, sink, left)? {
+                if self.emitted_before(reader, sink, left)? {
                     return Ok(());
                 }
                 self.enter(reader, left)?;
@@ -195,7 +195,7 @@ impl Copier {
     ) -> Result<(), ValueError> {
         let (_, class) = reader.object(at, class)?;
         let left = Left::Exactly(reader.tables.classes[class as usize].values);
-        if self.seen(reader, sink, left)? {
+        if self.emitted_before(reader, sink, left)? {
             return Ok(());
         }
         let form = reader.tables.known(class, reader.stream, reader.library)?.form;
@@ -211,7 +211,7 @@ impl Copier {
         sink.token(Token::Object(class))
     }
 
-    /// A reference: to what was emitted, or a detour to what was not.
+    /// Emits a reference to a container that was emitted, or begins a detour to copy one that was not.
     fn reference<S: Sink + ?Sized>(
         &mut self,
         reader: &mut Reader<'_, '_>,
@@ -236,9 +236,9 @@ impl Copier {
         }
     }
 
-    /// Whether the container just numbered was emitted before (a detour passed it, or passes it now): then
-    /// it becomes a reference and its content is stepped over.
-    fn seen<S: Sink + ?Sized>(
+    /// Whether the container that was just numbered has already been emitted, in a detour. It then becomes a
+    /// reference, and its content is skipped.
+    fn emitted_before<S: Sink + ?Sized>(
         &mut self,
         reader: &mut Reader<'_, '_>,
         sink: &mut S,
@@ -293,7 +293,7 @@ impl Copier {
         sink.token(token)
     }
 
-    /// Pays for the use of a name that may stand in the stream as a number.
+    /// Charges the use of a name, which may be a mere number in the stream, against the allowance.
     #[inline]
     fn pay(&mut self, reader: &Reader<'_, '_>, bytes: usize) -> Result<(), ValueError> {
         let names = self

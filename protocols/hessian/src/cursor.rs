@@ -1,17 +1,17 @@
-//! A position in a byte slice; every read is checked.
+//! A position in a byte slice, with checked reads.
 use rialto_values::ValueError;
 
-/// Reads forward; errors name the offset.
+/// Reads forward. Errors name the offset.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
-    /// The end of `bytes` that is still to be read.
+    /// The part of `bytes` that is still to be read.
     rest: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        // Table entries hold offsets as u32; frames are far smaller than that.
+        // Table entries store offsets as `u32`. Frames are far smaller than that.
         let end = bytes.len().min(u32::MAX as usize);
         let bytes = &bytes[..end];
         Cursor { bytes, rest: bytes }
@@ -22,21 +22,21 @@ impl<'a> Cursor<'a> {
         self.bytes.len() - self.rest.len()
     }
 
-    /// Goes to an offset, or to the end if there is no such one.
+    /// Moves to an offset, or to the end if the offset is beyond it.
     #[inline]
     pub(crate) fn seek(&mut self, at: usize) {
         self.rest = &self.bytes[at.min(self.bytes.len())..];
     }
 
-    /// Steps over bytes that were looked at.
+    /// Skips `len` bytes, which the caller has checked to exist.
     #[inline]
     pub(crate) fn advance(&mut self, len: usize) {
         self.rest = &self.rest[len..];
     }
 
-    /// Steps over bytes that were looked at: `rest` is what follows them.
+    /// Skips bytes that were already examined; `rest` is what follows them.
     #[inline]
-    pub(crate) fn go_on(&mut self, rest: &'a [u8]) {
+    pub(crate) fn skip_to(&mut self, rest: &'a [u8]) {
         debug_assert!(self.rest.ends_with(rest));
         self.rest = rest;
     }
@@ -51,7 +51,7 @@ impl<'a> Cursor<'a> {
         self.rest
     }
 
-    /// Bytes read before, by offset.
+    /// The bytes between two offsets that were already read.
     pub(crate) fn slice(&self, from: usize, to: usize) -> &'a [u8] {
         &self.bytes[from..to]
     }

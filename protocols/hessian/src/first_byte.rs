@@ -1,4 +1,4 @@
-//! The first byte of a value, in both grammars (wire sections 3.1, 3.2).
+//! The first byte of a value, in both grammars (wire sections 3.1 and 3.2).
 use rialto_values::ValueError;
 
 use crate::Grammar;
@@ -12,26 +12,27 @@ pub(crate) enum FirstByte {
     Int(i32),
     Long(i64),
     Double(f64),
-    /// Milliseconds.
+    /// A date, in milliseconds since the epoch.
     Date(i64),
-    /// A chunk of so many UTF-16 units; more chunks follow unless it is the last.
+    /// A chunk of a string, with its length in UTF-16 units. If it is not the last chunk, another one
+    /// follows.
     Text {
         units: u32,
         last: bool,
     },
-    /// A chunk of so many bytes.
+    /// A chunk of binary data, with its length in bytes.
     Binary {
         len: u32,
         last: bool,
     },
     List(ListForm),
-    /// A map whose type stands in front, or may (draft).
+    /// A map. If `typed`, its type comes first; in the draft grammar the type is optional instead.
     Map {
         typed: bool,
     },
     /// A class definition; the value follows it.
     Definition,
-    /// An instance of the class of that index.
+    /// An instance of the class with that index.
     Object(i32),
     Ref(i32),
     /// The end mark of the innermost open container.
@@ -40,25 +41,25 @@ pub(crate) enum FirstByte {
     Remote,
 }
 
-/// How a list says its type and length.
+/// How a list encodes its type and length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ListForm {
-    /// Length in the lead byte.
+    /// The length is part of the first byte.
     Short { typed: bool, len: u32 },
-    /// The length is an int behind the type.
+    /// The length is an int after the type.
     Fixed { typed: bool },
-    /// Up to an end mark.
+    /// The elements are followed by an end mark.
     Variable { typed: bool },
-    /// Draft `V`: optional type, optional length, up to an end mark.
+    /// Draft `V`: an optional type, an optional length, and elements up to an end mark.
     Draft,
-    /// Draft `v`: type index, int length, no end mark.
+    /// Draft `v`: a type index, the length as an int, and no end mark.
     DraftRepeat,
 }
 
 impl Cursor<'_> {
-    /// Reads a lead.
+    /// Reads a first byte with its operands.
     #[inline]
-    pub(crate) fn lead(&mut self, grammar: Grammar) -> Result<FirstByte, ValueError> {
+    pub(crate) fn first_byte(&mut self, grammar: Grammar) -> Result<FirstByte, ValueError> {
         let byte = self.u8()?;
         Ok(match byte {
             0x00..=0x1f => FirstByte::Text {
@@ -83,15 +84,15 @@ impl Cursor<'_> {
             0xf0..=0xff => FirstByte::Long(((i64::from(byte) - 0xf8) << 8) + i64::from(self.u8()?)),
             _ => {
                 return if grammar == Grammar::Final {
-                    self.final_lead(byte)
+                    self.final_first_byte(byte)
                 } else {
-                    self.draft_lead(byte)
+                    self.draft_first_byte(byte)
                 };
             }
         })
     }
 
-    fn final_lead(&mut self, byte: u8) -> Result<FirstByte, ValueError> {
+    fn final_first_byte(&mut self, byte: u8) -> Result<FirstByte, ValueError> {
         Ok(match byte {
             0x30..=0x33 => FirstByte::Text {
                 units: u32::from(byte - 0x30) << 8 | u32::from(self.u8()?),
@@ -150,7 +151,7 @@ impl Cursor<'_> {
         })
     }
 
-    fn draft_lead(&mut self, byte: u8) -> Result<FirstByte, ValueError> {
+    fn draft_first_byte(&mut self, byte: u8) -> Result<FirstByte, ValueError> {
         Ok(match byte {
             b'B' => FirstByte::Binary {
                 len: u32::from(self.u16()?),
@@ -191,11 +192,11 @@ impl Cursor<'_> {
         })
     }
 
-    /// An int in any of its encodings: a length, count or index.
+    /// Reads an int in any of its encodings: a length, count or index.
     pub(crate) fn int(&mut self, grammar: Grammar) -> Result<i32, ValueError> {
-        // Only the int leads, so that a malformed index cannot start another value.
+        // Accepts only the first bytes of ints, so that a malformed index cannot start another value.
         match self.peek() {
-            Some(b'I' | 0x80..=0xd7) => match self.lead(grammar)? {
+            Some(b'I' | 0x80..=0xd7) => match self.first_byte(grammar)? {
                 FirstByte::Int(value) => Ok(value),
                 _ => Err(self.malformed("an int was expected")),
             },
@@ -204,7 +205,8 @@ impl Cursor<'_> {
         }
     }
 
-    /// An int that counts things of at least one byte each, so more of them than bytes are a lie.
+    /// Reads the number of elements. Each takes at least one byte, so a number above the remaining bytes is
+    /// refused.
     pub(crate) fn count(&mut self, grammar: Grammar) -> Result<u32, ValueError> {
         let count = self.int(grammar)?;
         match u32::try_from(count) {

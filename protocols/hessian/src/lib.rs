@@ -1,19 +1,20 @@
-//! Hessian 2 without objects: bytes to tokens, tokens to bytes, in both grammars that are in use.
+//! Converts Hessian 2 between bytes and neutral tokens, without Java objects, in both grammars that are in
+//! use.
 //!
-//! Two dialects of Hessian 2 live side by side: the *final* one of the specification (Dubbo's hessian-lite,
-//! SOFA's hessian 4.x) and the *draft* that SOFA's hessian 3.x still writes ([`Grammar`]). On top of the
-//! grammar each library has its own spelling of some JDK classes ([`Library`]).
+//! There are two grammars of Hessian 2: the *final* one of the specification (Dubbo's hessian-lite, SOFA's
+//! hessian 4.x) and the *draft* that SOFA's hessian 3.x still writes ([`Grammar`]). Each library also has its
+//! own spelling of some JDK classes ([`Library`]).
 //!
-//! - [`Reader`] pulls values off one stream, zero-copy; it can step over values without emitting anything
-//!   while keeping the stream's tables, which is what routing on a Dubbo call's attachments needs.
+//! - [`Reader`] reads values of one stream without copying. It can skip values while keeping the stream's
+//!   tables, which routing on the attachments of a Dubbo call needs.
 //! - [`Copier`] turns any number of values of one stream into one stream of neutral
 //!   [`Token`](rialto_values::Token)s, with references renumbered.
-//! - [`Writer`] is a [`Sink`](rialto_values::Sink) for such tokens and offers direct methods for the fixed
-//!   parts of a message.
-//! - [`Plain`] walks the values that need no tables, which is all that most calls hold.
-//! - [`throwable`] makes exceptions safe to hand to a peer of another world.
+//! - [`Writer`] is a [`Sink`](rialto_values::Sink) for such tokens, and has methods for the fixed parts of a
+//!   message.
+//! - [`Plain`] walks the values that need no tables, which is all that most calls contain.
+//! - [`throwable`] makes exceptions safe for peers of another protocol.
 //!
-//! Everything is bounded by [`Limits`](rialto_values::Limits); nothing recurses, panics or believes a count.
+//! Everything is bounded by [`Limits`](rialto_values::Limits); nothing recurses, panics or trusts a count.
 //!
 //! ```
 //! use rialto_hessian::{Copier, Library, Reader, ReadTables, WriteTables, Writer};

@@ -1,4 +1,4 @@
-//! How each library spells classes, and what the neutral spelling is (wire section 3.3).
+//! The spelling of classes in each library, and the neutral spelling (wire section 3.3).
 use std::borrow::Cow;
 
 use rialto_values::{Class, ValueError, check_name, handle};
@@ -8,13 +8,13 @@ use crate::cursor::Cursor;
 use crate::first_byte::FirstByte;
 use crate::tables::{ClassEntry, Known};
 
-/// What hessian-lite puts in front of [`handle::PACKAGE`].
+/// The prefix that hessian-lite adds to [`handle::PACKAGE`].
 const LITE_PREFIX: &str = "com.alibaba.";
 
-/// What it takes to turn an instance into neutral tokens.
+/// How an instance becomes neutral tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// Nothing: field by field.
+    /// It is copied field by field.
     Plain,
     /// `UUID{value: string}` becomes two longs.
     UuidText,
@@ -26,7 +26,7 @@ pub(crate) enum Form {
     CompactTime,
     /// hessian-lite's compact `LocalDateTime`: both of the above.
     CompactDateTime,
-    /// Cannot be understood outside its own library; the text says why.
+    /// Only its own library can interpret it; the text says why.
     Refused(&'static str),
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn define(entry: &ClassEntry, stream: &[u8], library: Library) -> Res
     cursor.int(library.grammar())?;
     let mut fields = Vec::with_capacity(entry.fields as usize);
     for _ in 0..entry.fields {
-        let FirstByte::Text { units, last: true } = cursor.lead(library.grammar())? else {
+        let FirstByte::Text { units, last: true } = cursor.first_byte(library.grammar())? else {
             return Err(cursor.malformed("a field name is not a string of one chunk"));
         };
         let field = plain(cursor.run(units)?.bytes)?;
@@ -55,18 +55,18 @@ pub(crate) fn define(entry: &ClassEntry, stream: &[u8], library: Library) -> Res
     Ok(Known { class, form })
 }
 
-/// A name: plain UTF-8, which excludes supplementary characters.
+/// A name as UTF-8. Supplementary characters, which are not UTF-8 in Hessian, are refused.
 pub(crate) fn plain(bytes: &[u8]) -> Result<&str, ValueError> {
     std::str::from_utf8(bytes)
         .map_err(|_| ValueError::unsupported("a Hessian class or field name holds supplementary characters"))
 }
 
-/// Whether instances of this definition without fields carry one value all the same (wire section 3.3).
+/// Whether instances of this class have one value although its definition has no fields (wire section 3.3).
 pub(crate) fn is_compact(name: &[u8], library: Library) -> bool {
     library == Library::Lite && matches!(name, b"java.time.LocalDate" | b"java.time.LocalTime")
 }
 
-/// A class of which hessian-lite expects other content than its fields say.
+/// Refuses a class for which hessian-lite expects other values than its fields.
 pub(crate) fn check_writable(class: &Class, library: Library) -> Result<(), ValueError> {
     match form(class.name(), class.fields(), library) {
         Form::CompactDate | Form::CompactTime | Form::CompactDateTime => {

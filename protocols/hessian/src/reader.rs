@@ -1,7 +1,8 @@
-//! Pulls values off one stream.
+//! Reads values of one stream.
 //!
-//! The tables of a stream are append-only and filled as the reader goes; a [`Mark`] says how much of them was
-//! known at a position, so a reader can go back to one, or into a value that a reference names, at any time.
+//! The tables of a stream only grow while the reader goes forward. A [`Mark`] stores how much of them was
+//! known at a position, so the reader can return to it, or go to the value that a reference names, at any
+//! time.
 mod containers;
 mod definition;
 pub(crate) mod scalars;
@@ -15,7 +16,7 @@ use crate::{Grammar, Library, ReadTables};
 pub(crate) use containers::Left;
 pub use containers::List;
 
-/// Reads one stream: the body of a Dubbo2 message, the content of a Bolt message, one argument of a Triple
+/// Reads one stream: the body of a Dubbo2 message, the content of a Bolt message, or one argument of a Triple
 /// message.
 pub struct Reader<'a, 't> {
     pub(crate) cursor: Cursor<'a>,
@@ -23,7 +24,7 @@ pub struct Reader<'a, 't> {
     pub(crate) library: Library,
     pub(crate) grammar: Grammar,
     pub(crate) limits: Limits,
-    /// Indexes of the next container, definition and type name.
+    /// The indexes of the next container, class definition and type name.
     pub(crate) next: Next,
     pub(crate) tables: &'t mut ReadTables,
 }
@@ -35,14 +36,14 @@ pub(crate) struct Next {
     pub(crate) name: u32,
 }
 
-/// A position in a stream, in front of a value.
+/// A position in a stream, before a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
     at: u32,
     next: Next,
 }
 
-/// What the next value is.
+/// The kind of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "named after the values")]
 pub enum Kind {
@@ -58,14 +59,14 @@ pub enum Kind {
     Map,
     Object,
     Ref,
-    /// The end mark of a container read by hand.
+    /// The end mark of a container that is read by hand.
     End,
     /// The draft's remote reference.
     Remote,
 }
 
 impl<'a, 't> Reader<'a, 't> {
-    /// A reader at the start of a stream written by `library`. The tables are emptied first.
+    /// A reader at the start of a stream written by `library`. It clears the tables first.
     #[must_use]
     pub fn new(stream: &'a [u8], library: Library, tables: &'t mut ReadTables) -> Self {
         tables.clear();
@@ -80,32 +81,32 @@ impl<'a, 't> Reader<'a, 't> {
         }
     }
 
-    /// The same reader under other bounds.
+    /// Sets other limits.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Whether all bytes are read.
+    /// Whether all bytes were read.
     #[must_use]
     pub fn is_at_end(&self) -> bool {
         self.cursor.remaining() == 0
     }
 
-    /// How many bytes are read.
+    /// The number of bytes read.
     #[must_use]
     pub fn position(&self) -> usize {
         self.cursor.at()
     }
 
-    /// The library whose values these are.
+    /// The library that wrote the values.
     #[must_use]
     pub fn library(&self) -> Library {
         self.library
     }
 
-    /// This position, to come back to with [`Reader::seek`].
+    /// The current position, for [`Reader::seek`].
     #[must_use]
     pub fn mark(&self) -> Mark {
         Mark {
@@ -114,8 +115,8 @@ impl<'a, 't> Reader<'a, 't> {
         }
     }
 
-    /// Goes to a position that this reader was at before. A mark of another reader is of no use: if it counts on
-    /// tables that this one does not have, the reader ends up at the end of its stream.
+    /// Moves to a position where this reader was before. With a mark of another reader, which may need tables
+    /// that this one does not have, the reader ends up at the end of its stream.
     pub fn seek(&mut self, mark: Mark) {
         let tables = &*self.tables;
         let is_known = mark.next.value as usize <= tables.values.len()
@@ -129,7 +130,7 @@ impl<'a, 't> Reader<'a, 't> {
         }
     }
 
-    /// Where the container of that index stands, to [seek](Reader::seek) the target of a reference.
+    /// The position of the container with that index, to [seek](Reader::seek) the target of a reference.
     ///
     /// # Errors
     /// `Malformed` if no container before this position has that index.
@@ -154,14 +155,14 @@ impl<'a, 't> Reader<'a, 't> {
         }
     }
 
-    /// The kind of the next value. Class definitions in front of it are taken in.
+    /// The kind of the next value. Class definitions before it are read.
     ///
     /// # Errors
-    /// If there is no well-formed start of a value.
+    /// No well-formed value begins here.
     pub fn kind(&mut self) -> Result<Kind, ValueError> {
-        let (at, lead) = self.lead_at()?;
+        let (at, first_byte) = self.first_byte_at()?;
         self.cursor.seek(at);
-        Ok(match lead {
+        Ok(match first_byte {
             FirstByte::Null => Kind::Null,
             FirstByte::Bool(_) => Kind::Bool,
             FirstByte::Int(_) => Kind::Int,
@@ -179,21 +180,22 @@ impl<'a, 't> Reader<'a, 't> {
         })
     }
 
-    /// The lead of the next value and where it stands. Definitions in front of it are taken in.
+    /// Reads the first byte of the next value, and returns its position too. Class definitions before it are
+    /// read.
     #[inline]
-    pub(crate) fn lead_at(&mut self) -> Result<(usize, FirstByte), ValueError> {
+    pub(crate) fn first_byte_at(&mut self) -> Result<(usize, FirstByte), ValueError> {
         loop {
             let at = self.cursor.at();
-            match self.cursor.lead(self.grammar)? {
+            match self.cursor.first_byte(self.grammar)? {
                 FirstByte::Definition => self.definition()?,
-                lead => return Ok((at, lead)),
+                first_byte => return Ok((at, first_byte)),
             }
         }
     }
 
     #[inline]
-    pub(crate) fn lead(&mut self) -> Result<FirstByte, ValueError> {
-        self.lead_at().map(|(_, lead)| lead)
+    pub(crate) fn first_byte(&mut self) -> Result<FirstByte, ValueError> {
+        self.first_byte_at().map(|(_, first_byte)| first_byte)
     }
 
     /// Gives the container that starts at `at` its index.

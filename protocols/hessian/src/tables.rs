@@ -1,25 +1,25 @@
-//! What a reader remembers of one stream: where values stand, class definitions, type names.
+//! What a reader remembers of one stream: positions of containers, class definitions, type names.
 use rialto_values::{Class, ValueError};
 
 use crate::Library;
 use crate::names::{self, Form};
 use crate::reader::Left;
 
-/// The tables of one stream. Reuse one for stream after stream: its memory stays (within bounds), and so do the
-/// class definitions seen last, which makes reading the same classes again free of allocation.
+/// The tables of one stream. Reuse them for further streams: their memory stays, within bounds, and so do the
+/// class definitions seen last, so reading the same classes again allocates nothing.
 #[derive(Debug, Default)]
 pub struct ReadTables {
     pub(crate) values: Vec<ValueEntry>,
     pub(crate) classes: Vec<ClassEntry>,
     pub(crate) types: Vec<Span>,
-    /// Containers open while skipping.
+    /// The containers that are open while skipping.
     pub(crate) open: Vec<Left>,
-    /// The last string or binary that had to be joined.
+    /// The last string or binary value that had to be joined.
     pub(crate) joined: Vec<u8>,
     known: KnownClasses,
 }
 
-/// Empties a buffer that is used again, and gives back what an uncommonly large stream made of it.
+/// Clears a buffer for reuse, and frees the memory that an unusually large stream needed.
 #[inline]
 pub(crate) fn empty<T>(buffer: &mut Vec<T>) {
     const KEEP_BYTES: usize = 256 << 10;
@@ -27,7 +27,7 @@ pub(crate) fn empty<T>(buffer: &mut Vec<T>) {
     buffer.shrink_to(KEEP_BYTES / size_of::<T>().max(1));
 }
 
-/// Where a container's header stands, and how many classes and types the stream had by then.
+/// The position of a container's header, and the number of classes and types known there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ValueEntry {
     pub(crate) at: u32,
@@ -35,7 +35,7 @@ pub(crate) struct ValueEntry {
     pub(crate) types: u32,
 }
 
-/// A piece of the stream.
+/// A part of the stream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
     pub(crate) from: u32,
@@ -45,16 +45,16 @@ pub(crate) struct Span {
 #[derive(Debug)]
 pub(crate) struct ClassEntry {
     pub(crate) name: Span,
-    /// The name as it stands and all fields: what identifies the definition.
+    /// The name and all fields as they are in the stream, which identify the definition.
     pub(crate) whole: Span,
-    /// How many fields the definition lists.
+    /// The number of fields in the definition.
     pub(crate) fields: u32,
-    /// How many values an instance has: the fields, except in hessian-lite's compact dates.
+    /// The number of values in an instance. It differs from the fields in hessian-lite's compact dates.
     pub(crate) values: u32,
     pub(crate) class: Option<Known>,
 }
 
-/// A class that was looked at: its definition with neutral names, and what instances need.
+/// A class that was used: its definition with neutral names, and the form of its instances.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     pub(crate) class: Class,
@@ -62,7 +62,7 @@ pub(crate) struct Known {
 }
 
 impl ReadTables {
-    /// Forgets the stream.
+    /// Clears the tables for a new stream.
     pub(crate) fn clear(&mut self) {
         empty(&mut self.values);
         empty(&mut self.classes);
@@ -71,7 +71,7 @@ impl ReadTables {
         empty(&mut self.joined);
     }
 
-    /// The class of that index, built at its first use.
+    /// The class with that index, built at its first use.
     #[inline]
     pub(crate) fn known(
         &mut self,
@@ -99,7 +99,7 @@ impl ReadTables {
     }
 }
 
-/// The definitions used lately, by their bytes.
+/// The definitions used most recently, found by their bytes.
 #[derive(Debug, Default)]
 struct KnownClasses {
     entries: Vec<(Library, Box<[u8]>, Known)>,

@@ -1,8 +1,8 @@
-//! Exceptions across worlds (wire section 7.4).
+//! Exceptions for peers of another protocol (docs/bridging.md, "Exceptions").
 //!
-//! What every reader of both worlds takes is an object of a class it has, with `detailMessage`, the class's own
-//! fields, and an empty stack trace. A cause is poison to some and stays behind. [`emit_safe`] brings
-//! copied exceptions into that form, [`read`] looks at one so that it can be replaced, [`write()`] makes one.
+//! Every reader accepts an object of a class that it has, with `detailMessage`, the class's own fields, and
+//! an empty stack trace. Some readers fail on a cause, so it is left out. [`emit_safe`] brings copied
+//! exceptions into that form, [`read`] examines one so that it can be replaced, and [`write()`] creates one.
 use rialto_values::{Class, Sink, Text, Token, ValueError, text};
 
 use crate::{Chars, Kind, Library, Mark, Plain, Reader};
@@ -10,22 +10,22 @@ use crate::{Chars, Kind, Library, Mark, Plain, Reader};
 mod safe;
 pub use safe::emit_safe;
 
-/// The type of a stack trace.
+/// The Hessian type of a stack trace.
 const STACK_TRACE: &str = "[java.lang.StackTraceElement";
 const MESSAGE: &str = "detailMessage";
 
-/// What can be said of an exception without building it.
+/// What is known of an exception without building it.
 #[derive(Clone, Debug)]
 pub struct Head<'a> {
-    /// Its class, with all fields as they are in the stream.
+    /// The class, with all fields in the order of the stream.
     pub class: Class,
-    /// `detailMessage`, if it is a string.
+    /// The value of `detailMessage`, if it is a string.
     pub message: Option<Chars<'a>>,
-    /// Fields that the class has of its own: index in the class, and where the value stands.
+    /// The fields that the class itself declares: the index in the class, and the position of the value.
     pub own: Vec<(usize, Mark)>,
 }
 
-/// Whether objects of this class are exceptions: they have the fields of `java.lang.Throwable`.
+/// Whether objects of this class are exceptions, which is decided by the fields of `java.lang.Throwable`.
 #[must_use]
 pub fn is_throwable(class: &Class) -> bool {
     class.field(MESSAGE).is_some()
@@ -34,8 +34,8 @@ pub fn is_throwable(class: &Class) -> bool {
             .any(|field| class.field(field).is_some())
 }
 
-/// Whether a stream of the final grammar begins with an exception: an object of a class [with the fields of
-/// one](is_throwable), which is defined right there.
+/// Whether a stream in the final grammar begins with an exception: an object of a class [with the fields of
+/// one](is_throwable) that is defined right there.
 #[must_use]
 pub fn begins(stream: &[u8]) -> bool {
     let mut rest = Plain::new(stream, 0, Library::Lite);
@@ -57,11 +57,11 @@ pub fn begins(stream: &[u8]) -> bool {
     message && other
 }
 
-/// Reads an exception's class, message and the places of its own fields, and steps over the rest. `None` if the
-/// next value is no object of an exception's shape; the reader is behind the value in either case.
+/// Reads an exception's class, its message and the positions of its own fields, and skips the rest. `None` if
+/// the next value is not an exception; the reader is after the value in either case.
 ///
 /// # Errors
-/// If the value is not well-formed.
+/// The value is not well-formed.
 pub fn read<'a>(reader: &mut Reader<'a, '_>) -> Result<Option<Head<'a>>, ValueError> {
     if reader.kind()? != Kind::Object {
         reader.skip_value()?;
@@ -88,10 +88,11 @@ pub fn read<'a>(reader: &mut Reader<'a, '_>) -> Result<Option<Head<'a>>, ValueEr
     Ok(Some(Head { class, message, own }))
 }
 
-/// Emits a new exception of that class: its message and an empty stack trace. It takes two container numbers.
+/// Emits a new exception of that class with a message and an empty stack trace. It takes two container
+/// numbers.
 ///
 /// # Errors
-/// The sink's.
+/// The sink's errors.
 pub fn write<S: Sink + ?Sized>(sink: &mut S, class: &str, message: &str) -> Result<(), ValueError> {
     let class = Class::new(class, [MESSAGE, "stackTrace"]);
     let mut bytes = vec![];

@@ -1,7 +1,7 @@
 //! Writes values in the grammar and spelling of one library.
 //!
-//! The short forms are those that the stock Java writers choose (wire sections 3.1 to 3.3), with one
-//! exception: negative zero keeps its sign.
+//! It chooses the same short forms as the stock Java writers (wire sections 3.1 to 3.3), with one exception:
+//! negative zero keeps its sign.
 mod containers;
 pub mod raw;
 mod scalars;
@@ -15,23 +15,23 @@ pub use shapes::WriteTables;
 
 /// Appends one stream to a buffer.
 ///
-/// Two ways lead in, and they mix: the `write_*`, `begin_*` and `end` methods for the parts that a codec
-/// knows, and tokens ([`Sink`]) for copied values. All containers share the stream's numbering; tokens refer
-/// to the containers that came as tokens, the way their source counted them.
+/// There are two ways to write, and they can be mixed: the methods `write_*`, `begin_*` and `end` for the
+/// parts that a codec knows, and tokens ([`Sink`]) for copied values. All containers share the numbering of
+/// the stream; tokens refer to containers that came as tokens, by the numbers of their source.
 pub struct Writer<'o> {
     out: &'o mut Vec<u8>,
     library: Library,
     grammar: Grammar,
-    /// Index of the next container.
+    /// The index of the next container.
     next: u32,
     tables: &'o mut WriteTables,
-    /// Halves of the UUID that is being taken in to be written as text.
+    /// The UUID that is being collected, to be written as text.
     uuid: Option<Uuid>,
-    /// No more tokens are taken when the buffer is longer than this.
+    /// Tokens are refused once the buffer is longer than this.
     end: usize,
 }
 
-/// A UUID on its way into hessian-lite's form.
+/// A UUID being converted into hessian-lite's form.
 #[derive(Clone, Copy, Debug)]
 struct Uuid {
     /// Whether the less significant half comes first.
@@ -41,7 +41,7 @@ struct Uuid {
 }
 
 impl<'o> Writer<'o> {
-    /// A writer of a new stream for `library`, behind whatever the buffer holds.
+    /// A writer of a new stream for `library`, after whatever the buffer contains.
     #[must_use]
     pub fn new(out: &'o mut Vec<u8>, library: Library, tables: &'o mut WriteTables) -> Self {
         tables.clear();
@@ -56,15 +56,16 @@ impl<'o> Writer<'o> {
         }
     }
 
-    /// The same writer, which takes no more tokens once the buffer is longer than `end`: the last one may be beyond it.
+    /// Refuses tokens once the buffer is longer than `end`. The last accepted token may go beyond it.
     #[must_use]
     pub fn up_to(mut self, end: usize) -> Self {
         self.end = end;
         self
     }
 
-    /// A writer behind the beginning of a stream that stands in the buffer already. It holds so many containers, so
-    /// many class definitions that nothing behind them refers to, and literals of these types, in this order.
+    /// A writer that continues a stream whose beginning is already in the buffer. The beginning has
+    /// `containers` containers, `classes` class definitions that nothing after them refers to, and names of
+    /// these types, in this order.
     #[must_use]
     pub fn behind(
         out: &'o mut Vec<u8>,
@@ -76,23 +77,23 @@ impl<'o> Writer<'o> {
     ) -> Self {
         let mut w = Writer::new(out, library, tables);
         w.next = containers;
-        w.tables.pass(classes, types);
+        w.tables.skip(classes, types);
         w
     }
 
-    /// The library written for.
+    /// The library that will read the stream.
     #[must_use]
     pub fn library(&self) -> Library {
         self.library
     }
 
-    /// The index that the next container gets, as [`Writer::write_ref`] wants it.
+    /// The index that the next container gets, for [`Writer::write_ref`].
     #[must_use]
     pub fn next_index(&self) -> u32 {
         self.next
     }
 
-    /// Says that the following tokens come from another source, which numbers its containers from 0 again.
+    /// Starts tokens of another source, which numbers its containers from 0 again.
     pub fn start_tokens(&mut self) {
         self.tables.numbers.clear();
     }
@@ -111,7 +112,7 @@ impl<'o> Writer<'o> {
         )))
     }
 
-    /// Opens a container that came as a token.
+    /// Records the index of a container that came as a token.
     #[inline]
     fn numbered(&mut self) {
         self.tables.numbers.push(self.next);
@@ -133,11 +134,11 @@ impl<'o> Writer<'o> {
                 ));
             }
         };
-        let place = uuid
+        let half_field = uuid
             .halves
             .get_mut(uuid.seen)
             .ok_or_else(|| ValueError::malformed("a UUID of three values"))?;
-        *place = half;
+        *half_field = half;
         uuid.seen += 1;
         self.uuid = Some(uuid);
         Ok(())
@@ -203,7 +204,7 @@ impl Sink for Writer<'_> {
     }
 }
 
-/// A UUID's text.
+/// A UUID in its usual text form.
 struct UuidText([u8; 36]);
 
 impl UuidText {

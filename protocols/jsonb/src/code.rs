@@ -1,10 +1,10 @@
-//! Leading bytes of JSONB values (wire section 2.3).
+//! The first bytes of JSONB values (wire section 2.3).
 
 pub(crate) const CHAR: u8 = 0x90;
 pub(crate) const BINARY: u8 = 0x91;
-/// A type name, then a value of that type.
+/// A type name, followed by a value of that type.
 pub(crate) const TYPED: u8 = 0x92;
-/// A path to a value that stands elsewhere in the document.
+/// A path to a value elsewhere in the document.
 pub(crate) const REFERENCE: u8 = 0x93;
 pub(crate) const ARRAY_0: u8 = 0x94;
 pub(crate) const ARRAY: u8 = 0xa4;
@@ -23,10 +23,10 @@ pub(crate) const FALSE: u8 = 0xb0;
 pub(crate) const TRUE: u8 = 0xb1;
 pub(crate) const DOUBLE_0: u8 = 0xb2;
 pub(crate) const DOUBLE_1: u8 = 0xb3;
-/// A double without fraction, as a long.
+/// A double without a fraction, as a long.
 pub(crate) const DOUBLE_LONG: u8 = 0xb4;
 pub(crate) const DOUBLE: u8 = 0xb5;
-/// A float without fraction, as an int.
+/// A float without a fraction, as an int.
 pub(crate) const FLOAT_INT: u8 = 0xb6;
 pub(crate) const FLOAT: u8 = 0xb7;
 /// A decimal of scale 0, as a long.
@@ -58,7 +58,7 @@ pub(crate) const INT_THREE: u8 = 0x40;
 pub(crate) const INT_THREE_ZERO: u8 = 0x44;
 pub(crate) const INT_THREE_LAST: u8 = 0x47;
 pub(crate) const INT: u8 = 0x48;
-/// ISO-8859-1 strings of 0 to 47 bytes; the format calls them ASCII.
+/// ISO-8859-1 strings of 0 to 47 bytes; fastjson2 calls them ASCII.
 pub(crate) const LATIN1_0: u8 = 0x49;
 pub(crate) const LATIN1_47: u8 = 0x78;
 pub(crate) const LATIN1: u8 = 0x79;
@@ -67,7 +67,7 @@ pub(crate) const UTF16: u8 = 0x7b;
 pub(crate) const UTF16_LE: u8 = 0x7c;
 pub(crate) const UTF16_BE: u8 = 0x7d;
 pub(crate) const GB18030: u8 = 0x7e;
-/// A name that is given a number (a string and an int), or such a number.
+/// A symbol: the definition of a name's number (a string and an int), or such a number.
 pub(crate) const SYMBOL: u8 = 0x7f;
 
 /// Whether a byte starts an int.
@@ -75,7 +75,7 @@ pub(crate) fn is_int(b: u8) -> bool {
     b <= INT || b >= 0xf0
 }
 
-/// Whether a byte starts a string (symbols not counted).
+/// Whether a byte starts a string, symbols excluded.
 pub(crate) fn is_string(b: u8) -> bool {
     (LATIN1_0..=GB18030).contains(&b)
 }
@@ -85,7 +85,7 @@ pub(crate) fn is_array(b: u8) -> bool {
     (ARRAY_0..=ARRAY).contains(&b)
 }
 
-/// What kind of value a leading byte starts, for error texts.
+/// The kind of value that a first byte starts, for error texts.
 pub(crate) fn describe(b: u8) -> &'static str {
     match b {
         CHAR => "a char",

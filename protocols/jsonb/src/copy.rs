@@ -1,4 +1,4 @@
-//! The second pass over a value: emitting its tokens.
+//! The second pass over a value, which emits its tokens.
 use std::collections::HashMap;
 
 use rialto_values::{Allowance, Class, Limits, Token, ValueError, check_name};
@@ -17,17 +17,18 @@ use crate::symbol::{Key, Symbols};
 const STACK_TRACE: &str = "[java.lang.StackTraceElement";
 const NOT_EMITTED: u32 = u32::MAX;
 
-/// How many bytes of scalars references may repeat in one document: in any, and for each of its bytes.
+/// How many bytes of scalars the references of one document may repeat: at most `REPEAT_LIMIT`, and otherwise
+/// `REPEAT_FREE` plus `REPEAT_EACH` per byte of the document.
 const REPEAT_LIMIT: usize = 8 << 20;
 const REPEAT_FREE: usize = 64 << 10;
 const REPEAT_EACH: usize = 8;
 
-/// A definition is kept with all its names, so a new one costs this many times what using it does.
+/// A new definition costs this many times its length, because it is stored with all its names.
 const DEFINITION: usize = 8;
-/// Among up to so many class names one is looked for.
+/// Up to this number of class names are searched one by one.
 const FEW: usize = 16;
 
-/// What an open container still has to give.
+/// The rest of an open container.
 enum Frame {
     Array {
         node: u32,
@@ -45,11 +46,11 @@ enum Frame {
     },
 }
 
-/// What a reference leads to.
+/// The target of a reference.
 #[derive(Clone, Copy)]
 enum Meaning {
     Container(u32),
-    /// Where it starts.
+    /// The position of the scalar.
     Scalar(u32),
 }
 
@@ -61,25 +62,26 @@ pub(crate) struct Copy<'a, 'i, 's> {
     out: Emitter<'s>,
     open: Vec<Frame>,
     next_node: u32,
-    /// The stream's number of each container of the document.
+    /// For each container of the document, its number in the token stream.
     numbers: Vec<u32>,
     places: Option<Places<'a>>,
     scalars: Option<Places<'a>>,
     previous: Option<Meaning>,
-    /// Where the indexed value starts, and the symbols there.
+    /// The position where the indexed value starts, and the symbols defined before it.
     origin: (Input<'a>, Symbols),
     limits: Limits,
-    /// Bytes of scalars that may still be repeated.
+    /// The bytes of scalars that may still be repeated.
     repeat_left: usize,
     classes: HashMap<(u32, Option<u32>), Class>,
-    /// Class names that tell elements of arrays what they are.
+    /// Classes that were declared for values, such as the element types of arrays.
     declared: Vec<Box<str>>,
-    /// Where each is, once they are more than a few.
+    /// The index of each declared class, once there are more than a few.
     declared_at: HashMap<Box<str>, u32>,
     scratch: Vec<u8>,
-    /// Whether a reference to what was not emitted goes there first.
+    /// Whether a reference to a container that was not emitted is followed at once.
     part: bool,
-    /// Where to go on when so many containers are open again: position and next node.
+    /// Where to continue after such a container, once this number of containers is open again: position and
+    /// next node.
     returns: Vec<(usize, usize, u32)>,
 }
 
@@ -115,7 +117,7 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
         }
     }
 
-    /// Emits the value and gives the symbols back.
+    /// Emits the value and returns the symbols.
     pub(crate) fn run(mut self, declared: Option<&str>) -> Result<Symbols, ValueError> {
         self.copy(declared)?;
         Ok(self.symbols)
@@ -130,9 +132,8 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
         Ok(())
     }
 
-    /// Emits the container at this place only, together with what it refers to; the symbols are those of the
-    /// whole document.
-    /// What is left of its names' allowance is given back.
+    /// Emits only the container at this position, together with what it refers to. The symbols are those of
+    /// the whole document. Returns the rest of the allowance for names.
     pub(crate) fn run_part(mut self, start: usize) -> Result<Allowance, ValueError> {
         self.part = true;
         self.next_node = self
@@ -144,7 +145,7 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
         Ok(self.out.names)
     }
 
-    /// Goes on in the innermost container.
+    /// Emits the next part of the innermost container.
     fn step(&mut self) -> Result<(), ValueError> {
         if let Some(end) = self.index.shadows.get(&(self.input.pos() as u32)) {
             self.input.jump(*end as usize);
@@ -236,7 +237,7 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
         }
     }
 
-    /// Steps over a container that was emitted already on the way to another one, and refers to it.
+    /// If the next container was already emitted through a reference, skips it and emits a reference to it.
     fn emitted_before(&mut self) -> Result<bool, ValueError> {
         let here = |node: &Node| node.start as usize == self.input.pos();
         if !self.index.nodes.get(self.next_node as usize).is_some_and(here) {
@@ -327,7 +328,7 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
         Ok(())
     }
 
-    /// The bytes of all names of a class, none of which may be too long.
+    /// The length of all names of a class in bytes. None may be too long.
     fn weight(&self, name: &str, shape: u32) -> Result<usize, ValueError> {
         let mut weight = name.len();
         for field in &self.index.shapes[shape as usize][1..] {
@@ -337,7 +338,7 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
         Ok(weight)
     }
 
-    /// The class of a shape; `java.time` beans go by their handle's name.
+    /// Builds the class of a shape. `java.time` beans get the name of their handle.
     fn class(&self, name: &str, shape: u32) -> Result<Class, ValueError> {
         let names = &self.index.shapes[shape as usize];
         debug_assert!(names[0] != NO_CLASS || !name.is_empty());
@@ -359,9 +360,9 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
         Ok(Class::new(name, fields))
     }
 
-    /// Keeps the name of a class that values were written for.
+    /// Stores a declared class and returns its index.
     fn declare(&mut self, class: &str) -> Result<u32, ValueError> {
-        // As its value it would pass for another type, and nobody can tell an empty one from null.
+        // An `Optional` looks like a value of another type, and an empty one like null.
         if class.starts_with("java.util.Optional") {
             return Err(ValueError::unsupported(format!(
                 "JSONB: a {class} is written as its value, or as null; send the value itself"
@@ -458,9 +459,9 @@ impl<'a, 'i, 's> Copy<'a, 'i, 's> {
     }
 }
 
-/// Whether an object without a class can be one of the declared class: fastjson2 leaves the class out only where
-/// it is the very one that was declared, and never for maps, which are empty or have keys that are no symbols. No class
-/// is called nothing, as the elements of `[` would be.
+/// Whether an object without a class can be of the declared class. fastjson2 omits the class only if it is
+/// exactly the declared one, and never for maps, which are empty or have keys that are not symbols. The empty
+/// name, as in the elements of `[`, is not a class.
 fn can_be(class: &str, shape: &[Str]) -> bool {
     let jdk = class.starts_with("java.") && class != names::STACK_TRACE_ELEMENT;
     shape.len() > 1 && !jdk && !class.starts_with('[') && !matches!(class, "" | "object")

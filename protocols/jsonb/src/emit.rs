@@ -1,4 +1,4 @@
-//! From scalars to tokens.
+//! Turns scalars into tokens.
 use rialto_values::{Allowance, Class, Limits, Sink, Text, Token, ValueError, text};
 
 use crate::handle::{self, Kind};
@@ -7,7 +7,7 @@ use crate::number::{Big, decimal_text, parse_decimal};
 use crate::scalar::Scalar;
 use crate::time::{self, Date, Time};
 
-/// The running numbers of one token stream that several documents are read into.
+/// The counters of one token stream that several documents are read into.
 #[derive(Clone, Copy, Debug)]
 pub struct Numbering {
     containers: u32,
@@ -15,7 +15,7 @@ pub struct Numbering {
 }
 
 impl Numbering {
-    /// For a stream that starts here.
+    /// The counters of a new stream.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         Numbering {
@@ -24,23 +24,23 @@ impl Numbering {
         }
     }
 
-    /// How many containers the stream has so far: the number of the next one.
+    /// The number of containers in the stream so far, which is the number of the next one.
     #[must_use]
     pub fn containers(&self) -> u32 {
         self.containers
     }
 
-    /// Counts containers that others have put into the stream.
+    /// Counts containers that others have added to the stream.
     pub fn add_containers(&mut self, n: u32) {
         self.containers = self.containers.saturating_add(n);
     }
 }
 
-/// How far a class name in the document binds.
+/// What is known about the class of a value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Expect<'c> {
     Nothing,
-    /// The value was written for this class, which did not have to be said.
+    /// The value was written for this class, so the document does not name it.
     Declared(&'c str),
     /// The document names this class for the value.
     Named(&'c str),
@@ -55,11 +55,11 @@ impl<'c> Expect<'c> {
     }
 }
 
-/// A sink with the counts of its stream.
+/// A sink with the counters of its stream.
 pub(crate) struct Emitter<'s> {
     pub(crate) sink: &'s mut dyn Sink,
     pub(crate) numbering: &'s mut Numbering,
-    /// What the document may still use of names.
+    /// The remaining allowance of the document for names.
     pub(crate) names: Allowance,
 }
 
@@ -85,7 +85,7 @@ impl Emitter<'_> {
         self.sink.token(token)
     }
 
-    /// Emits a scalar as what it stands for under a class.
+    /// Emits a scalar, converted to what it stands for in its class.
     pub(crate) fn scalar(&mut self, value: Scalar<'_>, expect: Expect<'_>) -> Result<(), ValueError> {
         let expected = expect.class();
         match value {
@@ -168,7 +168,7 @@ impl Emitter<'_> {
                     "JSONB: a text that is to be a {class}"
                 )))
             }
-            // What is left are enum constants, which go by their name.
+            // What remains are enum constants, which are given by name.
             _ if matches!(expect, Expect::Named(_)) || !class.starts_with("java.") && class.contains('.') => {
                 self.flat(&Class::new(class, ["name"]), &[Token::Text(v)])
             }
@@ -180,7 +180,7 @@ impl Emitter<'_> {
         let s = v.to_str();
         let bad = || {
             ValueError::malformed(format!(
-                "JSONB: \"{}\" is no {class}",
+                "JSONB: \"{}\" is not a {class}",
                 s.chars().take(80).collect::<String>()
             ))
         };
@@ -278,7 +278,8 @@ impl Emitter<'_> {
         self.object(Kind::ZoneOffset, &[Token::Int(seconds)])
     }
 
-    /// A zoned time. JSONB has one form for three classes; and it leaves the offset of a region to the reader.
+    /// Emits a zoned time. JSONB has one form for three classes, and gives only the id of a region, not its
+    /// offset.
     fn zoned(
         &mut self,
         date: Date,
@@ -351,8 +352,8 @@ impl Emitter<'_> {
     }
 }
 
-/// A moment that the document gives as date or time of day, in the time zone of the JVM that wrote it: which one
-/// that is, nothing says.
+/// The error for a moment that is written as date or time of day in the time zone of the sender's JVM, which
+/// the document does not name.
 #[cold]
 fn zoneless(class: &str) -> ValueError {
     ValueError::unsupported(format!(

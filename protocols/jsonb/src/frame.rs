@@ -1,10 +1,10 @@
-//! How Dubbo puts documents into a body: each with its length in front (wire section 2.3).
+//! How Dubbo puts documents into a body: each after its length (wire section 2.3).
 use rialto_values::ValueError;
 
-/// Splits the first document off a body and leaves the rest.
+/// Splits the first document off a body; `body` becomes the rest.
 ///
 /// # Errors
-/// A length that is negative or passes the end of the body.
+/// The length is negative, or exceeds the rest of the body.
 pub fn split_document<'a>(body: &mut &'a [u8]) -> Result<&'a [u8], ValueError> {
     let Some((head, rest)) = body.split_first_chunk::<4>() else {
         return Err(ValueError::truncated("the length of a JSONB document"));
@@ -24,10 +24,10 @@ pub fn split_document<'a>(body: &mut &'a [u8]) -> Result<&'a [u8], ValueError> {
     Ok(document)
 }
 
-/// Appends a document with its length in front.
+/// Appends the length of a document, and the document.
 ///
 /// # Errors
-/// A document of 2 GiB or more.
+/// The document is 2 GiB or longer.
 pub fn append_document(document: &[u8], body: &mut Vec<u8>) -> Result<(), ValueError> {
     let Ok(len) = i32::try_from(document.len()) else {
         return Err(ValueError::too_large(format!(
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_lie_are_refused() {
+    fn wrong_lengths_are_refused() {
         for bad in [
             &[0, 0, 0][..],
             &[0, 0, 0, 2, 0xaf],

@@ -1,9 +1,9 @@
-//! Token-stream objects that stand for JDK values which JSONB writes as scalars (wire section 3.3).
+//! Objects of token streams that stand for JDK values which JSONB writes as scalars (wire section 3.3).
 use std::sync::LazyLock;
 
 use rialto_values::{Class, handle};
 
-/// What the fields of a class mean together.
+/// The meaning of a class's fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     BigDecimal,
@@ -23,7 +23,7 @@ pub(crate) enum Kind {
     Year,
     YearMonth,
     MonthDay,
-    /// `java.sql.Date`, `Time`, `Timestamp`: one `java.util.Date`.
+    /// `java.sql.Date`, `Time` and `Timestamp`, whose only field is a `java.util.Date`.
     SqlDate,
     Calendar,
     Locale,
@@ -32,7 +32,7 @@ pub(crate) enum Kind {
     AtomicInteger,
     AtomicLong,
     AtomicBoolean,
-    /// Caucho 4's wrappers of small numbers, and `Optional`: the one field is the value.
+    /// Caucho 4's wrappers of small numbers, and `Optional`: their only field is the value.
     Wrapper,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Handle {
     pub(crate) class: Class,
 }
 
-/// All of them.
+/// All such classes.
 pub(crate) static HANDLES: LazyLock<Vec<Handle>> = LazyLock::new(|| {
     let java8 = |name: &str| format!("{}java8.{name}Handle", handle::PACKAGE);
     let caucho = |name: &str| format!("{}{name}", handle::PACKAGE);
@@ -119,19 +119,19 @@ pub(crate) static HANDLES: LazyLock<Vec<Handle>> = LazyLock::new(|| {
 
 /// The kind of a class, by its name in token streams.
 pub(crate) fn kind(class: &str) -> Option<Kind> {
-    // Every one of these classes is in one of two name spaces; most classes are in neither.
+    // All these classes are in one of two packages, so one test rules out most other classes.
     if !class.starts_with("java.") && !class.starts_with(handle::PACKAGE) {
         return None;
     }
     HANDLES.iter().find(|h| h.class.name() == class).map(|h| h.kind)
 }
 
-/// The class of a kind (the first one of [`Kind::SqlDate`] and [`Kind::Wrapper`]).
+/// The class of a kind; for [`Kind::SqlDate`] and [`Kind::Wrapper`] the first of several.
 pub(crate) fn class(kind: Kind) -> Option<&'static Class> {
     HANDLES.iter().find(|h| h.kind == kind).map(|h| &h.class)
 }
 
-/// The class behind a `java.time` name, which is what method descriptors and array types say: `Duration` for
+/// The kind of a class by its Java name, which method descriptors and array types use: `Duration` for
 /// `java.time.Duration`.
 pub(crate) fn by_java_name(name: &str) -> Option<Kind> {
     if let Some(name) = name.strip_prefix("java.time.") {

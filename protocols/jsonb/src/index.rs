@@ -1,8 +1,9 @@
-//! The first pass over a value that holds others: which containers there are and what they look like.
+//! The first pass over a value with containers, which records the containers and their shapes.
 //!
-//! A token of an object names all its fields before the first value, and a reference names a place by its
-//! path; the bytes tell the fields one by one and containers by position only. So copying a value walks it
-//! twice: this pass checks the grammar and notes the containers, the second emits tokens.
+//! The token of an object names all its fields before the first value, and a reference names a position by
+//! its path. The bytes, however, name each field just before its value, and contain no paths. Copying a value
+//! therefore takes two passes: this one checks the grammar and records the containers, the second emits
+//! tokens.
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -14,46 +15,46 @@ use crate::skip::{check_depth, skip_flat};
 use crate::string::Str;
 use crate::symbol::{Key, Symbols};
 
-/// A container.
+/// A container of the document.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node {
-    /// Where its class name or leading byte stands.
+    /// The position of its class name or first byte.
     pub(crate) start: u32,
     pub(crate) parent: u32,
     pub(crate) step: Step,
-    /// Index into [`Index::shapes`] of an object whose keys are all symbols.
+    /// Index into [`Index::shapes`], for an object in which all keys are symbols.
     pub(crate) shape: Option<u32>,
 }
 
-/// The way from a container into one that it holds.
+/// The step from a container to a container inside it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
     Root,
     Element(u32),
-    /// Under a text key or in a field.
+    /// Under a text key, or in a field.
     Named(Str),
-    /// Under a key of another kind: the entry's number and where the key stands.
+    /// Under a key of another kind: the index of the entry, and the position of the key.
     Entry(u32, u32),
-    /// Part of a key; no path leads there.
+    /// Part of a key, which no path reaches.
     Key,
 }
 
-/// A class name and the field names in the order they came.
+/// A class name, followed by the field names in wire order.
 type Shape = Box<[Str]>;
 
 /// What the first pass found.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    /// In the order of their leading bytes.
+    /// The containers in the order of their first bytes.
     pub(crate) nodes: Vec<Node>,
     pub(crate) shapes: Vec<Shape>,
-    /// Scalars in the order they stand, if they were asked for.
+    /// The scalars in wire order, if they were asked for.
     scalars: Option<Vec<Node>>,
     by_shape: HashMap<Shape, u32>,
-    /// Fields to step over, from where they start to where they end: fastjson2 writes a field that refers to
-    /// another value a second time, as null, and its readers fill references in last.
+    /// The start and end of fields to skip. fastjson2 writes a field that refers to another value a second
+    /// time, as null, and its readers resolve references last.
     pub(crate) shadows: HashMap<u32, u32>,
-    /// Where the value ends.
+    /// The position after the value.
     pub(crate) end: usize,
 }
 
@@ -76,13 +77,13 @@ enum Open {
         symbols_only: bool,
         entries: u32,
         value_next: Option<Step>,
-        /// The field before, if its value is a reference.
+        /// The field before this one, if its value is a reference.
         referring: Option<Str>,
     },
 }
 
 impl Index {
-    /// Walks over the value at `input`, with the symbols defined so far.
+    /// Indexes the value at `input`; `symbols` are those defined before it.
     pub(crate) fn new(input: Input<'_>, symbols: Symbols, limits: &Limits) -> Result<Self, ValueError> {
         Index::default().walk(input, symbols, limits)
     }
@@ -103,13 +104,13 @@ impl Index {
         Ok(pass.index)
     }
 
-    /// The containers by their place in another one.
+    /// The containers by their position in another one.
     pub(crate) fn places<'a>(&self, doc: &'a [u8]) -> Result<Places<'a>, ValueError> {
         by_place(doc, self.nodes.iter().zip(0..self.nodes.len() as u32))
     }
 }
 
-/// Walks over the value once more for where its scalars start: fastjson2 refers to some of them, too.
+/// Makes another pass that records the positions of scalars, because fastjson2 refers to some scalars, too.
 pub(crate) fn scalars<'a>(
     input: Input<'a>,
     symbols: Symbols,
@@ -155,14 +156,14 @@ fn by_place<'a, 'n>(
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Place<'a> {
     Index(u32),
-    /// In CESU-8.
+    /// A name in CESU-8.
     Name(Cow<'a, [u8]>),
 }
 
-/// Containers by the container they are in and their place there.
+/// Containers by their parent container and their place in it.
 pub(crate) type Places<'a> = HashMap<(u32, Place<'a>), u32>;
 
-/// What a path calls a key that is not a string: numbers and enum constants go by their text.
+/// The text by which paths name a key that is not a string: numbers and enum constants have one.
 fn key_name(doc: &[u8], at: u32) -> Option<String> {
     let mut input = Input::new(doc);
     input.jump(at as usize);
@@ -194,7 +195,7 @@ struct Pass<'l> {
 }
 
 impl Pass<'_> {
-    /// Goes on in the innermost container.
+    /// Continues in the innermost container.
     fn step(&mut self, input: &mut Input<'_>) -> Result<(), ValueError> {
         let step = match self.open.last_mut() {
             Some(Open::Array { next, len, .. }) if next == len => {

@@ -1,10 +1,10 @@
-//! A cursor over a document: the fixed-form values.
+//! A cursor over a document, which reads values of a fixed form.
 use rialto_values::{ErrorKind, ValueError};
 
 use crate::code;
 use crate::string::{Encoding, Str};
 
-/// Where the next value starts in a document.
+/// The position of the next value in a document.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Input<'a> {
     doc: &'a [u8],
@@ -24,7 +24,7 @@ impl<'a> Input<'a> {
         self.pos
     }
 
-    /// Continues at a place where a value is known to start.
+    /// Continues at a position where a value is known to start.
     pub(crate) fn jump(&mut self, pos: usize) {
         self.pos = pos;
     }
@@ -37,7 +37,7 @@ impl<'a> Input<'a> {
         self.pos == self.doc.len()
     }
 
-    /// A grammar error at the current place.
+    /// A grammar error at the current position.
     #[cold]
     pub(crate) fn malformed(&self, what: &str) -> ValueError {
         ValueError::malformed(format!(
@@ -84,7 +84,7 @@ impl<'a> Input<'a> {
         Ok(out)
     }
 
-    /// An int in any of its forms.
+    /// Reads an int in any of its forms.
     pub(crate) fn int(&mut self, what: &str) -> Result<i32, ValueError> {
         let b = self.peek()?;
         if !code::is_int(b) {
@@ -104,7 +104,7 @@ impl<'a> Input<'a> {
         })
     }
 
-    /// A long in any of its forms, an int included.
+    /// Reads a long in any of its forms, or an int.
     pub(crate) fn long(&mut self, what: &str) -> Result<i64, ValueError> {
         let b = self.peek()?;
         if code::is_int(b) {
@@ -128,7 +128,8 @@ impl<'a> Input<'a> {
         })
     }
 
-    /// A byte or element count, checked against what is left: an element has at least one byte.
+    /// Reads a number of bytes or elements and checks it against the rest of the document: an element takes
+    /// at least one byte.
     pub(crate) fn count(&mut self, what: &str) -> Result<usize, ValueError> {
         let at = *self;
         let n = usize::try_from(self.int(what)?)
@@ -139,7 +140,7 @@ impl<'a> Input<'a> {
         Ok(n)
     }
 
-    /// The element count of an array whose leading byte is next.
+    /// Reads the number of elements of an array, whose first byte is next.
     pub(crate) fn array_len(&mut self) -> Result<usize, ValueError> {
         match self.byte("an array")? {
             code::ARRAY => self.count("an array"),
@@ -160,7 +161,7 @@ impl<'a> Input<'a> {
         self.take(len, "binary data")
     }
 
-    /// A string; its leading byte is next.
+    /// Reads a string, whose first byte is next.
     pub(crate) fn string(&mut self, what: &str) -> Result<Str, ValueError> {
         let b = self.peek()?;
         let encoding = match b {
@@ -186,7 +187,7 @@ impl<'a> Input<'a> {
         };
         let start = self.pos;
         self.take(len, what)?;
-        // A document is bounded by `Reader::new` to what 32 bits can count.
+        // `Reader::new` limits documents to sizes below 2^31.
         Ok(Str {
             encoding,
             start: start as u32,

@@ -1,25 +1,26 @@
 //! JSONB, fastjson2's binary form of JSON with Java types, as Dubbo 2 uses it (serialization id 23).
 //!
-//! A body is a row of [documents](split_document), each one value with names and references of its own. A
-//! [`Reader`] turns a document into the neutral tokens of [`rialto_values`], a [`Writer`] turns tokens into
-//! documents that stock fastjson2 reads back. The wire facts are in wire section 2.3.
+//! A body is a sequence of [documents](split_document). Each is one value with its own names and references.
+//! A [`Reader`] turns a document into the neutral tokens of [`rialto_values`]; a [`Writer`] turns tokens into
+//! documents that stock fastjson2 can read. The wire facts are in wire section 2.3.
 //!
-//! # What JSONB does not say
+//! # What JSONB omits
 //!
-//! fastjson2 omits what the reading side knows from its classes. Those values arrive as what they look like:
+//! fastjson2 omits what the reader knows from its classes. Without the classes, such values are read as what
+//! they look like:
 //!
-//! | written | arrives as |
+//! | written | read as |
 //! |---|---|
-//! | object in a field or list declared with its very class | map |
-//! | enum constant in a field declared so | int, its ordinal |
+//! | object in a field or list declared with exactly its class | map |
+//! | enum constant in a field of the enum's type | int, its ordinal |
 //! | `java.util.UUID` | binary data of 16 bytes |
 //! | `Duration`, `Period`, `ZoneId`, `ZoneOffset`, `Locale`, `StringBuilder` | text |
 //! | `OffsetDateTime`, `OffsetTime` | `ZonedDateTime` |
 //! | `java.sql.Timestamp`, `Time` | `LocalDateTime`, text, in the writer's own time zone |
 //! | `Optional` | its value, or null |
 //!
-//! [`Reader::copy_value_as`] helps where the caller knows the declared class of the whole value; the last two lines it
-//! refuses.
+//! [`Reader::copy_value_as`] reads them rightly if the declared class of the whole value is known; the last
+//! two rows it refuses.
 #![forbid(unsafe_code)]
 
 mod code;

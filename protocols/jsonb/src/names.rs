@@ -1,7 +1,7 @@
-//! Class names: fastjson2's short forms, Java's, and those of token streams.
+//! Class names: fastjson2's short forms, Java's names, and those of token streams.
 use std::borrow::Cow;
 
-/// An element of a stack trace. fastjson2 calls its field `declaringClass` by the name of its getter, `className`.
+/// An element of a stack trace. fastjson2 names its field `declaringClass` after the getter, `className`.
 pub(crate) const STACK_TRACE_ELEMENT: &str = "java.lang.StackTraceElement";
 
 /// Short forms that are not just the name without its package.
@@ -26,7 +26,7 @@ const SHORT: [(&str, &str); 18] = [
     ("JSONArray", "com.alibaba.fastjson2.JSONArray"),
 ];
 
-/// Packages and the classes in them that fastjson2 names without their package.
+/// Packages, and the classes in them that fastjson2 names without the package.
 const PACKAGES: [(&str, &[&str]); 3] = [
     (
         "java.lang.",
@@ -107,7 +107,7 @@ const PACKAGES: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// Element types of arrays: in token streams, in fastjson2.
+/// Element types of arrays: in token streams, and in fastjson2.
 const ELEMENTS: [(&str, &str); 11] = [
     ("boolean", "Z"),
     ("byte", "B"),
@@ -125,7 +125,7 @@ const ELEMENTS: [(&str, &str); 11] = [
 /// A view that fastjson2 writes as `Set` and reads back as a `java.util.HashSet`.
 const KEY_SET: &str = "java.util.HashMap$KeySet";
 
-/// Private collections of the JDK that fastjson2 reads back and that Dubbo's class check lets through.
+/// Private collections of the JDK that fastjson2 can read and that Dubbo's class check allows.
 const READABLE: [&str; 7] = [
     "java.util.Arrays$ArrayList",
     "java.util.Collections$Empty",
@@ -136,12 +136,12 @@ const READABLE: [&str; 7] = [
     KEY_SET,
 ];
 
-/// The token stream's name of a class that a document names.
+/// The token stream's name for a class named in a document.
 pub(crate) fn from_wire(name: &str) -> Cow<'_, str> {
     match split_array(name) {
         ("", class) => full_class(class),
         (brackets, element) => {
-            // Arrays of arrays of other classes than the known ones say their inner dimensions as Java source does.
+            // Nested arrays of other classes have the inner dimensions in Java source form.
             let mut element = element
                 .strip_prefix('L')
                 .and_then(|e| e.strip_suffix(';'))
@@ -158,7 +158,7 @@ pub(crate) fn from_wire(name: &str) -> Cow<'_, str> {
             let name = match &*name {
                 "java.lang.Object" => "object",
                 "java.lang.String" => "string",
-                // never written, but these are names of the same in other streams
+                // fastjson2 never writes these two, but other streams use these names for the same types
                 "integer" => "java.lang.Integer",
                 "date" => "java.util.Date",
                 name => name,
@@ -168,8 +168,8 @@ pub(crate) fn from_wire(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// What `java.lang.Class.getName()` says of a class that a document names, which is what objects of
-/// `java.lang.Class` hold in all serializations.
+/// What `java.lang.Class.getName()` returns for a class named in a document. Objects of `java.lang.Class`
+/// contain this name in all serializations.
 pub(crate) fn java_name(name: &str) -> Cow<'_, str> {
     let name = from_wire(name);
     let (brackets, element) = split_array(&name);
@@ -186,7 +186,7 @@ pub(crate) fn java_name(name: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{brackets}{element}"))
 }
 
-/// The name that fastjson2 reads for a class of a token stream.
+/// The name under which fastjson2 reads a class of a token stream.
 pub(crate) fn to_wire(name: &str) -> Cow<'_, str> {
     let (brackets, element) = split_array(name);
     if brackets.is_empty() {
@@ -200,8 +200,8 @@ pub(crate) fn to_wire(name: &str) -> Cow<'_, str> {
             None => short_class(element),
         },
     };
-    // Only what has a letter, and `String`, is known as an array of arrays. All others go by the name of Java source,
-    // where no short forms are.
+    // Nested arrays have the bracket form only for types with a letter and for `String`. All others use the
+    // form of Java source, without short forms.
     let known = ELEMENTS.iter().any(|(_, wire)| *wire == element);
     if brackets.len() > 1 && !known {
         let element = full_class(element);
@@ -210,7 +210,7 @@ pub(crate) fn to_wire(name: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{brackets}{element}"))
 }
 
-/// The type of an array's elements, if knowing it tells anything about elements that do not say it themselves.
+/// The type of an array's elements, if it tells anything about elements that do not name their own class.
 pub(crate) fn element_class(array: &str) -> Option<&str> {
     let element = array.strip_prefix('[')?;
     let plain = ELEMENTS
@@ -223,8 +223,8 @@ pub(crate) fn element_class(array: &str) -> Option<&str> {
     (!plain).then_some(element)
 }
 
-/// The class under which a list or set of this class is written; `None` for a plain list. Views and wrappers of the
-/// JDK become what they are seen as: readers of fastjson2 do not know them, or refuse them.
+/// The class under which a list or set is written; `None` for a plain list. Views and wrappers of the JDK
+/// become the interface's usual class, because readers of fastjson2 do not know them, or refuse them.
 pub(crate) fn collection(class: &str) -> Option<&str> {
     if class == "java.util.ArrayList" {
         return None;
@@ -234,7 +234,7 @@ pub(crate) fn collection(class: &str) -> Option<&str> {
     }
     let simple = simple(class);
     if !simple.contains("Set") {
-        // `Collections.asLifoQueue` and the like.
+        // This matches the result of `Collections.asLifoQueue`.
         return simple.contains("Queue").then_some("java.util.LinkedList");
     }
     Some(if is_sorted(simple) {
@@ -244,7 +244,7 @@ pub(crate) fn collection(class: &str) -> Option<&str> {
     })
 }
 
-/// As [`collection`], for a map; `None` for a plain one.
+/// The class under which a map is written, as in [`collection`]; `None` for a plain map.
 pub(crate) fn map(class: &str) -> Option<&str> {
     if class == "java.util.HashMap" {
         return None;
@@ -259,7 +259,7 @@ pub(crate) fn map(class: &str) -> Option<&str> {
     })
 }
 
-/// Whether a class is one that only the JDK names, and that nobody reads back.
+/// Whether a class is private to the JDK and no reader accepts it.
 fn is_private(class: &str) -> bool {
     class.starts_with("java.util.")
         && class.contains('$')
@@ -272,12 +272,12 @@ fn is_sorted(simple: &str) -> bool {
         .any(|part| simple.contains(part))
 }
 
-/// The name behind package and outer classes.
+/// The class name without package and outer classes.
 fn simple(class: &str) -> &str {
     class.rsplit(['.', '$']).next().unwrap_or(class)
 }
 
-/// Whether a class is surely a map and not a bean.
+/// Whether the name shows that the class is a map, not a bean.
 pub(crate) fn is_map(class: &str) -> bool {
     let simple = simple(class);
     simple.ends_with("Map")
@@ -322,7 +322,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_go_both_ways() {
+    fn names_convert_both_ways() {
         for (wire, token) in [
             ("LM", "java.util.LinkedHashMap"),
             ("TreeSet", "java.util.TreeSet"),
@@ -348,13 +348,13 @@ mod tests {
     }
 
     #[test]
-    fn key_sets_are_written_as_the_sets_they_come_back_as() {
+    fn key_sets_are_written_as_the_sets_they_are_read_as() {
         assert_eq!(to_wire(KEY_SET), "Set");
         assert_eq!(from_wire("Set"), "java.util.HashSet");
     }
 
     #[test]
-    fn private_collections_are_written_as_what_they_are_seen_as() {
+    fn private_collections_are_written_as_public_ones() {
         for (class, written) in [
             ("java.util.ArrayList", None),
             ("java.util.ArrayList$SubList", None),
@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn class_objects_hold_the_names_of_java() {
+    fn class_objects_contain_java_names() {
         for (wire, java) in [
             ("[I", "[I"),
             ("[[O", "[[Ljava.lang.Object;"),
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_of_arrays_have_a_class_where_it_tells_something() {
+    fn elements_of_arrays_have_a_class_if_it_is_useful() {
         assert_eq!(element_class("[com.acme.Order"), Some("com.acme.Order"));
         assert_eq!(element_class("[[int"), Some("[int"));
         for plain in ["[int", "[object", "java.util.List"] {

@@ -1,7 +1,7 @@
-//! Big integers and decimals between their bytes and Java's text.
+//! Converts big integers and decimals between bytes and Java's text form.
 use rialto_values::ValueError;
 
-/// Bytes of the longest big integer that is converted: conversion takes quadratic time.
+/// The longest big integer that is converted, in bytes, because conversion takes quadratic time.
 pub(crate) const MAX_BYTES: usize = 4096;
 const MAX_DIGITS: usize = 9800;
 const CHUNK: u64 = 1_000_000_000;
@@ -14,7 +14,7 @@ pub(crate) struct Big {
 }
 
 impl Big {
-    /// From two's complement, most significant byte first; empty is zero.
+    /// Converts from two's complement, most significant byte first; no bytes mean zero.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, ValueError> {
         if bytes.len() > MAX_BYTES {
             return Err(too_long(bytes.len()));
@@ -34,7 +34,7 @@ impl Big {
         Ok(Big::new(negative, limbs))
     }
 
-    /// From Java's `signum` and `mag` (most significant word first).
+    /// Converts from Java's `signum` and `mag` (most significant word first).
     pub(crate) fn from_words(signum: i32, words: &[i32]) -> Option<Self> {
         let big = Big::new(signum < 0, words.iter().rev().map(|w| *w as u32).collect());
         (big.signum() == signum.signum() && words.len() * 4 <= MAX_BYTES).then_some(big)
@@ -63,7 +63,7 @@ impl Big {
         self.limbs.iter().rev().map(|w| *w as i32)
     }
 
-    /// The value, if 64 bits hold it.
+    /// The value, if it fits 64 bits.
     pub(crate) fn to_long(&self) -> Option<i64> {
         let magnitude = match self.limbs[..] {
             [] => 0,
@@ -74,7 +74,7 @@ impl Big {
         i64::try_from(if self.negative { -magnitude } else { magnitude }).ok()
     }
 
-    /// Two's complement, most significant byte first, as short as the sign allows.
+    /// Two's complement, most significant byte first, in as few bytes as possible.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut limbs = self.limbs.clone();
         limbs.push(0);
@@ -89,7 +89,7 @@ impl Big {
         bytes[redundant..].to_vec()
     }
 
-    /// The magnitude's digits.
+    /// The decimal digits of the magnitude.
     fn digits(&self) -> String {
         let mut limbs = self.limbs.clone();
         let mut chunks = Vec::new();
@@ -113,7 +113,7 @@ impl Big {
         digits
     }
 
-    /// From a sign and digits.
+    /// Converts from a sign and decimal digits.
     fn from_digits(negative: bool, digits: &[u8]) -> Self {
         let mut limbs: Vec<u32> = Vec::new();
         for chunk in digits.chunks(9) {
@@ -144,7 +144,7 @@ fn too_long(len: usize) -> ValueError {
     ValueError::too_large(format!("a big number of {len} bytes (the limit is {MAX_BYTES})"))
 }
 
-/// What `java.math.BigDecimal.toString()` gives.
+/// The text that `java.math.BigDecimal.toString()` returns.
 pub(crate) fn decimal_text(unscaled: &Big, scale: i32) -> String {
     let sign = if unscaled.negative { "-" } else { "" };
     let digits = unscaled.digits();
@@ -163,7 +163,7 @@ pub(crate) fn decimal_text(unscaled: &Big, scale: i32) -> String {
     }
 }
 
-/// Reads what the `java.math.BigDecimal(String)` constructor reads; `None` for anything else.
+/// Parses what the constructor `java.math.BigDecimal(String)` accepts; `None` for anything else.
 pub(crate) fn parse_decimal(text: &str) -> Option<(Big, i32)> {
     let (negative, unsigned) = match text.as_bytes() {
         [b'-', ..] => (true, &text[1..]),

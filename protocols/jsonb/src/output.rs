@@ -1,4 +1,4 @@
-//! Writing the fixed-form values.
+//! Writes values of a fixed form.
 use crate::code;
 
 /// Appends an int in its shortest form.
@@ -41,7 +41,7 @@ pub(crate) fn put_long(v: i64, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a double. Only values that an int carries exactly take the short form, so that −0.0 keeps its sign.
+/// Appends a double. Only values that are exactly an int take the short form, so −0.0 keeps its sign.
 pub(crate) fn put_double(v: f64, out: &mut Vec<u8>) {
     let whole = v as i32;
     if f64::from(whole).to_bits() != v.to_bits() {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn integers_take_the_bytes_that_fastjson2_writes() {
+    fn integers_are_written_as_fastjson2_writes_them() {
         let int = |v| {
             let mut out = vec![];
             put_int(v, &mut out);

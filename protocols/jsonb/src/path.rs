@@ -1,18 +1,19 @@
-//! Paths: how a document says "the value over there".
+//! Paths, by which a document refers to a value elsewhere in it.
 //!
-//! `$` is the document's root, `.name` a field or map entry (special characters behind a backslash), `[n]` an
-//! element. `..` is the container that the reference stands in, `#-1` what the reference before meant.
+//! `$` is the root of the document, `.name` a field or map entry (with special characters after a backslash),
+//! `[n]` an element. `..` is the container that contains the reference, `#-1` the target of the previous
+//! reference.
 use std::borrow::Cow;
 
 use rialto_values::{ValueError, text};
 
 use crate::index::{Place, Places};
 
-/// What an absolute path leads to from the root (container 0).
+/// The target of an absolute path. The root is container 0.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     Container(u32),
-    /// A place in a container where no other container stands.
+    /// A place in a container that is not itself a container.
     Place(u32, Place<'static>),
 }
 
@@ -69,10 +70,12 @@ pub(crate) fn unresolved(path: &str, why: &str) -> ValueError {
     ))
 }
 
-/// How many bytes a name takes as a step of a path; `None` if fastjson2's path parser would not find it again.
+/// The length of a name as a step of a path, in bytes; `None` if fastjson2's path parser would not find the
+/// name.
 ///
-/// Measured with 2.0.52 and 2.0.56: letters, digits, `_`, `$` and the characters of the Basic Multilingual Plane
-/// from U+00A1 stand for themselves, a few signs need a backslash, and the rest fails in one way or another.
+/// Measured with 2.0.52 and 2.0.56: letters, digits, `_`, `$` and the characters of the Basic Multilingual
+/// Plane from U+00A1 on need no escape, a few signs need a backslash, and other characters fail in one way or
+/// another.
 pub(crate) fn name_len(name: &str) -> Option<usize> {
     if name.is_empty() {
         return None;
@@ -89,7 +92,7 @@ pub(crate) fn name_len(name: &str) -> Option<usize> {
     Some(len)
 }
 
-/// Appends a step of such a name.
+/// Appends such a name as a step.
 pub(crate) fn push_name(name: &str, path: &mut String) {
     path.push('.');
     for c in name.chars() {

@@ -1,4 +1,4 @@
-//! Reading a document.
+//! Reads a document.
 use std::borrow::Cow;
 
 use rialto_values::{Allowance, Limits, Sink, ValueError};
@@ -16,8 +16,8 @@ use crate::symbol::{Key, Symbols};
 
 /// A cursor over one document.
 ///
-/// A value can be stepped over, taken as a scalar, or copied into a token stream; an object can be entered and
-/// walked by its keys, which costs no memory as long as the keys are plain strings.
+/// A value can be skipped, read as a scalar, or copied into a token stream. An object can be entered and read
+/// key by key, which takes no memory as long as the keys are plain strings.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     input: Input<'a>,
@@ -39,32 +39,32 @@ impl<'a> Name<'a> {
         self.name.is(self.doc, key)
     }
 
-    /// How many bytes it takes where it stands, which may be far before this entry.
+    /// The length of the key in bytes. The key may be a symbol that was defined far before this entry.
     #[must_use]
     pub fn len(&self) -> usize {
         self.name.len as usize
     }
 
-    /// Whether it is empty.
+    /// Whether the key is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.name.len == 0
     }
 
-    /// The key, lone surrogates replaced by U+FFFD.
+    /// The key; lone surrogates become U+FFFD.
     ///
     /// # Errors
-    /// Bytes that are not text.
+    /// The bytes are not text.
     pub fn to_str(&self) -> Result<Cow<'a, str>, ValueError> {
         self.name.to_str(self.doc)
     }
 }
 
 impl<'a> Reader<'a> {
-    /// A reader in front of the document's value.
+    /// A reader before the document's value.
     ///
     /// # Errors
-    /// A document of 2 GiB or more.
+    /// The document is 2 GiB or longer.
     pub fn new(document: &'a [u8], limits: &Limits) -> Result<Self, ValueError> {
         if i32::try_from(document.len()).is_err() {
             return Err(ValueError::too_large(format!(
@@ -79,44 +79,44 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Checks that nothing follows.
+    /// Checks that nothing follows the value.
     ///
     /// # Errors
-    /// Bytes behind the value.
+    /// Bytes follow the value.
     pub fn finish(&self) -> Result<(), ValueError> {
         if self.input.is_at_end() {
             Ok(())
         } else {
-            Err(self.input.malformed("bytes behind the value"))
+            Err(self.input.malformed("bytes after the value"))
         }
     }
 
-    /// How many bytes have been read.
+    /// The number of bytes read.
     #[must_use]
     pub fn position(&self) -> usize {
         self.input.pos()
     }
 
-    /// Whether the next value is null; it is not taken.
+    /// Whether the next value is null; it is not consumed.
     ///
     /// # Errors
-    /// The end of the document.
+    /// The document ends.
     pub fn is_null(&self) -> Result<bool, ValueError> {
         Ok(self.input.peek()? == code::NULL)
     }
 
-    /// Steps over the next value.
+    /// Skips the next value.
     ///
     /// # Errors
-    /// What breaks the grammar, or nests too deep.
+    /// The value breaks the grammar, or nests too deeply.
     pub fn skip_value(&mut self) -> Result<(), ValueError> {
         skip_value(&mut self.input, &mut self.symbols, self.limits.depth)
     }
 
-    /// Takes a string, or null.
+    /// Reads a string, or null.
     ///
     /// # Errors
-    /// Any other value.
+    /// The next value has another type.
     pub fn string(&mut self) -> Result<Option<Cow<'a, str>>, ValueError> {
         if self.is_null()? {
             skip_flat(&mut self.input)?;
@@ -125,10 +125,10 @@ impl<'a> Reader<'a> {
         self.input.string("the value")?.to_str(self.input.doc()).map(Some)
     }
 
-    /// Takes an integer of any width that fits 32 bits.
+    /// Reads an integer of any width that fits 32 bits.
     ///
     /// # Errors
-    /// Any other value.
+    /// The next value has another type, or does not fit.
     pub fn int(&mut self) -> Result<i32, ValueError> {
         let at = self.input;
         let v = match self.input.peek()? {
@@ -142,13 +142,13 @@ impl<'a> Reader<'a> {
             }
             _ => self.input.long("the value")?,
         };
-        i32::try_from(v).map_err(|_| at.malformed(&format!("the number {v}, which is no int,")))
+        i32::try_from(v).map_err(|_| at.malformed(&format!("the number {v}, which is not an int,")))
     }
 
-    /// Enters an object; false if null stands there, which is then taken. [`Reader::next_key`] follows.
+    /// Enters an object, for [`Reader::next_key`]. Returns `false` for null, which it consumes.
     ///
     /// # Errors
-    /// Any other value.
+    /// The next value has another type.
     pub fn begin_object(&mut self) -> Result<bool, ValueError> {
         if self.input.peek()? == code::TYPED {
             self.input.byte("a typed value")?;
@@ -162,11 +162,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next key of the entered object, whose value must then be taken or skipped; `None` at the end, which
-    /// is taken. Entries whose keys are not strings are stepped over.
+    /// The next key of the entered object; its value must then be read or skipped. `None` at the end, which
+    /// it consumes. Entries whose keys are not strings are skipped.
     ///
     /// # Errors
-    /// What breaks the grammar.
+    /// The document breaks the grammar.
     pub fn next_key(&mut self) -> Result<Option<Name<'a>>, ValueError> {
         loop {
             if self.input.peek()? == code::OBJECT_END {
@@ -190,20 +190,22 @@ impl<'a> Reader<'a> {
 
     /// Emits the next value into a token stream.
     ///
-    /// References within the document are taken to start at this value: copy a document as a whole.
+    /// References in the document are resolved as if this value were its root, so copy a document as a whole.
     ///
     /// # Errors
-    /// What breaks the grammar or a limit, references that lead nowhere, and what the sink refuses.
+    /// The value breaks the grammar or exceeds a limit, a reference has no target, or the sink refuses a
+    /// token.
     pub fn copy_value(&mut self, sink: &mut dyn Sink, numbering: &mut Numbering) -> Result<(), ValueError> {
         self.copy(None, sink, numbering)
     }
 
-    /// Like [`Reader::copy_value`], for a value that was written for this class (`java.lang.Class.getName()`,
-    /// or a primitive type's name): fastjson2 leaves some values to the reader's knowledge of it, such as a
-    /// `java.util.UUID` (16 bytes of binary data) and a `java.time.Duration` (a string).
+    /// Does the same as [`Reader::copy_value`] for a value that was written for this class, given as by
+    /// `java.lang.Class.getName()` or as the name of a primitive type. fastjson2 leaves the interpretation of
+    /// some values to the reader's knowledge of the class, such as a `java.util.UUID` (16 bytes of binary
+    /// data) and a `java.time.Duration` (a string).
     ///
     /// # Errors
-    /// As [`Reader::copy_value`]; and a scalar that is none of that class.
+    /// Those of [`Reader::copy_value`]; and a scalar that is not a value of that class.
     pub fn copy_value_as(
         &mut self,
         class: &str,
@@ -227,7 +229,8 @@ impl<'a> Reader<'a> {
         let b = self.input.peek()?;
         let may_hold_others = matches!(b, code::TYPED | code::OBJECT | code::REFERENCE) || code::is_array(b);
         if declared.is_none() && !may_hold_others {
-            // Nothing has to be known beforehand, so no symbols are copied for each of very many values.
+            // A scalar needs no index, so the symbols are not copied for it. Otherwise a great many scalars
+            // after many names would be slow.
             let mut scratch = Vec::new();
             return out.scalar(Scalar::read(&mut self.input, &mut scratch)?, Expect::Nothing);
         }

@@ -1,4 +1,4 @@
-//! Values that hold no others, as the document gives them.
+//! Values without other values inside, as the document gives them.
 use std::borrow::Cow;
 
 use rialto_values::{Text, ValueError, text};
@@ -20,20 +20,20 @@ pub(crate) enum Scalar<'t> {
     Date(i64),
     Text(Text<'t>),
     Binary(&'t [u8]),
-    /// Unscaled value and scale.
+    /// The unscaled value, and the scale.
     Decimal(Big, i32),
     Integer(Big),
     LocalDate(Date),
     LocalTime(Time),
     LocalDateTime(Date, Time),
-    /// With the zone's or offset's id.
+    /// Date and time with the id of the zone or offset.
     Zoned(Date, Time, Cow<'t, str>),
-    /// Seconds and nanoseconds.
+    /// Seconds and nanoseconds since the epoch.
     Instant(i64, i32),
 }
 
 impl<'t> Scalar<'t> {
-    /// Reads one; the next byte starts neither a container nor a reference nor a type.
+    /// Reads a scalar. The next byte must not start a container, a reference or a type.
     pub(crate) fn read<'a: 't>(input: &mut Input<'a>, scratch: &'t mut Vec<u8>) -> Result<Self, ValueError> {
         let b = input.peek()?;
         if code::is_int(b) {

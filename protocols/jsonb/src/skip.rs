@@ -1,4 +1,4 @@
-//! Stepping over values.
+//! Skips values.
 use rialto_values::ValueError;
 
 use crate::code;
@@ -6,21 +6,21 @@ use crate::input::Input;
 use crate::string::Str;
 use crate::symbol::{Key, Symbols};
 
-/// What is left to step over in an open container.
+/// What remains to skip in an open container.
 #[derive(Clone, Copy)]
 enum Open {
     Array(usize),
-    /// Whether the value of a key comes next.
+    /// The rest of an object; `true` if the value of a key is next.
     Object(bool),
 }
 
-/// Whoever wants to know what a value holds while it is stepped over.
+/// Observes a value while it is skipped.
 pub(crate) trait Watch {
-    /// A list, map or object begins; its class name or leading byte stands there.
+    /// A list, map or object begins; its class name or first byte is at `start`.
     fn begin(&mut self, start: usize);
-    /// A text key of the innermost one.
+    /// A text key of the innermost container.
     fn key(&mut self, key: Str) -> Result<(), ValueError>;
-    /// The innermost one ends.
+    /// The innermost container ends.
     fn end(&mut self);
 }
 
@@ -34,12 +34,12 @@ impl Watch for () {
     fn end(&mut self) {}
 }
 
-/// Steps over one value; the names it numbers are kept.
+/// Skips one value; the symbols that it defines are kept.
 pub(crate) fn skip_value(input: &mut Input<'_>, symbols: &mut Symbols, depth: u32) -> Result<(), ValueError> {
     walk_value(input, symbols, depth, &mut ())
 }
 
-/// Steps over one value and tells `watch` what it holds.
+/// Skips one value and reports its containers and keys to `watch`.
 pub(crate) fn walk_value(
     input: &mut Input<'_>,
     symbols: &mut Symbols,
@@ -109,7 +109,7 @@ fn push(open: &mut Vec<Open>, frame: Open, depth: u32) -> Result<(), ValueError>
     Ok(())
 }
 
-/// Whether one more container may be opened inside `open` others.
+/// Checks that one more container may be opened inside `open` others.
 pub(crate) fn check_depth(open: usize, depth: u32) -> Result<(), ValueError> {
     if open < depth as usize {
         return Ok(());
@@ -119,7 +119,7 @@ pub(crate) fn check_depth(open: usize, depth: u32) -> Result<(), ValueError> {
     )))
 }
 
-/// Steps over a value that holds no others.
+/// Skips a value without other values inside.
 pub(crate) fn skip_flat(input: &mut Input<'_>) -> Result<(), ValueError> {
     let b = input.peek()?;
     if code::is_int(b) {

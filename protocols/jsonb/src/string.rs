@@ -1,4 +1,4 @@
-//! Strings: where they stand in a document, what they say, and how they are written.
+//! Strings: their position in a document, their text, and how they are written.
 use std::borrow::Cow;
 
 use rialto_values::{ErrorKind, Text, ValueError, text};
@@ -11,13 +11,13 @@ use crate::output::put_int;
 pub(crate) enum Encoding {
     Latin1,
     Utf8,
-    /// With a byte-order mark, big-endian without.
+    /// UTF-16 with a byte-order mark; big-endian without one.
     Utf16,
     Utf16Le,
     Utf16Be,
 }
 
-/// A string in a document, as its place.
+/// A string in a document, given by its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Str {
     pub(crate) encoding: Encoding,
@@ -34,7 +34,7 @@ impl Str {
         matches!(self.encoding, Encoding::Latin1 | Encoding::Utf8) && self.bytes(doc).is_ascii()
     }
 
-    /// The text; the bytes are borrowed from the document where they can be, else put into `scratch`.
+    /// The text. It is borrowed from the document if possible, otherwise written to `scratch`.
     pub(crate) fn text<'t>(self, doc: &'t [u8], scratch: &'t mut Vec<u8>) -> Result<Text<'t>, ValueError> {
         if self.is_ascii(doc) {
             return Ok(Text::from_checked(self.bytes(doc), self.len));
@@ -54,7 +54,7 @@ impl Str {
         Ok(Cow::Owned(out))
     }
 
-    /// The text as UTF-8, lone surrogates replaced.
+    /// The text as UTF-8; lone surrogates become U+FFFD.
     pub(crate) fn to_str(self, doc: &[u8]) -> Result<Cow<'_, str>, ValueError> {
         if matches!(self.encoding, Encoding::Utf8) || self.is_ascii(doc) {
             return std::str::from_utf8(self.bytes(doc))
@@ -66,7 +66,7 @@ impl Str {
         Ok(Cow::Owned(Text::from_checked(&out, units).to_str().into_owned()))
     }
 
-    /// Whether the text is this one; bytes that are not text equal nothing.
+    /// Whether the text equals `other`; bytes that are not text never do.
     pub(crate) fn is(self, doc: &[u8], other: &str) -> bool {
         if self.is_ascii(doc) {
             return self.bytes(doc) == other.as_bytes();
@@ -121,8 +121,8 @@ impl Str {
 
 /// Appends a string value.
 ///
-/// Text that fits ISO-8859-1 must be sent so: fastjson2 makes strings out of the other forms whose internal
-/// coding assumes a wider character, and such a string equals no other.
+/// A text that fits ISO-8859-1 must be written so: from the other forms, fastjson2 builds strings whose
+/// internal encoding assumes wider characters, and which equal no other string.
 pub(crate) fn put_text(value: Text<'_>, out: &mut Vec<u8>) {
     let bytes = value.bytes();
     if bytes.len() == value.units() as usize {
@@ -167,7 +167,8 @@ pub(crate) fn put_text(value: Text<'_>, out: &mut Vec<u8>) {
 
 /// Appends a class or field name.
 ///
-/// fastjson2 looks those up by a hash over the characters, which it takes right from ASCII and UTF-16 only.
+/// fastjson2 looks names up by a hash of their characters, which it computes correctly only for ASCII and
+/// UTF-16.
 pub(crate) fn put_name(name: &str, out: &mut Vec<u8>) {
     if name.is_ascii() {
         put_latin1_head(name.len(), out);
@@ -206,7 +207,7 @@ mod tests {
     use super::*;
     use crate::input::Input;
 
-    fn round(units: &[u16]) -> (Vec<u8>, Vec<u16>) {
+    fn round_trip(units: &[u16]) -> (Vec<u8>, Vec<u16>) {
         let mut cesu8 = vec![];
         units.iter().for_each(|u| text::push_unit(*u, &mut cesu8));
         let mut out = vec![];
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_form_that_fastjson2_reads_right_is_chosen() {
+    fn the_smallest_form_that_fastjson2_reads_correctly_is_chosen() {
         for (text, head) in [
             ("", 0x49),
             ("abc", 0x4c),
@@ -227,7 +228,7 @@ mod tests {
             ("a😀bcd", 0x7a),
         ] {
             let units: Vec<_> = text.encode_utf16().collect();
-            let (out, back) = round(&units);
+            let (out, back) = round_trip(&units);
             assert_eq!((out[0], back), (head, units), "{text}");
         }
     }
@@ -240,7 +241,7 @@ mod tests {
             &[0xd83d, 0xd83d, 0xde00],
             &[0x61; 1],
         ] {
-            assert_eq!(round(units).1, units);
+            assert_eq!(round_trip(units).1, units);
         }
     }
 

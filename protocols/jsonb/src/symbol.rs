@@ -1,11 +1,11 @@
-//! Names that a document numbers: class names and the field names of objects.
+//! Symbols: names that a document numbers, which are class names and the field names of objects.
 use rialto_values::ValueError;
 
 use crate::code;
 use crate::input::Input;
 use crate::string::Str;
 
-/// The numbers given so far.
+/// The symbols defined so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Symbols {
     names: Vec<Option<Str>>,
@@ -18,17 +18,17 @@ pub(crate) enum Key {
     Symbol(Str),
     /// A plain string, which is how map keys are written.
     Text(Str),
-    /// Any other value; the input stands in front of it.
+    /// Any other value; it has not been read.
     Value,
 }
 
 impl Symbols {
-    /// How many numbers were given.
+    /// The number of symbols defined so far.
     pub(crate) fn len(&self) -> usize {
         self.names.len()
     }
 
-    /// Reads the class name behind [`code::TYPED`].
+    /// Reads the class name after [`code::TYPED`].
     pub(crate) fn class(&mut self, input: &mut Input<'_>) -> Result<Str, ValueError> {
         let b = input.peek()?;
         if code::is_int(b) {
@@ -43,7 +43,7 @@ impl Symbols {
         Ok(name)
     }
 
-    /// Reads the key of an entry, or finds that it is some other value.
+    /// Reads the key of an entry, unless it is some other value.
     pub(crate) fn key(&mut self, input: &mut Input<'_>) -> Result<Key, ValueError> {
         let b = input.peek()?;
         if code::is_string(b) {
@@ -78,7 +78,7 @@ impl Symbols {
             .ok_or_else(|| at.malformed(&format!("symbol {number} was not defined")))
     }
 
-    /// Numbers grow by one per name, so no number is as large as the document.
+    /// Numbers grow by one per name, so each is smaller than the length of the document.
     fn define(&mut self, name: Str, input: &mut Input<'_>) -> Result<(), ValueError> {
         let at = *input;
         let number = input.int("a symbol")?;

@@ -54,7 +54,7 @@ pub(crate) fn parse_offset(id: &str) -> Option<i32> {
     (parts.next().is_none() && seconds <= 18 * 3600).then_some(sign * seconds)
 }
 
-/// The id of an offset, as `java.time.ZoneOffset.getId()` gives it; `None` beyond 18 hours.
+/// The id of an offset, as `java.time.ZoneOffset.getId()` returns it; `None` beyond 18 hours.
 pub(crate) fn offset_id(seconds: i32) -> Option<String> {
     let n = seconds.checked_abs().filter(|n| *n <= 18 * 3600)?;
     let sign = if seconds < 0 { '-' } else { '+' };
@@ -65,7 +65,7 @@ pub(crate) fn offset_id(seconds: i32) -> Option<String> {
     })
 }
 
-/// Seconds and nanoseconds of `java.time.Duration.toString()`.
+/// Seconds and nanoseconds of a text from `java.time.Duration.toString()`.
 pub(crate) fn parse_duration(text: &str) -> Option<(i64, i32)> {
     let (mut seconds, mut nanos) = (0_i128, 0_i128);
     let (days, clock) = text
@@ -101,7 +101,7 @@ pub(crate) fn parse_duration(text: &str) -> Option<(i64, i32)> {
     (rest.is_empty() && text.len() > 2).then_some((seconds, total.rem_euclid(1_000_000_000) as i32))
 }
 
-/// What `java.time.Duration.toString()` gives.
+/// The text that `java.time.Duration.toString()` returns.
 pub(crate) fn duration_text(seconds: i64, nanos: i32) -> Option<String> {
     if !(0..1_000_000_000).contains(&nanos) {
         return None;
@@ -130,7 +130,7 @@ pub(crate) fn duration_text(seconds: i64, nanos: i32) -> Option<String> {
     Some(text)
 }
 
-/// Years, months and days of `java.time.Period.toString()`.
+/// Years, months and days of a text from `java.time.Period.toString()`.
 pub(crate) fn parse_period(text: &str) -> Option<[i32; 3]> {
     let mut rest = text.strip_prefix('P').filter(|rest| !rest.is_empty())?;
     let mut out = [0; 3];
@@ -142,7 +142,7 @@ pub(crate) fn parse_period(text: &str) -> Option<[i32; 3]> {
     rest.is_empty().then_some(out)
 }
 
-/// What `java.time.Period.toString()` gives.
+/// The text that `java.time.Period.toString()` returns.
 pub(crate) fn period_text([years, months, days]: [i32; 3]) -> String {
     let mut text = "P".to_owned();
     for (n, unit) in [(years, 'Y'), (months, 'M'), (days, 'D')] {
@@ -156,7 +156,7 @@ pub(crate) fn period_text([years, months, days]: [i32; 3]) -> String {
     text
 }
 
-/// Takes the number in front of `unit` off the text, if it is there and comes first.
+/// Splits the number before `unit` off the text, if the text begins with one.
 fn take_unit<'t>(text: &mut &'t str, unit: char) -> Option<&'t str> {
     let end = text.find(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.'))?;
     if !text[end..].starts_with(unit) {

@@ -1,4 +1,4 @@
-//! Writing documents.
+//! Writes documents.
 mod duplicate;
 mod frame;
 mod handle;
@@ -24,60 +24,61 @@ use value::Value;
 ///
 /// # Choices
 ///
-/// * Objects and maps carry their class, as do lists that are no `java.util.ArrayList`. Private collections of the JDK
-///   that readers refuse become plain lists, or the sets and maps that they are seen as.
-/// * Field names and class names are numbered (symbols), as stock peers do.
-/// * An object whose only field is `name`, holding a text such as an enum constant is usually called (upper-case
-///   ASCII letters, digits and `_`, a letter in front), is written as an enum constant: the token stream does not
-///   tell it from a bean. Any other single `name` makes a bean.
-/// * Throwables are written without the class of their `suppressedExceptions`; a `cause` that leads back to the
+/// * Objects and maps have their class, as do lists other than `java.util.ArrayList`. Private collections of
+///   the JDK that readers refuse become plain lists, or the usual sets and maps.
+/// * Field names and class names are numbered (symbols), as by stock peers.
+/// * An object whose only field is `name`, with a text that looks like an enum constant (upper-case ASCII
+///   letters, digits and `_`, beginning with a letter), is written as an enum constant, because the token
+///   stream does not distinguish it from a bean. Any other single `name` makes a bean.
+/// * Throwables are written without the class of their `suppressedExceptions`; a `cause` that refers to the
 ///   throwable itself or to one around it becomes null.
-/// * Shared containers become references where fastjson2 can follow them, else they are written again: from
-///   another document (argument) of the stream, as an element of an `Object[]` or of a list it rebuilds after
-///   reading, and below a map key that its paths cannot spell. Where that cannot end, in a cycle, it is an error.
-///   So is a reference through a name that comes again in its map or object, where the path would mean another value.
+/// * Shared containers become references if fastjson2 can follow them, and otherwise they are written again:
+///   from another document (argument) of the stream, as an element of an `Object[]` or of a list that it
+///   rebuilds after reading, and below a map key that its paths cannot express. If that would never end, in a
+///   cycle, it is an error. So is a reference through a name that occurs again in its map or object, because
+///   the path would mean another value.
 #[derive(Debug)]
 pub struct Writer {
     core: Core,
-    /// The stream's containers.
+    /// For each container of the stream, the index of its target.
     numbers: Vec<u32>,
 }
 
-/// The writer without the stream's numbering.
+/// The writer without the numbering of the stream.
 #[derive(Debug)]
 struct Core {
     out: Vec<u8>,
-    /// Whether documents have their length in front.
+    /// Whether each document follows its length.
     framed: bool,
     limits: Limits,
-    /// Where the documents start (behind their lengths) and end.
+    /// The start (after the length) and end of each document.
     documents: Vec<(usize, usize)>,
     symbols: HashMap<Box<str>, i32>,
     open: Vec<Frame>,
     targets: Vec<Target>,
-    /// Where in this document the containers start that paths find by their name.
+    /// The positions in this document of containers that paths find by a name.
     named: Vec<usize>,
-    /// What may still be written by repeating.
+    /// How many bytes of repeated values may still be written.
     repeat_left: usize,
-    /// No more tokens are taken when `out` is longer than this.
+    /// Tokens are refused once `out` is longer than this.
     end: usize,
     earlier: Earlier,
 }
 
-/// What the number of a container in the stream became.
+/// What a container of the stream became.
 #[derive(Debug)]
 enum Target {
-    /// Not decided yet, or part of a value that can only be repeated as a whole.
+    /// Undecided, or part of a value that can only be repeated as a whole.
     None,
     Container(Container),
     Value(Value),
 }
 
-/// How much of a body may be repeated values: Dubbo's payload limit.
+/// The most bytes of repeated values in a body, Dubbo's payload limit.
 const REPEAT_LIMIT: usize = 8 * 1024 * 1024;
 
 impl Writer {
-    /// Appends documents, each with its length in front, to what is there already.
+    /// Appends documents, each after its length, to the bytes in `out`.
     #[must_use]
     pub fn framed(out: Vec<u8>, limits: &Limits) -> Self {
         Writer {
@@ -86,8 +87,8 @@ impl Writer {
         }
     }
 
-    /// The same writer, which takes no more tokens once its bytes are more than `end`, with those that were there
-    /// already: the last one may be beyond it.
+    /// Refuses tokens once there are more than `end` bytes, including those present at the start. The last
+    /// accepted token may go beyond it.
     #[must_use]
     pub fn up_to(mut self, end: usize) -> Self {
         self.core.end = end;
@@ -103,31 +104,31 @@ impl Writer {
         }
     }
 
-    /// How many documents have been written to the end.
+    /// The number of complete documents.
     #[must_use]
     pub fn documents(&self) -> usize {
         self.core.documents.len() - usize::from(!self.core.open.is_empty())
     }
 
-    /// The bytes.
+    /// The written bytes.
     ///
     /// # Errors
-    /// As [`Writer::check`].
+    /// Those of [`Writer::check`].
     pub fn finish(self) -> Result<Vec<u8>, ValueError> {
         self.check()?;
         Ok(self.core.out)
     }
 
-    /// The bytes so far, whole documents or not.
+    /// The bytes written so far, even if a document is incomplete.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.core.out
     }
 
-    /// Checks that what was written is whole.
+    /// Checks that the documents are complete.
     ///
     /// # Errors
-    /// A stream that ends inside a value, or that is empty where a document was wanted.
+    /// The stream ends inside a value, or is empty although a document was expected.
     pub fn check(&self) -> Result<(), ValueError> {
         if !self.core.open.is_empty() {
             return Err(ValueError::malformed(
@@ -187,7 +188,7 @@ impl Core {
         }
     }
 
-    /// Takes any token but a reference; gives the target of a container that it begins.
+    /// Handles any token but a reference. Returns the target of a container that it begins.
     fn token(&mut self, token: Token<'_>) -> Result<Option<u32>, ValueError> {
         self.check_room(0)?;
         if let Some(Frame::MaybeEnum { .. }) = self.open.last() {
@@ -208,7 +209,7 @@ impl Core {
         }
     }
 
-    /// Whether so much may still be written.
+    /// Checks that `len` more bytes may be written.
     fn check_room(&self, len: usize) -> Result<(), ValueError> {
         if self.out.len() + len > self.end {
             return Err(ValueError::no_room());
@@ -235,7 +236,7 @@ impl Core {
         self.end_value()
     }
 
-    /// Makes the innermost container ready for its next value; `key` is the value if it is a text.
+    /// Prepares the innermost container for its next value; `key` is the value if it is a text.
     fn begin_value(&mut self, key: Option<Text<'_>>) -> Result<(), ValueError> {
         let Some(frame) = self.open.last_mut() else {
             return self.begin_document();
@@ -475,7 +476,7 @@ impl Core {
     }
 }
 
-/// Appends a name with a new number, or the number it has.
+/// Appends a name with a new number, or the number that it already has.
 fn put_symbol(name: &str, symbols: &mut HashMap<Box<str>, i32>, out: &mut Vec<u8>) {
     if let Some(number) = symbols.get(name) {
         return put_int(*number, out);

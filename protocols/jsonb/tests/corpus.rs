@@ -1,4 +1,5 @@
-//! What stock fastjson2 wrote, and what was verified to be read by it (see `vectors/README.md`).
+//! Tests on the bytes that stock fastjson2 wrote, and on those it was verified to read (see
+//! `vectors/README.md`).
 #[path = "support/document.rs"]
 mod common;
 
@@ -8,7 +9,7 @@ use common::{read, rewrite};
 use rialto_jsonb::{Reader, split_document};
 use rialto_values::{Class, Limits, Recorder, Sink, Text, Token, text};
 
-/// `name`, tab, bytes in hex.
+/// Lines of a name, a tab, and bytes in hex.
 fn vectors(text: &'static str) -> impl Iterator<Item = (&'static str, Vec<u8>)> {
     text.lines()
         .filter(|line| !line.starts_with('#'))
@@ -26,11 +27,11 @@ fn vectors(text: &'static str) -> impl Iterator<Item = (&'static str, Vec<u8>)> 
 }
 
 fn fastjson2() -> impl Iterator<Item = (&'static str, Vec<u8>)> {
-    // The generator lists what fastjson2 cannot write without bytes.
+    // The generator lists values that fastjson2 cannot write without bytes.
     vectors(include_str!("vectors/fastjson2.txt")).filter(|(_, bytes)| !bytes.is_empty())
 }
 
-/// References that fastjson2 wrote so that no reader can resolve them.
+/// References that fastjson2 wrote in a form that no reader can resolve.
 const UNRESOLVABLE: [&str; 1] = ["map shared key a😀"];
 
 #[test]
@@ -65,10 +66,10 @@ fn every_captured_frame_is_read_to_the_last_byte() {
     assert!(n > 1000, "{n} documents");
 }
 
-/// fastjson2 2.0.56 wrote this for a node whose two fields hold the same other node: the second field stands there
-/// twice, as a reference and as null, and both are one when it is read.
+/// fastjson2 2.0.56 wrote this for a node whose two fields refer to the same other node: the second field
+/// occurs twice, as a reference and as null, and must be read as one.
 #[test]
-fn a_field_that_refers_is_not_undone_by_the_null_behind_it() {
+fn a_reference_in_a_field_survives_the_null_after_it() {
     let document = b"\x92\x5acom.acme.zoo.Node\x00\xa6\x7f\x4elabel\x01\x4aa\x7f\x4dleft\x02\xa6\x7f\x01\x4ac\x7f\x02\xaf\
         \x7f\x4eright\x03\xaf\xa5\x7f\x03\x93\x4f$.left\x7f\x03\xaf\xa5";
     let name = |text: &'static str| Token::Text(Text::from_checked(text.as_bytes(), text.len() as u32));
@@ -119,10 +120,11 @@ fn documents_with_a_flipped_byte_do_no_harm() {
     }
 }
 
-/// What is written is pinned, because it was read by fastjson2. When it changes on purpose, write it anew with
-/// `JSONB_REWRITTEN=path cargo test -p rialto-jsonb --test corpus` and have it verified (`vectors/README.md`).
+/// The output is pinned, because fastjson2 was seen to read it. After an intended change, write it again with
+/// `JSONB_REWRITTEN=path cargo test -p rialto-jsonb --test corpus` and have it verified
+/// (`vectors/README.md`).
 #[test]
-fn what_is_written_is_what_fastjson2_was_seen_to_read() {
+fn the_output_is_what_fastjson2_was_seen_to_read() {
     let mut written = BTreeMap::new();
     for (name, bytes) in fastjson2().filter(|(name, _)| !UNRESOLVABLE.contains(name)) {
         let value = read(&bytes).unwrap();
@@ -159,11 +161,11 @@ fn what_is_written_is_what_fastjson2_was_seen_to_read() {
 }
 
 #[test]
-fn what_is_written_reads_back_as_the_same_tokens() {
+fn the_output_reads_back_as_the_same_tokens() {
     for (name, bytes) in vectors(include_str!("vectors/rewritten.txt")) {
         let value = read(&bytes).unwrap();
         let again = rewrite(&value).unwrap();
-        // As text, because NaN equals nothing.
+        // Compared as text, because NaN does not equal itself.
         assert_eq!(
             format!("{:?}", read(&again).unwrap()),
             format!("{value:?}"),
@@ -172,7 +174,7 @@ fn what_is_written_reads_back_as_the_same_tokens() {
     }
 }
 
-/// Values as they come from Hessian peers, under the name of the Java value they must equal.
+/// Values as they come from Hessian peers, with the name of the Java value that they must equal.
 fn foreign() -> Vec<(&'static str, Recorder)> {
     let mut out = Vec::new();
     let mut add = |name, build: &dyn Fn(&mut Build)| {

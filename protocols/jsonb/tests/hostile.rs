@@ -1,4 +1,4 @@
-//! Documents that mean harm.
+//! Tests with hostile documents.
 #[path = "support/document.rs"]
 mod common;
 
@@ -26,7 +26,7 @@ fn depth_is_bounded() {
         let mut reader = Reader::new(&document, &Limits::default()).unwrap();
         assert_eq!(reader.skip_value().unwrap_err().kind, ErrorKind::TooLarge);
     }
-    // 1024 lists are allowed.
+    // 1024 nested lists are allowed.
     let document = [&[0x95; 1023][..], &[0x94]].concat();
     assert_eq!(read(&document).unwrap().tokens.len(), 2048);
     let mut writer = Writer::bare(&Limits::default());
@@ -40,7 +40,7 @@ fn depth_is_bounded() {
 }
 
 #[test]
-fn counts_are_checked_against_what_is_there() {
+fn counts_are_checked_against_the_rest_of_the_document() {
     for head in [0x79, 0x7a, 0x7c, 0x91, 0xbb, 0xa4] {
         for len in [
             &[0x48, 0x7f, 0xff, 0xff, 0xff][..],
@@ -85,7 +85,7 @@ fn tables_and_tokens_are_bounded() {
 }
 
 #[test]
-fn references_must_lead_somewhere_before_them() {
+fn references_must_lead_to_an_earlier_value() {
     let list = |path: &str| {
         let mut document = vec![0x97, 0x94, 0x93, 0x49 + path.len() as u8];
         document.extend_from_slice(path.as_bytes());
@@ -114,7 +114,7 @@ fn references_must_lead_somewhere_before_them() {
 }
 
 #[test]
-fn repeating_a_scalar_by_references_has_an_end() {
+fn repeating_a_scalar_by_references_is_bounded() {
     let long = vec![b'x'; 100_000];
     let n = 1000_u16;
     let mut document = vec![0xa4, 0x48, 0, 0];
@@ -128,8 +128,8 @@ fn repeating_a_scalar_by_references_has_an_end() {
 }
 
 #[test]
-fn repeating_containers_in_the_writer_has_an_end() {
-    // An `Object[]` takes no references, so each of these doubles what is before it.
+fn repeating_containers_in_the_writer_is_bounded() {
+    // An `Object[]` accepts no references, so each of these doubles what precedes it.
     let mut writer = Writer::bare(&Limits::default());
     let array = |len| Token::List {
         class: Some("[object"),
@@ -151,8 +151,9 @@ fn repeating_containers_in_the_writer_has_an_end() {
     assert_eq!(bomb().unwrap_err().kind, ErrorKind::TooLarge);
 }
 
-/// What takes time in proportion is done at once, also unoptimized; what takes its square takes minutes.
-fn done_at_once<T>(work: impl FnOnce() -> T) -> T {
+/// Work in proportion to the input finishes quickly, even unoptimized; work in proportion to its square takes
+/// minutes.
+fn finishes_quickly<T>(work: impl FnOnce() -> T) -> T {
     let began = std::time::Instant::now();
     let done = work();
     let took = began.elapsed();
@@ -161,7 +162,7 @@ fn done_at_once<T>(work: impl FnOnce() -> T) -> T {
 }
 
 #[test]
-fn very_many_classes_of_arrays_take_no_longer_each() {
+fn a_great_many_array_classes_take_no_longer_each() {
     let count = 60_000_u32;
     let mut document = [&[0xa4, 0x48][..], &count.to_be_bytes()].concat();
     for n in 0..count {
@@ -172,13 +173,13 @@ fn very_many_classes_of_arrays_take_no_longer_each() {
         document.extend_from_slice(&n.to_be_bytes());
         document.push(0x94);
     }
-    let read = done_at_once(|| read(&document)).unwrap();
+    let read = finishes_quickly(|| read(&document)).unwrap();
     assert_eq!(read.tokens.len(), 2 + 2 * count as usize);
 }
 
 /// The values of attachments are read one by one.
 #[test]
-fn scalars_behind_very_many_names_take_no_longer_each() {
+fn scalars_after_a_great_many_names_take_no_longer_each() {
     let count = 300_000_u32;
     let mut document = vec![0xa6];
     for n in 0..count {
@@ -191,7 +192,7 @@ fn scalars_behind_very_many_names_take_no_longer_each() {
     let mut reader = Reader::new(&document, &limits).unwrap();
     assert!(reader.begin_object().unwrap());
     let mut seen = Recorder::default();
-    done_at_once(|| {
+    finishes_quickly(|| {
         while reader.next_key().unwrap().is_some() {
             reader
                 .copy_value(&mut seen, &mut Numbering::new(&limits))
@@ -201,7 +202,7 @@ fn scalars_behind_very_many_names_take_no_longer_each() {
     assert_eq!(seen.tokens.len(), count as usize);
 }
 
-/// Each is found in the document before, which is looked through once for all of them.
+/// Each value is found in the previous document, which is indexed once for all of them.
 #[test]
 fn values_of_an_earlier_document_are_found_without_reading_it_each_time() {
     let list = |len| Token::List {
@@ -210,7 +211,7 @@ fn values_of_an_earlier_document_are_found_without_reading_it_each_time() {
     };
     let count = 8000;
     let mut writer = Writer::framed(Vec::new(), &Limits::default());
-    done_at_once(|| {
+    finishes_quickly(|| {
         for of in [None, Some(())] {
             writer.token(list(count)).unwrap();
             for n in 0..count {
@@ -232,11 +233,11 @@ fn values_of_an_earlier_document_are_found_without_reading_it_each_time() {
 }
 
 #[test]
-fn references_in_an_object_of_very_many_fields_take_no_longer_each() {
+fn references_in_an_object_of_a_great_many_fields_take_no_longer_each() {
     let names: Vec<String> = (0..40_000).map(|n| n.to_string()).collect();
     let class = Class::new("a.B", names.iter().map(String::as_str));
     let mut writer = Writer::bare(&Limits::default());
-    done_at_once(|| {
+    finishes_quickly(|| {
         writer.token(Token::Map { class: None }).unwrap();
         writer.token(Token::Int(1)).unwrap();
         writer.token(Token::Object(&class)).unwrap();
@@ -244,7 +245,7 @@ fn references_in_an_object_of_very_many_fields_take_no_longer_each() {
         writer.token(Token::End).unwrap();
         writer.token(Token::End).unwrap();
     });
-    // Each is a path to the root, `$`, not the root once more.
+    // Each is the path to the root, `$`, not a copy of it.
     assert!(writer.finish().unwrap().len() < 20 * names.len());
 }
 
@@ -272,7 +273,7 @@ fn long_numbers_are_refused() {
 }
 
 #[test]
-fn what_cannot_be_read_says_so() {
+fn unreadable_input_is_named_in_the_error() {
     for (document, word) in [
         (&[0x7e, 1, 0x41][..], "GB18030"),
         (&[0x92, 0xff, 0x94], "symbol -1"),

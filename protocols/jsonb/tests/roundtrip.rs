@@ -1,4 +1,4 @@
-//! Values of any shape, written and read back.
+//! Tests that write values of any shape and read them back.
 #[path = "support/document.rs"]
 mod common;
 
@@ -12,7 +12,7 @@ enum Tree {
     List(Option<&'static str>, Vec<Tree>),
     Map(Option<&'static str>, Vec<(Tree, Tree)>),
     Object(u8, Vec<Tree>),
-    /// The n-th container before this place, closed or not, counted round.
+    /// The n-th container before this place, closed or not, modulo their number.
     Again(u32),
 }
 
@@ -30,7 +30,7 @@ fn scalar() -> impl Strategy<Value = OwnedToken> {
         (-70_000..70_000).prop_map(OwnedToken::Int),
         any::<i64>().prop_map(OwnedToken::Long),
         (-300_000_i64..300_000).prop_map(OwnedToken::Long),
-        // NaN equals nothing; its bits are covered by the vectors.
+        // NaN does not equal itself; its bits are covered by the vectors.
         any::<f64>()
             .prop_filter("NaN", |v| !v.is_nan())
             .prop_map(OwnedToken::Double),
@@ -71,11 +71,11 @@ fn tree() -> impl Strategy<Value = Tree> {
     })
 }
 
-/// What a tree says, shared parts written out: what is left if the writer repeats them.
+/// The tokens of a tree with shared parts written out, as if the writer repeated them.
 #[derive(Default)]
 struct Flat {
     recorder: Recorder,
-    /// Containers that are closed: those that are open would make a cycle, which not every place can take.
+    /// Closed containers. References to open ones would make cycles, which are not allowed everywhere.
     closed: Vec<u32>,
     containers: u32,
 }
@@ -119,7 +119,7 @@ impl Flat {
     }
 }
 
-/// Replaces references by what they mean; empty if that takes too much.
+/// Replaces references by their targets; empty if that takes too much.
 fn expand(recorder: &Recorder) -> Vec<OwnedToken> {
     let (mut out, mut begun, mut open) = (vec![], vec![], vec![]);
     for token in &recorder.tokens {
@@ -152,7 +152,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
 
     #[test]
-    fn any_value_comes_back(tree in tree()) {
+    fn any_value_is_read_back(tree in tree()) {
         let mut flat = Flat::default();
         flat.push(&tree);
         let expected = expand(&flat.recorder);
@@ -169,7 +169,7 @@ proptest! {
     }
 
     #[test]
-    fn any_cut_is_noticed(tree in tree(), cut in any::<proptest::sample::Index>()) {
+    fn any_truncation_is_noticed(tree in tree(), cut in any::<proptest::sample::Index>()) {
         let mut flat = Flat::default();
         flat.push(&tree);
         let document = rewrite(&flat.recorder).unwrap();

@@ -1,4 +1,4 @@
-//! Walking a document, and several documents in one token stream.
+//! Tests that read a document by hand, and several documents in one token stream.
 #[path = "support/document.rs"]
 mod common;
 
@@ -86,7 +86,7 @@ fn attachments_are_walked_by_key() {
 
 #[test]
 fn the_parts_of_a_response_are_read() {
-    // Type, value, attachments of a captured answer.
+    // Result type, value and attachments of a captured response.
     let int8 = Reader::new(&[0xbd, 4], &LIMITS).unwrap().int().unwrap();
     assert_eq!(int8, 4);
     assert_eq!(Reader::new(&[0xaf], &LIMITS).unwrap().string().unwrap(), None);
@@ -103,9 +103,9 @@ fn the_parts_of_a_response_are_read() {
 }
 
 #[test]
-fn documents_number_their_containers_on() {
+fn documents_continue_the_numbering_of_containers() {
     let mut body = vec![];
-    // Twice a list that holds itself.
+    // A list that contains itself, twice.
     append_document(&[0x95, 0x93, 0x4a, b'$'], &mut body).unwrap();
     append_document(&[0x95, 0x93, 0x4b, b'.', b'.'], &mut body).unwrap();
     let list = OwnedToken::List {
@@ -138,7 +138,7 @@ fn values_shared_between_documents_are_written_in_each() {
         Token::Null,
         Token::End,
     ];
-    // The second document is the first one's inner node, the third holds both.
+    // The second document is the inner node of the first one, the third contains both.
     let list = Token::List {
         class: None,
         len: Some(3),
@@ -193,9 +193,10 @@ fn values_shared_between_documents_are_written_in_each() {
     assert_eq!(again.last(), Some(&OwnedToken::End));
 }
 
-/// fastjson2 fills references in last, over the null; and its readers take a null behind a reference for the same field.
+/// fastjson2 resolves references last, so they overwrite the null; and its readers merge a null after a
+/// reference with the same field.
 #[test]
-fn a_field_that_comes_again_is_not_written_as_a_reference() {
+fn a_repeated_field_is_not_written_as_a_reference() {
     let class = Class::new("com.acme.Derived", ["parts", "owner", "owner"]);
     let bean = Token::Object(&class);
     let list = Token::List {
@@ -233,7 +234,7 @@ fn a_field_that_comes_again_is_not_written_as_a_reference() {
 }
 
 #[test]
-fn declared_classes_tell_what_scalars_are() {
+fn declared_classes_decide_what_scalars_are() {
     let java8 = |name: &str| format!("com.caucho.hessian.io.java8.{name}Handle");
     let zoned = [
         0xaa, 7, 0xe7, 11, 14, 22, 13, 20, 5, 0x4f, b'+', b'0', b'2', b':', b'0', b'0',
@@ -316,7 +317,7 @@ fn declared_classes_tell_what_scalars_are() {
     assert_eq!(read(b"\x4cabc").unwrap().tokens, [plain]);
 }
 
-/// What fastjson2 writes for these could be another value as well (`tests/vectors/fastjson2.txt`).
+/// These values could mean something else (`tests/vectors/fastjson2.txt`).
 #[test]
 fn values_that_only_the_writer_understands_are_refused_by_their_declared_class() {
     let timestamp = b"\xa8\x07\xe7\x0b\x0e\x16\x0d\x14\x48\x07\x54\xd4\xc0";
@@ -340,7 +341,7 @@ fn values_that_only_the_writer_understands_are_refused_by_their_declared_class()
         let name = class.trim_start_matches("[L").trim_end_matches(';');
         assert!(error.to_string().contains(name), "{error}");
     }
-    // Where nothing is declared they pass for what they look like.
+    // Without a declared class they are read as what they look like.
     assert!(
         matches!(&read(timestamp).unwrap().tokens[0], OwnedToken::Object(c) if c.name().ends_with("LocalDateTimeHandle"))
     );
@@ -348,7 +349,7 @@ fn values_that_only_the_writer_understands_are_refused_by_their_declared_class()
 }
 
 #[test]
-fn no_object_is_of_a_class_that_is_called_nothing() {
+fn no_object_has_a_class_with_an_empty_name() {
     let object = b"\xa6\x7f\x4aa\x01\x05\xa5";
     let array = [&b"\x92\x4a[\x00\x95"[..], object].concat();
     assert_eq!(
@@ -363,7 +364,7 @@ fn no_object_is_of_a_class_that_is_called_nothing() {
 }
 
 #[test]
-fn what_has_no_form_is_refused_by_name() {
+fn values_without_a_form_are_refused_by_name() {
     let inet = Class::new("com.caucho.hessian.io.InetAddressHandle", ["hostName", "address"]);
     let key = Class::new("com.acme.Key", ["k", "self"]);
     let cycle_in_key = [

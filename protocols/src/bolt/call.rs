@@ -1,4 +1,4 @@
-//! The neutral meaning of a request.
+//! Reads a request into the neutral call.
 use super::frame::Parts;
 use super::sofa::{self, Visit};
 use super::{HESSIAN, head, header, keys, status, stock_prefix, unique_name, values};
@@ -10,37 +10,38 @@ use rialto_hessian::{Grammar, Kind, Plain, Reader};
 use rialto_values::ValueError;
 use std::borrow::Cow;
 
-/// The type of most parameters.
+/// The type of most parameters, recognized so that its name is not allocated.
 const STRING: &str = "java.lang.String";
-/// More attachments are not carried to another protocol; stock calls have a dozen.
+/// A call with more attachments is not bridged. Stock calls have about a dozen.
 const ATTACHMENTS_MAX: usize = 1024;
-/// Each is looked for among those before it, and header and content have most of them both.
-const CAME_MAX: usize = 4 * ATTACHMENTS_MAX;
-/// More parameters than this are no Java method.
+/// The most attachments read, repeated ones included. Header and content repeat most of them, and each is
+/// searched among those before it, so their number bounds the work.
+const READ_MAX: usize = 4 * ATTACHMENTS_MAX;
+/// Java allows no method more parameters than this.
 const PARAMETERS_MAX: usize = 255;
 
-/// What stands in a request, before it becomes a call.
+/// The facts of a request while they are being collected.
 #[derive(Debug)]
 pub(super) struct Facts<'c, 'a> {
     call: &'c mut NeutralCall<'a>,
-    /// In the header, and in the content.
+    /// The service's unique name in the header and in the content; empty where absent.
     services: [&'a [u8]; 2],
     methods: [&'a [u8]; 2],
     deadline: &'a [u8],
     has_types: bool,
-    /// Attachments that came, also those that came again.
-    came: usize,
+    /// Attachments read so far, repeated ones included.
+    read: usize,
 }
 
 /// Reads a request into an empty call.
 ///
 /// # Errors
-/// [`ErrorKind::BadRequest`] for what cannot be read or has no meaning outside of Bolt.
+/// [`ErrorKind::BadRequest`] if the request cannot be read or has no meaning outside Bolt.
 pub(crate) fn read<'a>(msg: &Message<'a>, call: &mut NeutralCall<'a>) -> Result<(), CallError> {
     let parts = Parts::of(msg.bytes);
     if !parts.is_sofa_request() {
         return Err(refused(format!(
-            "a Bolt request of class `{}` is no SOFARPC call and cannot be bridged to another protocol",
+            "a Bolt request of class `{}` is not a SOFARPC call and cannot be bridged to another protocol",
             lossy(parts.class)
         )));
     }
@@ -50,7 +51,7 @@ pub(crate) fn read<'a>(msg: &Message<'a>, call: &mut NeutralCall<'a>) -> Result<
     let mut facts = Facts::of_header(&parts, &mut *call)?;
     match facts.take_stock(parts.content) {
         Ok(true) => facts.finish(msg),
-        // What was taken may be half of it.
+        // The fast path stopped halfway, so its partial result is discarded.
         Ok(false) => {
             *call = NeutralCall::default();
             Facts::walk(&parts, call)?.finish(msg)
@@ -67,7 +68,7 @@ impl<'c, 'a> Facts<'c, 'a> {
             methods: [&[]; 2],
             deadline: &[],
             has_types: false,
-            came: 0,
+            read: 0,
         };
         match facts.take_header(parts.header) {
             Ok(()) => Ok(facts),
@@ -75,7 +76,7 @@ impl<'c, 'a> Facts<'c, 'a> {
         }
     }
 
-    /// Reads any request.
+    /// Reads any request with the full Hessian reader.
     pub(super) fn walk(parts: &Parts<'a>, call: &'c mut NeutralCall<'a>) -> Result<Self, CallError> {
         let mut facts = Facts::of_header(parts, call)?;
         let at = sofa::read(parts.content, |reader| {
@@ -88,11 +89,11 @@ impl<'c, 'a> Facts<'c, 'a> {
         Ok(facts)
     }
 
-    /// Takes the content as stock consumers write it, without a reader and its tables. False
-    /// for whatever is not exactly that; some of it may have been taken then.
+    /// Reads the content as stock consumers write it, without a Hessian reader and its tables. Returns
+    /// `false` for any other content; the facts may then be half filled.
     ///
     /// # Errors
-    /// What a walk would run into, too.
+    /// The same as [`Facts::walk`] would find.
     pub(super) fn take_stock(&mut self, content: &'a [u8]) -> Result<bool, ValueError> {
         let Some(mut rest) = stock_prefix::REQUEST.strip(content) else {
             return Ok(false);
@@ -136,7 +137,7 @@ impl<'c, 'a> Facts<'c, 'a> {
         Ok(true)
     }
 
-    /// A map inside the properties: trace facts, or baggage.
+    /// Reads a map inside the properties: trace facts or baggage.
     fn take_stock_group(&mut self, is_trace: bool, rest: &mut Plain<'a>) -> Result<bool, ValueError> {
         let mut done = Ok(());
         let is_plain = rest.map(|key, value| {
@@ -151,7 +152,7 @@ impl<'c, 'a> Facts<'c, 'a> {
         done.map(|()| is_plain)
     }
 
-    /// An array of strings.
+    /// Reads the parameter types, an array of strings.
     fn take_stock_types(&mut self, rest: &mut Plain<'a>) -> Option<()> {
         let is_draft = rest.library().grammar() == Grammar::Draft;
         let count = if is_draft {
@@ -175,20 +176,20 @@ impl<'c, 'a> Facts<'c, 'a> {
         Some(())
     }
 
-    /// Most facts are empty, or came with the header.
+    /// Stores a trace fact. Most are empty, or already known from the header.
     fn put_trace<P: Piece<'a>>(&mut self, fact: P, value: P) -> Result<(), ValueError> {
         if value.bytes().is_empty() {
             return Ok(());
         }
-        if let Some(place) = trace_place(&mut self.call.trace, fact.bytes()) {
-            fill(place, value, false);
+        if let Some(field) = trace_field(&mut self.call.trace, fact.bytes()) {
+            fill(field, value, false);
             return Ok(());
         }
         let is_fact = |key: &str| keys::part_of(key.as_bytes(), keys::TRACE) == Some(fact.bytes());
         let mut attachments = self.call.attachments.iter_mut();
         match attachments.find(|(key, _)| is_fact(key)) {
-            Some((_, place)) => {
-                fill(place, value, false);
+            Some((_, field)) => {
+                fill(field, value, false);
                 Ok(())
             }
             None => self.attach(format!("{}.{}", keys::TRACE, fact.text()).into(), value.text()),
@@ -199,7 +200,7 @@ impl<'c, 'a> Facts<'c, 'a> {
         let mut pairs = header::pairs(block);
         let mut target: &[u8] = &[];
         for (key, value) in pairs.by_ref() {
-            // By length first: most keys are told apart by it.
+            // Compares lengths first, because most keys differ in length.
             match key.len() {
                 7 if key == keys::SERVICE.as_bytes() => self.services[0] = value,
                 21 if key == keys::METHOD.as_bytes() => self.methods[0] = value,
@@ -245,7 +246,8 @@ impl<'c, 'a> Facts<'c, 'a> {
         Ok(())
     }
 
-    /// Properties repeat what S7 and newer put into the header, which wins unless it is empty there.
+    /// Reads the request properties. They repeat what SOFARPC 5.7 and newer also write into the header; the
+    /// header wins unless it is empty there.
     fn take_props(&mut self, reader: &mut Reader<'a, '_>) -> Result<(), ValueError> {
         sofa::entries(reader, |key, reader| {
             match &*key {
@@ -273,17 +275,17 @@ impl<'c, 'a> Facts<'c, 'a> {
         Ok(())
     }
 
-    /// Sorts a property: into a field of the call, its trace, or the user's attachments. The header's replace
-    /// one another; the content's only fill what is empty.
+    /// Sorts a property into a field of the call, its trace, or the user's attachments. With `replaces` (the
+    /// header) a later value replaces an earlier one; otherwise (the content) it only fills an empty field.
     fn put<P: Piece<'a>>(&mut self, key: P, value: P, replaces: bool) -> Result<(), ValueError> {
         let name = key.bytes();
         if let Some(fact) = keys::part_of(name, keys::TRACE) {
             if value.bytes().is_empty() {
                 return Ok(());
             }
-            return match trace_place(&mut self.call.trace, fact) {
-                Some(place) => {
-                    fill(place, value, replaces);
+            return match trace_field(&mut self.call.trace, fact) {
+                Some(field) => {
+                    fill(field, value, replaces);
                     Ok(())
                 }
                 None => self.put_attachment(key, value, replaces),
@@ -297,37 +299,37 @@ impl<'c, 'a> Facts<'c, 'a> {
             return Ok(());
         }
         let group = keys::part_of(name, keys::BAGGAGE).map_or(0, |user| name.len() - user.len());
-        self.put_user(key.behind(group), value, replaces)
+        self.put_user(key.after(group), value, replaces)
     }
 
-    /// Sorts what the user attached, under the user's name of it.
+    /// Sorts an attachment of the user, whose key is already free of SOFARPC's prefix.
     fn put_user<P: Piece<'a>>(&mut self, key: P, value: P, replaces: bool) -> Result<(), ValueError> {
         let (name, trace) = (key.bytes(), &mut self.call.trace);
         let fact = match keys::part_of(name, keys::TRACE) {
-            Some(fact) => trace_place(trace, fact),
+            Some(fact) => trace_field(trace, fact),
             None if name == keys::TRACEPARENT.as_bytes() => Some(&mut trace.traceparent),
             None if name == keys::TRACESTATE.as_bytes() => Some(&mut trace.tracestate),
             None => None,
         };
         match fact {
-            Some(place) => {
-                fill(place, value, replaces);
+            Some(field) => {
+                fill(field, value, replaces);
                 Ok(())
             }
             None => self.put_attachment(key, value, replaces),
         }
     }
 
-    /// What has no name that is text is left out.
+    /// Stores an attachment. One whose key is not UTF-8 is dropped.
     fn put_attachment<P: Piece<'a>>(&mut self, key: P, value: P, replaces: bool) -> Result<(), ValueError> {
         let Some(key) = key.name() else { return Ok(()) };
-        self.came += 1;
-        if self.came > CAME_MAX {
+        self.read += 1;
+        if self.read > READ_MAX {
             return Err(too_many());
         }
         match self.call.attachments.iter_mut().find(|(k, _)| *k == key) {
-            Some((_, place)) => {
-                fill(place, value, replaces);
+            Some((_, field)) => {
+                fill(field, value, replaces);
                 Ok(())
             }
             None => self.attach(key, value.text()),
@@ -382,10 +384,10 @@ impl<'c, 'a> Facts<'c, 'a> {
         }
         for (is_wrong, what) in [
             (call.service.is_empty(), "no service"),
-            // Elsewhere it may end a group (Dubbo), which the route has not seen.
+            // A Dubbo provider would take what precedes the slash for a group, which the route has not seen.
             (
                 memchr::memchr(b'/', call.service.as_bytes()).is_some(),
-                "a service with a slash, which is no Java interface",
+                "a service with a slash, which is not a Java interface",
             ),
             (call.method.is_empty(), "no method"),
             (!self.has_types, "no list of parameter types"),
@@ -414,14 +416,14 @@ impl<'c, 'a> Facts<'c, 'a> {
     }
 }
 
-fn fill<'a>(place: &mut Cow<'a, str>, value: impl Piece<'a>, replaces: bool) {
-    if replaces || place.is_empty() {
-        *place = value.text();
+fn fill<'a>(field: &mut Cow<'a, str>, value: impl Piece<'a>, replaces: bool) {
+    if replaces || field.is_empty() {
+        *field = value.text();
     }
 }
 
-/// Where a trace fact of the neutral call goes.
-fn trace_place<'t, 'a>(trace: &'t mut Trace<'a>, fact: &[u8]) -> Option<&'t mut Cow<'a, str>> {
+/// The field of the neutral trace that holds this fact.
+fn trace_field<'t, 'a>(trace: &'t mut Trace<'a>, fact: &[u8]) -> Option<&'t mut Cow<'a, str>> {
     match fact {
         _ if fact == keys::TRACE_ID.as_bytes() => Some(&mut trace.sofa_trace_id),
         _ if fact == keys::RPC_ID.as_bytes() => Some(&mut trace.sofa_rpc_id),

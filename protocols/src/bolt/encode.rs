@@ -1,4 +1,4 @@
-//! Requests, as stock consumers of the newest SOFARPC send them (wire section 1.5).
+//! Writes requests as stock consumers of the newest SOFARPC send them (wire section 1.5).
 use super::frame::{Open, TooLong};
 use super::hint::Framing;
 use super::{HESSIAN, header, keys, stock_prefix, unique_name};
@@ -12,10 +12,10 @@ use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::cell::RefCell;
 
-/// The type of the list of parameter types.
+/// The Hessian type of a list of strings, which holds the names of the parameter types.
 const STRINGS: &str = "[string";
 
-/// Protocol and type of a call, in the header and among the properties of the content.
+/// The protocol and type entries of a call, which both the header and the properties of the content carry.
 const SYNC: [(&str, &str); 2] = [(keys::PROTOCOL, "bolt"), (keys::TYPE, "sync")];
 const ONE_WAY: [(&str, &str); 2] = [(keys::PROTOCOL, "bolt"), (keys::TYPE, "oneway")];
 
@@ -23,18 +23,18 @@ thread_local! {
     static PREPARED: RefCell<Prepared> = const { RefCell::new(Prepared::new()) };
 }
 
-/// What is a call's own, and stands in header and content: its trace, and what users attach.
+/// What differs from call to call and is written into both header and content: the trace and the user's
+/// attachments.
 #[derive(Default)]
 struct Facts<'c> {
     trace: SmallVec<[(&'c str, &'c str); 8]>,
     baggage: SmallVec<[(&'c str, &'c str); 8]>,
 }
 
-/// Appends a request, with a content of up to `max` bytes.
+/// Appends a request with a content of up to `max` bytes. Writing stops at the first value beyond `max`.
 ///
 /// # Errors
-/// [`ErrorKind::BadRequest`] for what has no form in SOFARPC, or becomes too long: it is given up at the first value
-/// beyond `max`.
+/// [`ErrorKind::BadRequest`] if a value has no form in SOFARPC, or the content becomes longer than `max`.
 pub(crate) fn request(
     out: &mut Vec<u8>,
     framing: Framing,
@@ -78,19 +78,20 @@ pub(crate) fn request(
     })
 }
 
-/// Puts together what is the same in all calls of a method: the header block up to a call's own facts, the content up to
-/// them, and from there up to the arguments.
+/// Puts together the parts that are the same in all calls of a method: the header block up to a call's own
+/// facts, the content up to them, and the content from there to the arguments.
 fn prepare(pieces: &mut Pieces, library: Library, call: &NeutralCall<'_>) -> Result<(), ValueError> {
     if call.service.is_empty() || call.method.is_empty() {
         return Err(ValueError::unsupported("it names no service or no method"));
     }
-    // Such a call would not be taken from a SOFARPC consumer either.
+    // SOFARPC requests with such a name are refused too, so bridging stays consistent.
     if call.service.contains('/') {
         return Err(ValueError::unsupported(
             "no Java interface has a slash in its name",
         ));
     }
-    // It would reach another service than the one that was routed.
+    // The colon would shift the parts of the unique name, and the call would reach another service than the
+    // one that was routed.
     if call.service.contains(':') || call.version.contains(':') {
         return Err(ValueError::unsupported(format!(
             "a colon in its service or its version `{}` would end them there",
@@ -133,7 +134,8 @@ fn prepare(pieces: &mut Pieces, library: Library, call: &NeutralCall<'_>) -> Res
     done
 }
 
-/// Appends the arguments, behind a request that holds so many containers.
+/// Appends the arguments. `containers` is the number of lists, maps and objects before them in the stream,
+/// which shifts their reference numbers.
 fn put_arguments(
     out: &mut Vec<u8>,
     library: Library,
@@ -166,7 +168,7 @@ fn put_entries<'e>(
     }
 }
 
-/// The frame's timeout: none is -1, and one-way calls never carry one.
+/// The timeout field of the frame: -1 for none, which one-way calls always have.
 fn timeout(call: &NeutralCall<'_>) -> i32 {
     match call.timeout_ms {
         0 => -1,
@@ -193,8 +195,8 @@ impl<'c> Facts<'c> {
         }
     }
 
-    /// The trace under SOFATracer's names. Where the caller has only a W3C trace, its id becomes the trace id, so
-    /// that both worlds' logs can be joined.
+    /// Collects the trace under SOFATracer's names. If the call has only a W3C trace, its trace id is used,
+    /// so that the logs of both tracers can be joined.
     fn take_trace(&mut self, call: &'c NeutralCall<'_>) {
         let trace = &call.trace;
         let w3c = W3c::parse(&trace.traceparent);
@@ -234,7 +236,8 @@ impl<'c> Facts<'c> {
         }
     }
 
-    /// Appends properties, and tells how many containers they are; S4 looks nowhere else.
+    /// Appends the properties and returns how many containers they take. SOFARPC 5.4 reads attachments and
+    /// trace only here, not in the header.
     fn put_props(&self, out: &mut Vec<u8>, library: Library, call: &NeutralCall<'_>) -> u32 {
         put_entries(out, library, w3c(call));
         let mut containers = 0;
@@ -251,7 +254,7 @@ impl<'c> Facts<'c> {
     }
 }
 
-/// The W3C trace, as far as there is one.
+/// The non-empty entries of the W3C trace.
 fn w3c<'c>(call: &'c NeutralCall<'_>) -> impl Iterator<Item = (&'c str, &'c str)> {
     [
         (keys::TRACEPARENT, &*call.trace.traceparent),
@@ -261,7 +264,7 @@ fn w3c<'c>(call: &'c NeutralCall<'_>) -> impl Iterator<Item = (&'c str, &'c str)
     .filter(|(_, value)| !value.is_empty())
 }
 
-/// What a `traceparent` says.
+/// The parts of a `traceparent` that SOFATracer can use.
 struct W3c<'a> {
     id: &'a str,
     sampled: bool,
@@ -285,7 +288,7 @@ impl<'a> W3c<'a> {
 }
 
 impl TooLong {
-    /// The text of a refusal.
+    /// Says in an error message that the part named `what` is too long.
     pub(crate) fn of(&self, what: &str) -> String {
         format!(
             "its {what} take {} bytes, and Bolt has room for {}",
@@ -294,8 +297,8 @@ impl TooLong {
     }
 }
 
-/// Hands arguments on and holds them against the parameter types: exactly one for each, and no null where the
-/// parameter is primitive. Stock providers let a call with such a null *succeed* with a null (wire section 7.6).
+/// Checks arguments against the parameter types while passing them on: exactly one for each type, and no null
+/// for a primitive. Stock providers let a call with such a null succeed and return null (docs/bridging.md).
 struct Arguments<'s, 'c> {
     sink: &'s mut dyn Sink,
     types: &'c [Cow<'c, str>],

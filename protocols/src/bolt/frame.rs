@@ -1,6 +1,6 @@
-//! The frame: a fixed part, class, header block, content, and maybe a checksum (wire section 1.1).
+//! Bolt frames: a fixed part, class, header block, content, and in some a checksum (wire section 1.1).
 use super::hint::Framing;
-use super::{HESSIAN, header, keys, outcome, status};
+use super::{HESSIAN, header, keys, read_response, status};
 use crate::BOLT;
 use rialto_core::CallError;
 use rialto_core::framed::{Decoded, Frame, Kind, Refused};
@@ -16,39 +16,40 @@ const ONE_WAY: u8 = 2;
 
 const HEARTBEAT: u16 = 0;
 const CALL: u16 = 1;
-const ANSWER: u16 = 2;
-/// MOSN's word for "send no new calls here". Stock peers close a connection on which they read it.
+const CALL_RESPONSE: u16 = 2;
+/// MOSN's goaway: "send no new calls here". Stock peers close a connection on which they receive it.
 const GOAWAY: u16 = 100;
 
-/// The command version of every frame.
+/// The command version field, which is 1 in every frame.
 const COMMAND_VERSION: u8 = 1;
 const CRC_LEN: usize = 4;
 
 pub(crate) const NOT_BOLT: ProtocolError = ProtocolError("not a Bolt frame: it begins with neither 1 nor 2");
 const BAD_COMMAND: ProtocolError = ProtocolError(
-    "a Bolt frame of an unknown command, or one that does not fit its type, with a content beyond the limit",
+    "a Bolt frame whose command is unknown or does not match its type, with a content beyond the limit",
 );
-const BAD_CRC: ProtocolError = ProtocolError("the checksum of a Bolt frame does not fit its bytes");
+const BAD_CRC: ProtocolError = ProtocolError("the checksum of a Bolt frame does not match its bytes");
 
-/// The parts of a whole frame.
+/// The parts of a complete frame.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Parts<'a> {
     pub(crate) framing: Framing,
     pub(crate) codec: u8,
-    /// Of an answer.
+    /// The status of a response; 0 in requests.
     pub(crate) status: u16,
     pub(crate) one_way: bool,
-    /// Of a request, as it stands there.
+    /// The timeout of a request in milliseconds, unchanged; -1 for none.
     pub(crate) timeout: i32,
     pub(crate) class: &'a [u8],
     pub(crate) header: &'a [u8],
     pub(crate) content: &'a [u8],
 }
 
-/// Looks at the start of the input. Only contents up to `limit` bytes are asked for.
+/// Decodes the frame at the start of the input. A content longer than `limit` bytes is refused before it is
+/// buffered.
 ///
 /// # Errors
-/// What is there is no frame, or not the one that was sent.
+/// The bytes are not a Bolt frame, or its checksum does not match.
 #[inline]
 pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, ProtocolError> {
     match Fixed::stock(b) {
@@ -57,7 +58,8 @@ pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, ProtocolError> {
     }
 }
 
-/// Apart from the way of stock frames, so that nothing is carried through both.
+/// The slow path for v2 frames, partial frames and invalid bytes. It stays out of line to keep the v1 path
+/// small.
 #[inline(never)]
 fn decode_any(b: &[u8], limit: usize) -> Result<Decoded, ProtocolError> {
     match Fixed::any(b)? {
@@ -66,7 +68,7 @@ fn decode_any(b: &[u8], limit: usize) -> Result<Decoded, ProtocolError> {
     }
 }
 
-/// Goes on behind the fixed part.
+/// Checks the lengths and the command, and waits for the rest of the frame.
 #[inline(always)]
 fn judge(b: &[u8], f: Fixed, limit: usize) -> Result<Decoded, ProtocolError> {
     let (kind, fits) = f.kind();
@@ -97,7 +99,11 @@ fn judge(b: &[u8], f: Fixed, limit: usize) -> Result<Decoded, ProtocolError> {
         } else {
             0
         },
-        status: if is_request { Status::Ok } else { fared(&f, frame) },
+        status: if is_request {
+            Status::Ok
+        } else {
+            response_status(&f, frame)
+        },
         one_way: f.is_one_way(),
     };
     Ok(Decoded::Frame(Frame {
@@ -108,14 +114,14 @@ fn judge(b: &[u8], f: Fixed, limit: usize) -> Result<Decoded, ProtocolError> {
     }))
 }
 
-/// The framing of the frame that begins here, once its fixed part is there.
+/// The framing of the frame at the start of the input, once its fixed part has arrived.
 #[cold]
 pub(crate) fn framing(b: &[u8]) -> Option<Framing> {
     Fixed::read(b).ok()?.map(|f| f.framing)
 }
 
-/// Steps over a frame. The refusal is in the caller's Hessian, which the content's first byte tells: so much is waited
-/// for.
+/// Steps over a frame. The error is written in the sender's Hessian, which the first byte of the content
+/// shows, so this waits for that byte.
 #[cold]
 fn refused(b: &[u8], f: &Fixed, kind: Kind, error: CallError) -> Decoded {
     let need = (f.content + 1).min(f.end());
@@ -132,14 +138,14 @@ fn refused(b: &[u8], f: &Fixed, kind: Kind, error: CallError) -> Decoded {
     })
 }
 
-/// Steps over a frame for which a stock reader would close its connection, with the calls of all others on it.
+/// Steps over a frame for which a stock reader would close its connection, and with it all other calls.
 #[cold]
 fn odd(b: &[u8], f: &Fixed, kind: Kind) -> Decoded {
-    let error = if f.kind == RESPONSE && f.command == ANSWER && !status::is_listed(f.word) {
-        status::of_answer(f.word as u16, "")
+    let error = if f.kind == RESPONSE && f.command == CALL_RESPONSE && !status::is_listed(f.word) {
+        status::of_response(f.word as u16, "")
     } else if matches!(
         (f.kind, f.command),
-        (RESPONSE, ANSWER) | (REQUEST | ONE_WAY, CALL)
+        (RESPONSE, CALL_RESPONSE) | (REQUEST | ONE_WAY, CALL)
     ) {
         let text = format!(
             "its class takes {} bytes and its header {}, and Bolt has room for {}",
@@ -158,10 +164,10 @@ fn odd(b: &[u8], f: &Fixed, kind: Kind) -> Decoded {
     refused(b, f, kind, error)
 }
 
-/// An answer's status: the frame's, and what the header adds. Stock providers flag every answer that carries
-/// an error or an exception (wire section 1.5), so only flagged contents are looked into.
+/// The status of a response, from the frame and the header. Stock providers flag every response that carries
+/// an error or an exception (wire section 1.5), so only flagged contents are read.
 #[inline]
-fn fared(f: &Fixed, frame: &[u8]) -> Status {
+fn response_status(f: &Fixed, frame: &[u8]) -> Status {
     if f.word != 0 {
         return Status::Failed;
     }
@@ -175,7 +181,7 @@ fn fared(f: &Fixed, frame: &[u8]) -> Status {
 fn flagged(f: &Fixed, frame: &[u8]) -> Status {
     match header::get(&frame[f.header..f.content], keys::RESPONSE_ERROR) {
         Some(b"true") if f.codec != HESSIAN => Status::Exception,
-        Some(b"true") => outcome::status(&frame[f.content..f.content_end]),
+        Some(b"true") => read_response::status(&frame[f.content..f.content_end]),
         _ => Status::Ok,
     }
 }
@@ -184,20 +190,20 @@ fn checksum(bytes: &[u8]) -> [u8; CRC_LEN] {
     crc32fast::hash(bytes).to_be_bytes()
 }
 
-/// Writes an id into a frame and seals it again.
+/// Writes an id into a frame and renews its checksum, if it has one.
 #[inline]
 pub(crate) fn set_id(frame: &mut [u8], id: u64) {
     let at = if frame.first() == Some(&1) { 5 } else { 6 };
-    let Some(place) = frame.get_mut(at..at + 4) else {
+    let Some(field) = frame.get_mut(at..at + 4) else {
         return;
     };
-    place.copy_from_slice(&(id as u32).to_be_bytes());
+    field.copy_from_slice(&(id as u32).to_be_bytes());
     if at == 6 && frame[1] == 2 && frame.get(11).is_some_and(|switch| switch & 1 != 0) {
         seal(frame);
     }
 }
 
-/// How long the content of a frame is, of which the end may not be there yet.
+/// The length of a frame's content in bytes. The end of the frame may still be missing.
 pub(crate) fn content_len(frame: &[u8]) -> usize {
     match Fixed::read(frame) {
         Ok(Some(f)) => frame
@@ -207,15 +213,15 @@ pub(crate) fn content_len(frame: &[u8]) -> usize {
     }
 }
 
-/// Writes the checksum at the end of a whole frame.
+/// Writes the checksum at the end of a complete frame.
 fn seal(frame: &mut [u8]) {
-    if let Some((bytes, place)) = frame.split_last_chunk_mut::<CRC_LEN>() {
-        *place = checksum(bytes);
+    if let Some((bytes, crc)) = frame.split_last_chunk_mut::<CRC_LEN>() {
+        *crc = checksum(bytes);
     }
 }
 
 impl<'a> Parts<'a> {
-    /// Takes a whole frame apart; one that is none has empty parts.
+    /// Splits a complete frame. Anything else gives empty parts.
     #[inline]
     pub(crate) fn of(bytes: &'a [u8]) -> Self {
         let Ok(Some(f)) = Fixed::read(bytes) else {
@@ -224,27 +230,27 @@ impl<'a> Parts<'a> {
         if bytes.len() < f.end() {
             return Parts::default();
         }
-        let answers = f.kind == RESPONSE;
+        let is_response = f.kind == RESPONSE;
         Parts {
             framing: f.framing,
             codec: f.codec,
-            status: if answers { f.word as u16 } else { 0 },
+            status: if is_response { f.word as u16 } else { 0 },
             one_way: f.is_one_way(),
-            timeout: if answers { 0 } else { f.word as i32 },
+            timeout: if is_response { 0 } else { f.word as i32 },
             class: &bytes[f.class..f.header],
             header: &bytes[f.header..f.content],
             content: &bytes[f.content..f.content_end],
         }
     }
 
-    /// Whether this is a call of SOFARPC.
+    /// Whether this is a SOFARPC call, judged by its class name.
     #[inline]
     pub(crate) fn is_sofa_request(&self) -> bool {
         self.class == keys::REQUEST.as_bytes()
     }
 }
 
-/// A frame that is being appended: the lengths are filled in as its parts are done.
+/// A frame being appended. Its length fields are filled in when its parts are complete.
 #[must_use]
 pub(crate) struct Open {
     at: usize,
@@ -252,17 +258,17 @@ pub(crate) struct Open {
     framing: Framing,
 }
 
-/// A part that Bolt has no length for.
+/// A part is longer than its length field can express.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooLong {
-    /// Bytes that it takes.
+    /// The length of the part, in bytes.
     pub(crate) len: usize,
-    /// Bytes that it may take.
+    /// The largest length that fits, in bytes.
     pub(crate) max: usize,
 }
 
 impl Open {
-    /// Begins a request: fixed part and class.
+    /// Begins a request: writes the fixed part and the class.
     pub(crate) fn request(
         out: &mut Vec<u8>,
         framing: Framing,
@@ -276,8 +282,8 @@ impl Open {
         Open::begin(out, framing, kind, CALL, id, codec, &timeout.to_be_bytes(), class)
     }
 
-    /// Begins an answer.
-    pub(crate) fn answer(
+    /// Begins a response: writes the fixed part and the class.
+    pub(crate) fn response(
         out: &mut Vec<u8>,
         framing: Framing,
         id: u64,
@@ -289,7 +295,7 @@ impl Open {
             out,
             framing,
             RESPONSE,
-            ANSWER,
+            CALL_RESPONSE,
             id,
             codec,
             &status.to_be_bytes(),
@@ -325,17 +331,17 @@ impl Open {
         }
         out.extend_from_slice(word);
         let lengths = out.len();
-        // Classes are ours or were received, so they fit.
+        // Class names are constants or were received, so their length fits.
         let [high, low] = (class.len() as u16).to_be_bytes();
         out.extend_from_slice(&[high, low, 0, 0, 0, 0, 0, 0]);
         out.extend_from_slice(class);
         Open { at, lengths, framing }
     }
 
-    /// The header block is done: `from` is where it began.
+    /// Ends the header block, which began at `from`.
     ///
     /// # Errors
-    /// It is longer than Bolt can say.
+    /// The header block is longer than its length field can express.
     pub(crate) fn end_header(&self, out: &mut [u8], from: usize) -> Result<(), TooLong> {
         let len = out.len() - from;
         if len > header::MAX {
@@ -348,10 +354,10 @@ impl Open {
         Ok(())
     }
 
-    /// The content is done: `from` is where it began.
+    /// Ends the content, which began at `from`, and with it the frame.
     ///
     /// # Errors
-    /// It is longer than Bolt can say.
+    /// The content is longer than its length field can express.
     pub(crate) fn close(self, out: &mut Vec<u8>, from: usize) -> Result<(), TooLong> {
         let len = out.len() - from;
         if len > i32::MAX as usize {
@@ -368,15 +374,15 @@ impl Open {
         Ok(())
     }
 
-    /// Header and content are empty.
+    /// Ends the frame with an empty header block and an empty content.
     pub(crate) fn close_empty(self, out: &mut Vec<u8>) {
         let end = out.len();
-        // Nothing is always short enough.
+        // An empty content always fits.
         self.close(out, end).ok();
     }
 }
 
-/// Appends a heartbeat.
+/// Appends a heartbeat request.
 pub(crate) fn put_heartbeat(out: &mut Vec<u8>, framing: Framing, id: u64) {
     Open::begin(
         out,
@@ -391,7 +397,8 @@ pub(crate) fn put_heartbeat(out: &mut Vec<u8>, framing: Framing, id: u64) {
     .close_empty(out);
 }
 
-/// Appends the acknowledgement of a heartbeat: in its version, but never with a checksum, as stock peers do.
+/// Appends the acknowledgement of a heartbeat, in its protocol version but without a checksum, as stock peers
+/// do.
 pub(crate) fn acknowledge(frame: &[u8], out: &mut Vec<u8>) {
     let Ok(Some(f)) = Fixed::read(frame) else { return };
     let framing = f.framing.without_crc();

@@ -1,4 +1,5 @@
-//! Where a call goes: the header block, and for callers that leave it nearly empty the names in the content.
+//! Reads where a call goes from the header block, or from the names in the content if the header block is
+//! nearly empty.
 use super::frame::Parts;
 use super::hint::Hint;
 use super::{HESSIAN, header, keys, sofa, unique_name};
@@ -6,7 +7,7 @@ use rialto_core::message::{Head, Message};
 use rialto_core::{CallError, ErrorKind};
 use std::borrow::Cow;
 
-/// What one pass over the header block finds.
+/// The entries that one pass over the header block finds; empty where absent.
 #[derive(Default)]
 struct Seen<'a> {
     service: &'a [u8],
@@ -22,7 +23,7 @@ impl<'a> Seen<'a> {
         let mut seen = Seen::default();
         let mut pairs = header::pairs(block);
         for (key, value) in pairs.by_ref() {
-            // Keys of different lengths, compared with constants: no call for any of them.
+            // Compares lengths first: constant lengths compile to plain comparisons without a function call.
             match key.len() {
                 3 if key == keys::APP.as_bytes() => seen.app = value,
                 7 if key == keys::SERVICE.as_bytes() => seen.service = value,
@@ -38,7 +39,8 @@ impl<'a> Seen<'a> {
                 "the header block of the Bolt request is malformed",
             ));
         }
-        // Names begin with a letter; what may be blank is looked at more closely.
+        // A service name begins with a visible character; anything else might be blank and is examined more
+        // closely.
         if !seen.service.first().is_some_and(u8::is_ascii_graphic) {
             seen.service = settle(block, seen.service, seen.target)?;
         }
@@ -46,8 +48,9 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// Where there is no `service`, providers take the other key; where there is one but it is blank, neither, and go by
-/// the content. No stock consumer sends such, and a rule for the other key's service must not be got past.
+/// Decides which service counts when `service` is absent or may be blank. Without `service`, providers use
+/// the other key. With a blank one they use neither but the content, so the request is refused: no stock
+/// consumer sends it, and it could bypass a route's rule for the other key.
 #[cold]
 fn settle<'a>(block: &[u8], service: &'a [u8], target: &'a [u8]) -> Result<&'a [u8], CallError> {
     let is_blank = |c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c);
@@ -84,18 +87,19 @@ pub(crate) fn read<'a>(msg: &Message<'a>, head: &mut Head<'a>) -> Result<(), Cal
     Ok(())
 }
 
-/// S4 and the Node.js clients leave the method in the content. One that cannot be read is the provider's to
-/// refuse, as long as the service is known; what is known by then counts as if all could be read.
+/// Fills in names that are missing in the header from the content; SOFARPC 5.4 and the Node.js clients write
+/// the method only there. If the content cannot be read but the service is known, the call goes on with the
+/// names found so far: the provider will refuse it.
 fn complete<'a>(mut seen: Seen<'a>, parts: &Parts<'a>) -> Result<Seen<'a>, CallError> {
     let mut names = sofa::Names::default();
     let read = names.fill(parts.content, seen.app.is_empty());
-    for (place, name) in [
+    for (field, name) in [
         (&mut seen.service, names.service),
         (&mut seen.method, names.method),
         (&mut seen.app, names.app),
     ] {
-        if place.is_empty() {
-            *place = name;
+        if field.is_empty() {
+            *field = name;
         }
     }
     match read {
@@ -119,7 +123,7 @@ fn nameless(parts: &Parts<'_>) -> CallError {
         )
     } else {
         format!(
-            "a Bolt request of class `{}` is no SOFARPC call; it can be routed only if its header names a `{}`",
+            "a Bolt request of class `{}` is not a SOFARPC call; it can be routed only if its header names a `{}`",
             String::from_utf8_lossy(parts.class),
             keys::SERVICE
         )
@@ -127,7 +131,8 @@ fn nameless(parts: &Parts<'_>) -> CallError {
     CallError::new(ErrorKind::BadRequest, text)
 }
 
-/// The shorter of the frame's timeout and what is left until the deadline; 0 for neither.
+/// The shorter of the frame's timeout and the time left until the deadline, in milliseconds; 0 if there is
+/// neither.
 #[inline]
 pub(crate) fn timeout(frame: u32, deadline: &[u8]) -> u32 {
     if deadline.is_empty() {
@@ -143,7 +148,7 @@ pub(crate) fn timeout(frame: u32, deadline: &[u8]) -> u32 {
     }
 }
 
-/// An attachment: from the header, or from the content of callers that put none there.
+/// Looks an attachment up in the header, or in the content if the header does not carry the attachments.
 pub(crate) fn attachment<'a>(msg: &Message<'a>, key: &str) -> Option<Cow<'a, [u8]>> {
     let parts = Parts::of(msg.bytes);
     let (mut plain, mut baggage, mut flattened) = (None, None, false);
@@ -158,7 +163,7 @@ pub(crate) fn attachment<'a>(msg: &Message<'a>, key: &str) -> Option<Cow<'a, [u8
     if let Some(value) = plain.or(baggage) {
         return Some(Cow::Borrowed(value));
     }
-    // Who names the method in the header has flattened everything else into it, too.
+    // A consumer that writes the method into the header writes all attachments there too.
     if flattened || parts.codec != HESSIAN || !parts.is_sofa_request() {
         return None;
     }
@@ -169,7 +174,7 @@ pub(crate) fn attachment<'a>(msg: &Message<'a>, key: &str) -> Option<Cow<'a, [u8
     })
 }
 
-/// Whether `name` is the header key of that baggage.
+/// Whether `name` is the header key of this baggage entry.
 fn is_baggage(name: &[u8], key: &str) -> bool {
     name.strip_prefix(keys::BAGGAGE.as_bytes())
         .and_then(|rest| rest.strip_prefix(b"."))

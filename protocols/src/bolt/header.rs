@@ -1,30 +1,30 @@
-//! The header block: pairs of length-prefixed strings (wire section 1.4).
+//! Reads and writes the header block: pairs of length-prefixed strings (wire section 1.4).
 
-/// The most bytes of a class name or a header block: Java keeps their lengths as `short`.
+/// The longest class name or header block, in bytes: Java keeps their lengths as `short`.
 pub(crate) const MAX: usize = i16::MAX as usize;
 
 /// A key and its value.
 type Pair<'a> = (&'a [u8], &'a [u8]);
 
-/// The pairs of a block. Pairs with a null are stepped over, as stock readers do.
+/// Iterates over the pairs of a block. Pairs that contain a null are skipped, as stock readers do.
 pub(crate) struct Pairs<'a> {
     rest: &'a [u8],
 }
 
-/// The pairs of a block.
+/// Iterates over the pairs of a block.
 #[inline]
 pub(crate) fn pairs(block: &[u8]) -> Pairs<'_> {
     Pairs { rest: block }
 }
 
 impl<'a> Pairs<'a> {
-    /// Whether everything was understood so far; malformed blocks end early.
+    /// Whether the block was well-formed up to its end. The iterator stops early at a malformed pair.
     #[inline]
     pub(crate) fn is_whole(&self) -> bool {
         self.rest.is_empty()
     }
 
-    /// The pair at the start, and what follows it.
+    /// Splits the first pair off.
     #[inline(always)]
     fn split(block: &'a [u8]) -> Option<(Pair<'a>, &'a [u8])> {
         let (len, rest) = block.split_first_chunk()?;
@@ -34,7 +34,7 @@ impl<'a> Pairs<'a> {
         Some(((key, value), rest))
     }
 
-    /// Steps over a pair with a null in it.
+    /// Skips a pair that contains a null.
     #[cold]
     fn skip_null(&mut self) -> Option<()> {
         let mut rest = self.rest;
@@ -72,7 +72,7 @@ impl<'a> Iterator for Pairs<'a> {
     }
 }
 
-/// The value of a key. Of several the last counts, as in Java.
+/// The value of a key. If the key is repeated, the last value counts, as in Java.
 #[inline]
 pub(crate) fn get<'a>(block: &'a [u8], key: &str) -> Option<&'a [u8]> {
     let values = pairs(block).filter(|(k, _)| *k == key.as_bytes());
@@ -85,7 +85,7 @@ pub(crate) fn put(out: &mut Vec<u8>, key: &str, value: &str) {
     put_bytes(out, key, value.as_bytes());
 }
 
-/// Appends a pair whose value may be no text.
+/// Appends a pair whose value may not be UTF-8.
 #[inline]
 pub(crate) fn put_bytes(out: &mut Vec<u8>, key: &str, value: &[u8]) {
     put_len(out, key.len());
@@ -94,7 +94,7 @@ pub(crate) fn put_bytes(out: &mut Vec<u8>, key: &str, value: &[u8]) {
     out.extend_from_slice(value);
 }
 
-/// Appends a pair whose key is made of two parts, with a dot between them.
+/// Appends a pair with the key `group.key`.
 pub(crate) fn put_in(out: &mut Vec<u8>, group: &str, key: &str, value: &[u8]) {
     put_len(out, group.len() + 1 + key.len());
     out.extend_from_slice(group.as_bytes());
@@ -104,7 +104,8 @@ pub(crate) fn put_in(out: &mut Vec<u8>, group: &str, key: &str, value: &[u8]) {
     out.extend_from_slice(value);
 }
 
-/// Blocks are far shorter than 4 GiB: their whole length is checked when a frame is closed.
+/// Appends a length. Blocks are far shorter than 4 GiB, because their whole length is checked when the frame
+/// is closed.
 #[inline]
 fn put_len(out: &mut Vec<u8>, len: usize) {
     out.extend_from_slice(&(len as u32).to_be_bytes());

@@ -1,10 +1,10 @@
-//! What an answer must know of its request, in 32 bits: framing, serialization, Hessian grammar, and whether
-//! the caller is SOFARPC at all.
+//! What a response must know of its request, in 32 bits: framing, serialization, Hessian grammar, and whether
+//! the downstream is a SOFARPC consumer.
 use rialto_hessian::Library;
 
-/// Bits of the serialization id.
+/// The bits of the serialization id.
 const CODEC: u32 = 0xff;
-/// Where the bits of the framing begin.
+/// Position of the lowest framing bit.
 const FRAMING: u32 = 8;
 const FINAL: u32 = 1 << 11;
 const FOREIGN: u32 = 1 << 12;
@@ -13,20 +13,21 @@ const FOREIGN: u32 = 1 << 12;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Hint(u32);
 
-/// The version of a frame (wire section 1.1). No connection mixes them.
+/// The framing of a message: protocol version, command set and checksum (wire section 1.1). A connection uses
+/// only one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Framing(u8);
 
 impl Framing {
-    /// What SOFARPC speaks.
+    /// Version 1, which SOFARPC uses.
     pub(crate) const V1: Framing = Framing(0);
 
     const V2: u8 = 1;
-    /// The second version of the command set, which may carry checksums.
+    /// Bit of the second command set of v2, which may carry checksums.
     const SECOND: u8 = 1 << 1;
     const CRC: u8 = 1 << 2;
 
-    /// A frame of protocol version 2.
+    /// A v2 frame. Checksums exist only in the second command set.
     #[inline]
     pub(crate) fn v2(second: bool, crc: bool) -> Self {
         let second_bits = if second { Framing::SECOND } else { 0 };
@@ -38,7 +39,7 @@ impl Framing {
         self.0 & Framing::V2 != 0
     }
 
-    /// Whether the command set is the second one.
+    /// Whether the frame uses the second command set of v2.
     pub(crate) fn is_second(self) -> bool {
         self.0 & Framing::SECOND != 0
     }
@@ -49,28 +50,28 @@ impl Framing {
         self.0 & Framing::CRC != 0
     }
 
-    /// The same version without a checksum.
+    /// The same framing without a checksum.
     #[must_use]
     pub(crate) fn without_crc(self) -> Self {
         Framing(self.0 & !Framing::CRC)
     }
 
-    /// Whether a caller that speaks `self` takes an answer of that framing. Checksums may be missing: stock
-    /// providers leave them out of some answers.
+    /// Whether a downstream with the framing `self` accepts a response in that framing. A missing checksum is
+    /// accepted, because stock providers omit it in some responses.
     #[inline]
-    pub(crate) fn forwards_as_is(self, answer: Framing) -> bool {
-        answer == self || answer == self.without_crc()
+    pub(crate) fn forwards_as_is(self, response: Framing) -> bool {
+        response == self || response == self.without_crc()
     }
 }
 
 impl Hint {
-    /// What the frame tells.
+    /// The hint that a frame's fixed part gives.
     #[inline]
     pub(crate) fn new(framing: Framing, codec: u8) -> Self {
         Hint(u32::from(codec) | u32::from(framing.0) << FRAMING)
     }
 
-    /// The bits that are kept with a call.
+    /// The bits, for storing the hint with a call.
     #[inline]
     pub(crate) fn bits(self) -> u32 {
         self.0
@@ -81,19 +82,19 @@ impl Hint {
         Hint(bits)
     }
 
-    /// The framing.
+    /// The framing of the message.
     #[inline]
     pub(crate) fn framing(self) -> Framing {
         Framing((self.0 >> FRAMING) as u8 & 7)
     }
 
-    /// The serialization id.
+    /// The serialization id of the message.
     #[inline]
     pub(crate) fn codec(self) -> u8 {
         (self.0 & CODEC) as u8
     }
 
-    /// The Hessian library of the peer; draft where nothing told.
+    /// The Hessian library of the peer; the draft's unless the content showed the final grammar.
     #[inline]
     pub(crate) fn library(self) -> Library {
         if self.0 & FINAL == 0 {
@@ -103,12 +104,12 @@ impl Hint {
         }
     }
 
-    /// Whether the frame's class is none of SOFARPC's.
+    /// Whether the class of the frame is not one of SOFARPC's.
     pub(crate) fn is_foreign(self) -> bool {
         self.0 & FOREIGN != 0
     }
 
-    /// Adds what the first byte of Hessian content tells (wire, finding 1).
+    /// Adds the Hessian grammar, which the first byte of the content shows (wire section 1.6).
     #[inline]
     #[must_use]
     pub(crate) fn with_content(self, first: Option<&u8>) -> Self {
@@ -119,7 +120,7 @@ impl Hint {
         }
     }
 
-    /// Adds that the class is none of SOFARPC's.
+    /// Adds whether the class is not one of SOFARPC's.
     #[inline]
     #[must_use]
     pub(crate) fn with_foreign(self, foreign: bool) -> Self {
@@ -132,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_do_not_touch_each_other() {
+    fn parts_do_not_overlap() {
         for framing in [
             Framing::V1,
             Framing::v2(false, true),
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn checksums_need_the_second_command_set_and_may_be_missing_in_answers() {
+    fn checksums_need_the_second_command_set_and_may_be_missing_in_responses() {
         let crc = Framing::v2(true, true);
         assert!(!Framing::v2(false, true).has_crc());
         assert!(crc.forwards_as_is(crc) && crc.forwards_as_is(crc.without_crc()));

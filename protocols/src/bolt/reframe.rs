@@ -1,7 +1,8 @@
-//! Messages of Bolt that cannot go as received: with changes, in another framing, or in the other Hessian.
+//! Rewrites Bolt messages that cannot be forwarded as received: those with edits, for another framing, or for
+//! the other Hessian grammar.
 use super::frame::{self, Open, Parts};
 use super::hint::{Framing, Hint};
-use super::{HESSIAN, answer, header, keys, status, unique_name};
+use super::{HESSIAN, header, keys, response, status, unique_name};
 use rialto_core::message::{Edits, Message};
 use rialto_core::session::RespondTo;
 use rialto_core::{CallError, ErrorKind};
@@ -11,23 +12,26 @@ use std::borrow::Cow;
 
 mod content;
 
-/// Whether an upstream of that library reads the request's content.
+/// Whether an upstream with this library can read the request's content.
 #[inline]
-pub(crate) fn reads(library: Option<Library>, request: Hint) -> bool {
+pub(crate) fn reads_request(library: Option<Library>, request: Hint) -> bool {
     library.is_none_or(|l| l == request.library() || request.codec() != HESSIAN || request.is_foreign())
 }
 
-/// Whether the caller reads the answer's content.
+/// Whether the downstream can read the response's content.
 #[inline]
-pub(crate) fn answers(to: Hint, answer: Hint) -> bool {
-    answer.library() == to.library() || answer.codec() != HESSIAN || to.codec() != HESSIAN || to.is_foreign()
+pub(crate) fn reads_response(to: Hint, response: Hint) -> bool {
+    response.library() == to.library()
+        || response.codec() != HESSIAN
+        || to.codec() != HESSIAN
+        || to.is_foreign()
 }
 
-/// Appends an answer in the caller's framing and Hessian.
+/// Appends a response in the downstream's framing and Hessian.
 ///
 /// # Errors
-/// What the provider reported or why its answer cannot be read, if the Hessian differs.
-pub(crate) fn answer(
+/// If the Hessian grammar differs: the error that the provider reported, or why its response cannot be read.
+pub(crate) fn response(
     out: &mut Vec<u8>,
     to: RespondTo,
     msg: &Message<'_>,
@@ -35,23 +39,24 @@ pub(crate) fn answer(
 ) -> Result<(), CallError> {
     let hint = Hint::from_bits(to.hint);
     let parts = Parts::of(msg.bytes);
-    let reads = answers(hint, Hint::from_bits(msg.meta.hint)) || Library::sniff_sofa(parts.content).is_none();
-    if !reads {
-        return answer::outcome(out, to, &msg.meta.dialect.outcome(msg)?, max);
+    let is_readable =
+        reads_response(hint, Hint::from_bits(msg.meta.hint)) || Library::sniff_sofa(parts.content).is_none();
+    if !is_readable {
+        return response::write(out, to, &msg.meta.dialect.outcome(msg)?, max);
     }
     if hint.framing().forwards_as_is(parts.framing) {
         copy(out, to.id, msg);
         return Ok(());
     }
-    let open = Open::answer(out, hint.framing(), to.id, parts.codec, parts.status, parts.class);
+    let open = Open::response(out, hint.framing(), to.id, parts.codec, parts.status, parts.class);
     put_parts(out, open, &parts);
     Ok(())
 }
 
-/// Appends a request with its changes, in the upstream's framing and Hessian.
+/// Appends a request with its edits, in the upstream's framing and Hessian.
 ///
 /// # Errors
-/// [`ErrorKind::BadRequest`] with the reason why it cannot be changed so.
+/// [`ErrorKind::BadRequest`] with the reason why the request cannot be changed.
 pub(crate) fn request(
     out: &mut Vec<u8>,
     framing: Framing,
@@ -100,7 +105,7 @@ fn open(out: &mut Vec<u8>, framing: Framing, id: u64, parts: &Parts<'_>, timeout
     Open::request(out, framing, id, parts.codec, parts.one_way, timeout, parts.class)
 }
 
-/// Appends header and content as they are; they were received, so they fit.
+/// Appends header and content unchanged. They were received, so their lengths fit.
 fn put_parts(out: &mut Vec<u8>, open: Open, parts: &Parts<'_>) {
     let from = out.len();
     out.extend_from_slice(parts.header);
@@ -110,26 +115,26 @@ fn put_parts(out: &mut Vec<u8>, open: Open, parts: &Parts<'_>) {
     open.close(out, from).ok();
 }
 
-/// Appends a message as it is, under another id.
+/// Appends a message unchanged, under another id.
 fn copy(out: &mut Vec<u8>, id: u64, msg: &Message<'_>) {
     let at = out.len();
     out.extend_from_slice(msg.bytes);
     frame::set_id(&mut out[at..], id);
 }
 
-/// What becomes of a request.
+/// The edits of one request, resolved against its header.
 struct Change<'e> {
     edits: &'e Edits,
-    /// The new unique name, if it changes.
+    /// The new unique name, if one of its parts changes.
     unique: Option<String>,
     method: Option<&'e str>,
-    /// What is left until the deadline, for requests that tell it.
+    /// The new time until the deadline, for requests that carry one.
     deadline: Option<String>,
-    /// New attachments that stand plainly in the header already; the others become baggage.
+    /// Edited attachments that already are plain header entries. All others become baggage.
     plain: Vec<&'e str>,
 }
 
-/// What becomes of a property.
+/// What happens to a property.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fate<'c> {
     Stays,
@@ -142,11 +147,12 @@ impl<'e> Change<'e> {
         let renames = edits.service.is_some() || edits.version.is_some() || edits.group.is_some();
         if (renames || edits.method.is_some()) && !parts.is_sofa_request() {
             return Err(refused(&format!(
-                "a Bolt request of class `{}` is no SOFARPC call; its service and method cannot be changed",
+                "a Bolt request of class `{}` is not a SOFARPC call; its service and method cannot be changed",
                 String::from_utf8_lossy(parts.class)
             )));
         }
-        // JSON and protobuf requests are known by their header alone, and of the others it wins for the service.
+        // Readers of JSON and protobuf requests take the method from the header, so only for other codecs is
+        // the content needed.
         if edits.method.is_some() && !matches!(parts.codec, HESSIAN | 11 | 12) {
             let why = "its method stands in a content that cannot be changed";
             return Err(refused(&format!("{why}: {}", status::foreign(parts.codec))));
@@ -170,7 +176,7 @@ impl<'e> Change<'e> {
         })
     }
 
-    /// What becomes of an entry of the header or of the properties.
+    /// What happens to an entry of the header or of the properties.
     fn fate(&self, key: &str) -> Fate<'_> {
         let new = match key {
             keys::SERVICE | keys::TARGET_SERVICE => self.unique.as_deref(),
@@ -190,7 +196,8 @@ impl<'e> Change<'e> {
         }
     }
 
-    /// New attachments that have no place yet: they become baggage, where SOFARPC's own names are free.
+    /// New attachments that the request does not have yet. They become baggage, where they cannot collide
+    /// with SOFARPC's own keys.
     fn new_baggage(&self) -> impl Iterator<Item = (&'e str, &'e str)> {
         self.edits
             .set
@@ -199,20 +206,20 @@ impl<'e> Change<'e> {
             .filter(|(key, _)| !self.plain.contains(key))
     }
 
-    /// Takes away what has its place under this key already. Keys that say what is called are no place for it, even if
-    /// they change.
-    fn found(&self, key: &str, baggage: &mut Vec<(&'e str, &'e str)>) {
+    /// Drops a new attachment from `baggage`, because the request already has its key. Protected keys never
+    /// hold an attachment, even if their value changes.
+    fn drop_known(&self, key: &str, baggage: &mut Vec<(&'e str, &'e str)>) {
         if !is_protected(key) {
             baggage.retain(|(k, _)| *k != keys::user_key(key));
         }
     }
 
-    /// Whether properties change.
+    /// Whether the properties in the content change.
     fn changes_properties(&self) -> bool {
         !self.edits.set.is_empty() || !self.edits.remove.is_empty() || self.deadline.is_some()
     }
 
-    /// Whether trace facts change, which stand in a map of their own among the properties.
+    /// Whether trace facts change. They are a nested map among the properties.
     fn changes_trace(&self) -> bool {
         let set = self.edits.set.iter().map(|(key, _)| key);
         set.chain(&self.edits.remove)
@@ -226,7 +233,7 @@ impl<'e> Change<'e> {
             let value = match self.fate(&name) {
                 Fate::Goes => continue,
                 Fate::Becomes(value) => {
-                    self.found(&name, &mut baggage);
+                    self.drop_known(&name, &mut baggage);
                     value.as_bytes()
                 }
                 Fate::Stays => value,
@@ -239,7 +246,7 @@ impl<'e> Change<'e> {
     }
 }
 
-/// The unique name after the changes.
+/// The unique name after the edits.
 fn new_name(parts: &Parts<'_>, edits: &Edits) -> String {
     let old = [keys::SERVICE, keys::TARGET_SERVICE]
         .into_iter()
@@ -258,7 +265,7 @@ fn new_name(parts: &Parts<'_>, edits: &Edits) -> String {
     )
 }
 
-/// Whether a key says what is called and how, so that it is no attachment.
+/// Whether the key says what is called and how, so that it cannot be edited as an attachment.
 fn is_protected(key: &str) -> bool {
     keys::is_own(key.as_bytes()) && key != keys::APP
 }

@@ -1,5 +1,5 @@
-//! The objects in a Hessian content: a request or an answer, walked by field name, in any order and with any
-//! fields missing (wire section 1.6).
+//! Walks the objects in a Hessian content. Fields of a request or response are found by name, in any order,
+//! and any of them may be missing (wire section 1.6).
 use super::{keys, stock_prefix};
 use crate::scratch;
 use rialto_hessian::{Chars, Kind, Library, Reader};
@@ -9,15 +9,15 @@ use std::borrow::Cow;
 /// What a visitor did with a field's value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Visit {
-    /// It read the value.
+    /// The visitor read the value.
     Taken,
-    /// It only looked; nothing was read.
+    /// The visitor did not read the value; the walk skips it.
     Passed,
-    /// It knows all it needs. The rest is not read.
+    /// The visitor needs nothing more; the walk stops.
     Enough,
 }
 
-/// Runs `work` with a reader of this content.
+/// Runs `work` with a Hessian reader of this content.
 #[inline]
 pub(crate) fn read<'a, T>(content: &'a [u8], work: impl FnOnce(&mut Reader<'a, '_>) -> T) -> T {
     let library = Library::sniff_sofa(content).unwrap_or(Library::Sofa3);
@@ -26,10 +26,10 @@ pub(crate) fn read<'a, T>(content: &'a [u8], work: impl FnOnce(&mut Reader<'a, '
     })
 }
 
-/// Visits the fields of the next object. Whether it was walked to its end.
+/// Visits the fields of the next object. Returns whether the walk reached its end.
 ///
 /// # Errors
-/// If it is no object, or not well-formed.
+/// The value is not an object, or is not well-formed.
 pub(crate) fn fields<'a, 't>(
     reader: &mut Reader<'a, 't>,
     mut visit: impl FnMut(&str, &mut Reader<'a, 't>) -> Result<Visit, ValueError>,
@@ -45,10 +45,10 @@ pub(crate) fn fields<'a, 't>(
     Ok(true)
 }
 
-/// Visits the entries of the next value whose keys are strings, if it is a map. Anything else is stepped over.
+/// Visits the entries of the next value that have string keys, if it is a map. Any other value is skipped.
 ///
 /// # Errors
-/// If the value is not well-formed.
+/// The value is not well-formed.
 pub(crate) fn entries<'a, 't>(
     reader: &mut Reader<'a, 't>,
     mut visit: impl FnMut(Cow<'a, str>, &mut Reader<'a, 't>) -> Result<Visit, ValueError>,
@@ -72,10 +72,10 @@ pub(crate) fn entries<'a, 't>(
     Ok(true)
 }
 
-/// A name: a string of one piece, or null, which is empty.
+/// Reads a name: a string in one chunk, or null, which gives an empty name.
 ///
 /// # Errors
-/// If it is something else.
+/// The value is anything else.
 #[inline]
 pub(crate) fn name<'a>(reader: &mut Reader<'a, '_>) -> Result<&'a [u8], ValueError> {
     match reader.read_optional_text()? {
@@ -85,10 +85,10 @@ pub(crate) fn name<'a>(reader: &mut Reader<'a, '_>) -> Result<&'a [u8], ValueErr
     }
 }
 
-/// A scalar as text; other values are stepped over and give `None`.
+/// Reads a scalar as text. Other values are skipped and give `None`.
 ///
 /// # Errors
-/// If the value is not well-formed.
+/// The value is not well-formed.
 pub(crate) fn scalar<'a>(reader: &mut Reader<'a, '_>) -> Result<Option<Cow<'a, str>>, ValueError> {
     Ok(match reader.kind()? {
         Kind::Text => Some(text(reader.read_text()?)),
@@ -102,7 +102,7 @@ pub(crate) fn scalar<'a>(reader: &mut Reader<'a, '_>) -> Result<Option<Cow<'a, s
     })
 }
 
-/// A string as UTF-8, borrowed from the stream where it can be.
+/// A string as UTF-8, borrowed from the stream if possible.
 pub(crate) fn text(chars: Chars<'_>) -> Cow<'_, str> {
     match chars {
         Chars::Borrowed(text) => text.to_str(),
@@ -110,7 +110,7 @@ pub(crate) fn text(chars: Chars<'_>) -> Cow<'_, str> {
     }
 }
 
-/// Names at the stock_prefix of a request.
+/// The names at the start of a request's content; empty where absent or null.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Names<'a> {
     /// The service's unique name.
@@ -124,24 +124,26 @@ impl<'a> Names<'a> {
     /// Reads the names in a request's content.
     ///
     /// # Errors
-    /// As [`Names::fill`].
+    /// Those of [`Names::fill`].
     pub(crate) fn read(content: &'a [u8], wants_app: bool) -> Result<Self, ValueError> {
         let mut names = Names::default();
         names.fill(content, wants_app)?;
         Ok(names)
     }
 
-    /// Reads the names in a request's content; the calling application only if it is wanted, as it lies behind.
+    /// Reads the names in a request's content. The calling application is read only if `wants_app`, because
+    /// it comes later in the stream.
     ///
     /// # Errors
-    /// If this is no object, or not well-formed up to there. What stood before that is known all the same, unless
-    /// it could come once more behind it.
+    /// The content is not an object, or is not well-formed up to the names. The names read before the error
+    /// are kept, unless a later field could repeat and replace them.
     pub(crate) fn fill(&mut self, content: &'a [u8], wants_app: bool) -> Result<(), ValueError> {
         if !wants_app && let Some(names) = Names::stock(content) {
             *self = names;
             return Ok(());
         }
-        // Of a field that comes twice the last counts, for readers of the whole content too; stock classes have none.
+        // A repeated field counts with its last value, as for readers of the whole content. Stock classes
+        // repeat none, so their walk may stop early.
         let is_stock = stock_prefix::REQUEST.strip(content).is_some();
         let walked = read(content, |reader| {
             fields(reader, |field, reader| {
@@ -149,7 +151,7 @@ impl<'a> Names<'a> {
                     keys::METHOD_NAME => self.method = name(reader)?,
                     keys::UNIQUE_NAME => self.service = name(reader)?,
                     keys::REQUEST_PROPS if wants_app => {
-                        self.app = caller(reader, is_stock)?;
+                        self.app = application(reader, is_stock)?;
                         return Ok(if is_stock { Visit::Enough } else { Visit::Taken });
                     }
                     _ => return Ok(Visit::Passed),
@@ -166,8 +168,8 @@ impl<'a> Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// The names where a stock consumer puts them, without reading the definition anew for every call. `None`
-    /// for whatever is not exactly that.
+    /// Reads the names at the position where stock consumers write them, without decoding the class
+    /// definition for every call. `None` for any other content.
     fn stock(content: &'a [u8]) -> Option<Self> {
         let mut rest = stock_prefix::REQUEST.strip(content)?;
         let _target_app = rest.text_or_null()?;
@@ -181,8 +183,9 @@ impl<'a> Names<'a> {
     }
 }
 
-/// The calling application in a request's properties, which are left there if nothing behind them matters.
-fn caller<'a>(reader: &mut Reader<'a, '_>, is_last: bool) -> Result<&'a [u8], ValueError> {
+/// Reads the calling application from a request's properties. If `is_last`, the walk stops there, because
+/// nothing after them matters.
+fn application<'a>(reader: &mut Reader<'a, '_>, is_last: bool) -> Result<&'a [u8], ValueError> {
     let mut app: &[u8] = &[];
     entries(reader, |key, reader| {
         if key != keys::APP || !app.is_empty() || reader.kind()? != Kind::Text {
@@ -198,7 +201,7 @@ fn caller<'a>(reader: &mut Reader<'a, '_>, is_last: bool) -> Result<&'a [u8], Va
 /// trace fact.
 ///
 /// # Errors
-/// If the content is not well-formed up to there.
+/// The content is not well-formed up to the attachment.
 pub(crate) fn property<'a>(content: &'a [u8], key: &str) -> Result<Option<Cow<'a, str>>, ValueError> {
     let (baggage, trace) = (keys::user_key(key), keys::trace_key(key));
     read(content, |reader| {
@@ -245,9 +248,9 @@ mod tests {
     use rialto_hessian::{WriteTables, Writer};
     use rialto_values::Class;
 
-    /// Both ways to the names must agree wherever the short one finds any.
+    /// The fast path and the full reader must agree wherever the fast path finds names.
     #[test]
-    fn the_short_way_reads_what_the_long_way_reads() {
+    fn the_fast_path_and_the_full_reader_find_the_same_names() {
         let class = Class::new(keys::REQUEST, keys::REQUEST_FIELDS);
         for (library, long) in [(Library::Sofa3, &b"S\0\x21"[..]), (Library::Sofa4, b"\x30\x21")] {
             let (mut stock_prefix, mut tables) = (vec![], WriteTables::default());

@@ -1,4 +1,5 @@
-//! Failures: what a provider's mean, and how ours are said (wire sections 1.2, 1.7, 7.4).
+//! Errors on the wire: what a provider's status means, and how Rialto's own errors are sent (wire sections
+//! 1.2 and 1.7; the choices are in docs/bridging.md).
 use crate::text::first_line;
 use rialto_core::{CallError, ErrorKind};
 
@@ -13,25 +14,25 @@ const CLOSED: u16 = 0x10;
 const SERIALIZE: u16 = 0x11;
 const DESERIALIZE: u16 = 0x12;
 
-/// Whether stock peers have a name for this status. Their readers close the connection on which another one comes.
+/// Whether stock peers know this status. Their readers close a connection on which an unknown one arrives.
 #[inline]
 pub(crate) fn is_listed(status: u32) -> bool {
     const LISTED: u32 = 0x7_03ff;
     status < 32 && LISTED >> status & 1 != 0
 }
 
-/// How an error is told to a SOFARPC caller.
+/// How an error is sent to a SOFARPC consumer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ErrorForm {
-    /// By the text of an error of SOFARPC's own: an exception of type 199 with this very text.
+    /// As a text: the consumer throws a `SofaRpcException` of type 199 with exactly this text.
     Text,
-    /// By a status, where the type of the caller's exception matters more than a text: whether a call timed
-    /// out, was refused for load or got lost decides what callers do next. Their texts are fixed.
+    /// As a status, for errors where the exception type matters more than a text: consumers decide by it what
+    /// to do after a timeout, an overload or a lost connection. Each of these statuses gives a fixed text.
     Status(u16),
 }
 
-/// How an error is told.
-pub(crate) fn saying(kind: ErrorKind) -> ErrorForm {
+/// The form in which an error of this kind is sent.
+pub(crate) fn form_of(kind: ErrorKind) -> ErrorForm {
     match kind {
         ErrorKind::Timeout => ErrorForm::Status(TIMEOUT),
         ErrorKind::Overload => ErrorForm::Status(BUSY),
@@ -47,9 +48,9 @@ pub(crate) fn saying(kind: ErrorKind) -> ErrorForm {
     }
 }
 
-/// The status of an error where no text can be said: in a serialization that only Java writes.
+/// The status of an error in a serialization that Rialto cannot write, where no text can be sent.
 pub(crate) fn plain_status(kind: ErrorKind) -> u16 {
-    match (saying(kind), kind) {
+    match (form_of(kind), kind) {
         (ErrorForm::Status(status), _) => status,
         (_, ErrorKind::NoEndpoint) => CLOSED,
         (_, ErrorKind::NoRoute | ErrorKind::NoService) => NO_PROCESSOR,
@@ -59,8 +60,8 @@ pub(crate) fn plain_status(kind: ErrorKind) -> u16 {
     }
 }
 
-/// What an answer with a status other than success means.
-pub(crate) fn of_answer(status: u16, text: &str) -> CallError {
+/// The meaning of a response whose status is not success.
+pub(crate) fn of_response(status: u16, text: &str) -> CallError {
     let (kind, name) = match status {
         1 => (ErrorKind::Upstream, "error"),
         SERVER_EXCEPTION => (ErrorKind::Upstream, "server exception"),
@@ -72,7 +73,10 @@ pub(crate) fn of_answer(status: u16, text: &str) -> CallError {
         SEND_FAILED => (ErrorKind::NoEndpoint, "send failed"),
         CODEC => (ErrorKind::BadRequest, "codec exception"),
         CLOSED => (ErrorKind::UpstreamClosed, "connection closed"),
-        SERIALIZE => (ErrorKind::BadResponse, "the provider could not write its answer"),
+        SERIALIZE => (
+            ErrorKind::BadResponse,
+            "the provider could not write its response",
+        ),
         DESERIALIZE => (ErrorKind::BadRequest, "the provider could not read the request"),
         _ => (ErrorKind::Upstream, "unlisted"),
     };
@@ -90,16 +94,17 @@ pub(crate) fn of_answer(status: u16, text: &str) -> CallError {
     )
 }
 
-/// What to do where SOFA's Hessian got a date for a field of `java.sql`: Dubbo's does not write what a field is declared as.
+/// Advice that is appended if SOFA's Hessian found a date for a `java.sql` field: Dubbo's Hessian does not
+/// write the declared type of a field.
 const SQL_DATE: &str = " (list the field under bridge.fields of the route, or declare it as java.util.Date)";
 
-/// What the text of a SOFARPC error means.
+/// The meaning of the text in a SOFARPC error.
 pub(crate) fn of_text(text: Option<&str>) -> CallError {
     let line = first_line(text.unwrap_or("it reported an error without a text"));
     if line.starts_with("no route on listener ") {
-        return CallError::new(ErrorKind::NoRoute, line.into_owned()); // another proxy like this one
+        return CallError::new(ErrorKind::NoRoute, line.into_owned()); // the text of another Rialto
     }
-    if NAMES_NOTHING.iter().any(|pattern| line.contains(pattern)) {
+    if NO_SUCH_TARGET.iter().any(|pattern| line.contains(pattern)) {
         let text = format!(
             "the provider knows no such service, version, unique id, method or parameter types: {line}"
         );
@@ -111,8 +116,8 @@ pub(crate) fn of_text(text: Option<&str>) -> CallError {
     )
 }
 
-/// Stock texts for a call whose target does not exist, and their codes in S7 and newer, and in S4.
-const NAMES_NOTHING: [&str; 6] = [
+/// Stock texts for a call whose target does not exist, and their codes since SOFARPC 5.7 and in 5.4.
+const NO_SUCH_TARGET: [&str; 6] = [
     "RPC-020100010:",
     "RPC-020100011:",
     "RPC-02411:",
@@ -121,7 +126,7 @@ const NAMES_NOTHING: [&str; 6] = [
     "Cannot find invoke method",
 ];
 
-/// What an exception of SOFARPC's own means.
+/// The meaning of an exception that SOFARPC itself threw.
 pub(crate) fn of_type(error_type: i32, text: &str) -> CallError {
     let kind = match error_type {
         100 => ErrorKind::Overload,
@@ -141,7 +146,7 @@ pub(crate) fn of_type(error_type: i32, text: &str) -> CallError {
     )
 }
 
-/// Why a serialization cannot be bridged.
+/// The error text for a serialization that cannot be bridged.
 pub(crate) fn foreign(codec: u8) -> String {
     let name = match codec {
         2 => "java",
@@ -187,7 +192,7 @@ mod tests {
                 ErrorKind::BadRequest,
             ),
         ] {
-            let error = of_answer(status, text);
+            let error = of_response(status, text);
             assert_eq!(error.kind, kind, "{status} {text}");
             assert!(error.text.contains(&format!("status {status} (")), "{error}");
             assert!(!error.text.contains("[Server]"), "{error}");
@@ -221,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_has_a_status_that_stock_consumers_know() {
+    fn every_error_kind_has_a_status_that_stock_consumers_know() {
         for kind in ErrorKind::ALL {
             assert!(matches!(plain_status(kind), 1..=9 | 0x10..=0x12), "{kind:?}");
         }

@@ -1,29 +1,29 @@
-//! How contents of stock peers begin: the definition of a class, and the head of its only instance. Known by heart,
-//! they are neither read nor put together anew for every call.
+//! The bytes with which contents of stock peers begin: the definition of a class, and the head of its only
+//! instance. They are constants, so that neither reading nor writing a call handles the definition anew.
 use rialto_hessian::{Grammar, Library, Plain};
 
-/// The beginning of a request or of an answer.
-pub(crate) struct Front {
+/// The beginning of a request or response, in both grammars.
+pub(crate) struct StockPrefix {
     draft: &'static [u8],
-    grammar: &'static [u8],
+    final_: &'static [u8],
 }
 
-pub(crate) const REQUEST: Front = Front {
+pub(crate) const REQUEST: StockPrefix = StockPrefix {
     draft: b"O\xbccom.alipay.sofa.rpc.core.request.SofaRequest\x95\x0dtargetAppName\x0amethodName\
              \x17targetServiceUniqueName\x0crequestProps\x0dmethodArgSigso\x90",
-    grammar: b"C0\x2ccom.alipay.sofa.rpc.core.request.SofaRequest\x95\x0dtargetAppName\x0amethodName\
+    final_: b"C0\x2ccom.alipay.sofa.rpc.core.request.SofaRequest\x95\x0dtargetAppName\x0amethodName\
                \x17targetServiceUniqueName\x0crequestProps\x0dmethodArgSigs\x60",
 };
 
-pub(crate) const RESPONSE: Front = Front {
+pub(crate) const RESPONSE: StockPrefix = StockPrefix {
     draft: b"O\xbecom.alipay.sofa.rpc.core.response.SofaResponse\x94\x07isError\x08errorMsg\
              \x0bappResponse\x0dresponsePropso\x90",
-    grammar: b"C0\x2ecom.alipay.sofa.rpc.core.response.SofaResponse\x94\x07isError\x08errorMsg\
+    final_: b"C0\x2ecom.alipay.sofa.rpc.core.response.SofaResponse\x94\x07isError\x08errorMsg\
                \x0bappResponse\x0dresponseProps\x60",
 };
 
-impl Front {
-    /// A walk behind this beginning, if the content has it.
+impl StockPrefix {
+    /// If the content begins with this prefix, a walk over the bytes after it.
     #[inline]
     pub(crate) fn strip<'a>(&self, content: &'a [u8]) -> Option<Plain<'a>> {
         let library = Library::sniff_sofa(content)?;
@@ -33,12 +33,12 @@ impl Front {
             .then(|| Plain::new(content, stock_prefix.len(), library))
     }
 
-    /// The bytes in that library's dialect.
+    /// The prefix in the final_ of that library.
     #[inline]
     pub(crate) fn of(&self, library: Library) -> &'static [u8] {
         match library.grammar() {
             Grammar::Draft => self.draft,
-            Grammar::Final => self.grammar,
+            Grammar::Final => self.final_,
         }
     }
 }
@@ -51,7 +51,7 @@ mod tests {
     use rialto_values::Class;
 
     #[test]
-    fn fronts_are_what_a_writer_writes() {
+    fn prefixes_are_what_a_writer_writes() {
         for (stock_prefix, class) in [
             (REQUEST, Class::new(keys::REQUEST, keys::REQUEST_FIELDS)),
             (RESPONSE, Class::new(keys::RESPONSE, keys::RESPONSE_FIELDS)),

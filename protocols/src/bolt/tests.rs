@@ -1,4 +1,4 @@
-//! Frames of stock peers, and what is made of them.
+//! Tests of the whole protocol against recorded frames of stock peers.
 use super::*;
 use frame::Parts;
 use rialto_core::ErrorKind;
@@ -6,18 +6,18 @@ use rialto_core::call::{ReturnValue, Values};
 use rialto_core::message::Status;
 use rialto_values::{OwnedToken, Recorder};
 
-mod answers;
 mod calls;
 mod corpus;
 mod edits;
 mod errors;
 mod hostile;
 mod plain;
+mod responses;
 mod sessions;
 
 use corpus::{Case, case, load};
 
-/// Every file of stock peers, and the library they use.
+/// The corpus files of stock peers, and the Hessian library that each uses.
 const PEERS: [(&str, Library); 4] = [
     ("sofa-5.13.2", Library::Sofa3),
     ("sofa-5.13.2-hessian4", Library::Sofa4),
@@ -56,8 +56,8 @@ fn refusal(bytes: &[u8]) -> CallError {
     dialect().call(&message(bytes)).unwrap_err()
 }
 
-/// The tokens of values. A map that is a `HashMap` by name is the same as one without: the draft needs the name
-/// where the first key would be taken for one.
+/// The tokens of values. A map of class `HashMap` and one without a class count as equal, because the draft
+/// grammar must write the class where the first key could be read as one.
 fn tokens(values: &Values<'_>) -> Vec<OwnedToken> {
     let mut recorder = Recorder::default();
     values.emit(&mut recorder).unwrap();
@@ -69,7 +69,7 @@ fn tokens(values: &Values<'_>) -> Vec<OwnedToken> {
     recorder.tokens
 }
 
-/// Whom an answer to this request goes to.
+/// Where the response to this request goes.
 fn respond_to(request: &[u8]) -> RespondTo {
     RespondTo {
         id: 9,
@@ -84,7 +84,7 @@ fn encoded(call: &NeutralCall<'_>, variant: u32) -> Vec<u8> {
     out
 }
 
-/// A captured request under other contents: header and content replaced.
+/// A captured request whose header and content are replaced.
 fn rebuilt(parts: &Parts<'_>, header: &[u8], content: &[u8]) -> Vec<u8> {
     let mut out = vec![];
     let open = frame::Open::request(&mut out, parts.framing, 5, parts.codec, false, 3000, parts.class);

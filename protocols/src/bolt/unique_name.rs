@@ -1,17 +1,18 @@
-//! The one name that says service, version and unique id: `interface:version[:uniqueId]` (wire section 1.5).
+//! SOFARPC's unique name of a service, which combines service, version and unique id:
+//! `interface:version[:uniqueId]` (wire section 1.5).
 use super::keys;
 use std::borrow::Cow;
 
-/// The parts of a unique name; those that are absent are empty.
+/// Splits a unique name into service, version and unique id; absent parts are empty.
 #[inline]
 pub(crate) fn split(name: &[u8]) -> (&[u8], &[u8], &[u8]) {
     let (service, rest) = cut(name, memchr::memchr(b':', name));
-    // what follows is a few bytes long
+    // the rest is a few bytes long, too short for memchr to pay off
     let (version, group) = cut(rest, rest.iter().position(|b| *b == b':'));
     (service, version, group)
 }
 
-/// The parts of a unique name that is text.
+/// Splits a unique name that is UTF-8.
 #[inline]
 pub(crate) fn parts(name: &str) -> (&str, &str, &str) {
     let (service, version, _) = split(name.as_bytes());
@@ -32,7 +33,8 @@ fn cut(name: &[u8], at: Option<usize>) -> (&[u8], &[u8]) {
     }
 }
 
-/// The unique name of a service. Providers know no service without a version.
+/// Builds the unique name of a service. An empty version becomes the default, because providers register no
+/// service without one.
 pub(crate) fn join(service: &str, version: &str, group: &str) -> String {
     let version = if version.is_empty() {
         keys::DEFAULT_VERSION
@@ -47,7 +49,7 @@ pub(crate) fn join(service: &str, version: &str, group: &str) -> String {
     name
 }
 
-/// The unique name with some parts replaced; an empty part takes the old one away.
+/// The unique name with some parts replaced; an empty part removes the old one.
 pub(crate) fn edited(
     name: &[u8],
     service: Option<&str>,

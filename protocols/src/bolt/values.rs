@@ -1,29 +1,30 @@
-//! Arguments and results in a received content, read when they are written somewhere else.
+//! Arguments and return values in a received content. They are read only when they are written into another
+//! message.
 use crate::scratch;
 use rialto_core::call::{ValueSource, Values};
 use rialto_hessian::{Library, Plain, Reader};
 use rialto_values::{Sink, ValueError};
 
-/// Bit of a tag: the stream is in the final grammar.
+/// Tag bit: the stream is in the final grammar.
 const FINAL: u32 = 1;
-/// Bit of a tag: the value is a field of the object that begins the stream, not behind it.
+/// Tag bit: the value is a field of the object at the start of the stream, not a value after it.
 const FIELD: u32 = 1 << 1;
-/// Bit of a tag: the values were walked before, and all of them are plain.
+/// Tag bit: the values were checked before, and all of them are plain.
 const PLAIN: u32 = 1 << 2;
 
 struct Content;
 
-/// So many values behind the request that begins the content.
+/// The `count` values at the offset `at`, after the request object that begins the content.
 pub(crate) fn arguments(content: &[u8], library: Library, at: usize, count: u32) -> Values<'_> {
     values(content, library, at, count, 0)
 }
 
-/// The value at this offset, a field of the answer that begins the content.
-pub(crate) fn result(content: &[u8], library: Library, at: usize) -> Values<'_> {
+/// The value at the offset `at`, a field of the response object that begins the content.
+pub(crate) fn return_value(content: &[u8], library: Library, at: usize) -> Values<'_> {
     values(content, library, at, 1, FIELD)
 }
 
-/// Values that were walked before and are all plain.
+/// Marks values that were checked before and are all plain.
 pub(crate) fn plain(values: Values<'_>) -> Values<'_> {
     Values {
         tag: values.tag | PLAIN,
@@ -44,8 +45,8 @@ fn values(stream: &[u8], library: Library, at: usize, count: u32, tag: u32) -> V
 }
 
 impl ValueSource for Content {
-    /// Request, arguments and answer share one stream's tables, so it is walked from its start, unless the values
-    /// need none.
+    /// Request, arguments and response share the tables of one stream, so it is read from its start unless
+    /// the values are plain.
     fn emit(&self, values: &Values<'_>, sink: &mut dyn Sink) -> Result<(), ValueError> {
         let library = if values.tag & FINAL == 0 {
             Library::Sofa3

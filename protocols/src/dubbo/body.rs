@@ -1,5 +1,5 @@
-//! The values of a body in the two serializations that are read: one Hessian stream, or one JSONB document
-//! after the other, each with its length in front (wire sections 2.3, 2.5).
+//! Reads the values of a body in the two serializations that can be decoded: one Hessian stream, or JSONB
+//! documents, each preceded by its length (wire sections 2.3 and 2.5).
 use super::frame::HEADER;
 use super::hint::Hint;
 use super::{FASTJSON2, HESSIAN2};
@@ -10,17 +10,17 @@ use rialto_jsonb as jsonb;
 use rialto_values::{Allowance, Limits, OwnedToken, Recorder, Sink, Token, ValueError};
 use std::borrow::Cow;
 
-/// A serialization that is understood.
+/// A serialization that Rialto can decode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Serialization {
-    /// Id 2.
+    /// Hessian 2, serialization id 2.
     Hessian2,
-    /// Id 23.
+    /// fastjson2's JSONB, serialization id 23.
     Fastjson2,
 }
 
 impl Serialization {
-    /// The serialization with this id; `None` if it is one that only Java can read.
+    /// The serialization with this id; `None` if only Java can read it.
     #[inline]
     pub(crate) fn of(id: u8) -> Option<Self> {
         match id {
@@ -30,20 +30,20 @@ impl Serialization {
         }
     }
 
-    /// The serialization of a message.
+    /// The serialization of a message; `None` if only Java can read it.
     #[inline]
     pub(crate) fn of_message(msg: &Message<'_>) -> Option<Self> {
         Serialization::of(Hint::from_bits(msg.meta.hint).serialization())
     }
 }
 
-/// The body of a message.
+/// The body of a message: everything after the frame header.
 #[inline]
 pub(crate) fn of<'a>(msg: &Message<'a>) -> &'a [u8] {
     msg.bytes.get(HEADER..).unwrap_or_default()
 }
 
-/// Reads the values of a body, one after the other.
+/// Reads the values of a body one after the other.
 pub(crate) enum Body<'a, 't> {
     Hessian(Reader<'a, 't>),
     Jsonb { whole: &'a [u8], rest: &'a [u8] },
@@ -52,13 +52,13 @@ pub(crate) enum Body<'a, 't> {
 /// The value of an attachment.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Scalar<'a> {
-    /// UTF-8.
+    /// A string.
     Text(Cow<'a, str>),
     Bool(bool),
     Int(i32),
     Long(i64),
     Double(f64),
-    /// Null or nothing that a text could stand for.
+    /// Null, or a value that has no text form.
     Other,
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn read<'a, T>(
 }
 
 impl<'a> Body<'a, '_> {
-    /// Where the next value begins.
+    /// The position of the next value in the body.
     pub(crate) fn position(&self) -> usize {
         match self {
             Body::Hessian(reader) => reader.position(),
@@ -89,10 +89,11 @@ impl<'a> Body<'a, '_> {
         }
     }
 
-    /// A name: a string as it lies there, or null.
+    /// Reads a name: a string that can be borrowed from the body, or null. `what` names it in errors.
     ///
     /// # Errors
-    /// Any other value; a string that cannot be borrowed, which no stock peer writes for a name.
+    /// The value is neither a string nor null, or is a string that cannot be borrowed, which no stock peer
+    /// writes for a name.
     pub(crate) fn name(&mut self, what: &'static str) -> Result<Option<&'a [u8]>, ValueError> {
         let borrowed = match self {
             Body::Hessian(reader) => match reader.read_optional_text()? {
@@ -113,22 +114,20 @@ impl<'a> Body<'a, '_> {
             }
         };
         borrowed.map(Some).ok_or_else(|| {
-            ValueError::unsupported(format!(
-                "the {what} is in chunks or in characters beyond the usual"
-            ))
+            ValueError::unsupported(format!("the {what} is in chunks or in an unusual encoding"))
         })
     }
 
-    /// Steps over a value.
+    /// Skips a value.
     pub(crate) fn skip(&mut self) -> Result<(), ValueError> {
         match self {
             Body::Hessian(reader) => reader.skip_value(),
-            // A document's length says all; its content is the affair of whoever reads it.
+            // The length is enough to skip a document. Its content is checked only when it is read.
             Body::Jsonb { rest, .. } => jsonb::split_document(rest).map(drop),
         }
     }
 
-    /// An int.
+    /// Reads an int.
     pub(crate) fn int(&mut self) -> Result<i32, ValueError> {
         match self {
             Body::Hessian(reader) => reader.read_int(),
@@ -138,7 +137,7 @@ impl<'a> Body<'a, '_> {
         }
     }
 
-    /// Whether null is next; then it is taken.
+    /// If null is next, consumes it and returns `true`.
     pub(crate) fn take_null(&mut self) -> Result<bool, ValueError> {
         match self {
             Body::Hessian(reader) => reader.take_null(),
@@ -153,7 +152,7 @@ impl<'a> Body<'a, '_> {
         }
     }
 
-    /// Copies a value.
+    /// Copies a value into the sink.
     pub(crate) fn copy(&mut self, sink: &mut dyn Sink) -> Result<(), ValueError> {
         match self {
             Body::Hessian(reader) => scratch::with_copier(|copier| copier.copy(reader, sink)),
@@ -167,10 +166,10 @@ impl<'a> Body<'a, '_> {
         }
     }
 
-    /// Walks the attachments: a map with string keys, or null. Entries with other keys are left out.
+    /// Reads the attachments: a map with string keys, or null. Entries with other keys are skipped.
     ///
     /// # Errors
-    /// Neither map nor null, or something in it is not well-formed.
+    /// The value is neither a map nor null, or is not well-formed.
     pub(crate) fn attachments(
         &mut self,
         mut each: impl FnMut(Cow<'a, str>, Scalar<'a>),
@@ -198,7 +197,8 @@ impl<'a> Body<'a, '_> {
                 if !reader.begin_object()? {
                     return Ok(());
                 }
-                // Keys that are spelled out weigh no more than the document; those of stock peers all are.
+                // The allowance bounds the memory for repeated keys. Keys that are written out cost no more
+                // than the document; stock peers write out all of them.
                 let mut names = Allowance::of(doc.len() / 16);
                 while let Some(key) = reader.next_key()? {
                     names.pay(key.len())?;
@@ -225,7 +225,7 @@ fn scalar<'a>(reader: &mut Reader<'a, '_>) -> Result<Scalar<'a>, ValueError> {
     })
 }
 
-/// A string as UTF-8, borrowed from the stream where it can be.
+/// A string as UTF-8, borrowed from the stream if possible.
 fn text(chars: Chars<'_>) -> Cow<'_, str> {
     match chars {
         Chars::Borrowed(text) => text.to_str(),
@@ -266,7 +266,7 @@ fn jsonb_scalar<'a>(doc: &'a [u8], reader: &mut jsonb::Reader<'a>) -> Result<Sca
 }
 
 impl<'a> Scalar<'a> {
-    /// The value as text, where there is one.
+    /// The value as text; `None` if it has no text form.
     pub(crate) fn into_text(self) -> Option<Cow<'a, str>> {
         Some(match self {
             Scalar::Text(text) => text,
@@ -278,7 +278,7 @@ impl<'a> Scalar<'a> {
         })
     }
 
-    /// Milliseconds, written as text or as number; 0 for anything that is none.
+    /// A duration in milliseconds, given as text or as number; 0 for anything else.
     pub(crate) fn millis(&self) -> u32 {
         match self {
             Scalar::Text(text) => digits(text.as_bytes()),
@@ -288,19 +288,19 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// What is left of a caller's time in milliseconds, at least one; 0 if it does not say.
+    /// The time that the consumer has left, in milliseconds, at least 1; 0 if the value has no text form.
     pub(crate) fn countdown(&self) -> u32 {
         match self {
             Scalar::Other => 0,
-            told => told.millis().max(1),
+            value => value.millis().max(1),
         }
     }
 }
 
-/// A decimal number of milliseconds; 0 for anything else, and for what no timer could hold.
+/// Parses a decimal number of milliseconds; 0 for anything else, and for numbers beyond `u32`.
 #[inline]
 pub(crate) fn digits(text: &[u8]) -> u32 {
-    // blanks around it are rare
+    // Blanks around the number are rare, so the text is trimmed only on the second try.
     number(text).or_else(|| number(text.trim_ascii())).unwrap_or(0)
 }
 

@@ -1,4 +1,4 @@
-//! The neutral meaning of a request.
+//! Reads a request into the neutral call.
 use super::body::{self, Body, Scalar, Serialization};
 use super::frame::HEADER;
 use super::generic::Invoke;
@@ -15,7 +15,7 @@ use std::borrow::Cow;
 /// Reads a request into an empty call.
 ///
 /// # Errors
-/// [`ErrorKind::BadRequest`] for what cannot be read or has no meaning outside of Dubbo.
+/// [`ErrorKind::BadRequest`] if the request cannot be read or has no meaning outside Dubbo.
 pub(crate) fn read<'a>(
     msg: &Message<'a>,
     head: Option<&Head<'a>>,
@@ -36,41 +36,41 @@ pub(crate) fn read<'a>(
     };
     call.one_way = msg.meta.one_way;
     let mut facts = Facts::of(call);
-    if let Some(lead) = &plain
-        && facts.take_plain(lead, rest, bytes, known)?
+    if let Some(prefix) = &plain
+        && facts.take_plain(prefix, rest, bytes, known)?
     {
         return facts.finish(false);
     }
-    // What was taken may be half of it.
+    // The fast path stopped halfway, so its partial result is discarded.
     *facts.call = NeutralCall {
         one_way: msg.meta.one_way,
         ..NeutralCall::default()
     };
-    let lead = plain
+    let prefix = plain
         .map_or_else(|| RequestPrefix::walk(bytes, serialization), Ok)
         .map_err(|e| unreadable(&e))?;
-    let facts = body::read(&bytes[lead.end()..], serialization, |body| {
-        Facts::walk(body, &lead, bytes, serialization, facts.call)
+    let facts = body::read(&bytes[prefix.end()..], serialization, |body| {
+        Facts::walk(body, &prefix, bytes, serialization, facts.call)
     })?;
-    facts.finish(lead.is_generic())
+    facts.finish(prefix.is_generic())
 }
 
-/// A call, and what the attachments say besides its fields.
+/// A call being read, and facts of its attachments that are not fields of the neutral call.
 #[derive(Debug)]
 pub(super) struct Facts<'c, 'a> {
     call: &'c mut NeutralCall<'a>,
     timeout: u32,
-    /// What is left of the caller's time, which counts instead of the timeout; 0 if it does not say.
+    /// The time that the consumer has left, in milliseconds, which overrides the timeout; 0 if there is none.
     countdown: u32,
     generic: Option<Cow<'a, str>>,
     callback: Option<Cow<'a, str>>,
-    /// The calling application under its older name.
-    old_caller: Cow<'a, str>,
-    /// Attachments that are the user's, also those that others replaced.
+    /// The calling application under its older key.
+    old_application: Cow<'a, str>,
+    /// Attachments of the user read so far, repeated ones included.
     users: usize,
 }
 
-/// More attachments are not carried to another protocol; stock calls have a dozen.
+/// A call with more attachments is not bridged. Stock calls have about a dozen.
 const ATTACHMENTS_MAX: usize = 1024;
 
 impl<'c, 'a> Facts<'c, 'a> {
@@ -81,27 +81,28 @@ impl<'c, 'a> Facts<'c, 'a> {
             countdown: 0,
             generic: None,
             callback: None,
-            old_caller: Cow::Borrowed(""),
+            old_application: Cow::Borrowed(""),
             users: 0,
         }
     }
 
-    /// Arguments that are plain values and attachments that are plain strings need no reader and no tables:
-    /// most calls of most fleets. `rest` is what follows the lead, and `known` the head if that says that this is such a
-    /// call. False if it is not; some of it may have been taken then.
+    /// Reads a call whose arguments are plain values and whose attachments are plain strings, which most
+    /// calls are. This needs no Hessian reader and no tables. `rest` follows the prefix; `known` is the head,
+    /// if it already says that the call is plain. Returns `false` for any other call; the facts may then be
+    /// half filled.
     pub(super) fn take_plain(
         &mut self,
-        lead: &RequestPrefix<'a>,
+        prefix: &RequestPrefix<'a>,
         mut rest: Plain<'a>,
         bytes: &'a [u8],
         known: Option<&Head<'a>>,
     ) -> Result<bool, CallError> {
-        if lead.is_generic() {
+        if prefix.is_generic() {
             return Ok(false);
         }
-        let names = lead.texts(bytes).map_err(|_| no_text())?;
+        let names = prefix.texts(bytes).map_err(|_| no_text())?;
         self.take_names(names);
-        self.take_arguments(lead, bytes, Serialization::Hessian2)?;
+        self.take_arguments(prefix, bytes, Serialization::Hessian2)?;
         let args = &mut self.call.args;
         if let Some(head) = known {
             let attachments = head.attachments as usize - HEADER;
@@ -113,19 +114,20 @@ impl<'c, 'a> Facts<'c, 'a> {
         Ok(rest.map(|key, value| self.take_text(key, value)))
     }
 
-    /// Any other call.
+    /// Reads any other call with the full reader.
     pub(super) fn walk(
         body: &mut Body<'a, '_>,
-        lead: &RequestPrefix<'a>,
+        prefix: &RequestPrefix<'a>,
         bytes: &'a [u8],
         serialization: Serialization,
         call: &'c mut NeutralCall<'a>,
     ) -> Result<Self, CallError> {
         let mut facts = Facts::of(call);
-        facts.take_names([text(lead.path)?, text(lead.version)?, text(lead.method)?]);
-        if lead.is_generic() {
-            // Who read on regardless would find other attachments than routes and filters see, who go by the count.
-            let count = lead.arguments().map_err(|e| unreadable(&e))?;
+        facts.take_names([text(prefix.path)?, text(prefix.version)?, text(prefix.method)?]);
+        if prefix.is_generic() {
+            // Routes and filters find the attachments after three arguments. With another number the bridge
+            // would read different attachments than they saw.
+            let count = prefix.arguments().map_err(|e| unreadable(&e))?;
             if count != Invoke::ARGUMENTS {
                 return Err(refused(format!(
                     "a generic call takes a method name, its types and its arguments, not {count} values"
@@ -135,9 +137,9 @@ impl<'c, 'a> Facts<'c, 'a> {
             let call = &mut *facts.call;
             call.method = Cow::Borrowed(text(invoke.method)?);
             call.types = invoke.types.into_iter().map(own).collect();
-            call.args = values::generic_arguments(bytes, serialization, lead.end(), invoke.count);
+            call.args = values::generic_arguments(bytes, serialization, prefix.end(), invoke.count);
         } else {
-            facts.take_arguments(lead, bytes, serialization)?;
+            facts.take_arguments(prefix, bytes, serialization)?;
             for _ in 0..facts.call.args.count {
                 body.skip().map_err(|e| unreadable(&e))?;
             }
@@ -155,35 +157,35 @@ impl<'c, 'a> Facts<'c, 'a> {
         }
     }
 
-    /// Takes the arguments of the method that the request names, and their types.
+    /// Reads the arguments of the named method, and their types.
     fn take_arguments(
         &mut self,
-        lead: &RequestPrefix<'a>,
+        prefix: &RequestPrefix<'a>,
         bytes: &'a [u8],
         serialization: Serialization,
     ) -> Result<(), CallError> {
         let call = &mut *self.call;
-        let count = match types::common(lead.descriptor) {
+        let count = match types::common(prefix.descriptor) {
             Some(name) => {
                 call.types.push(Cow::Borrowed(name));
                 1
             }
             None => {
-                let count = lead.arguments().map_err(|e| unreadable(&e))?;
-                let descriptors = types::Descriptors::new(text(lead.descriptor)?.as_bytes());
+                let count = prefix.arguments().map_err(|e| unreadable(&e))?;
+                let descriptors = types::Descriptors::new(text(prefix.descriptor)?.as_bytes());
                 let name = |d| own(std::str::from_utf8(d).map(types::name_of).unwrap_or_default());
                 call.types.extend(descriptors.map(name));
                 count
             }
         };
-        if lead.is_echo() && count != 1 {
+        if prefix.is_echo() && count != 1 {
             return Err(refused(format!("$echo takes one argument, not {count}")));
         }
-        call.args = values::arguments(bytes, serialization, lead.end(), count as u32);
+        call.args = values::arguments(bytes, serialization, prefix.end(), count as u32);
         Ok(())
     }
 
-    /// Sorts an attachment: into a field of the call, its trace, or those that are the user's.
+    /// Sorts an attachment into a field of the call, its trace, or the user's attachments.
     fn take(&mut self, key: Cow<'a, str>, value: Scalar<'a>) {
         match (&*key, value) {
             (_, Scalar::Text(text)) => self.take_text(key, text),
@@ -192,20 +194,21 @@ impl<'c, 'a> Facts<'c, 'a> {
             (name, _) if name.starts_with(keys::CALLBACK) => self.callback = Some(key),
             (_, value) => match value.into_text() {
                 Some(text) => self.take_text(key, text),
-                // Of several with one name the last counts, as in Java, also if it has no text: routes and filters see none.
-                None if self.is_users() => self.call.attachments.retain(|(k, _)| *k != key),
+                // A repeated attachment counts with its last value, as in Java. If that has no text, routes
+                // and filters see no value, so none is bridged.
+                None if self.count_attachment() => self.call.attachments.retain(|(k, _)| *k != key),
                 None => {}
             },
         }
     }
 
-    /// Sorts an attachment that is text.
+    /// Sorts an attachment whose value is text.
     fn take_text<P: Piece<'a>>(&mut self, key: P, value: P) {
         let (call, name) = (&mut *self.call, key.bytes());
         let is = |key: &str| name == key.as_bytes();
-        let place = match name {
+        let field = match name {
             _ if is(keys::PATH) => {
-                // It mostly repeats what is known.
+                // The path usually repeats the service, so most calls skip the conversion.
                 if value.bytes().is_empty() || value.bytes() == call.service.as_bytes() {
                     return;
                 }
@@ -229,7 +232,7 @@ impl<'c, 'a> Facts<'c, 'a> {
                 return;
             }
             _ if is(keys::APPLICATION) => &mut call.caller,
-            _ if is(keys::APPLICATION_OLD) => &mut self.old_caller,
+            _ if is(keys::APPLICATION_OLD) => &mut self.old_application,
             _ if is(keys::TRACEPARENT) => &mut call.trace.traceparent,
             _ if is(keys::TRACESTATE) => &mut call.trace.tracestate,
             _ if is(keys::SOFA_TRACE_ID) => &mut call.trace.sofa_trace_id,
@@ -244,17 +247,17 @@ impl<'c, 'a> Facts<'c, 'a> {
                 return;
             }
             _ => {
-                if !keys::is_own(name) && self.is_users() {
+                if !keys::is_own(name) && self.count_attachment() {
                     self.call.attachments.push((key.text(), value.text()));
                 }
                 return;
             }
         };
-        *place = value.text();
+        *field = value.text();
     }
 
-    /// Counts an attachment of the user; false if there are too many to be kept.
-    fn is_users(&mut self) -> bool {
+    /// Counts an attachment of the user. Returns `false` if there are too many to keep.
+    fn count_attachment(&mut self) -> bool {
         self.users += 1;
         self.users <= ATTACHMENTS_MAX
     }
@@ -284,13 +287,13 @@ impl<'c, 'a> Facts<'c, 'a> {
             left => left,
         };
         if call.caller.is_empty() {
-            call.caller = self.old_caller;
+            call.caller = self.old_application;
         }
         Ok(())
     }
 }
 
-/// Names of types are made, not borrowed; a vector of them does not see that this is good for any lifetime.
+/// Widens `Cow<'static>` to `Cow<'a>`, which `extend` does not do by itself.
 fn own<'a>(name: Cow<'static, str>) -> Cow<'a, str> {
     name
 }
@@ -308,7 +311,7 @@ fn refused(text: String) -> CallError {
     CallError::new(ErrorKind::BadRequest, text)
 }
 
-/// A message that only Java can read.
+/// The error for a serialization that only Java can read.
 #[cold]
 pub(crate) fn foreign(msg: &Message<'_>) -> CallError {
     refused(format!(
@@ -318,7 +321,7 @@ pub(crate) fn foreign(msg: &Message<'_>) -> CallError {
     ))
 }
 
-/// An attachment of an answer or request as pair of texts, for those that are the user's.
+/// Stores an attachment whose value has a text form.
 pub(crate) fn push_text<'a>(key: Cow<'a, str>, value: Scalar<'a>, to: &mut Attachments<'a>) {
     if let Some(text) = value.into_text() {
         to.push((key, text));

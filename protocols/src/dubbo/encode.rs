@@ -1,4 +1,4 @@
-//! Requests, answers and errors that are written anew.
+//! Writes requests, responses and errors.
 use super::body::Serialization;
 use super::frame::{self, Open};
 use super::generic::Generalize;
@@ -18,27 +18,30 @@ use rialto_values::{Class, Limits, Sink, Text, Token, ValueError};
 use std::borrow::Cow;
 use std::cell::RefCell;
 
-/// Result types (wire section 2.6); one that comes with attachments is greater by [`ATTACHED`].
+/// The result types of responses (wire section 2.6). With response attachments, [`ATTACHED`] is added.
 const THROWN: u8 = 0;
 const VALUE: u8 = 1;
 const NULL: u8 = 2;
 const ATTACHED: u8 = 3;
 
-/// What the callers of protocol versions with response attachments know, and what those before them do.
+/// The framework's exception class: the first name for consumers whose protocol version knows response
+/// attachments, the second for older ones.
 const RPC_EXCEPTION: &str = "org.apache.dubbo.rpc.RpcException";
 const OLD_RPC_EXCEPTION: &str = "com.alibaba.dubbo.rpc.RpcException";
-/// Stock 3.x providers throw the old name too.
+/// The class of exceptions in generic calls. Stock 3.x providers use this old name too.
 const GENERIC_EXCEPTION: &str = "com.alibaba.dubbo.rpc.service.GenericException";
 
 thread_local! {
     static PREPARED: RefCell<Prepared> = const { RefCell::new(Prepared::new()) };
 }
 
-/// Appends a request, in Hessian 2 as a stock 3.3 consumer writes it, with a body of up to `max` bytes.
+/// Appends a request in Hessian 2 as a stock 3.3 consumer writes it, with a body of up to `max` bytes.
+/// Writing stops at the first argument beyond `max`; the session checks the whole frame, attachments
+/// included.
 ///
 /// # Errors
-/// [`ErrorKind::BadRequest`] for arguments that Hessian 2 has no form for, or that become too long. What is written
-/// is given up at the first value beyond `max`, and is whoever appends it to refuse if others make it longer.
+/// [`ErrorKind::BadRequest`] if an argument has no form in Hessian 2, or the arguments become longer than
+/// `max`.
 pub(crate) fn request(
     out: &mut Vec<u8>,
     id: u64,
@@ -53,20 +56,21 @@ pub(crate) fn request(
         );
         return Err(CallError::new(ErrorKind::BadRequest, text));
     }
-    // What a route has set stands in place of it, so it is none of what all calls share.
+    // An application name that the route overrides is specific to the route, so it is not cached with the
+    // method.
     let (_, set) = call.attachments_by_origin();
-    let caller = if is_set(set, keys::APPLICATION) {
+    let application = if is_set(set, keys::APPLICATION) {
         ""
     } else {
         &call.caller
     };
-    let variant = if caller.is_empty() { 1 } else { 2 };
-    let make = |pieces: &mut Pieces| prepare(pieces, call, caller);
+    let variant = if application.is_empty() { 1 } else { 2 };
+    let make = |pieces: &mut Pieces| prepare(pieces, call, application);
     Prepared::with(&PREPARED, call, variant, make, |pieces| {
-        let [lead, attachments] = pieces.all();
+        let [prefix, attachments] = pieces.all();
         let open = Open::request(out, id, HESSIAN2, call.one_way);
         let end = out.len().saturating_add(max.min(call.args.room()));
-        out.extend_from_slice(lead);
+        out.extend_from_slice(prefix);
         let written = scratch::with_write_tables(|tables| {
             let mut w = Writer::new(out, Library::Lite, tables).up_to(end);
             call.args.emit(&mut w)?;
@@ -85,11 +89,11 @@ pub(crate) fn request(
     })
 }
 
-/// Puts together what is the same in all calls of a method: what stands in front of the arguments, and the first
-/// attachments behind them.
-fn prepare(pieces: &mut Pieces, call: &NeutralCall<'_>, caller: &str) -> Result<(), CallError> {
-    // Providers take it for a generic call whatever the attachments say, and run the method that its first argument
-    // names (wire section 2.9): a route has seen another one.
+/// Puts together the parts that are the same in all calls of a method: the strings before the arguments, and
+/// the first attachments after them.
+fn prepare(pieces: &mut Pieces, call: &NeutralCall<'_>, application: &str) -> Result<(), CallError> {
+    // Providers treat this method name as a generic call whatever the attachments say, and run the method
+    // named in the first argument (wire section 2.9), which is not the one that the route saw.
     if keys::is_generic(call.method.as_bytes()) {
         let text = format!(
             "the method `{}` would be a generic call in Dubbo, of a method that no route has seen",
@@ -125,7 +129,7 @@ fn prepare(pieces: &mut Pieces, call: &NeutralCall<'_>, caller: &str) -> Result<
         put_entry(out, keys::PATH, &call.service);
         put_entry(out, keys::INTERFACE, &call.service);
         put_entry(out, keys::VERSION, version);
-        for (key, value) in [(keys::GROUP, &*call.group), (keys::APPLICATION, caller)] {
+        for (key, value) in [(keys::GROUP, &*call.group), (keys::APPLICATION, application)] {
             if !value.is_empty() {
                 put_entry(out, key, value);
             }
@@ -134,34 +138,34 @@ fn prepare(pieces: &mut Pieces, call: &NeutralCall<'_>, caller: &str) -> Result<
     Ok(())
 }
 
-/// Appends the attachments that are a call's own, and ends them.
+/// Appends the attachments that differ from call to call, and ends the map.
 fn put_own_attachments(out: &mut Vec<u8>, call: &NeutralCall<'_>) {
-    let (came, set) = call.attachments_by_origin();
+    let (received, set) = call.attachments_by_origin();
     if call.timeout_ms > 0 && !is_set(set, keys::TIMEOUT) {
         let timeout = Decimal::of(call.timeout_ms);
-        out.extend_from_slice(ready::TIMEOUT);
+        out.extend_from_slice(encoded::TIMEOUT);
         out.push(timeout.bytes().len() as u8);
         out.extend_from_slice(timeout.bytes());
     }
     for (key, value) in [
-        (ready::TRACEPARENT, &call.trace.traceparent),
-        (ready::TRACESTATE, &call.trace.tracestate),
-        (ready::SOFA_TRACE_ID, &call.trace.sofa_trace_id),
-        (ready::SOFA_RPC_ID, &call.trace.sofa_rpc_id),
-        (ready::SOFA_SAMPLED, &call.trace.sofa_sampled),
+        (encoded::TRACEPARENT, &call.trace.traceparent),
+        (encoded::TRACESTATE, &call.trace.tracestate),
+        (encoded::SOFA_TRACE_ID, &call.trace.sofa_trace_id),
+        (encoded::SOFA_RPC_ID, &call.trace.sofa_rpc_id),
+        (encoded::SOFA_SAMPLED, &call.trace.sofa_sampled),
     ] {
         if !value.is_empty() {
             out.extend_from_slice(key);
             raw::put_str(out, Library::Lite, value);
         }
     }
-    for (key, value) in came {
+    for (key, value) in received {
         if !keys::is_own(key.as_bytes()) {
             put_entry(out, key, value);
         }
     }
     for (key, value) in set {
-        // These are said above, and `rialto check` refuses them.
+        // The address is already written above, and `rialto check` refuses routes that set these keys.
         if keys::address(key).is_none() {
             put_entry(out, key, value);
         }
@@ -178,8 +182,8 @@ fn put_entry(out: &mut Vec<u8>, key: &str, value: &str) {
     raw::put_str(out, Library::Lite, value);
 }
 
-/// Keys of a call's own attachments, as they are written.
-mod ready {
+/// Keys of frequent attachments, already encoded.
+mod encoded {
     pub(super) const TIMEOUT: &[u8] = b"\x07timeout";
     pub(super) const TRACEPARENT: &[u8] = b"\x0btraceparent";
     pub(super) const TRACESTATE: &[u8] = b"\x0atracestate";
@@ -188,82 +192,86 @@ mod ready {
     pub(super) const SOFA_SAMPLED: &[u8] = b"\x16rpc_trace_context.samp";
 }
 
-/// Appends an answer of the service, with a body of up to `max` bytes.
+/// Appends the response of a service, with a body of up to `max` bytes. Writing stops at the first value
+/// beyond `max`.
 ///
 /// # Errors
-/// [`ErrorKind::BadResponse`] for what the caller's serialization has no form for, or what becomes too long; see
-/// [`request`].
-pub(crate) fn outcome(
+/// [`ErrorKind::BadResponse`] if a value has no form in the downstream's serialization, or the body becomes
+/// longer than `max`.
+pub(crate) fn response(
     out: &mut Vec<u8>,
     to: RespondTo,
-    outcome: &NeutralResponse<'_>,
+    response: &NeutralResponse<'_>,
     max: usize,
 ) -> Result<(), CallError> {
     let hint = Hint::from_bits(to.hint);
     let Some(serialization) = Serialization::of(hint.serialization()) else {
         let text = format!(
-            "no answer can be made in the caller's serialization (id {})",
+            "no response can be written in the consumer's serialization (id {})",
             hint.serialization()
         );
         return Err(CallError::new(ErrorKind::BadResponse, text));
     };
-    let open = Open::answer(out, to.id, hint.serialization(), frame::OK);
+    let open = Open::response(out, to.id, hint.serialization(), frame::OK);
     let start = out.len();
-    let end = start.saturating_add(max.min(outcome.reply.room()));
+    let end = start.saturating_add(max.min(response.reply.room()));
     let mut body = Body {
         out,
         serialization,
         end,
     };
-    let mut written = put_outcome(&mut body, hint, &outcome.reply, &outcome.attachments);
-    if let (Err(_), ReturnValue::Exception(thrown)) = (&written, &outcome.reply)
+    let mut written = put_return_value(&mut body, hint, &response.reply, &response.attachments);
+    if let (Err(_), ReturnValue::Exception(thrown)) = (&written, &response.reply)
         && let Some(bare) = thrown.bare()
     {
         body.out.truncate(start);
         let bare = ReturnValue::Exception(bare);
-        written = put_outcome(&mut body, hint, &bare, &outcome.attachments);
+        written = put_return_value(&mut body, hint, &bare, &response.attachments);
     }
     written.map_err(|e| {
         CallError::new(
             ErrorKind::BadResponse,
-            format!("the answer has no form in the caller's protocol: {e}"),
+            format!("the response has no form in the consumer's protocol: {e}"),
         )
     })?;
     open.close(out);
     Ok(())
 }
 
-/// The body of an answer that is being written.
+/// The body of a response that is being written.
 struct Body<'o> {
     out: &'o mut Vec<u8>,
     serialization: Serialization,
-    /// No more values are put when `out` is longer than this.
+    /// Writing stops at the first value after which `out` is longer than this.
     end: usize,
 }
 
-fn put_outcome(
+fn put_return_value(
     body: &mut Body<'_>,
     hint: Hint,
-    reply: &ReturnValue<'_>,
+    return_value: &ReturnValue<'_>,
     attachments: &Attachments<'_>,
 ) -> Result<(), ValueError> {
-    let kind = match reply {
+    let kind = match return_value {
         ReturnValue::Null => NULL,
         ReturnValue::Value(_) => VALUE,
         ReturnValue::Exception(_) => THROWN,
     };
     let attachments = hint.takes_attachments().then_some(attachments);
-    put_answer(body, kind, attachments, |sink| match (reply, hint.generic()) {
-        (ReturnValue::Null, _) => Ok(()),
-        (ReturnValue::Value(value), Generic::Maps) => value.emit(&mut Generalize::new(sink)),
-        (ReturnValue::Value(value), _) => value.emit(sink),
-        (ReturnValue::Exception(thrown), Generic::No) => put_exception(thrown, sink),
-        (ReturnValue::Exception(thrown), _) => put_generic_exception(thrown, sink),
+    put_body(body, kind, attachments, |sink| {
+        match (return_value, hint.generic()) {
+            (ReturnValue::Null, _) => Ok(()),
+            (ReturnValue::Value(value), Generic::Maps) => value.emit(&mut Generalize::new(sink)),
+            (ReturnValue::Value(value), _) => value.emit(sink),
+            (ReturnValue::Exception(thrown), Generic::No) => put_exception(thrown, sink),
+            (ReturnValue::Exception(thrown), _) => put_generic_exception(thrown, sink),
+        }
     })
 }
 
-/// Appends an answer's body: the result type, what `value` emits, and attachments for callers that know them.
-fn put_answer(
+/// Appends the body of a response: the result type, the value that `value` emits, and the attachments if the
+/// downstream knows them.
+fn put_body(
     body: &mut Body<'_>,
     kind: u8,
     attachments: Option<&Attachments<'_>>,
@@ -273,7 +281,7 @@ fn put_answer(
     let (out, end) = (&mut *body.out, body.end);
     match body.serialization {
         Serialization::Hessian2 => {
-            // An int of one byte.
+            // The type is an int below 48, which takes one byte in Hessian.
             out.push(0x90 + kind);
             scratch::with_write_tables(|tables| {
                 let mut w = Writer::new(out, Library::Lite, tables).up_to(end);
@@ -282,7 +290,7 @@ fn put_answer(
             })?;
             if let Some(attachments) = attachments {
                 out.extend_from_slice(DUBBO);
-                for (key, value) in of_service(attachments) {
+                for (key, value) in without_version(attachments) {
                     put_entry(out, key, value);
                 }
                 raw::end_map(out, Library::Lite);
@@ -290,7 +298,7 @@ fn put_answer(
             Ok(())
         }
         Serialization::Fastjson2 => {
-            // Stock peers write the type as a byte.
+            // Stock peers write the type as a JSONB byte, not as an int.
             jsonb::append_document(&[0xbd, kind], out)?;
             let mut w = jsonb::Writer::framed(std::mem::take(out), &scratch::WALK).up_to(end);
             let put = value(&mut w).and_then(|()| {
@@ -309,23 +317,24 @@ fn put_documents_attachments(attachments: &Attachments<'_>, w: &mut jsonb::Write
     w.token(Token::Map { class: None })?;
     put_text(keys::DUBBO, w)?;
     put_text(keys::PROTOCOL_VERSION, w)?;
-    for (key, value) in of_service(attachments) {
+    for (key, value) in without_version(attachments) {
         put_text(key, w)?;
         put_text(value, w)?;
     }
     w.token(Token::End)
 }
 
-/// The beginning of the attachments of an answer: the protocol version under the name [`keys::DUBBO`].
+/// The start of the attachments of a response in Hessian: the map, and the protocol version under the key
+/// [`keys::DUBBO`].
 const DUBBO: &[u8] = b"H\x05dubbo\x052.0.2";
 
-/// What the service attached.
-fn of_service<'o>(attachments: &'o Attachments<'_>) -> impl Iterator<Item = (&'o str, &'o str)> {
+/// The attachments that the service set.
+fn without_version<'o>(attachments: &'o Attachments<'_>) -> impl Iterator<Item = (&'o str, &'o str)> {
     let all = attachments.iter().map(|(key, value)| (&**key, &**value));
     all.filter(|(key, _)| *key != keys::DUBBO)
 }
 
-/// An exception without what readers of another world stumble over.
+/// Writes an exception without the fields that readers of other peers cannot handle.
 fn put_exception(thrown: &Exception<'_>, sink: &mut dyn Sink) -> Result<(), ValueError> {
     match (&thrown.object, &thrown.message) {
         (Some(object), _) => throwable::emit_safe(sink, |sink| object.emit(sink)),
@@ -337,7 +346,8 @@ fn put_exception(thrown: &Exception<'_>, sink: &mut dyn Sink) -> Result<(), Valu
     }
 }
 
-/// What a generic caller gets instead: it has no classes, so class and message are texts.
+/// Writes an exception for a generic call: a generic consumer has no classes, so class and message become
+/// texts.
 fn put_generic_exception(thrown: &Exception<'_>, sink: &mut dyn Sink) -> Result<(), ValueError> {
     let fields = ["detailMessage", "exceptionMessage", "exceptionClass"];
     sink.token(Token::Object(&Class::new(GENERIC_EXCEPTION, fields)))?;
@@ -355,23 +365,23 @@ fn put_generic_exception(thrown: &Exception<'_>, sink: &mut dyn Sink) -> Result<
     sink.token(Token::End)
 }
 
-/// Appends an error, see [`status::saying`]. Where the caller's serialization is none that we write, the answer is in
-/// Hessian 2 and its header says so: stock consumers read the text of a failure by the answer's header, and only of a
-/// status 20 do they want the serialization of the request.
+/// Appends an error in the form that [`status::form_of`] chooses. If Rialto cannot write the downstream's
+/// serialization, the response is in Hessian 2 and its header says so: stock consumers read the text of an
+/// error by the response's header, and insist on the serialization of the request only for status 20.
 pub(crate) fn error(out: &mut Vec<u8>, to: RespondTo, error: &CallError) {
     let hint = Hint::from_bits(to.hint);
     let serialization = Serialization::of(hint.serialization());
-    if let (ErrorForm::Thrown(code), Some(serialization)) = (status::saying(error.kind), serialization) {
+    if let (ErrorForm::Thrown(code), Some(serialization)) = (status::form_of(error.kind), serialization) {
         let start = out.len();
         let nothing = Attachments::new();
         let attachments = hint.takes_attachments().then_some(&nothing);
-        let open = Open::answer(out, to.id, hint.serialization(), frame::OK);
+        let open = Open::response(out, to.id, hint.serialization(), frame::OK);
         let mut body = Body {
             out,
             serialization,
             end: usize::MAX,
         };
-        let written = put_answer(&mut body, THROWN, attachments, |sink| {
+        let written = put_body(&mut body, THROWN, attachments, |sink| {
             put_rpc_exception(code, &error.text, attachments.is_none(), sink)
         });
         match written {
@@ -380,18 +390,18 @@ pub(crate) fn error(out: &mut Vec<u8>, to: RespondTo, error: &CallError) {
         }
     }
     let text = match hint.generic() {
-        Generic::Maps | Generic::Raw if error.text.contains(UNREADABLE) => {
-            Cow::Owned(format!("{}{IN_OBJECTS}", error.text))
+        Generic::Maps | Generic::Raw if error.text.contains(UNREADABLE_ARGUMENT) => {
+            Cow::Owned(format!("{}{GENERIC_ADVICE}", error.text))
         }
         _ => Cow::Borrowed(&*error.text),
     };
     let written_in = serialization.map_or(HESSIAN2, |_| hint.serialization());
-    let open = Open::answer(out, to.id, written_in, status::plain_status(error.kind));
+    let open = Open::response(out, to.id, written_in, status::plain_status(error.kind));
     match serialization {
         Some(Serialization::Fastjson2) => {
             let mut w = jsonb::Writer::framed(Vec::new(), &Limits::default());
             let written = put_text(&text, &mut w).and_then(|()| w.finish());
-            // A string can always be written; null is the shortest body there is.
+            // Writing a string cannot fail; the fallback is null, the shortest valid body.
             out.extend_from_slice(&written.unwrap_or_else(|_| vec![0, 0, 0, 1, 0xaf]));
         }
         _ => scratch::with_write_tables(|tables| {
@@ -401,10 +411,10 @@ pub(crate) fn error(out: &mut Vec<u8>, to: RespondTo, error: &CallError) {
     open.close(out);
 }
 
-/// What a provider of another protocol reports of an argument, and what a generic caller has to know then: a Dubbo
-/// provider would convert what is inside of objects, by its classes.
-const UNREADABLE: &str = "could not read the request";
-const IN_OBJECTS: &str =
+/// The start of a provider's error about an argument, and advice that is appended for generic calls: a Dubbo
+/// provider would convert values inside objects by its classes, other providers do not.
+const UNREADABLE_ARGUMENT: &str = "could not read the request";
+const GENERIC_ADVICE: &str =
     " (a generic call: values inside of maps, lists and objects must have the types of their fields)";
 
 fn put_rpc_exception(code: i32, text: &str, is_old: bool, sink: &mut dyn Sink) -> Result<(), ValueError> {
@@ -425,22 +435,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_are_ready_made_as_they_would_be_written() {
+    fn encoded_keys_are_what_a_writer_writes() {
         let mut attachments = vec![];
         raw::begin_map(&mut attachments, Library::Lite);
         put_entry(&mut attachments, keys::DUBBO, keys::PROTOCOL_VERSION);
         assert_eq!(DUBBO, attachments);
-        for (made, key) in [
-            (ready::TIMEOUT, keys::TIMEOUT),
-            (ready::TRACEPARENT, keys::TRACEPARENT),
-            (ready::TRACESTATE, keys::TRACESTATE),
-            (ready::SOFA_TRACE_ID, keys::SOFA_TRACE_ID),
-            (ready::SOFA_RPC_ID, keys::SOFA_RPC_ID),
-            (ready::SOFA_SAMPLED, keys::SOFA_SAMPLED),
+        for (encoded, key) in [
+            (encoded::TIMEOUT, keys::TIMEOUT),
+            (encoded::TRACEPARENT, keys::TRACEPARENT),
+            (encoded::TRACESTATE, keys::TRACESTATE),
+            (encoded::SOFA_TRACE_ID, keys::SOFA_TRACE_ID),
+            (encoded::SOFA_RPC_ID, keys::SOFA_RPC_ID),
+            (encoded::SOFA_SAMPLED, keys::SOFA_SAMPLED),
         ] {
             let mut written = vec![];
             raw::put_str(&mut written, Library::Lite, key);
-            assert_eq!(made, written, "{key}");
+            assert_eq!(encoded, written, "{key}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The frame: sixteen bytes of header and a body (wire section 2.1).
+//! Dubbo frames: a header of sixteen bytes and a body (wire section 2.1).
 use super::hint::Hint;
 use super::{FASTJSON2, HESSIAN2};
 use crate::DUBBO;
@@ -6,7 +6,7 @@ use rialto_core::framed::{Decoded, Frame, Kind, Refused};
 use rialto_core::message::{Meta, Status};
 use rialto_core::session::ProtocolError;
 
-/// Bytes of the header.
+/// The length of the header in bytes.
 pub(crate) const HEADER: usize = 16;
 
 const MAGIC: [u8; 2] = [0xda, 0xbb];
@@ -15,10 +15,10 @@ const TWO_WAY: u8 = 0x40;
 const EVENT: u8 = 0x20;
 const SERIALIZATION: u8 = 0x1f;
 
-/// Stock peers refuse event bodies that are longer (wire section 2.7).
+/// The longest body of an event, in bytes. Stock peers refuse longer ones (wire section 2.7).
 const EVENT_MAX: usize = 15;
 
-/// The status of an answer in which the service itself speaks.
+/// The status of a response in which the service itself returned or threw.
 pub(crate) const OK: u8 = 20;
 
 /// The third byte of a header.
@@ -39,7 +39,8 @@ impl Flags {
         }
     }
 
-    /// Strings end with their last character in every serialization, and no form of null ends with these.
+    /// The kind of an event. A string ends with its last character in every serialization, and no encoding of
+    /// null ends with these letters.
     fn event(self, body: &[u8]) -> Kind {
         match body {
             [_, .., b'R'] => Kind::Drain,
@@ -50,10 +51,11 @@ impl Flags {
     }
 }
 
-/// Looks at the start of the input. Only bodies up to `limit` bytes are asked for.
+/// Decodes the frame at the start of the input. A body longer than `limit` bytes is refused before it is
+/// buffered.
 ///
 /// # Errors
-/// What is there is no header.
+/// The bytes are not a Dubbo header.
 #[inline]
 pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, ProtocolError> {
     let Some(head) = b.first_chunk::<HEADER>() else {
@@ -114,7 +116,7 @@ fn short(b: &[u8]) -> Result<Decoded, ProtocolError> {
     }
 }
 
-/// An answer's status: the header's, and the result type where it costs one comparison.
+/// The status of a response: the header's, and the result type where one comparison finds it.
 fn status(hint: Hint, status: u8, body: &[u8]) -> Status {
     let threw = match hint.serialization() {
         HESSIAN2 => matches!(body, [0x90 | 0x93, ..]),
@@ -137,17 +139,17 @@ fn id_of(head: &[u8; HEADER]) -> u64 {
 /// Writes an id into a frame.
 #[inline]
 pub(crate) fn set_id(frame: &mut [u8], id: u64) {
-    if let Some(place) = frame.get_mut(4..12) {
-        place.copy_from_slice(&id.to_be_bytes());
+    if let Some(field) = frame.get_mut(4..12) {
+        field.copy_from_slice(&id.to_be_bytes());
     }
 }
 
-/// The status byte of an answer.
+/// The status byte of a response.
 pub(crate) fn status_byte(frame: &[u8]) -> u8 {
     frame.get(3).copied().unwrap_or_default()
 }
 
-/// A frame that is being appended to `out`: a header whose length is filled in by [`Open::close`].
+/// A frame being appended to `out`. [`Open::close`] fills in its length.
 #[must_use]
 pub(crate) struct Open {
     at: usize,
@@ -160,12 +162,12 @@ impl Open {
         Open::begin(out, REQUEST | way | serialization, 0, id)
     }
 
-    /// Begins an answer.
-    pub(crate) fn answer(out: &mut Vec<u8>, id: u64, serialization: u8, status: u8) -> Self {
+    /// Begins a response.
+    pub(crate) fn response(out: &mut Vec<u8>, id: u64, serialization: u8, status: u8) -> Self {
         Open::begin(out, serialization, status, id)
     }
 
-    /// Begins a frame with the first four bytes of another one.
+    /// Begins a frame with the flags and the status of another one.
     pub(crate) fn like(out: &mut Vec<u8>, frame: &[u8], id: u64) -> Self {
         Open::begin(
             out,
@@ -183,16 +185,16 @@ impl Open {
         Open { at }
     }
 
-    /// Fills in the length of what was appended since.
+    /// Fills in the length of the body.
     pub(crate) fn close(self, out: &mut [u8]) {
         let body = out.len() - self.at - HEADER;
-        // Both halves of the limit are far below 2^31; a body beyond it could not have been received either.
+        // A body beyond 2^31 cannot occur: it exceeds every limit on receiving and on sending.
         let len = u32::try_from(body).unwrap_or(u32::MAX);
         out[self.at + 12..self.at + HEADER].copy_from_slice(&len.to_be_bytes());
     }
 }
 
-/// Appends an event of ours. It is in Hessian 2, which every peer reads.
+/// Appends an event in Hessian 2, which every peer can read.
 pub(crate) fn put_event(out: &mut Vec<u8>, id: u64, two_way: bool, body: &[u8]) {
     let way = if two_way { TWO_WAY } else { 0 };
     let open = Open::begin(out, REQUEST | EVENT | way | HESSIAN2, 0, id);
@@ -200,7 +202,7 @@ pub(crate) fn put_event(out: &mut Vec<u8>, id: u64, two_way: bool, body: &[u8]) 
     open.close(out);
 }
 
-/// Appends the acknowledgement of an event: null in the serialization of the question.
+/// Appends the acknowledgement of an event: null in the event's serialization.
 pub(crate) fn acknowledge(frame: &[u8], out: &mut Vec<u8>) {
     let Some(head) = frame.first_chunk::<HEADER>() else {
         return;
@@ -256,12 +258,12 @@ mod tests {
         assert!(!whole(&frame(0xc2, 0, b"x")).meta.one_way);
         assert!(
             !whole(&frame(0x02, 20, b"\x92")).meta.one_way,
-            "an answer is never one-way"
+            "a response is never one-way"
         );
     }
 
     #[test]
-    fn the_status_of_an_answer_includes_its_type() {
+    fn the_status_of_a_response_includes_its_result_type() {
         for (flags, status, body, want) in [
             (0x02, 20, &b"\x91\x01x"[..], Status::Ok),
             (0x02, 20, b"\x90x", Status::Exception),

@@ -1,5 +1,6 @@
-//! Generic calls: the caller has no classes, so it names the method, its types, and sends objects as maps
-//! with an entry `class` (wire section 2.9). Towards other protocols they become the call that they mean.
+//! Generic calls. A generic consumer has no classes, so it names the method and its types as strings, and
+//! sends objects as maps with an entry `class` (wire section 2.9). For other protocols they become the call
+//! that they stand for.
 use super::body::Body;
 use super::encode::put_text;
 use super::types;
@@ -14,26 +15,27 @@ mod generalize;
 mod java_time;
 pub(crate) use generalize::Generalize;
 
-/// The entry of a map that names the class of the object it stands for.
+/// The key under which a map names the class of the object it stands for.
 const CLASS: &str = "class";
 
-/// What a generic call asks for.
+/// The method that a generic call invokes.
 pub(crate) struct Invoke<'a> {
     pub(crate) method: &'a [u8],
     pub(crate) types: SmallVec<[Cow<'static, str>; 4]>,
-    /// Stands for as many arguments.
+    /// The number of arguments for the method.
     pub(crate) count: u32,
 }
 
 impl<'a> Invoke<'a> {
-    /// Method name, names of types, and the list of arguments. Providers take no other call for a generic one.
+    /// The arguments of a generic call: method name, names of types, and the list of arguments. Providers
+    /// accept no other number.
     pub(crate) const ARGUMENTS: usize = 3;
 
-    /// Takes method name, type names and arguments off a body.
+    /// Reads method name, type names and arguments from a body.
     ///
     /// # Errors
-    /// Anything that is not in the form of `$invoke(String, String[], Object[])`, or lacks types: without
-    /// them the method cannot be called elsewhere.
+    /// The values do not have the form of `$invoke(String, String[], Object[])`, or types are missing:
+    /// without them no other protocol can find the method.
     pub(crate) fn read(body: &mut Body<'a, '_>) -> Result<Self, ValueError> {
         let method = body.name("method name of the generic call")?.unwrap_or_default();
         if method.is_empty() {
@@ -61,7 +63,7 @@ impl<'a> Invoke<'a> {
 }
 
 fn type_names(tokens: &[OwnedToken]) -> Result<SmallVec<[Cow<'static, str>; 4]>, ValueError> {
-    let wrong = || ValueError::malformed("the parameter types of the generic call are no list of strings");
+    let wrong = || ValueError::malformed("the parameter types of the generic call are not a list of strings");
     let names = match tokens {
         [OwnedToken::Null] => &[][..],
         [OwnedToken::List { .. }, names @ .., OwnedToken::End] => names,
@@ -87,7 +89,7 @@ impl Sink for Elements {
             (0, Token::List { .. } | Token::Null) => {}
             (0, _) => {
                 return Err(ValueError::malformed(
-                    "the arguments of the generic call are no list",
+                    "the arguments of the generic call are not a list",
                 ));
             }
             (_, Token::End) => {}
@@ -103,11 +105,11 @@ impl Sink for Elements {
     }
 }
 
-/// Emits the arguments of a generic call in front of which the body stands: maps that name a class become
-/// maps of that class, and scalars what the parameter's type makes of them, in arrays too.
+/// Emits the arguments of the generic call at the start of the body. Maps that name a class become maps of
+/// that class, and scalars are converted to the parameter's type, in arrays too.
 ///
 /// # Errors
-/// What breaks the grammar or is no value of the parameter's type, and what the sink refuses.
+/// A value breaks the grammar or cannot be converted to the parameter's type, or the sink refuses it.
 pub(crate) fn emit(
     body: &mut Body<'_, '_>,
     rules: Option<&ValueRules>,
@@ -140,7 +142,7 @@ pub(crate) fn emit(
         }
         match (token.as_token(), classes.of[at]) {
             (_, Found::Entry) => {}
-            // Whatever is a constant at its provider is one here too, see `Generalize`; a bean is the same.
+            // A constant of an enum and a bean with only a name have the same form, as in `Generalize`.
             (Token::Map { .. }, Found::Map(class)) if constant(&elements[at..]).is_some() => {
                 if let (Token::Text(class), Some(name)) =
                     (elements[class as usize].as_token(), constant(&elements[at..]))
@@ -154,7 +156,7 @@ pub(crate) fn emit(
                 Token::Text(name) => out.put(Token::Map {
                     class: Some(&name.to_str()),
                 })?,
-                _ => return Err(ValueError::malformed("the class of a map is no string")),
+                _ => return Err(ValueError::malformed("the class of a map is not a string")),
             },
             (token, _) => out.put(token)?,
         }
@@ -162,10 +164,10 @@ pub(crate) fn emit(
     Ok(())
 }
 
-/// Tokens of a map of a class and a name.
+/// The number of tokens in a map that has only a class and a name.
 const CONSTANT: usize = 6;
 
-/// The name in a map that has only a class and a name.
+/// The name in a map that has only a class and a name; `None` for other maps.
 fn constant(tokens: &[OwnedToken]) -> Option<Token<'_>> {
     let [_, first, one, second, two, OwnedToken::End, ..] = tokens else {
         return None;
@@ -179,16 +181,16 @@ fn constant(tokens: &[OwnedToken]) -> Option<Token<'_>> {
     matches!(name, OwnedToken::Text(_)).then(|| name.as_token())
 }
 
-/// Hands on the elements of the list of arguments, without the list.
+/// Passes the elements of the argument list on, without the list itself.
 struct Arguments<'s> {
     sink: &'s mut dyn Sink,
     types: &'s [Cow<'static, str>],
     rules: convert::Rules,
-    /// Which argument is next.
+    /// The number of arguments passed on so far.
     next: usize,
-    /// For each container of the list its number among those handed on.
+    /// For each container of the list, its number among those passed on.
     numbers: Vec<u32>,
-    /// The containers that are open; of arrays the type of the elements.
+    /// The open containers. Arrays have the type of their elements, others `None`.
     open: Vec<Option<&'s str>>,
     emitted: u32,
 }
@@ -237,7 +239,7 @@ impl<'s> Arguments<'s> {
         }
     }
 
-    /// The list around the elements, which the receiver does not see, has the number 0.
+    /// Translates a reference. The argument list itself has number 0, but the receiver does not see it.
     fn reference(&mut self, number: u32) -> Result<(), ValueError> {
         let number = number.checked_sub(1).ok_or_else(|| {
             ValueError::unsupported("an argument of the generic call holds the list of all arguments")
@@ -251,19 +253,19 @@ impl<'s> Arguments<'s> {
     }
 }
 
-/// Whether a type is a class that is neither of the JDK nor an array.
+/// Whether the type is a class of the application: neither of the JDK nor an array.
 fn is_application_class(name: &str) -> bool {
     name.contains('.') && !name.starts_with('[') && !is_jdk(name)
 }
 
-/// Classes that every Java caller has, handles of the serialization libraries included.
+/// Whether every Java consumer has this class. Handles of the serialization libraries count.
 fn is_jdk(class: &str) -> bool {
     class.starts_with("java.")
         || class.starts_with("javax.")
         || class.starts_with(rialto_values::handle::PACKAGE)
 }
 
-/// Which tokens are maps that name their class, and which are the entries that do.
+/// Which tokens are maps that name their class, and which tokens are the entries that name it.
 struct Classes {
     of: Vec<Found>,
 }
@@ -271,15 +273,15 @@ struct Classes {
 #[derive(Clone, Copy)]
 enum Found {
     Nothing,
-    /// Key or value of an entry `class`.
+    /// The key or the value of an entry `class`.
     Entry,
-    /// A map whose class stands at this token.
+    /// A map whose class is the token at this position.
     Map(u32),
 }
 
 impl Classes {
     fn find(tokens: &[OwnedToken]) -> Self {
-        /// An open container: where it began, if it is a map, and whether a value is next there.
+        /// An open container: the position where it began, if it is a map, and whether a value is next.
         struct Level {
             map: Option<usize>,
             value: bool,

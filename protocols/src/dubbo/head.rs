@@ -1,4 +1,4 @@
-//! Where a call goes: the strings in front of the arguments, and the attachments behind them.
+//! Reads where a call goes: the strings before the arguments, and the attachments after them.
 use super::body::{self, Body, Scalar, Serialization};
 use super::frame::HEADER;
 use super::hint::{Generic, Hint};
@@ -11,17 +11,17 @@ use rialto_values::ValueError;
 use std::borrow::Cow;
 use std::str::Utf8Error;
 
-/// The five strings that begin every request (wire section 2.5). Null is empty.
+/// The five strings that begin every request (wire section 2.5). Null counts as empty.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct RequestPrefix<'a> {
-    /// The caller's protocol version.
+    /// The consumer's protocol version.
     pub(crate) dubbo: &'a [u8],
     pub(crate) path: &'a [u8],
-    /// As written: `0.0.0` for none.
+    /// The service version as written; `0.0.0` means none.
     pub(crate) version: &'a [u8],
     pub(crate) method: &'a [u8],
     pub(crate) descriptor: &'a [u8],
-    /// Where each of them ends in the body.
+    /// The position in the body after each string.
     pub(crate) ends: [usize; 5],
 }
 
@@ -34,21 +34,21 @@ const NAMES: [&str; 5] = [
 ];
 
 impl<'a> RequestPrefix<'a> {
-    /// Reads the start of a body.
+    /// Reads the prefix of a body.
     ///
     /// # Errors
-    /// What is missing or no string.
+    /// A string is missing, or is another value.
     #[inline]
     pub(crate) fn read(bytes: &'a [u8], serialization: Serialization) -> Result<Self, ValueError> {
         if serialization == Serialization::Hessian2
-            && let Some(lead) = RequestPrefix::plain(&mut Plain::new(bytes, 0, Library::Lite))
+            && let Some(prefix) = RequestPrefix::plain(&mut Plain::new(bytes, 0, Library::Lite))
         {
-            return Ok(lead);
+            return Ok(prefix);
         }
         RequestPrefix::walk(bytes, serialization)
     }
 
-    /// Reads the start of any body.
+    /// Reads the prefix of any body with the full reader.
     pub(super) fn walk(bytes: &'a [u8], serialization: Serialization) -> Result<Self, ValueError> {
         body::read(bytes, serialization, |body| {
             let (mut names, mut ends) = ([&[][..]; 5], [0; 5]);
@@ -61,14 +61,14 @@ impl<'a> RequestPrefix<'a> {
         })
     }
 
-    /// Takes the start of a body in Hessian, if it is plain strings as stock peers write it.
+    /// Reads the prefix of a body in Hessian, if it consists of plain strings as stock peers write them.
     #[inline(always)]
     pub(super) fn plain(walk: &mut Plain<'a>) -> Option<Self> {
         let (names, ends) = walk.texts()?;
         RequestPrefix::of(names, ends)
     }
 
-    /// A lead needs a path and a method.
+    /// Builds the prefix; `None` without a path or a method.
     #[inline]
     fn of(names: [&'a [u8]; 5], ends: [usize; 5]) -> Option<Self> {
         let [dubbo, path, version, method, descriptor] = names;
@@ -82,12 +82,14 @@ impl<'a> RequestPrefix<'a> {
         })
     }
 
-    /// Path, version and method of a lead that [`RequestPrefix::plain`] found at the start of these bytes, as text.
+    /// Path, version and method as text, for a prefix that [`RequestPrefix::plain`] read at the start of
+    /// these bytes.
     ///
     /// # Errors
-    /// They are none.
+    /// They are not UTF-8.
     pub(crate) fn texts(&self, bytes: &'a [u8]) -> Result<[&'a str; 3], Utf8Error> {
-        // One look for all of them, unless the lengths between them are no characters.
+        // Validates the whole prefix at once. Only if a length byte between the strings is not ASCII is each
+        // name validated alone.
         let all = str::from_utf8(&bytes[..self.end()]).unwrap_or_default();
         let text = |name: &'a [u8], end: usize| match all.get(end - name.len()..end) {
             Some(text) => Ok(text),
@@ -100,7 +102,7 @@ impl<'a> RequestPrefix<'a> {
         ])
     }
 
-    /// Where the arguments begin in the body.
+    /// The position of the arguments in the body.
     pub(crate) fn end(&self) -> usize {
         self.ends[4]
     }
@@ -111,28 +113,28 @@ impl<'a> RequestPrefix<'a> {
         keys::is_generic(self.method)
     }
 
-    /// Whether the call only wants its argument back.
+    /// Whether this is an echo, which returns its argument without a service.
     #[inline]
     pub(crate) fn is_echo(&self) -> bool {
         keys::is_echo(self.method)
     }
 
-    /// How many arguments follow.
+    /// The number of arguments.
     ///
     /// # Errors
-    /// A descriptor that is none.
+    /// The descriptor is malformed.
     pub(crate) fn arguments(&self) -> Result<usize, ValueError> {
         types::count(self.descriptor).ok_or_else(|| {
             let text = String::from_utf8_lossy(self.descriptor);
             ValueError::malformed(format!(
-                "`{}` is no list of parameter descriptors",
+                "`{}` is not a list of parameter descriptors",
                 text.escape_debug()
             ))
         })
     }
 }
 
-/// A request that cannot be read.
+/// The error for a request that cannot be read.
 #[cold]
 pub(crate) fn unreadable(e: &ValueError) -> CallError {
     CallError::new(
@@ -141,8 +143,8 @@ pub(crate) fn unreadable(e: &ValueError) -> CallError {
     )
 }
 
-/// Reads a head. Of a serialization that only Java can read nothing is known: all facts are empty then, so
-/// that a route which asks for nothing can still take the call as it is.
+/// Reads the head of a request. In a serialization that only Java can read, all facts stay empty, so a route
+/// without conditions can still forward the call.
 pub(crate) fn read<'a>(msg: &Message<'a>, head: &mut Head<'a>) -> Result<(), CallError> {
     head.hint = msg.meta.hint;
     match Serialization::of_message(msg) {
@@ -158,7 +160,7 @@ fn fill<'a>(msg: &Message<'a>, serialization: Serialization, head: &mut Head<'a>
         *head = walked(bytes, serialization, hint)?;
     }
     if keys::is_no_version(head.version) {
-        // Where a version is told, the provider's key has one colon too many for any service.
+        // Without a version, a colon in the path would be read by providers as the start of one.
         if has_colon(head.service) {
             return Err(hidden_version(head.service));
         }
@@ -167,30 +169,31 @@ fn fill<'a>(msg: &Message<'a>, serialization: Serialization, head: &mut Head<'a>
     Ok(())
 }
 
-/// The head of any call.
+/// Reads the head of any call with the full reader.
 #[cold]
 pub(super) fn walked(bytes: &[u8], serialization: Serialization, hint: Hint) -> Result<Head<'_>, ValueError> {
-    let lead = RequestPrefix::read(bytes, serialization)?;
-    let generic = lead.is_generic();
+    let prefix = RequestPrefix::read(bytes, serialization)?;
+    let generic = prefix.is_generic();
     let mut head = Head {
-        service: lead.path,
-        version: lead.version,
-        method: lead.method,
-        echo: lead.is_echo(),
+        service: prefix.path,
+        version: prefix.version,
+        method: prefix.method,
+        echo: prefix.is_echo(),
         hint: hint
-            .with_version(lead.dubbo)
+            .with_version(prefix.dubbo)
             .with_generic(if generic { Generic::Maps } else { Generic::No })
             .bits(),
         ..Head::default()
     };
-    body::read(&bytes[lead.end()..], serialization, |body| {
-        walk(body, &lead, bytes, &mut head)
+    body::read(&bytes[prefix.end()..], serialization, |body| {
+        walk(body, &prefix, bytes, &mut head)
     })?;
     Ok(head)
 }
 
-/// The head of a call whose arguments are plain values and whose attachments are plain strings: that needs no reader
-/// and no tables, and is most calls of most fleets. Whether this is such a call; if not, a part of it may be filled in.
+/// Reads the head of a call whose arguments are plain values and whose attachments are plain strings, which
+/// most calls are. This needs no Hessian reader and no tables. Returns `false` for any other call; the head
+/// may then be half filled.
 #[inline]
 pub(super) fn plain<'a>(bytes: &'a [u8], hint: Hint, head: &mut Head<'a>) -> bool {
     let mut rest = Plain::new(bytes, 0, Library::Lite);
@@ -209,39 +212,39 @@ pub(super) fn plain<'a>(bytes: &'a [u8], hint: Hint, head: &mut Head<'a>) -> boo
     head.method = method;
     head.echo = keys::is_echo(method);
     head.hint = hint.with_version(dubbo).with_generic(Generic::No).bits();
-    let mut told = Told::by(head, HEADER + rest.position());
-    let is_flat = rest.map(|key, value| told.take(key, value));
-    told.finish();
+    let mut facts = HeadFacts::new(head, HEADER + rest.position());
+    let is_flat = rest.map(|key, value| facts.take(key, value));
+    facts.finish();
     head.plain = is_flat;
     is_flat
 }
 
-/// What the attachments tell goes to the head, over what stands in front of the arguments.
-struct Told<'h, 'a> {
+/// Collects facts of the attachments into the head. They override the strings before the arguments.
+struct HeadFacts<'h, 'a> {
     head: &'h mut Head<'a>,
-    /// What is left of the caller's time, which counts instead of the timeout; 0 if it does not say.
+    /// The time that the consumer has left, in milliseconds, which overrides the timeout; 0 if there is none.
     countdown: u32,
-    /// The calling application under its older name.
-    old_caller: &'a [u8],
+    /// The calling application under its older key.
+    old_application: &'a [u8],
 }
 
-impl<'h, 'a> Told<'h, 'a> {
-    /// What the attachments at this place in the message tell.
+impl<'h, 'a> HeadFacts<'h, 'a> {
+    /// Begins to collect; the attachments start at the position `at` in the message.
     #[inline]
-    fn by(head: &'h mut Head<'a>, at: usize) -> Self {
+    fn new(head: &'h mut Head<'a>, at: usize) -> Self {
         head.attachments = at as u32;
-        Told {
+        HeadFacts {
             head,
             countdown: 0,
-            old_caller: b"",
+            old_application: b"",
         }
     }
 
-    /// Takes a fact.
+    /// Takes one attachment.
     #[inline(always)]
     fn take(&mut self, key: &[u8], text: &'a [u8]) {
         let head = &mut *self.head;
-        // By length first: most keys are told apart by it.
+        // Compares lengths first, because most keys differ in length.
         match key.len() {
             3 if key == b"_TO" => self.countdown = body::digits(text).max(1),
             4 if key == b"path" && !text.is_empty() => head.service = text,
@@ -249,13 +252,13 @@ impl<'h, 'a> Told<'h, 'a> {
             7 if key == b"version" => head.version = text,
             7 if key == b"timeout" => head.timeout_ms = body::digits(text),
             7 if key == b"generic" => self.take_generic(text),
-            11 if key == b"application" => self.old_caller = text,
+            11 if key == b"application" => self.old_application = text,
             18 if key == b"remote.application" => head.caller = text,
             _ => {}
         }
     }
 
-    /// Takes the form of a generic call; other calls have none.
+    /// Stores the form of a generic call; for other calls the attachment means nothing.
     #[cold]
     fn take_generic(&mut self, form: &[u8]) {
         let hint = Hint::from_bits(self.head.hint);
@@ -264,27 +267,27 @@ impl<'h, 'a> Told<'h, 'a> {
         }
     }
 
-    /// All is told.
+    /// Settles the facts that depend on several attachments.
     #[inline]
     fn finish(self) {
         if self.countdown > 0 {
             self.head.timeout_ms = self.countdown;
         }
         if self.head.caller.is_empty() {
-            self.head.caller = self.old_caller;
+            self.head.caller = self.old_application;
         }
     }
 }
 
-/// Steps over the arguments and takes the facts of the attachments.
+/// Skips the arguments and collects the facts of the attachments.
 fn walk<'a>(
     body: &mut Body<'a, '_>,
-    lead: &RequestPrefix<'a>,
+    prefix: &RequestPrefix<'a>,
     bytes: &'a [u8],
     head: &mut Head<'a>,
 ) -> Result<(), ValueError> {
-    let mut arguments = lead.arguments()?;
-    let named = if lead.is_generic() && arguments > 0 {
+    let mut arguments = prefix.arguments()?;
+    let named = if prefix.is_generic() && arguments > 0 {
         arguments -= 1;
         Some(body.name("method name of the generic call")?.unwrap_or_default())
     } else {
@@ -293,20 +296,20 @@ fn walk<'a>(
     for _ in 0..arguments {
         body.skip()?;
     }
-    let at = lead.end() + body.position();
+    let at = prefix.end() + body.position();
     if let Some(method) = named {
         head.method = method;
     }
-    let mut told = Told::by(head, HEADER + at);
+    let mut facts = HeadFacts::new(head, HEADER + at);
     let is_flat = matches!(body, Body::Hessian(_))
-        && Plain::new(bytes, at, Library::Lite).map(|key, value| told.take(key, value));
+        && Plain::new(bytes, at, Library::Lite).map(|key, value| facts.take(key, value));
     if !is_flat {
         let mut hidden = None;
         body.attachments(|key, value| match value {
-            Scalar::Text(Cow::Borrowed(text)) => told.take(key.as_bytes(), text.as_bytes()),
-            value if key == keys::TIMEOUT => told.head.timeout_ms = value.millis(),
-            value if key == keys::COUNTDOWN => told.countdown = value.countdown(),
-            // null says nothing
+            Scalar::Text(Cow::Borrowed(text)) => facts.take(key.as_bytes(), text.as_bytes()),
+            value if key == keys::TIMEOUT => facts.head.timeout_ms = value.millis(),
+            value if key == keys::COUNTDOWN => facts.countdown = value.countdown(),
+            // a null sets nothing
             Scalar::Other => {}
             _ if keys::is_address(&key) => hidden = Some(key),
             _ => {}
@@ -315,19 +318,20 @@ fn walk<'a>(
             return Err(hidden_address(&key));
         }
     }
-    told.finish();
+    facts.finish();
     Ok(())
 }
 
-/// Providers go by these attachments. One that cannot be shown to routes and filters must not get past them.
+/// The error for an address attachment that routes and filters cannot read. Providers go by it, so it must
+/// not bypass a rule.
 #[cold]
 fn hidden_address(key: &str) -> ValueError {
     ValueError::unsupported(format!(
-        "the attachment `{key}` is no string, or in chunks or in characters beyond the usual"
+        "the attachment `{key}` is not a string, or is in chunks or in an unusual encoding"
     ))
 }
 
-/// Whether a name has a colon, eight characters at a time: it is asked for in most calls.
+/// Whether a name has a colon. It is asked in most calls, so it compares eight bytes at a time.
 #[inline]
 fn has_colon(name: &[u8]) -> bool {
     const EACH: u64 = 0x0101_0101_0101_0101;
@@ -341,17 +345,17 @@ fn has_colon(name: &[u8]) -> bool {
     }
 }
 
-/// Providers find a service by `PATH:VERSION`, put together: `a.B:1.0` without a version is for them version 1.0 of
-/// `a.B`, which no rule for `a.B` would see.
+/// The error for a path with a colon. Providers find a service by `PATH:VERSION`: they read `a.B:1.0` without
+/// a version as version 1.0 of `a.B`, which would bypass every rule for `a.B`.
 #[cold]
 fn hidden_version(path: &[u8]) -> ValueError {
     ValueError::unsupported(format!(
-        "a colon in the path `{}` would begin a version",
+        "a colon in the path `{}` would start a version",
         first_line(&String::from_utf8_lossy(path))
     ))
 }
 
-/// An attachment by name. Of several with one name the last counts, as in Java.
+/// An attachment by name. If it is repeated, the last value counts, as in Java.
 pub(crate) fn attachment<'a>(msg: &Message<'a>, head: &Head<'a>, key: &str) -> Option<Cow<'a, [u8]>> {
     let serialization = Serialization::of_message(msg)?;
     let mut found = None;
@@ -363,11 +367,11 @@ pub(crate) fn attachment<'a>(msg: &Message<'a>, head: &Head<'a>, key: &str) -> O
             }
         });
     if !is_flat {
-        // Values that are more than strings may refer to the arguments, so those are stepped over once more.
+        // Values other than strings may refer to the arguments, so the arguments are skipped once more.
         let bytes = body::of(msg);
-        let lead = RequestPrefix::read(bytes, serialization).ok()?;
-        let arguments = lead.arguments().ok()?;
-        body::read(&bytes[lead.end()..], serialization, |body| {
+        let prefix = RequestPrefix::read(bytes, serialization).ok()?;
+        let arguments = prefix.arguments().ok()?;
+        body::read(&bytes[prefix.end()..], serialization, |body| {
             (0..arguments).try_for_each(|_| body.skip())?;
             body.attachments(|k, value| {
                 if k == key {

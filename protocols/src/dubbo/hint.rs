@@ -1,7 +1,7 @@
-//! What an answer must know of its request, in 32 bits: the serialization, whether the caller understands
-//! response attachments, and the form in which a generic call wants its result.
+//! What a response must know of its request, in 32 bits: the serialization, whether the consumer understands
+//! response attachments, and the form in which a generic call wants its return value.
 
-/// Bits of the serialization id, known from the frame. The others are learnt with the head.
+/// The bits of the serialization id, known from the frame. The other bits are set when the head is read.
 const SERIALIZATION: u32 = 0x1f;
 const ATTACHMENTS: u32 = 1 << 5;
 const GENERIC: u32 = 3 << 6;
@@ -10,21 +10,21 @@ const GENERIC: u32 = 3 << 6;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Hint(u32);
 
-/// How a generic call gives its arguments and wants its result (wire section 2.9).
+/// The form of the arguments and the return value of a generic call (wire section 2.9).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Generic {
-    /// No generic call.
+    /// Not a generic call.
     No = 0,
-    /// Objects are maps with an entry `class`.
+    /// Objects are maps with an entry `class`, in both directions.
     Maps = 1,
-    /// Arguments are such maps, the result is the object.
+    /// Arguments are such maps, but the return value is the object itself.
     Raw = 2,
     /// A form that is not bridged.
     Other = 3,
 }
 
 impl Hint {
-    /// What the frame tells.
+    /// The hint that a frame's header gives.
     #[inline]
     pub(crate) fn of_frame(serialization: u8) -> Self {
         Hint(u32::from(serialization) & SERIALIZATION)
@@ -36,19 +36,19 @@ impl Hint {
         Hint(bits)
     }
 
-    /// As kept in messages.
+    /// The bits, for storing the hint with a call.
     #[inline]
     pub(crate) fn bits(self) -> u32 {
         self.0
     }
 
-    /// The serialization id.
+    /// The serialization id of the message.
     #[inline]
     pub(crate) fn serialization(self) -> u8 {
         (self.0 & SERIALIZATION) as u8
     }
 
-    /// Whether the caller understands result types with attachments.
+    /// Whether the consumer understands result types with attachments.
     pub(crate) fn takes_attachments(self) -> bool {
         self.0 & ATTACHMENTS != 0
     }
@@ -63,10 +63,10 @@ impl Hint {
         }
     }
 
-    /// Adds what the caller's protocol version says.
+    /// Adds whether the consumer's protocol version knows response attachments.
     #[must_use]
     pub(crate) fn with_version(self, version: &[u8]) -> Self {
-        Hint(if answers_with_attachments(version) {
+        Hint(if knows_response_attachments(version) {
             self.0 | ATTACHMENTS
         } else {
             self.0 & !ATTACHMENTS
@@ -81,7 +81,7 @@ impl Hint {
 }
 
 impl Generic {
-    /// The form that the attachment `generic` of an `$invoke` names; providers take a missing one as `true`.
+    /// The form that the attachment `generic` of an `$invoke` names. Providers treat a missing one as `true`.
     pub(crate) fn of_attachment(value: &[u8]) -> Self {
         match value {
             b"" | b"true" => Generic::Maps,
@@ -91,9 +91,9 @@ impl Generic {
     }
 }
 
-/// Stock providers attach to answers for callers of the protocol versions 2.0.2 to 2.0.99; jar versions of
-/// old callers stand in the same place (wire section 2.6).
-fn answers_with_attachments(version: &[u8]) -> bool {
+/// Whether stock providers send response attachments to this version: the protocol versions 2.0.2 to 2.0.99.
+/// Old consumers write the version of their jar into the same field (wire section 2.6).
+fn knows_response_attachments(version: &[u8]) -> bool {
     matches!(
         version.strip_prefix(b"2.0."),
         Some([b'2'..=b'9'] | [b'1'..=b'9', b'0'..=b'9'])
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_do_not_touch_each_other() {
+    fn parts_do_not_overlap() {
         for generic in [Generic::No, Generic::Maps, Generic::Raw, Generic::Other] {
             let hint = Hint::of_frame(23).with_generic(generic).with_version(b"2.0.2");
             let again = Hint::from_bits(hint.bits());

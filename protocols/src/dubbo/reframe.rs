@@ -1,7 +1,9 @@
-//! A request with changes: only what changes is written anew, everything else is copied as it lies there.
+//! Rewrites a request with edits: only the edited parts are written anew, everything else is copied
+//! unchanged.
 //!
-//! That is legal because the five strings in front take no place in a Hessian stream's tables and the
-//! attachments come last, so the arguments keep their numbers; and JSONB documents know nothing of each other.
+//! This is valid because the five strings at the start have no entry in the tables of a Hessian stream and
+//! the attachments come last, so references inside the arguments stay valid. JSONB documents do not refer to
+//! each other.
 use super::body::{self, Serialization};
 use super::call::foreign;
 use super::encode::put_text;
@@ -18,14 +20,14 @@ use std::borrow::Cow;
 
 mod attachments;
 
-/// Appends a message as it is, under another id.
+/// Appends a message unchanged, under another id.
 pub(crate) fn copy(out: &mut Vec<u8>, id: u64, msg: &Message<'_>) {
     let at = out.len();
     out.extend_from_slice(msg.bytes);
     frame::set_id(&mut out[at..], id);
 }
 
-/// Appends a request with its changes, under another id.
+/// Appends a request with its edits, under another id.
 ///
 /// # Errors
 /// [`rialto_core::ErrorKind::BadRequest`] if the request cannot be read.
@@ -49,9 +51,9 @@ fn put(
     serialization: Serialization,
     edits: &Edits,
 ) -> Result<(), ValueError> {
-    let lead = RequestPrefix::read(bytes, serialization)?;
-    let mut arguments = lead.arguments()?;
-    let is_generic = lead.is_generic() && arguments > 0;
+    let prefix = RequestPrefix::read(bytes, serialization)?;
+    let mut arguments = prefix.arguments()?;
+    let is_generic = prefix.is_generic() && arguments > 0;
     let new = [
         None,
         edits.service.as_deref(),
@@ -60,7 +62,7 @@ fn put(
         None,
     ];
     let mut from = 0;
-    for (new, end) in new.into_iter().zip(lead.ends) {
+    for (new, end) in new.into_iter().zip(prefix.ends) {
         match new {
             Some(new) => put_name(out, serialization, new)?,
             None => out.extend_from_slice(&bytes[from..end]),
@@ -68,7 +70,7 @@ fn put(
         from = end;
     }
     let mut rest = &bytes[from..];
-    // A generic call names its method in the first argument, a string like those in front.
+    // A generic call names its method in the first argument, a string like those in the prefix.
     if let Some(method) = edits.method.as_deref().filter(|_| is_generic) {
         let len = body::read(rest, serialization, |body| body.skip().map(|()| body.position()))?;
         put_name(out, serialization, method)?;
@@ -102,10 +104,10 @@ fn put_name(out: &mut Vec<u8>, serialization: Serialization, text: &str) -> Resu
     Ok(())
 }
 
-/// What becomes of the attachments.
+/// The edits of the attachments.
 struct Change<'e> {
     edits: &'e Edits,
-    /// New values.
+    /// Attachments with their new values.
     set: Vec<(&'e str, Cow<'e, str>)>,
 }
 
@@ -136,7 +138,7 @@ impl<'e> Change<'e> {
         Change { edits, set }
     }
 
-    /// Whether an attachment of the request goes: it is replaced or removed.
+    /// Whether an attachment of the request is dropped, because it is replaced or removed.
     fn drops(&self, key: &str) -> bool {
         self.set.iter().any(|(k, _)| *k == key)
             || self.edits.remove.iter().any(|k| **k == *key)
@@ -144,7 +146,7 @@ impl<'e> Change<'e> {
             || (key == keys::COUNTDOWN && self.edits.timeout_ms.is_some())
     }
 
-    /// What the countdown becomes, if the caller sent one.
+    /// The new countdown; `None` if the request `had` none or its timeout stays.
     fn countdown(&self, had: bool) -> Option<i32> {
         let ms = self.edits.timeout_ms.filter(|_| had)?;
         Some(i32::try_from(ms).unwrap_or(i32::MAX))

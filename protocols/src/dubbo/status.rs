@@ -1,15 +1,15 @@
-//! Failures on the wire: which status or exception an error of ours becomes, and what a provider's status
-//! means (wire sections 2.4, 7.4). The reasons for the choices are in `LIFECYCLE.md`.
+//! Errors on the wire: the status or exception that an error of Rialto becomes, and what a provider's status
+//! means (wire section 2.4). `LIFECYCLE.md` gives the reasons.
 use crate::text::first_line;
 use rialto_core::{CallError, ErrorKind};
 use std::borrow::Cow;
 
-/// How an error is told to a Dubbo caller.
+/// How an error is sent to a Dubbo consumer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ErrorForm {
-    /// With a status: a stock consumer with `retries` calls again.
+    /// As a status: a stock consumer with `retries` calls again.
     Status(u8),
-    /// With status 20 and an `RpcException` of this code: no consumer repeats that.
+    /// As status 20 with an `RpcException` of this code, which no consumer retries.
     Thrown(i32),
 }
 
@@ -24,8 +24,8 @@ mod code {
     pub(super) const AUTHORIZATION: i32 = 13;
 }
 
-/// How an error of this kind is told.
-pub(crate) fn saying(kind: ErrorKind) -> ErrorForm {
+/// The form in which an error of this kind is sent.
+pub(crate) fn form_of(kind: ErrorKind) -> ErrorForm {
     match kind {
         ErrorKind::NoRoute | ErrorKind::NoService => ErrorForm::Status(60),
         ErrorKind::Timeout => ErrorForm::Status(31),
@@ -41,22 +41,22 @@ pub(crate) fn saying(kind: ErrorKind) -> ErrorForm {
 
 /// The status to use where an exception cannot be written.
 pub(crate) fn plain_status(kind: ErrorKind) -> u8 {
-    match saying(kind) {
+    match form_of(kind) {
         ErrorForm::Status(status) => status,
         ErrorForm::Thrown(_) if kind == ErrorKind::BadResponse => 50,
         ErrorForm::Thrown(_) => 70,
     }
 }
 
-/// What a provider's status and its text mean.
-pub(crate) fn of_answer(status: u8, text: &str) -> CallError {
+/// The meaning of a provider's status and its text.
+pub(crate) fn of_response(status: u8, text: &str) -> CallError {
     let kind = match status {
         30 | 31 => ErrorKind::Timeout,
         35 => ErrorKind::UpstreamClosed,
-        40 if names_nothing(text) => ErrorKind::NoService,
+        40 if is_no_such_target(text) => ErrorKind::NoService,
         40 => ErrorKind::BadRequest,
         60 => ErrorKind::NoService,
-        70 if names_nothing(text) => ErrorKind::NoService,
+        70 if is_no_such_target(text) => ErrorKind::NoService,
         100 => ErrorKind::Overload,
         _ => ErrorKind::Upstream,
     };
@@ -66,7 +66,7 @@ pub(crate) fn of_answer(status: u8, text: &str) -> CallError {
     } else {
         line
     };
-    // Stock 3.x providers use one text for a method that is unknown and an argument that is unreadable.
+    // Stock 3.x providers use one text for an unknown method and for an unreadable argument.
     let text = match (kind, status) {
         (ErrorKind::NoService, 40) => format!(
             "the provider knows no such service, version, method or parameter types, or cannot read an argument \
@@ -83,7 +83,7 @@ pub(crate) fn of_answer(status: u8, text: &str) -> CallError {
     CallError::new(kind, text)
 }
 
-/// What an `RpcException` that a provider threw means.
+/// The meaning of an `RpcException` that a provider threw.
 pub(crate) fn of_code(code: i32, text: &str) -> CallError {
     let kind = match code {
         code::TIMEOUT | code::TIMEOUT_TERMINATE => ErrorKind::Timeout,
@@ -103,8 +103,9 @@ pub(crate) fn of_code(code: i32, text: &str) -> CallError {
     )
 }
 
-/// Stock texts for a call whose target does not exist; everything else under these statuses is a failure.
-fn names_nothing(text: &str) -> bool {
+/// Whether the text is a stock text for a call whose target does not exist. Everything else under these
+/// statuses is a failure.
+fn is_no_such_target(text: &str) -> bool {
     (text.contains("Fail to decode request due to: RpcInvocation") && text.contains("parameterTypes=null"))
         || text.contains("Service not found:")
         || text.contains("Not found exported service:")
@@ -165,17 +166,17 @@ mod tests {
             (35, "", ErrorKind::UpstreamClosed),
             (0, "", ErrorKind::Upstream),
         ] {
-            let error = of_answer(status, text);
+            let error = of_response(status, text);
             assert_eq!(error.kind, kind, "{status} {text}");
             assert!(error.text.contains(&format!("status {status}")), "{error}");
         }
     }
 
     #[test]
-    fn every_kind_is_told_and_understood_again_by_a_proxy_in_front() {
+    fn every_error_kind_survives_a_second_proxy() {
         for kind in ErrorKind::ALL {
-            let heard = match saying(kind) {
-                ErrorForm::Status(status) => of_answer(status, "x").kind,
+            let read_back = match form_of(kind) {
+                ErrorForm::Status(status) => of_response(status, "x").kind,
                 ErrorForm::Thrown(code) => of_code(code, "x").kind,
             };
             let want = match kind {
@@ -185,14 +186,14 @@ mod tests {
                 }
                 same => same,
             };
-            assert_eq!(heard, want, "{kind:?}");
+            assert_eq!(read_back, want, "{kind:?}");
             assert_ne!(plain_status(kind), 20);
         }
     }
 
     #[test]
     fn texts_are_one_line() {
-        let error = of_answer(70, &format!("\n\n{}\n\tat a.B.c(B.java:1)", "x".repeat(5000)));
+        let error = of_response(70, &format!("\n\n{}\n\tat a.B.c(B.java:1)", "x".repeat(5000)));
         assert!(error.text.len() < 500 && !error.text.contains('\n') && error.text.ends_with("..."));
     }
 }

@@ -1,4 +1,4 @@
-//! The whole protocol against frames of stock peers, see `tests/corpus/dubbo`.
+//! Tests of the whole protocol against recorded frames of stock peers in `tests/corpus/dubbo`.
 use super::*;
 use hint::Generic;
 use rialto_core::ErrorKind;
@@ -6,22 +6,22 @@ use rialto_core::call::{ReturnValue, Values};
 use rialto_core::framed::{Frame, Kind};
 use rialto_values::{OwnedToken, Recorder};
 
-mod answers;
 mod edits;
 mod errors;
 mod generic_calls;
 mod hostile;
 mod plain;
 mod requests;
+mod responses;
 mod session;
 
 /// A case of the corpus.
 struct Case {
     name: &'static str,
-    /// The method that the caller called; empty where the case is no call.
+    /// The method that the consumer called; empty if the case is not a call.
     method: &'static str,
     requests: Vec<Vec<u8>>,
-    answers: Vec<Vec<u8>>,
+    responses: Vec<Vec<u8>>,
 }
 
 const V33: &str = include_str!("../../tests/corpus/dubbo/3.3.txt");
@@ -43,11 +43,11 @@ fn cases(file: &'static str) -> Vec<Case> {
                     name,
                     method,
                     requests: vec![],
-                    answers: vec![],
+                    responses: vec![],
                 });
             }
             Some((">", hex)) => cases.last_mut().unwrap().requests.push(unhex(hex)),
-            Some(("<", hex)) => cases.last_mut().unwrap().answers.push(unhex(hex)),
+            Some(("<", hex)) => cases.last_mut().unwrap().responses.push(unhex(hex)),
             _ => panic!("what is this line: {line}"),
         }
     }
@@ -97,14 +97,15 @@ fn head(bytes: &[u8]) -> Head<'_> {
     dialect().head(&message(bytes)).unwrap()
 }
 
-/// The tokens of values, see [`plain`].
+/// The tokens of values, without what [`plain`] removes.
 fn tokens(values: &Values<'_>) -> Vec<OwnedToken> {
     let mut recorder = Recorder::default();
     values.emit(&mut recorder).unwrap_or_else(|e| panic!("{e}"));
     recorder.tokens.into_iter().map(plain).collect()
 }
 
-/// Without what two spellings of one value may differ in: announced lengths, and the bits of a NaN.
+/// The token without what may differ between two encodings of one value: announced lengths, and the bits of a
+/// NaN.
 fn plain(token: OwnedToken) -> OwnedToken {
     match token {
         OwnedToken::List { class, .. } => OwnedToken::List { class, len: None },
@@ -117,17 +118,17 @@ fn text(s: &str) -> OwnedToken {
     OwnedToken::Text(s.as_bytes().to_vec())
 }
 
-/// A call with one string argument, as bytes.
+/// A call encoded for a provider.
 fn request(call: &NeutralCall<'_>) -> Vec<u8> {
     let mut out = vec![];
     codec(Role::Client).request(&mut out, 7, call).unwrap();
     out
 }
 
-/// What a caller with this hint reads in an answer.
-fn answered(hint: u32, outcome: &NeutralResponse<'_>) -> Result<Vec<u8>, CallError> {
+/// The response as it is written for a consumer with this hint.
+fn response_for(hint: u32, response: &NeutralResponse<'_>) -> Result<Vec<u8>, CallError> {
     let mut out = vec![];
-    codec(Role::Server).outcome(&mut out, RespondTo { id: 9, hint }, outcome)?;
+    codec(Role::Server).outcome(&mut out, RespondTo { id: 9, hint }, response)?;
     Ok(out)
 }
 

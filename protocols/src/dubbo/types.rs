@@ -1,5 +1,5 @@
-//! Parameter types by text: JVM descriptors on the wire, `Class.getName()` in the neutral call, and the
-//! spellings that generic calls use (wire section 7.3). No class is ever looked up.
+//! Parameter types as text: JVM descriptors on the wire, `Class.getName()` in the neutral call, and the
+//! spellings that generic calls use (docs/bridging.md). No class is ever loaded.
 use std::borrow::Cow;
 
 const PRIMITIVES: [(&str, u8); 9] = [
@@ -14,7 +14,7 @@ const PRIMITIVES: [(&str, u8); 9] = [
     ("void", b'V'),
 ];
 
-/// The classes of most parameters, as descriptors and as names.
+/// The most common parameter classes, as descriptors and as names.
 const COMMON: [(&str, &str); 8] = [
     ("Ljava/lang/String;", "java.lang.String"),
     ("Ljava/lang/Integer;", "java.lang.Integer"),
@@ -26,11 +26,11 @@ const COMMON: [(&str, &str); 8] = [
     ("Ljava/util/Set;", "java.util.Set"),
 ];
 
-/// More parameters than this are no Java method.
+/// Java allows no method more parameters than this.
 const MAX: usize = 255;
 
-/// The descriptors of a method's parameters, one after the other. Ends at the first that is none, which
-/// [`Descriptors::is_whole`] tells.
+/// Iterates over the descriptors of a method's parameters. It stops at the first malformed one;
+/// [`Descriptors::is_whole`] tells whether it did.
 pub(crate) struct Descriptors<'a> {
     rest: &'a [u8],
 }
@@ -40,7 +40,7 @@ impl<'a> Descriptors<'a> {
         Descriptors { rest: descriptor }
     }
 
-    /// Whether everything was understood so far.
+    /// Whether the descriptors were well-formed up to their end.
     pub(crate) fn is_whole(&self) -> bool {
         self.rest.is_empty()
     }
@@ -61,7 +61,7 @@ impl<'a> Iterator for Descriptors<'a> {
     }
 }
 
-/// The name of a common parameter's type, if the descriptor is that of no other.
+/// The type name, if the descriptor is exactly one common class.
 #[inline]
 pub(crate) fn common(descriptor: &[u8]) -> Option<&'static str> {
     COMMON
@@ -70,7 +70,7 @@ pub(crate) fn common(descriptor: &[u8]) -> Option<&'static str> {
         .map(|(_, name)| *name)
 }
 
-/// How many parameters the descriptor lists; `None` if it is malformed.
+/// The number of parameters in the descriptor; `None` if it is malformed.
 pub(crate) fn count(descriptor: &[u8]) -> Option<usize> {
     if common(descriptor).is_some() {
         return Some(1);
@@ -80,7 +80,7 @@ pub(crate) fn count(descriptor: &[u8]) -> Option<usize> {
     (all.is_whole() && count <= MAX).then_some(count)
 }
 
-/// The name of one descriptor's type; arrays keep their descriptor form with dots.
+/// The type name of one descriptor. Arrays keep their descriptor form, with dots.
 pub(crate) fn name_of(descriptor: &str) -> Cow<'static, str> {
     if let [letter] = descriptor.as_bytes()
         && let Some((name, _)) = PRIMITIVES.iter().find(|(_, l)| l == letter)
@@ -97,10 +97,11 @@ pub(crate) fn name_of(descriptor: &str) -> Cow<'static, str> {
     Cow::Owned(class.replace('/', "."))
 }
 
-/// The descriptors of types by name, one after the other.
+/// The descriptors of the named types, one after the other.
 ///
 /// # Errors
-/// A name that no Java type has. Names of other protocols are theirs to invent: `a.B;I` would be two parameters.
+/// The name is not that of any Java type. Peers of other protocols can send any text: `a.B;I` would become
+/// two parameters.
 pub(crate) fn descriptors<'n>(names: &'n [Cow<'_, str>]) -> Result<Cow<'static, str>, &'n str> {
     if let [name] = names
         && let Some(descriptor) = common_descriptor(name)
@@ -118,7 +119,7 @@ fn common_descriptor(name: &str) -> Option<&'static str> {
     COMMON.iter().find(|(_, n)| *n == name).map(|(d, _)| *d)
 }
 
-/// Appends the descriptor of a type's name; `None` if no type is called so.
+/// Appends the descriptor of a named type; `None` if no Java type can have the name.
 fn put_descriptor(name: &str, out: &mut String) -> Option<()> {
     if let Some(descriptor) = common_descriptor(name) {
         out.push_str(descriptor);
@@ -141,7 +142,7 @@ fn put_descriptor(name: &str, out: &mut String) -> Option<()> {
     };
     out.push('L');
     for (i, part) in class.split('.').enumerate() {
-        // What may not stand in a part of a class's name (JVM specification, 4.2.2).
+        // These characters cannot occur in a part of a class name (JVM specification, 4.2.2).
         if part.is_empty() || part.bytes().any(|b| matches!(b, b'/' | b';' | b'[')) {
             return None;
         }
@@ -154,7 +155,7 @@ fn put_descriptor(name: &str, out: &mut String) -> Option<()> {
     Some(())
 }
 
-/// The name of a type in any spelling that generic calls take: `int`, `java.lang.String[]`,
+/// The name of a type in any spelling that generic calls use: `int`, `java.lang.String[]`,
 /// `[Ljava.lang.String;`.
 pub(crate) fn name_of_source(source: &str) -> Cow<'_, str> {
     let mut element = source.trim();
@@ -179,7 +180,8 @@ pub(crate) fn name_of_source(source: &str) -> Cow<'_, str> {
     Cow::Owned(name)
 }
 
-/// The type of an array's elements; `None` if the type is no array, or one of bytes, which has a form of its own.
+/// The type of an array's elements; `None` if the type is not an array, or is one of bytes or chars, which
+/// have a form of their own.
 pub(crate) fn element_of(name: &str) -> Option<&str> {
     let element = name.strip_prefix('[')?;
     if element.starts_with('[') {
@@ -223,7 +225,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn arrays_tell_their_elements() {
+    fn arrays_have_the_type_of_their_elements() {
         for (array, element, list) in [
             ("[I", Some("int"), "[int"),
             ("[[J", Some("[J"), "[[long"),
@@ -254,7 +256,7 @@ mod tests {
     ];
 
     #[test]
-    fn descriptors_and_names_are_the_same_thing() {
+    fn descriptors_and_names_convert_both_ways() {
         for (descriptor, names) in PAIRS {
             let found: Vec<_> = Descriptors::new(descriptor.as_bytes())
                 .map(|d| name_of(std::str::from_utf8(d).unwrap()))
@@ -267,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_java_type_is_called_has_no_descriptor() {
+    fn names_of_no_java_type_have_no_descriptor() {
         for bad in [
             "", ";", "a.B;I", "a/B", "a.B;Lc.D", "[", "[[", "[V", "[int", "[a.B", "[La.B", "[La.B;I", "[L;",
             "a..B", ".a", "a.", "a.B[]", "[La.B;;", "I[", "[La/B;",
@@ -282,26 +284,26 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
-        /// Whatever another protocol calls its types, a descriptor says exactly these, or there is none.
+        /// Whatever types another protocol names, the descriptor means exactly these, or there is none.
         #[test]
-        fn a_descriptor_says_what_was_meant(
+        fn a_descriptor_means_exactly_the_named_types(
             names in prop::collection::vec("(\\[{0,3}[a-cILV./;\\[中]{0,6};?|int|void|java.lang.String)", 0..5)
         ) {
             let names: Vec<Cow<'_, str>> = names.iter().map(|n| Cow::Borrowed(n.as_str())).collect();
             if let Ok(descriptor) = descriptors(&names) {
-                let mut said = Descriptors::new(descriptor.as_bytes());
-                let back: Vec<_> = said
+                let mut parsed = Descriptors::new(descriptor.as_bytes());
+                let back: Vec<_> = parsed
                     .by_ref()
                     .map(|d| name_of(std::str::from_utf8(d).unwrap()))
                     .collect();
                 prop_assert_eq!(back, names);
-                prop_assert!(said.is_whole());
+                prop_assert!(parsed.is_whole());
             }
         }
     }
 
     #[test]
-    fn common_classes_are_spelled_as_others_are() {
+    fn common_classes_convert_like_any_other() {
         for (descriptor, name) in COMMON {
             let class = descriptor
                 .strip_prefix('L')
@@ -315,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_descriptor_is_not_counted() {
+    fn malformed_descriptors_are_not_counted() {
         for bad in [
             "java.lang.String",
             "Ljava/lang/String",

@@ -1,4 +1,5 @@
-//! Arguments and results in a received body, read when they are written somewhere else.
+//! Arguments and return values in a received body. They are read only when they are written into another
+//! message.
 use super::body::{self, Serialization};
 use super::head::RequestPrefix;
 use super::{generic, types};
@@ -8,13 +9,13 @@ use rialto_hessian::{Library, Plain, Reader, throwable};
 use rialto_jsonb as jsonb;
 use rialto_values::{Sink, ValueError};
 
-/// Arguments as they are.
+/// Tag: arguments.
 const ARGUMENTS: u32 = 0;
-/// The elements of the third argument of a generic call.
+/// Tag: the elements of the third argument of a generic call.
 const GENERIC: u32 = 1;
-/// Documents that nothing is known of; those of arguments are read by their declared types.
+/// Tag: values without declared types. Arguments, in contrast, are read by their declared types in JSONB.
 const UNTYPED: u32 = 2;
-/// Hessian that was walked before: all values are plain.
+/// Tag: Hessian values that were checked before and are all plain.
 const PLAIN: u32 = 3;
 
 struct Hessian;
@@ -22,8 +23,8 @@ struct Jsonb;
 
 /// The arguments at this offset of a request's body.
 ///
-/// The five strings in front take no place in the tables of a Hessian stream, and neither does the type of an
-/// answer, so what follows them can be read as a stream of its own.
+/// The five strings at the start have no entry in the tables of a Hessian stream, and neither has the return_value
+/// type of a response. What follows them can therefore be read as a stream of its own.
 pub(crate) fn arguments(body: &[u8], serialization: Serialization, at: usize, count: u32) -> Values<'_> {
     values(body, serialization, at, count, ARGUMENTS)
 }
@@ -38,12 +39,12 @@ pub(crate) fn generic_arguments(
     values(body, serialization, at, count, GENERIC)
 }
 
-/// The result at this offset of an answer's body.
-pub(crate) fn result(body: &[u8], serialization: Serialization, at: usize) -> Values<'_> {
+/// The return value at this offset of a response's body.
+pub(crate) fn return_value(body: &[u8], serialization: Serialization, at: usize) -> Values<'_> {
     values(body, serialization, at, 1, UNTYPED)
 }
 
-/// Values in Hessian that were walked before and are all plain.
+/// Marks Hessian values that were checked before and are all plain.
 pub(crate) fn plain(values: Values<'_>) -> Values<'_> {
     Values { tag: PLAIN, ..values }
 }

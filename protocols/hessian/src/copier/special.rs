@@ -9,7 +9,7 @@ use crate::names::Form;
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
 impl Copier {
-    /// Emits an instance of a class of special form, whose header was read.
+    /// Emits an instance of a class with a special form. Its header has been read.
     pub(super) fn special<S: Sink + ?Sized>(
         &mut self,
         reader: &mut Reader<'_, '_>,
@@ -51,13 +51,14 @@ impl Copier {
         }
     }
 
-    /// The number in a handle. It is no container any more, so a later reference copies it again.
+    /// Emits the number inside a handle. The number is not a container, so a later reference to the handle
+    /// copies it again.
     fn number<S: Sink + ?Sized>(
         &mut self,
         reader: &mut Reader<'_, '_>,
         sink: &mut S,
     ) -> Result<(), ValueError> {
-        let token = match reader.lead()? {
+        let token = match reader.first_byte()? {
             FirstByte::Int(value) => Token::Int(value),
             FirstByte::Long(value) => Token::Long(value),
             FirstByte::Double(value) => Token::Double(value),
@@ -78,7 +79,7 @@ impl Copier {
             sink,
             Token::Object(&java8("LocalDateTimeHandle", &["date", "time"])),
         )?;
-        // One object of the source is three in the token stream.
+        // One object of the source becomes three in the token stream.
         self.next += 2;
         self.date(reader, sink, days)?;
         self.time(reader, sink, nanos)?;
@@ -148,7 +149,7 @@ fn civil_date(days: i64) -> Option<[i32; 3]> {
     if !(-365_243_219_162..=365_241_780_471).contains(&days) {
         return None;
     }
-    // Years start in March here, so that the leap day is the last of its year.
+    // The computation starts years in March, so that the leap day is the last day of its year.
     let shifted = days + 719_468;
     let era = shifted.div_euclid(DAYS_PER_ERA);
     let day_of_era = shifted.rem_euclid(DAYS_PER_ERA);
@@ -165,7 +166,7 @@ fn civil_date(days: i64) -> Option<[i32; 3]> {
     Some([i32::try_from(year).ok()?, month as i32, day as i32])
 }
 
-/// The two halves of a UUID's usual text form.
+/// The two halves of a UUID in its usual text form.
 fn uuid_halves(text: &[u8]) -> Option<[i64; 2]> {
     let (mut bits, mut digits) = (0u128, 0);
     for byte in text.iter().filter(|b| **b != b'-') {

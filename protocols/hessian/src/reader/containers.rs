@@ -1,4 +1,4 @@
-//! Walking containers by hand.
+//! Reads containers by hand.
 use std::borrow::Cow;
 
 use rialto_values::{Class, ValueError};
@@ -7,28 +7,29 @@ use super::Reader;
 use crate::first_byte::{FirstByte, ListForm};
 use crate::{Grammar, names};
 
-/// A list that is being walked, see [`Reader::begin_list`].
+/// A list that is being read, see [`Reader::begin_list`].
 #[derive(Clone, Copy, Debug)]
 pub struct List {
-    /// How many elements its header announces, if it does. Of the draft's lists this is only a hint.
+    /// The number of elements that its header announces; `None` if it announces none. In the draft grammar
+    /// the number is only a hint.
     pub len: Option<u32>,
     pub(crate) name: Option<u32>,
     pub(crate) left: Left,
 }
 
-/// What is left of an open container.
+/// What remains of an open container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Left {
-    /// So many values.
+    /// This number of values.
     Exactly(u32),
     /// Elements up to an end mark.
     Elements,
-    /// Pairs up to an end mark; whether the next value is one of a pair's second half.
+    /// Pairs up to an end mark; `inside` if the next value is the second of its pair.
     Pairs { inside: bool },
 }
 
 impl Left {
-    /// Steps to the next value inside the container; `false` at its end, which is consumed.
+    /// Steps to the next value inside the container. Returns `false` at the end, whose mark it consumes.
     #[inline]
     pub(crate) fn step(&mut self, reader: &mut Reader<'_, '_>) -> Result<bool, ValueError> {
         match self {
@@ -50,21 +51,21 @@ impl Left {
 }
 
 impl Reader<'_, '_> {
-    /// Enters a list; walk it with [`Reader::next_element`].
+    /// Enters a list; read it with [`Reader::next_element`].
     ///
     /// # Errors
-    /// If the next value is not a list.
+    /// The next value is not a list.
     pub fn begin_list(&mut self) -> Result<List, ValueError> {
-        match self.lead_at()? {
+        match self.first_byte_at()? {
             (at, FirstByte::List(form)) => self.list(at, form),
             (_, other) => Err(self.unexpected("a list", other)),
         }
     }
 
-    /// Whether the list has another element in front of the reader; leaves the list at its end.
+    /// Whether another element of the list follows. At the end, it leaves the list.
     ///
     /// # Errors
-    /// If the data ends.
+    /// The data ends.
     pub fn next_element(&mut self, list: &mut List) -> Result<bool, ValueError> {
         list.left.step(self)
     }
@@ -72,19 +73,19 @@ impl Reader<'_, '_> {
     /// The list's type under its neutral name.
     ///
     /// # Errors
-    /// `Unsupported` if the name holds supplementary characters.
+    /// `Unsupported` if the name contains supplementary characters.
     pub fn list_class(&self, list: &List) -> Result<Option<Cow<'_, str>>, ValueError> {
         list.name
             .map(|index| self.type_name(index).map(names::to_neutral_type))
             .transpose()
     }
 
-    /// Enters a map and returns its class under its neutral name; walk it with [`Reader::next_entry`].
+    /// Enters a map and returns its class under its neutral name; read it with [`Reader::next_entry`].
     ///
     /// # Errors
-    /// If the next value is not a map.
+    /// The next value is not a map.
     pub fn begin_map(&mut self) -> Result<Option<Cow<'_, str>>, ValueError> {
-        match self.lead_at()? {
+        match self.first_byte_at()? {
             (at, FirstByte::Map { typed }) => {
                 let (_, name) = self.map(at, typed)?;
                 name.map(|index| self.type_name(index).map(names::to_neutral_type))
@@ -94,10 +95,10 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Whether the map has another key and value in front of the reader; leaves the map at its end.
+    /// Whether another key and value of the map follow. At the end, it leaves the map.
     ///
     /// # Errors
-    /// If the data ends.
+    /// The data ends.
     pub fn next_entry(&mut self) -> Result<bool, ValueError> {
         if self.cursor.peek().is_none() {
             return Err(self.cursor.ended());
@@ -105,13 +106,13 @@ impl Reader<'_, '_> {
         Ok(!self.take_end())
     }
 
-    /// Enters an object: one value follows for each field of its class, in that order. Fields are those of
-    /// the definition as received; only [`Copier`](crate::Copier) converts values.
+    /// Enters an object: one value follows for each field of its class, in that order. The fields are those
+    /// of the received definition; only a [`Copier`](crate::Copier) converts values.
     ///
     /// # Errors
-    /// If the next value is not an object.
+    /// The next value is not an object.
     pub fn begin_object(&mut self) -> Result<Class, ValueError> {
-        match self.lead_at()? {
+        match self.first_byte_at()? {
             (at, FirstByte::Object(class)) => {
                 let (_, class) = self.object(at, class)?;
                 Ok(self.tables.known(class, self.stream, self.library)?.class.clone())
@@ -157,7 +158,7 @@ impl Reader<'_, '_> {
         })
     }
 
-    /// Numbers a map and reads its type: the map's index, its type's index.
+    /// Numbers a map and reads its type. Returns the index of the map and that of its type.
     pub(crate) fn map(&mut self, at: usize, typed: bool) -> Result<(u32, Option<u32>), ValueError> {
         let index = self.number(at)?;
         let name = match self.grammar {
@@ -167,7 +168,7 @@ impl Reader<'_, '_> {
         Ok((index, name))
     }
 
-    /// Numbers an object: its index, its class's index.
+    /// Numbers an object. Returns the index of the object and that of its class.
     pub(crate) fn object(&mut self, at: usize, class: i32) -> Result<(u32, u32), ValueError> {
         match u32::try_from(class) {
             Ok(class) if class < self.next.class => Ok((self.number(at)?, class)),
@@ -186,7 +187,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// The draft's optional length. Stock readers ignore a wrong one and read up to the end mark.
+    /// Reads the draft's optional length. Like stock readers, it ignores a wrong one, because the list ends
+    /// with an end mark anyway.
     fn draft_len(&mut self) -> Result<Option<u32>, ValueError> {
         let len = match self.cursor.peek() {
             Some(b'n') => {

@@ -1,4 +1,4 @@
-//! Class definitions and type names: read once, found again by index.
+//! Class definitions and type names, which are read once and found again by their index.
 use rialto_values::{ValueError, check_name};
 
 use super::Reader;
@@ -8,7 +8,7 @@ use crate::names;
 use crate::tables::{ClassEntry, Span};
 
 impl Reader<'_, '_> {
-    /// Takes in a class definition whose lead byte was read.
+    /// Reads a class definition after its first byte.
     pub(crate) fn definition(&mut self) -> Result<(), ValueError> {
         let from = self.cursor.at();
         let name = match self.grammar {
@@ -51,7 +51,8 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    /// The index of the type of a list or map: a literal, appended to the table, or an index into it.
+    /// The index of the type of a list or map: a new name, which is appended to the table, or an index into
+    /// the table.
     pub(crate) fn type_index(&mut self) -> Result<u32, ValueError> {
         if matches!(self.cursor.peek(), Some(b'I' | 0x80..=0xd7)) {
             return self.type_by_index();
@@ -60,7 +61,7 @@ impl Reader<'_, '_> {
         self.append_type(name)
     }
 
-    /// The type in front of a draft list or map, if there is one.
+    /// The type before a draft list or map, if it has one.
     pub(crate) fn draft_type(&mut self) -> Result<Option<u32>, ValueError> {
         match self.cursor.peek() {
             Some(b't') => {
@@ -73,8 +74,8 @@ impl Reader<'_, '_> {
                 self.cursor.u8()?;
                 Ok(Some(self.type_by_index()?))
             }
-            // 0x54 is a type index to stock readers, but the only writer that emits it there means the
-            // element or key `true` (wire section 3.2), so the value is what is read.
+            // Stock readers take 0x54 for a type index, but the only writer that emits it means the element
+            // or key `true` (wire section 3.2), so it is read as a value.
             _ => Ok(None),
         }
     }
@@ -104,7 +105,7 @@ impl Reader<'_, '_> {
         Ok(index)
     }
 
-    /// A string of one chunk; names are never longer.
+    /// Reads a string in one chunk; names are never longer.
     fn name(&mut self, what: &str) -> Result<Span, ValueError> {
         if let Some(bytes) = self.cursor.short_ascii() {
             let to = self.cursor.at();
@@ -113,7 +114,7 @@ impl Reader<'_, '_> {
                 to: to as u32,
             });
         }
-        match self.cursor.lead(self.grammar)? {
+        match self.cursor.first_byte(self.grammar)? {
             FirstByte::Text { units, last: true } => self.run(units),
             _ => Err(self
                 .cursor
@@ -130,7 +131,7 @@ impl Reader<'_, '_> {
         })
     }
 
-    /// The type of that index as it stands in the stream.
+    /// The type with that index, as it is in the stream.
     pub(crate) fn type_name(&self, index: u32) -> Result<&str, ValueError> {
         let span = self.tables.types[index as usize];
         check_name((span.to - span.from) as usize)?;

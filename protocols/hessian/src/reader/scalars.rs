@@ -1,4 +1,4 @@
-//! Scalars and strings, read by hand.
+//! Reads scalars and strings by hand.
 use rialto_values::{Text, ValueError};
 
 use super::{Kind, Reader};
@@ -7,17 +7,17 @@ use crate::first_byte::FirstByte;
 
 /// A string or binary value of the stream.
 pub(crate) enum Piece<T> {
-    /// One chunk, where it lies.
+    /// A single chunk, borrowed from the stream.
     Whole(T),
-    /// Joined in the tables' scratch buffer; so many UTF-16 units, if it is text.
+    /// Chunks that are joined in the tables' scratch buffer; for text, with the number of UTF-16 units.
     Joined(u32),
 }
 
 impl<'a> Reader<'a, '_> {
-    /// Steps over a null if it is next.
+    /// Consumes a null if it is next.
     ///
     /// # Errors
-    /// If there is no value.
+    /// The data ends.
     pub fn take_null(&mut self) -> Result<bool, ValueError> {
         match self.cursor.peek() {
             Some(b'N') => {
@@ -29,81 +29,81 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// A boolean.
+    /// Reads a boolean.
     ///
     /// # Errors
-    /// If the next value is another.
+    /// The next value has another type.
     pub fn read_bool(&mut self) -> Result<bool, ValueError> {
-        match self.lead()? {
+        match self.first_byte()? {
             FirstByte::Bool(value) => Ok(value),
             other => Err(self.unexpected("a boolean", other)),
         }
     }
 
-    /// A 32-bit integer.
+    /// Reads a 32-bit integer.
     ///
     /// # Errors
-    /// If the next value is another.
+    /// The next value has another type.
     pub fn read_int(&mut self) -> Result<i32, ValueError> {
-        match self.lead()? {
+        match self.first_byte()? {
             FirstByte::Int(value) => Ok(value),
             other => Err(self.unexpected("an int", other)),
         }
     }
 
-    /// A 64-bit integer, or a 32-bit one in its place.
+    /// Reads a 64-bit integer, or a 32-bit one in its place.
     ///
     /// # Errors
-    /// If the next value is another.
+    /// The next value has another type.
     pub fn read_long(&mut self) -> Result<i64, ValueError> {
-        match self.lead()? {
+        match self.first_byte()? {
             FirstByte::Long(value) => Ok(value),
             FirstByte::Int(value) => Ok(value.into()),
             other => Err(self.unexpected("a long", other)),
         }
     }
 
-    /// A double.
+    /// Reads a double.
     ///
     /// # Errors
-    /// If the next value is another.
+    /// The next value has another type.
     pub fn read_double(&mut self) -> Result<f64, ValueError> {
-        match self.lead()? {
+        match self.first_byte()? {
             FirstByte::Double(value) => Ok(value),
             other => Err(self.unexpected("a double", other)),
         }
     }
 
-    /// A date, in milliseconds since the epoch.
+    /// Reads a date, in milliseconds since the epoch.
     ///
     /// # Errors
-    /// If the next value is another.
+    /// The next value has another type.
     pub fn read_date(&mut self) -> Result<i64, ValueError> {
-        match self.lead()? {
+        match self.first_byte()? {
             FirstByte::Date(value) => Ok(value),
             other => Err(self.unexpected("a date", other)),
         }
     }
 
-    /// A string.
+    /// Reads a string.
     ///
     /// # Errors
-    /// If the next value is another, null included.
+    /// The next value has another type, or is null.
     #[inline]
     pub fn read_text(&mut self) -> Result<Chars<'a>, ValueError> {
         if let Some(bytes) = self.cursor.short_ascii() {
             return Ok(Chars::Borrowed(Text::from_checked(bytes, bytes.len() as u32)));
         }
-        match self.lead()? {
+        match self.first_byte()? {
             FirstByte::Text { units, last } => self.chars(units, last),
             other => Err(self.unexpected("a string", other)),
         }
     }
 
-    /// A string or null.
+    /// Reads a string or null.
     ///
     /// # Errors
-    /// If the next value is another.
+    /// The next value has another type.
     pub fn read_optional_text(&mut self) -> Result<Option<Chars<'a>>, ValueError> {
         if self.take_null()? {
             Ok(None)
@@ -112,10 +112,10 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// A string; any other value is stepped over and gives `None`.
+    /// Reads a string; any other value is skipped and gives `None`.
     ///
     /// # Errors
-    /// If the value is not well-formed.
+    /// The value is not well-formed.
     pub fn text_or_skip(&mut self) -> Result<Option<Chars<'a>>, ValueError> {
         if self.kind()? == Kind::Text {
             self.read_text().map(Some)
@@ -124,12 +124,12 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// Bytes; joined if they came in several chunks.
+    /// Reads binary data. It is copied only if it is in several chunks.
     ///
     /// # Errors
-    /// If the next value is another.
+    /// The next value has another type.
     pub fn read_binary(&mut self) -> Result<std::borrow::Cow<'a, [u8]>, ValueError> {
-        match self.lead()? {
+        match self.first_byte()? {
             FirstByte::Binary { len, last } => Ok(match self.binary(len, last)? {
                 Piece::Whole(bytes) => bytes.into(),
                 Piece::Joined(_) => self.tables.joined.clone().into(),
@@ -138,12 +138,12 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// A reference: the index of a container of this stream, see [`Reader::container`].
+    /// Reads a reference: the index of a container of this stream, see [`Reader::container`].
     ///
     /// # Errors
-    /// If the next value is another, or the reference names no earlier container.
+    /// The next value has another type, or the reference names no earlier container.
     pub fn read_ref(&mut self) -> Result<u32, ValueError> {
-        match self.lead()? {
+        match self.first_byte()? {
             FirstByte::Ref(index) => self.earlier(index),
             other => Err(self.unexpected("a reference", other)),
         }
@@ -156,7 +156,7 @@ impl<'a> Reader<'a, '_> {
         })
     }
 
-    /// The string whose first lead was read.
+    /// Reads the string whose first byte was read.
     #[inline]
     pub(crate) fn text(&mut self, units: u32, last: bool) -> Result<Piece<Text<'a>>, ValueError> {
         let run = self.cursor.run(units)?;
@@ -175,7 +175,7 @@ impl<'a> Reader<'a, '_> {
         Ok(Piece::Joined(total))
     }
 
-    /// The bytes whose first lead was read.
+    /// Reads the binary data whose first byte was read.
     #[inline]
     pub(crate) fn binary(&mut self, len: u32, last: bool) -> Result<Piece<&'a [u8]>, ValueError> {
         let bytes = self.cursor.take(len as usize)?;
@@ -196,14 +196,14 @@ impl<'a> Reader<'a, '_> {
     }
 
     pub(crate) fn text_chunk(&mut self) -> Result<(u32, bool), ValueError> {
-        match self.cursor.lead(self.grammar)? {
+        match self.cursor.first_byte(self.grammar)? {
             FirstByte::Text { units, last } => Ok((units, last)),
             other => Err(self.unexpected("the next chunk of a string", other)),
         }
     }
 
     pub(crate) fn binary_chunk(&mut self) -> Result<(u32, bool), ValueError> {
-        match self.cursor.lead(self.grammar)? {
+        match self.cursor.first_byte(self.grammar)? {
             FirstByte::Binary { len, last } => Ok((len, last)),
             other => Err(self.unexpected("the next chunk of bytes", other)),
         }

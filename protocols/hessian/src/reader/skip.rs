@@ -1,19 +1,19 @@
-//! Stepping over values without building or copying anything, keeping the tables (wire section 3.5).
+//! Skips values without building or copying anything, while keeping the tables (wire section 3.5).
 use rialto_values::ValueError;
 
 use super::{Left, Reader};
 use crate::first_byte::FirstByte;
 
 impl Reader<'_, '_> {
-    /// Steps over the next value.
+    /// Skips the next value.
     ///
     /// # Errors
-    /// Whatever a reader of the value would run into.
+    /// The value is not well-formed, or exceeds a limit.
     pub fn skip_value(&mut self) -> Result<(), ValueError> {
         self.skip_rest(Left::Exactly(1))
     }
 
-    /// Steps over what is left of an open container.
+    /// Skips what remains of an open container.
     pub(crate) fn skip_rest(&mut self, left: Left) -> Result<(), ValueError> {
         let mut open = std::mem::take(&mut self.tables.open);
         open.clear();
@@ -35,7 +35,7 @@ impl Reader<'_, '_> {
             if self.skip_small() {
                 continue;
             }
-            if let Some(inner) = self.skip_lead()? {
+            if let Some(inner) = self.skip_scalar_or_enter()? {
                 if open.len() >= self.limits.depth as usize {
                     return Err(self.too_deep());
                 }
@@ -44,7 +44,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Steps over the next value if it is one of those that are a byte or a short string in both dialects.
+    /// Skips the next value if it is a single byte or a short string, which have the same encoding in both
+    /// grammars.
     #[inline]
     fn skip_small(&mut self) -> bool {
         match self.cursor.peek() {
@@ -57,10 +58,10 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Steps over a scalar, or into a container.
-    fn skip_lead(&mut self) -> Result<Option<Left>, ValueError> {
-        let (at, lead) = self.lead_at()?;
-        match lead {
+    /// Skips a scalar, or enters a container.
+    fn skip_scalar_or_enter(&mut self) -> Result<Option<Left>, ValueError> {
+        let (at, first) = self.first_byte_at()?;
+        match first {
             FirstByte::Null
             | FirstByte::Bool(_)
             | FirstByte::Int(_)
@@ -112,13 +113,13 @@ impl Reader<'_, '_> {
 
     fn skip_remote(&mut self) -> Result<(), ValueError> {
         self.draft_type()?;
-        match self.cursor.lead(self.grammar)? {
+        match self.cursor.first_byte(self.grammar)? {
             FirstByte::Text { units, last } => self.skip_text(units, last),
             other => Err(self.unexpected("the URL of a remote reference", other)),
         }
     }
 
-    /// The index of a reference, which must name a container that began before.
+    /// The index of a reference, which must name a container that began before it.
     #[inline]
     pub(crate) fn earlier(&self, index: i32) -> Result<u32, ValueError> {
         match u32::try_from(index) {

@@ -1,16 +1,16 @@
-//! Exceptions without what readers of another world stumble over.
+//! Rewrites exceptions without the parts that readers of another protocol cannot handle.
 use rialto_values::{Class, Limits, OwnedToken, Sink, Token, ValueError};
 
 use super::{empty_stack_trace, is_throwable};
 
-/// Emits values with every exception among them made safe: causes and suppressed exceptions are left out of class and
-/// object, stack traces become empty. An object that was first met in what is left out, and is referred to from what is
-/// not, is emitted where it is first needed. The sink's stream must be at its start.
+/// Emits values with every exception among them made safe: causes and suppressed exceptions are dropped from
+/// class and object, stack traces become empty. If an object first occurs in a dropped part and a kept part
+/// refers to it, it is emitted where it is first needed. The sink's stream must be at its start.
 ///
-/// `emit` is run twice: what is left out is remembered only if something refers to it, which is rare.
+/// `emit` runs twice: dropped values are remembered only if something refers to them, which is rare.
 ///
 /// # Errors
-/// What `emit` reports or the sink refuses, and too much to remember.
+/// Those of `emit` and of the sink, and too many tokens to remember.
 pub fn emit_safe<S: Sink + ?Sized>(
     sink: &mut S,
     emit: impl Fn(&mut dyn Sink) -> Result<(), ValueError>,
@@ -31,38 +31,38 @@ pub fn emit_safe<S: Sink + ?Sized>(
 /// The most tokens that are remembered.
 const REMEMBERED_MAX: usize = 1 << 18;
 
-/// An exception that is being walked: its class as it came, and which field is next.
+/// An exception that is being walked: its original class, and the index of the next field.
 #[derive(Debug)]
 struct Throwable {
     class: Class,
     field: usize,
 }
 
-/// What becomes of a value.
+/// What happens to a value.
 enum Fate {
     Keep,
     Drop,
     EmptyStackTrace,
 }
 
-/// What becomes of the next value inside of this container.
+/// What happens to the next value inside this container.
 fn fate(open: &mut [Option<Throwable>]) -> Fate {
     let Some(Some(Throwable { class, field })) = open.last_mut() else {
         return Fate::Keep;
     };
     *field += 1;
     match class.fields().get(*field - 1).map(|name| &**name) {
-        Some(name) if is_left_out(name) => Fate::Drop,
+        Some(name) if is_dropped(name) => Fate::Drop,
         Some("stackTrace") => Fate::EmptyStackTrace,
         _ => Fate::Keep,
     }
 }
 
-fn is_left_out(field: &str) -> bool {
+fn is_dropped(field: &str) -> bool {
     matches!(field, "cause" | "suppressedExceptions")
 }
 
-/// The container that this token opens.
+/// The exception that this token opens, if it opens one.
 fn opened(token: Token<'_>) -> Option<Throwable> {
     match token {
         Token::Object(class) if is_throwable(class) => Some(Throwable {
@@ -73,10 +73,10 @@ fn opened(token: Token<'_>) -> Option<Throwable> {
     }
 }
 
-/// Finds out whether what stays refers to what is left out.
+/// Finds out whether a kept part refers to a dropped one.
 #[derive(Default)]
 struct Scan {
-    /// For each container whether it is left out.
+    /// For each container, whether it is dropped.
     dropped: Vec<bool>,
     open: Vec<Option<Throwable>>,
     dropping: u32,
@@ -111,44 +111,44 @@ impl Sink for Scan {
     }
 }
 
-/// Hands on what stays.
+/// Passes on the values that are kept.
 #[derive(Debug)]
 struct Safe<'s, S: Sink + ?Sized> {
     sink: &'s mut S,
-    /// What became of each container that came.
+    /// What happened to each container of the source.
     numbers: Vec<Number>,
-    /// The number of the next container that is handed on.
+    /// The number of the next container that is passed on.
     next: u32,
     open: Vec<Option<Throwable>>,
-    /// Containers open inside a value that is left out.
+    /// The number of open containers inside a dropped value.
     dropping: u32,
     memory: Option<Memory>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Number {
-    /// Handed on under this number.
+    /// Passed on under this number.
     Kept(u32),
-    /// Left out, and not remembered: nothing refers to it.
+    /// Dropped and not remembered, because nothing refers to it.
     Dropped,
-    /// Left out so far, and remembered at this place.
+    /// Dropped so far, and remembered at this index.
     Remembered(usize),
 }
 
-/// Values that were left out, one after the other.
+/// Dropped values, one after the other.
 #[derive(Debug, Default)]
 struct Memory {
     parts: Vec<Part>,
-    /// Where the containers begin that are still open.
+    /// Where the containers that are still open begin.
     open: Vec<usize>,
 }
 
 #[derive(Debug)]
 struct Part {
     token: OwnedToken,
-    /// Of a container: its number among all that came.
+    /// For a container, its number in the source.
     number: u32,
-    /// Where the next value begins.
+    /// The index of the value after this one.
     end: usize,
 }
 
@@ -176,15 +176,15 @@ impl Memory {
     }
 }
 
-/// A remembered value that is being handed on.
+/// A remembered value that is being passed on.
 struct Replay {
     at: usize,
     depth: u32,
 }
 
 impl<S: Sink + ?Sized> Safe<'_, S> {
-    /// Takes a token of a value that is left out.
-    fn leave_out(&mut self, token: Token<'_>) -> Result<(), ValueError> {
+    /// Drops a token, or remembers it.
+    fn drop_token(&mut self, token: Token<'_>) -> Result<(), ValueError> {
         let number = self.numbers.len();
         if token.opens() {
             self.dropping += 1;
@@ -193,7 +193,7 @@ impl<S: Sink + ?Sized> Safe<'_, S> {
                 None => Number::Dropped,
             });
         } else if self.dropping == 0 {
-            // A scalar, which nothing can refer to.
+            // Nothing can refer to a scalar.
             return Ok(());
         } else if token == Token::End {
             self.dropping -= 1;
@@ -204,16 +204,13 @@ impl<S: Sink + ?Sized> Safe<'_, S> {
         }
     }
 
-    /// Hands a container on, under the next number.
+    /// Passes a container on, under the next number.
     fn open(&mut self, token: Token<'_>) -> Result<(), ValueError> {
         self.next += 1;
         let opened = opened(token);
         let class = opened.as_ref().map(|throwable| {
             let fields = throwable.class.fields().iter();
-            Class::new(
-                throwable.class.name(),
-                fields.filter(|f| !is_left_out(f)).cloned(),
-            )
+            Class::new(throwable.class.name(), fields.filter(|f| !is_dropped(f)).cloned())
         });
         self.open.push(opened);
         match &class {
@@ -238,12 +235,12 @@ impl<S: Sink + ?Sized> Safe<'_, S> {
         }
     }
 
-    /// Hands on the container that is remembered at this place, and those that it refers to.
+    /// Passes on the container that is remembered at this index, and those that it refers to.
     fn replay(&mut self, memory: &Memory, at: usize) -> Result<(), ValueError> {
         let mut replays = vec![Replay { at, depth: 0 }];
         while let Some(Replay { at, depth }) = replays.last_mut() {
             let Some(part) = memory.parts.get(*at) else {
-                // Still open: it refers to itself from inside, which is no place that stays.
+                // The container is still open: it refers to itself from inside, but that part is dropped.
                 return Err(ValueError::malformed("a reference to a value that does not end"));
             };
             let token = part.token.as_token();
@@ -296,16 +293,16 @@ impl<S: Sink + ?Sized> Safe<'_, S> {
 impl<S: Sink + ?Sized> Sink for Safe<'_, S> {
     fn token(&mut self, token: Token<'_>) -> Result<(), ValueError> {
         if self.dropping > 0 {
-            return self.leave_out(token);
+            return self.drop_token(token);
         }
         if token == Token::End {
             self.open.pop();
             return self.sink.token(token);
         }
         match (fate(&mut self.open), token) {
-            (Fate::Drop, token) => self.leave_out(token),
+            (Fate::Drop, token) => self.drop_token(token),
             (Fate::EmptyStackTrace, token) => {
-                self.leave_out(token)?;
+                self.drop_token(token)?;
                 self.next += 1;
                 empty_stack_trace(&mut *self.sink)
             }

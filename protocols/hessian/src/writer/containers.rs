@@ -1,4 +1,4 @@
-//! Lists, maps and objects: headers, types, definitions, ends.
+//! Writes lists, maps and objects: headers, types, definitions and ends.
 use std::borrow::Cow;
 
 use rialto_values::{Class, Text, ValueError};
@@ -11,7 +11,7 @@ use crate::{Grammar, names};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Open {
     kind: Kind,
-    /// Values so far.
+    /// The number of values written so far.
     pub(super) count: u32,
 }
 
@@ -22,13 +22,13 @@ enum Kind {
     Object { fields: u32 },
 }
 
-/// Where a list's header stands, to put its count right at the end.
+/// Where a list's header is, so that its count can be corrected at the end.
 #[derive(Clone, Copy, Debug)]
 struct List {
-    /// What the header says.
+    /// The length that the header announces.
     len: u32,
     head: usize,
-    /// The type: from behind the lead byte to here.
+    /// The end of the type, which begins after the first byte.
     type_end: usize,
     body: usize,
     form: Form,
@@ -38,16 +38,16 @@ struct List {
 enum Form {
     Untyped,
     Typed,
-    /// The draft's form for a type that was given before.
+    /// The draft's form for a type that was written before.
     Repeat,
 }
 
-/// The type given to an untyped map of the draft whose first key would be taken for one.
+/// The type given to an untyped map of the draft grammar whose first key would be read as a type.
 const MAP_TYPE: &str = "java.util.HashMap";
 
 impl Writer<'_> {
-    /// Begins a list of that collection class or array type. If `len` turns out wrong, or is `None`, the header
-    /// is put right when the list ends.
+    /// Begins a list of that collection class or array type. If `len` turns out to be wrong, or is `None`,
+    /// the header is corrected when the list ends.
     ///
     /// # Errors
     /// `Unsupported` for a type that the library does not know.
@@ -64,10 +64,10 @@ impl Writer<'_> {
             Some(_) => Form::Typed,
         };
         let head = self.out.len();
-        self.out.push(list_lead(self.grammar, form, len));
+        self.out.push(list_first_byte(self.grammar, form, len));
         match name {
             Some((_, (index, _))) if form == Form::Repeat => int(self.out, index as i32),
-            Some((class, place)) => self.put_type(class, place)?,
+            Some((class, entry)) => self.put_type(class, entry)?,
             None => {}
         }
         let type_end = self.out.len();
@@ -109,8 +109,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Begins an object; one value for each field of its class must follow, in that order. The definition is
-    /// written if it is the first of its class.
+    /// Begins an object. One value for each field of its class must follow, in that order. The definition is
+    /// written if this is the first object of its class.
     ///
     /// # Errors
     /// `Unsupported` for a class that the library does not know.
@@ -126,7 +126,8 @@ impl Writer<'_> {
     /// Ends the innermost container.
     ///
     /// # Errors
-    /// `Malformed` if none is open, an object lacks values or has too many, or a map's last key has no value.
+    /// `Malformed` if none is open, an object has too few or too many values, or the last key of a map has no
+    /// value.
     pub fn end(&mut self) -> Result<(), ValueError> {
         let Some(Open { kind, count }) = self.tables.open.pop() else {
             return Err(ValueError::malformed("an end token without a container"));
@@ -134,7 +135,7 @@ impl Writer<'_> {
         match kind {
             Kind::List(list) => {
                 if count != list.len {
-                    self.mend(list, count);
+                    self.correct_header(list, count);
                 }
                 if self.grammar == Grammar::Draft && list.form != Form::Repeat {
                     self.out.push(b'z');
@@ -158,7 +159,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The library's spelling of a type; an empty one is none.
+    /// The library's spelling of a type; an empty one counts as none.
     fn spelled<'n>(&self, class: Option<&'n str>) -> Result<Option<Cow<'n, str>>, ValueError> {
         class
             .filter(|name| !name.is_empty())
@@ -173,7 +174,7 @@ impl Writer<'_> {
         self.next += 1;
     }
 
-    /// Writes the head of an instance, after its definition if need be.
+    /// Writes the head of an instance, after its definition if that is new.
     fn begin_instance(&mut self, class: &Class) -> Result<(), ValueError> {
         let (index, is_new) = self.tables.class(class);
         if is_new {
@@ -213,10 +214,10 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A type: literal the first time, its index from then on.
+    /// Writes a type: its name the first time, its index from then on.
     fn write_type(&mut self, class: &str) -> Result<(), ValueError> {
-        let place = self.tables.type_name(class);
-        self.put_type(class, place)
+        let entry = self.tables.type_name(class);
+        self.put_type(class, entry)
     }
 
     fn put_type(&mut self, class: &str, (index, is_new): (u32, bool)) -> Result<(), ValueError> {
@@ -239,8 +240,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Peers take the draft's `true` as first key of an untyped map for a type (wire section 3.2): a type in
-    /// front makes the map readable.
+    /// Writes a type for an untyped draft map whose first key is `true`, because peers read such a key as a
+    /// type (wire section 3.2).
     pub(super) fn guard_first_key(&mut self) -> Result<(), ValueError> {
         if let Some(Open {
             kind: Kind::Map { typed },
@@ -253,12 +254,12 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Rewrites the header of the list that ends here: `count` elements came.
+    /// Rewrites the header of the list that ends here, which has `count` elements.
     #[cold]
-    fn mend(&mut self, list: List, count: u32) {
+    fn correct_header(&mut self, list: List, count: u32) {
         let mut header = std::mem::take(&mut self.tables.scratch);
         header.clear();
-        header.push(list_lead(self.grammar, list.form, count));
+        header.push(list_first_byte(self.grammar, list.form, count));
         header.extend_from_slice(&self.out[list.head + 1..list.type_end]);
         list_len(&mut header, self.grammar, list.form, count);
         self.out.splice(list.head..list.body, header.iter().copied());
@@ -266,10 +267,10 @@ impl Writer<'_> {
     }
 }
 
-/// How many elements the lead byte itself can tell in the final grammar.
+/// The longest list whose length fits into the first byte, in the final grammar.
 const SHORT_LIST: u32 = 7;
 
-fn list_lead(grammar: Grammar, form: Form, len: u32) -> u8 {
+fn list_first_byte(grammar: Grammar, form: Form, len: u32) -> u8 {
     match (grammar, form) {
         (Grammar::Final, Form::Untyped) if len <= SHORT_LIST => 0x78 + len as u8,
         (Grammar::Final, Form::Untyped) => b'X',

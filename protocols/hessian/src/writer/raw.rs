@@ -1,5 +1,6 @@
-//! Strings and untyped maps without a [`Writer`](crate::Writer): for the parts of a message that a codec knows. Nothing
-//! counts them here; a writer [behind](crate::Writer::behind) them has to be told of the maps.
+//! Writes strings and untyped maps without a [`Writer`](crate::Writer), for the parts of a message that a
+//! codec knows. Nothing counts them here: a writer that [continues](crate::Writer::behind) the stream must be
+//! given the number of maps.
 use rialto_values::{Text, text};
 
 use super::scalars::long_text;

@@ -1,29 +1,29 @@
-//! Scalars, strings and bytes in their shortest stock form.
+//! Writes scalars, strings and binary data in the shortest form that stock writers use.
 use rialto_values::{Text, ValueError, text};
 
 use super::Writer;
 use crate::Grammar;
 use crate::chars::split_at_units;
 
-/// Units of a string chunk, both dialects.
+/// The largest chunk of a string, in UTF-16 units, in both grammars.
 const STRING_CHUNK: u32 = 0x8000;
-/// Bytes of a binary chunk: hessian-lite and hessian 4 fill a buffer of 8 KiB, less the chunk's header.
+/// The largest chunk of binary data, in bytes: hessian-lite and hessian 4 fill a buffer of 8 KiB, minus the
+/// chunk's header.
 const FINAL_BINARY_CHUNK: usize = 0x2000 - 3;
 const DRAFT_BINARY_CHUNK: usize = 0x8000;
 
 impl Writer<'_> {
-    /// Null.
+    /// Writes null.
     #[inline]
     pub fn write_null(&mut self) {
         self.element();
         self.out.push(b'N');
     }
 
-    /// A boolean.
+    /// Writes a boolean. In the draft grammar, a first key `true` gives its map a type.
     ///
     /// # Errors
-    /// None that a map opened by this writer can cause; the type that the draft needs in front of a first key
-    /// `true` is written here.
+    /// Writing that type never fails in a map that this writer opened.
     #[inline]
     pub fn write_bool(&mut self, value: bool) -> Result<(), ValueError> {
         if value && self.grammar == Grammar::Draft {
@@ -34,14 +34,14 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A 32-bit integer.
+    /// Writes a 32-bit integer.
     #[inline]
     pub fn write_int(&mut self, value: i32) {
         self.element();
         int(self.out, value);
     }
 
-    /// A 64-bit integer.
+    /// Writes a 64-bit integer.
     #[inline]
     pub fn write_long(&mut self, value: i64) {
         self.element();
@@ -67,11 +67,12 @@ impl Writer<'_> {
         }
     }
 
-    /// A double.
+    /// Writes a double.
     pub fn write_double(&mut self, value: f64) {
         self.element();
         let is_final = self.grammar == Grammar::Final;
-        // Zero to five: 0.0, 1.0, of a byte, of a short. The draft numbers them alike, twelve further on.
+        // The first of four codes: 0.0, 1.0, a value of one byte, a value of two bytes. The draft has the
+        // same codes, twelve higher.
         let base = if is_final { 0x5b } else { 0x67 };
         let out = &mut *self.out;
         let whole = value as i32;
@@ -99,7 +100,7 @@ impl Writer<'_> {
         out.extend_from_slice(&value.to_be_bytes());
     }
 
-    /// A date, in milliseconds since the epoch.
+    /// Writes a date, in milliseconds since the epoch.
     pub fn write_date(&mut self, millis: i64) {
         self.element();
         let out = &mut *self.out;
@@ -114,7 +115,7 @@ impl Writer<'_> {
         out.extend_from_slice(&millis.to_be_bytes());
     }
 
-    /// A string.
+    /// Writes a string.
     pub fn write_str(&mut self, value: &str) {
         if text::is_ascii(value.as_bytes()) {
             self.write_text(Text::of_ascii(value.as_bytes()));
@@ -128,7 +129,7 @@ impl Writer<'_> {
         self.write_text(Text::of(value, &mut Vec::new()));
     }
 
-    /// A string.
+    /// Writes a text that is already CESU-8.
     #[inline]
     pub fn write_text(&mut self, value: Text<'_>) {
         self.element();
@@ -141,7 +142,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Bytes.
+    /// Writes binary data.
     pub fn write_binary(&mut self, mut bytes: &[u8]) {
         self.element();
         let out = &mut *self.out;
@@ -169,7 +170,7 @@ impl Writer<'_> {
         out.extend_from_slice(bytes);
     }
 
-    /// A reference to the container of that index in this stream.
+    /// Writes a reference to the container with that index in this stream.
     pub fn write_ref(&mut self, index: u32) {
         self.element();
         let out = &mut *self.out;
@@ -191,7 +192,7 @@ impl Writer<'_> {
     }
 }
 
-/// An int where it is not a value: counts and indexes.
+/// Appends an int that is not a value: a count or an index.
 #[inline]
 pub(super) fn int(out: &mut Vec<u8>, value: i32) {
     match value {
@@ -207,7 +208,7 @@ pub(super) fn int(out: &mut Vec<u8>, value: i32) {
     }
 }
 
-/// A string that is not a value: names of classes, fields and types. They are never of several chunks.
+/// Appends a string that is not a value: the name of a class, field or type, always in one chunk.
 pub(super) fn name(out: &mut Vec<u8>, grammar: Grammar, name: &str) -> Result<(), ValueError> {
     let mut encoded = Vec::new();
     let (bytes, units) = match Text::from_bmp(name) {

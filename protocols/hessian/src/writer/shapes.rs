@@ -1,4 +1,4 @@
-//! What a writer remembers of one stream: classes and types that were given, containers that are open.
+//! What a writer remembers of one stream: classes and types already written, and open containers.
 use std::collections::HashMap;
 
 use rialto_values::{Class, handle};
@@ -6,15 +6,15 @@ use rialto_values::{Class, handle};
 use super::containers::Open;
 use crate::tables;
 
-/// The tables of one stream that is written. Reuse one for stream after stream: its memory stays.
+/// The tables of one stream that is written. Reuse them for further streams: their memory stays.
 #[derive(Debug, Default)]
 pub struct WriteTables {
     classes: Classes,
     types: Types,
     pub(super) open: Vec<Open>,
-    /// For each container that came as a token: its index in the stream.
+    /// For each container that came as a token, its index in the stream.
     pub(super) numbers: Vec<u32>,
-    /// Room to rebuild a header in.
+    /// Scratch space for rebuilding a header.
     pub(super) scratch: Vec<u8>,
     uuid: Option<Class>,
 }
@@ -22,7 +22,7 @@ pub struct WriteTables {
 impl WriteTables {
     #[inline]
     pub(super) fn clear(&mut self) {
-        self.classes.passed = 0;
+        self.classes.skipped = 0;
         let is_empty = self.open.is_empty()
             && self.numbers.is_empty()
             && self.scratch.is_empty()
@@ -48,9 +48,9 @@ impl WriteTables {
         self.classes.index(class)
     }
 
-    /// So many definitions and literals of these types were written before all others.
-    pub(super) fn pass(&mut self, classes: u32, types: &[&str]) {
-        self.classes.passed = classes;
+    /// Records the definitions and type names that were written before all others.
+    pub(super) fn skip(&mut self, classes: u32, types: &[&str]) {
+        self.classes.skipped = classes;
         for name in types {
             self.types.index(name);
         }
@@ -79,14 +79,14 @@ impl WriteTables {
     }
 }
 
-/// Above so many entries a hash index takes over from scanning, so that a stream of very many different
-/// classes costs no more per value than others.
+/// Above this number of entries a hash index replaces the linear search, so that a stream with a great many
+/// classes takes no more time per value.
 const SCAN: usize = 24;
 
-/// Bytes of type names whose memory is kept.
+/// The memory kept for type names, in bytes.
 const KEEP_NAMES: usize = 64 << 10;
 
-/// Empties an index, and gives back what an uncommonly large stream made of it.
+/// Clears an index, and frees the memory that an unusually large stream needed.
 fn empty_index<K: std::hash::Hash + Eq>(index: &mut HashMap<K, u32>) {
     const KEEP_ENTRIES: usize = 4096;
     index.clear();
@@ -99,8 +99,8 @@ struct Classes {
     entries: Vec<Class>,
     index: HashMap<Class, u32>,
     last: u32,
-    /// Definitions in front of all of these, which nothing refers to.
-    passed: u32,
+    /// The number of definitions before all of these, which nothing refers to.
+    skipped: u32,
 }
 
 impl Classes {
@@ -114,12 +114,12 @@ impl Classes {
 
     #[inline]
     fn index(&mut self, class: &Class) -> (u32, bool) {
-        let (index, is_new) = self.place(class);
-        (index + self.passed, is_new)
+        let (index, is_new) = self.index_of(class);
+        (index + self.skipped, is_new)
     }
 
     #[inline]
-    fn place(&mut self, class: &Class) -> (u32, bool) {
+    fn index_of(&mut self, class: &Class) -> (u32, bool) {
         if self.entries.get(self.last as usize) == Some(class) {
             return (self.last, false);
         }
@@ -149,7 +149,7 @@ impl Classes {
     }
 }
 
-/// Type names in the order of their literals, in one string.
+/// Type names in the order of their first use, in one string.
 #[derive(Debug, Default)]
 struct Types {
     names: String,

@@ -1,11 +1,11 @@
-//! What libraries spell differently, and exceptions.
+//! Tests of what libraries spell differently, and of exceptions.
 use rialto_hessian::throwable;
 use rialto_hessian::{Copier, Library, ReadTables, Reader};
 use rialto_values::{Class, ErrorKind, OwnedToken, Recorder, Token, ValueError};
 
 use crate::support::{show, tokens, unhex, write};
 
-/// Writes tokens for a library that would write them so itself, and reads them back.
+/// Writes tokens as a library with this spelling would write them itself.
 fn raw(tokens: &[Token<'_>], library: Library) -> Vec<u8> {
     let tokens: Vec<OwnedToken> = tokens.iter().map(|t| (*t).into()).collect();
     write(&tokens, library).unwrap()
@@ -22,9 +22,10 @@ fn read(bytes: &[u8], library: Library) -> String {
 const HALVES: &str = "java.util.UUID(mostSigBits leastSigBits| 4887742284515973L -8613303245920329199L)";
 
 #[test]
-fn a_uuid_is_text_at_dubbo_and_two_longs_at_sofa() {
+fn a_uuid_is_text_for_dubbo_and_two_longs_for_sofa() {
     let class = Class::new("java.util.UUID", ["value"]);
-    // SOFA's writer has no conversion, so it makes the bytes; both ends of the grammar read them alike.
+    // SOFA's writer does not convert UUIDs, so it produces the bytes; both libraries of the final grammar
+    // read them the same way.
     let lite = raw(
         &[
             Token::List {
@@ -69,7 +70,7 @@ fn a_uuid_is_text_at_dubbo_and_two_longs_at_sofa() {
 }
 
 #[test]
-fn uuids_that_are_none_are_refused() {
+fn malformed_uuids_are_refused() {
     let class = Class::new("java.util.UUID", ["value"]);
     let bytes = raw(
         &[Token::Object(&class), text("nonsense"), Token::End],
@@ -88,7 +89,7 @@ fn uuids_that_are_none_are_refused() {
 }
 
 #[test]
-fn numbers_leave_their_handles() {
+fn numbers_are_taken_out_of_their_handles() {
     let list = Token::List {
         class: None,
         len: Some(5),
@@ -116,7 +117,7 @@ fn numbers_leave_their_handles() {
         Library::Sofa4,
     );
     assert_eq!(read(&bytes, Library::Sofa4), "[: 5 0.5 5 [:] @1]");
-    // A handle in a handle is no number, however deep.
+    // A handle inside a handle is not a number, at any depth.
     let nested = raw(
         &[
             Token::Object(&byte),
@@ -212,7 +213,7 @@ fn private_objects_of_the_jdk_are_refused() {
 }
 
 #[test]
-fn what_dubbo_would_take_for_compact_dates_is_refused() {
+fn classes_that_dubbo_would_read_as_compact_dates_are_refused() {
     for (class, fields) in [
         ("java.time.LocalDate", &[][..]),
         ("java.time.LocalDateTime", &["date", "time"]),
@@ -231,7 +232,7 @@ fn what_dubbo_would_take_for_compact_dates_is_refused() {
 }
 
 #[test]
-fn names_that_readers_would_not_take_are_not_written() {
+fn names_that_readers_would_refuse_are_not_written() {
     let long = "a".repeat(0x8001);
     let (class, field) = (Class::new(&*long, ["a"]), Class::new("a", [&*long]));
     for token in [
@@ -259,7 +260,7 @@ const LIST: Token<'static> = Token::List {
 };
 
 #[test]
-fn exceptions_lose_what_endangers_their_reader() {
+fn exceptions_lose_causes_and_stack_traces() {
     let class = Class::new(
         "a.Biz",
         [
@@ -306,7 +307,7 @@ fn exceptions_lose_what_endangers_their_reader() {
 }
 
 #[test]
-fn exceptions_inside_a_cause_go_with_it() {
+fn exceptions_inside_a_cause_are_dropped_with_it() {
     let class = Class::new("a.E", ["detailMessage", "cause", "stackTrace"]);
     let stream = [
         Token::Object(&class),
@@ -323,7 +324,7 @@ fn exceptions_inside_a_cause_go_with_it() {
         safe(&stream).unwrap(),
         "a.E(detailMessage stackTrace| 'outer' [[java.lang.StackTraceElement:])"
     );
-    // Objects that merely have a cause are no exceptions.
+    // Objects that merely have a field `cause` are not exceptions.
     let order = Class::new("a.Order", ["cause"]);
     assert_eq!(
         safe(&[Token::Object(&order), text("x"), Token::End]).unwrap(),
@@ -332,7 +333,7 @@ fn exceptions_inside_a_cause_go_with_it() {
 }
 
 #[test]
-fn exceptions_of_stock_peers_are_looked_at_and_made_safe() {
+fn exceptions_of_stock_peers_are_read_and_made_safe() {
     let mut seen = 0;
     for message in crate::support::corpus().filter(|m| m.case() == "throw-biz" && m.name.ends_with(".2")) {
         let mut tables = ReadTables::default();

@@ -1,10 +1,10 @@
-//! Messages of stock peers: every one is read to its last byte, survives the other grammar, and comes out of
-//! the writer as the stock writer wrote it. `tests/corpus/README.md` says what is in the files.
+//! Tests on messages of stock peers: each is read to its last byte, survives conversion to the other grammar,
+//! and is written as the stock writer wrote it. `tests/corpus/README.md` describes the files.
 use crate::support::{Message, corpus, tokens, write};
 use rialto_hessian::{Copier, Library, ReadTables, Reader, WriteTables, Writer};
 use rialto_values::{ErrorKind, Limits, OwnedToken, Recorder};
 
-/// The library whose grammar is the other one.
+/// The library with the other grammar.
 fn other(library: Library) -> Library {
     match library {
         Library::Lite | Library::Sofa4 => Library::Sofa3,
@@ -12,7 +12,7 @@ fn other(library: Library) -> Library {
     }
 }
 
-/// Messages with objects that have no meaning outside their own library, and what they are.
+/// Messages with objects that only their own library can interpret.
 fn is_refused(message: &Message) -> bool {
     let case = message.case();
     let sofa = message.library != Library::Lite;
@@ -62,8 +62,8 @@ fn skipping_keeps_the_same_tables_as_reading() {
     }
 }
 
-/// Tokens as text (NaN equals itself), less what the writer may put right: counts that were wrong, and the type
-/// that the draft needs in front of a first key `true`.
+/// Tokens as text (so that NaN equals itself), without what the writer may correct: wrong counts, and the
+/// type that the draft needs before a first key `true`.
 fn comparable(tokens: &[OwnedToken]) -> String {
     let tokens = tokens.iter().cloned().map(|token| match token {
         OwnedToken::List { class, .. } => OwnedToken::List { class, len: None },
@@ -76,7 +76,7 @@ fn comparable(tokens: &[OwnedToken]) -> String {
 }
 
 #[test]
-fn the_other_dialect_and_back_gives_the_same_tokens() {
+fn the_other_grammar_and_back_gives_the_same_tokens() {
     for message in corpus().filter(|m| !is_refused(m)) {
         let there = tokens(&message.bytes, message.library).unwrap();
         let Ok(bytes) = write(&there, other(message.library)) else {
@@ -94,7 +94,7 @@ fn the_other_dialect_and_back_gives_the_same_tokens() {
     }
 }
 
-/// Why a message does not come out as it went in, although every value is the same.
+/// The reason why a message is written differently, although every value is the same.
 fn rewritten_because(message: &Message) -> Option<&'static str> {
     let case = message.case();
     match message.library {
@@ -117,7 +117,7 @@ fn the_writer_chooses_the_forms_of_the_stock_writers() {
     for message in corpus().filter(|m| !is_refused(m)) {
         let bytes = write(&tokens(&message.bytes, message.library).unwrap(), message.library).unwrap();
         match rewritten_because(&message) {
-            None => assert!(bytes == message.bytes, "{message} was written otherwise"),
+            None => assert!(bytes == message.bytes, "{message} was written differently"),
             Some(_) => rewritten += usize::from(bytes != message.bytes),
         }
     }
@@ -134,7 +134,7 @@ fn a_message_cut_anywhere_is_an_error() {
         let whole = count_values(&message.bytes, message.library, &mut tables);
         for end in 0..message.bytes.len() {
             let cut = &message.bytes[..end];
-            // A cut between two values leaves fewer of them; anywhere else it is an error.
+            // A cut between two values leaves fewer values; anywhere else it is an error.
             let mut reader = Reader::new(cut, message.library, &mut tables);
             let mut values = 0;
             let failed = loop {
@@ -196,7 +196,7 @@ fn a_message_with_any_byte_changed_never_panics() {
 }
 
 #[test]
-fn leading_strings_arguments_and_attachments_of_a_call_are_reached_without_copying() {
+fn the_attachments_of_a_call_are_reached_without_copying() {
     let mut tables = ReadTables::default();
     let message = corpus()
         .find(|m| m.set == "dubbo-3.3" && m.name == "group-version.1")

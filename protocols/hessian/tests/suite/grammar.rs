@@ -1,10 +1,10 @@
-//! Every first byte of both grammars, read and written.
+//! Tests of every first byte of both grammars, read and written.
 use rialto_hessian::{Library, ReadTables, Reader};
 use rialto_values::ErrorKind;
 
 use crate::support::{shown, tokens, unhex, write};
 
-/// Streams of the final grammar, what they say, and whether the writer writes them so.
+/// Streams of the final grammar, their values, and whether the writer writes them so.
 const FINAL: &[(&str, &str, bool)] = &[
     ("00", "''", true),
     ("0568656c6c6f", "'hello'", true),
@@ -64,13 +64,14 @@ const FINAL: &[(&str, &str, bool)] = &[
     ("d0 0000 d7 ffff", "-262144 262143", true),
     ("d8 e0 ef", "-8L 0L 15L", true),
     ("f0 00 ff ff", "-2048L 2047L", true),
-    // A string of three bytes a unit: a supplementary character as its two surrogates, a lone one, a zero.
+    // A string of three bytes per unit: a supplementary character as two surrogates, a lone surrogate, and a
+    // zero.
     ("04 eda0bdedb880 eda0bd 00", "'😀\u{fffd}\\0'", true),
     // Code points in plain UTF-8, as some writers send them, count two units and become surrogates.
     ("03 f09f9880 61", "'😀a'", false),
 ];
 
-/// The same of the draft, what differs from the final grammar.
+/// Streams of the draft grammar, where it differs from the final one.
 const DRAFT: &[(&str, &str, bool)] = &[
     ("00 0568656c6c6f", "'' 'hello'", true),
     ("20 23010203", "0x 0x010203", true),
@@ -90,7 +91,7 @@ const DRAFT: &[(&str, &str, bool)] = &[
     ("4d 7a 52 00000000", "{:} @0", false),
     ("4d 74 0001 61 91 92 7a 4d 75 90 7a", "{a: 1 2} {a:}", true),
     ("4d 91 92 7a", "{: 1 2}", true),
-    // Only ever written to mean the key `true`.
+    // Only ever written for the key `true`.
     ("4d 54 91 7a", "{: true 1}", false),
     ("4f 91 61 91 0162 6f 90 95", "a(b| 5)", true),
     (
@@ -104,7 +105,7 @@ const DRAFT: &[(&str, &str, bool)] = &[
     ("56 6e 02 91 92 7a", "[: 1 2]", true),
     ("56 91 92 7a", "[: 1 2]", false),
     ("56 54 7a", "[: true]", false),
-    // A length that is wrong is not believed.
+    // A wrong length is ignored.
     ("56 6e 07 91 92 7a", "[: 1 2]", false),
     ("56 6c 00000001 91 7a", "[: 1]", false),
     (
@@ -153,7 +154,7 @@ fn both_ways(table: &[(&str, &str, bool)], library: Library) {
 }
 
 #[test]
-fn bytes_that_start_no_value_are_refused() {
+fn bytes_that_cannot_start_a_value_are_refused() {
     for byte in [0x40, 0x45, 0x47, 0x50] {
         let e = tokens(&[byte, 0, 0, 0, 0], Library::Lite).unwrap_err();
         assert_eq!(e.kind, ErrorKind::Malformed, "{byte:02x}: {e}");
@@ -179,7 +180,7 @@ fn bytes_that_start_no_value_are_refused() {
 }
 
 #[test]
-fn a_remote_reference_is_stepped_over_but_not_copied() {
+fn a_remote_reference_is_skipped_but_not_copied() {
     let bytes = unhex("72 74 0001 61 0162 91");
     let mut tables = ReadTables::default();
     let mut reader = Reader::new(&bytes, Library::Sofa3, &mut tables);

@@ -1,4 +1,4 @@
-//! Input made to hurt.
+//! Tests with hostile input.
 use std::time::{Duration, Instant};
 
 use rialto_hessian::{Copier, Library, ReadTables, Reader, WriteTables, Writer};
@@ -52,7 +52,7 @@ fn depth_is_bounded() {
         both(&objects, Library::Sofa4, Limits::default()),
         ErrorKind::TooLarge
     );
-    // As deep as allowed is allowed.
+    // The allowed depth itself is accepted.
     let limits = Limits {
         depth: 50,
         ..Limits::default()
@@ -63,8 +63,8 @@ fn depth_is_bounded() {
 }
 
 #[test]
-fn chains_of_references_to_what_was_skipped_are_bounded() {
-    // List n holds list n-1 by reference; the last one, copied alone, detours through all of them.
+fn chains_of_references_to_skipped_values_are_bounded() {
+    // List n contains list n-1 by reference; the last one, copied alone, makes detours through all of them.
     let mut bytes = vec![0x78];
     for n in 0..5000i32 {
         bytes.push(0x79);
@@ -82,7 +82,7 @@ fn chains_of_references_to_what_was_skipped_are_bounded() {
 }
 
 #[test]
-fn counts_are_not_believed() {
+fn wrong_counts_are_refused() {
     for (hex, library) in [
         ("58 49 7fffffff 90", Library::Lite),
         ("56 0161 49 7fffffff 90", Library::Lite),
@@ -110,7 +110,7 @@ fn counts_are_not_believed() {
 }
 
 #[test]
-fn indexes_must_have_been_given() {
+fn indexes_must_name_an_earlier_entry() {
     for (hex, library) in [
         ("51 90", Library::Lite),
         ("79 51 91", Library::Lite),
@@ -199,7 +199,7 @@ fn tables_and_tokens_are_bounded() {
 }
 
 #[test]
-fn very_many_different_classes_and_types_cost_no_more_each() {
+fn a_great_many_classes_and_types_cost_no_more_each() {
     let mut bytes = vec![];
     for n in 0..60_000u32 {
         bytes.extend([b'C', 6]);
@@ -243,7 +243,8 @@ fn the_mark_of_another_reader_does_no_harm() {
 
 #[test]
 fn lists_without_counts_are_counted_at_any_depth() {
-    // Draft lists without a length, 100 deep, of seven nulls and the next list, around a large string.
+    // Draft lists without a length, nested 100 deep, each with seven nulls and the next list, around a large
+    // string.
     let limits = Limits {
         depth: 200,
         ..Limits::default()
@@ -258,9 +259,9 @@ fn lists_without_counts_are_counted_at_any_depth() {
     assert_eq!(copy(&out, Library::Lite, limits), Ok(100 * 9 + 1));
 }
 
-/// One name, and then its number: what it stands for is looked at each time.
+/// A name is written once and then used by its number; each use is charged.
 #[test]
-fn names_are_paid_for_each_time_they_are_used() {
+fn every_use_of_a_name_is_charged() {
     let long = "C".repeat(4000);
     for (count, is_copied) in [(50, true), (20_000, false)] {
         for is_object in [false, true] {

@@ -1,4 +1,4 @@
-//! The module through its public API.
+//! Tests of the crate through its public API.
 #[cfg(test)]
 mod conversions;
 #[cfg(test)]

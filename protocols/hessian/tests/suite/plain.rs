@@ -1,18 +1,18 @@
-//! Values that are read without a reader are those that a reader reads.
+//! Tests that values read without a reader equal those that a reader reads.
 use crate::support::corpus;
 use rialto_hessian::{Copier, Library, Plain, ReadTables, Reader, WriteTables, Writer};
 use rialto_values::{OwnedToken, Recorder, Sink};
 
 const LIBRARIES: [Library; 3] = [Library::Lite, Library::Sofa3, Library::Sofa4];
 
-/// The value at the start of a stream and its length, as the general way finds them.
+/// The value at the start of a stream and its length, as the full reader finds them.
 fn read(stream: &[u8], library: Library, tables: &mut ReadTables) -> (Vec<OwnedToken>, usize) {
     let (mut reader, mut seen) = (Reader::new(stream, library, tables), Recorder::default());
     Copier::default().copy(&mut reader, &mut seen).unwrap();
     (seen.tokens, reader.position())
 }
 
-/// At every byte of every message, in both grammars.
+/// Compares both at every byte of every message, in both grammars.
 #[test]
 fn both_ways_read_the_same_values() {
     let (mut tables, mut found, mut maps) = (ReadTables::default(), 0, 0);
@@ -22,7 +22,7 @@ fn both_ways_read_the_same_values() {
                 let mut plain = Plain::new(&message.bytes, at, library);
                 if let Some(token) = plain.value() {
                     let (tokens, len) = read(&message.bytes[at..], library, &mut tables);
-                    // As text: no NaN equals another.
+                    // They are compared as text, because NaN does not equal itself.
                     assert_eq!(
                         (format!("{tokens:?}"), at + len),
                         (format!("{:?}", [OwnedToken::from(token)]), plain.position()),
@@ -65,7 +65,7 @@ fn scalars_and_strings_of_all_lengths_are_plain() {
 }
 
 #[test]
-fn strings_of_other_characters_are_left_to_a_reader() {
+fn strings_of_other_characters_need_a_reader() {
     for at in 0..300 {
         let mut text = "x".repeat(at);
         text.push('ü');
@@ -101,7 +101,7 @@ fn cut_values_are_not_plain() {
 }
 
 #[test]
-fn a_writer_behind_a_beginning_goes_on_as_if_it_had_written_it() {
+fn a_writer_continues_a_stream_as_if_it_had_written_its_beginning() {
     let class = rialto_values::Class::new("a.Front", ["x", "y"]);
     let own = rialto_values::Class::new("a.Own", ["z"]);
     for library in [Library::Lite, Library::Sofa3] {
@@ -118,7 +118,7 @@ fn a_writer_behind_a_beginning_goes_on_as_if_it_had_written_it() {
             w.end().unwrap();
             w.finish().unwrap();
         };
-        let goes_on = |w: &mut Writer<'_>| {
+        let continue_stream = |w: &mut Writer<'_>| {
             for _ in 0..2 {
                 w.begin_object(&own).unwrap();
                 w.write_ref(0);
@@ -148,13 +148,13 @@ fn a_writer_behind_a_beginning_goes_on_as_if_it_had_written_it() {
         w.write_str("a string of more than thirty-one characters, and one ü");
         w.end().unwrap();
         w.end().unwrap();
-        // nothing refers to the class, so its definition would not be repeated
-        goes_on(&mut w);
+        // Nothing refers to the class, so its definition would not be repeated.
+        continue_stream(&mut w);
         w.finish().unwrap();
 
         let mut behind = front.clone();
         let mut w = Writer::behind(&mut behind, library, &mut tables, 3, 1, &["[string"]);
-        goes_on(&mut w);
+        continue_stream(&mut w);
         w.finish().unwrap();
         assert_eq!(behind, whole, "{library:?}");
 

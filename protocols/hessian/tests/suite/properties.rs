@@ -1,4 +1,4 @@
-//! What holds for any value.
+//! Properties that hold for any value.
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rialto_hessian::{Copier, Library, ReadTables, Reader, WriteTables, Writer};
@@ -6,7 +6,7 @@ use rialto_values::{Class, Limits, OwnedToken, Recorder, text};
 
 use crate::support::{tokens, write};
 
-/// A value as a tree; shared values come in when it is laid out as tokens.
+/// A value as a tree. Shared values are inserted when it is turned into tokens.
 #[derive(Clone, Debug)]
 enum Value {
     Scalar(OwnedToken),
@@ -79,7 +79,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Lays a value out.
+/// Turns a value into tokens.
 fn lay_out(value: &Value, numbered: &mut u32, out: &mut Vec<OwnedToken>) {
     if !matches!(value, Value::Scalar(_) | Value::Ref(_)) {
         *numbered += 1;
@@ -96,7 +96,7 @@ fn lay_out(value: &Value, numbered: &mut u32, out: &mut Vec<OwnedToken>) {
             items.iter().for_each(|item| lay_out(item, numbered, out));
         }
         Value::Map(class, items) => {
-            // The draft's hazard has a test of its own.
+            // A first key `true` in the draft grammar has a test of its own.
             let is_true = |v: &Value| matches!(v, Value::Scalar(OwnedToken::Bool(true)));
             let hazard = items.first().is_some_and(|(key, _)| is_true(key)) && class.is_none();
             let class = if hazard { Some("java.util.HashMap") } else { *class };
@@ -130,7 +130,7 @@ fn stream() -> impl Strategy<Value = Vec<OwnedToken>> {
     })
 }
 
-/// Tokens as text: NaN equals itself there.
+/// Tokens as text, in which NaN equals itself.
 fn debug(tokens: &[OwnedToken]) -> String {
     format!("{tokens:?}")
 }
@@ -141,7 +141,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_written_is_read(stream in stream()) {
+    fn written_values_are_read_back(stream in stream()) {
         for library in LIBRARIES {
             let bytes = write(&stream, library).unwrap();
             prop_assert_eq!(debug(&tokens(&bytes, library).unwrap()), debug(&stream));
@@ -149,7 +149,7 @@ proptest! {
     }
 
     #[test]
-    fn dialects_convert_there_and_back(stream in stream()) {
+    fn grammars_convert_there_and_back(stream in stream()) {
         for (here, there) in [(Library::Lite, Library::Sofa3), (Library::Sofa3, Library::Sofa4), (Library::Sofa4, Library::Lite)] {
             let first = write(&stream, here).unwrap();
             let between = write(&tokens(&first, here).unwrap(), there).unwrap();
@@ -169,7 +169,8 @@ proptest! {
                     reader.skip_value().unwrap();
                 }
             }
-            // Copy one by one with a copier each: references inside stay, others are written out, none dangles.
+            // Copied with one copier each, references inside a value stay, others are written out, and none
+            // dangles.
             while !reader.is_at_end() {
                 let (mut out, mut shapes) = (vec![], WriteTables::default());
                 let mut writer = Writer::new(&mut out, Library::Lite, &mut shapes);
@@ -181,7 +182,7 @@ proptest! {
     }
 
     #[test]
-    fn a_cut_stream_is_never_taken_for_a_whole_one(stream in stream(), at in any::<prop::sample::Index>()) {
+    fn a_truncated_stream_is_never_accepted(stream in stream(), at in any::<prop::sample::Index>()) {
         for library in LIBRARIES {
             let bytes = write(&stream, library).unwrap();
             let cut = at.index(bytes.len());

@@ -1,4 +1,4 @@
-//! Values of one stream copied into another.
+//! Tests that copy values of one stream into another.
 use rialto_hessian::{Copier, Library, ReadTables, Reader, WriteTables, Writer};
 use rialto_values::{Class, ErrorKind, Limits, Recorder, Sink, Token};
 
@@ -23,7 +23,7 @@ fn copied(hex: &str, library: Library, skip: usize) -> String {
 
 #[test]
 fn references_are_renumbered_from_the_first_copied_value() {
-    // Containers 0 and 1 stay behind; 2 and 3 become 0 and 1.
+    // Containers 0 and 1 are skipped; 2 and 3 become 0 and 1.
     assert_eq!(
         copied("79 48 5a 79 79 91 51 92 51 93", Library::Lite, 1),
         "[: [: 1]] @0 @1"
@@ -31,8 +31,8 @@ fn references_are_renumbered_from_the_first_copied_value() {
 }
 
 #[test]
-fn a_reference_to_what_stayed_behind_is_copied_once() {
-    // The first value, [[7]], is skipped; then references to it and to its element.
+fn a_reference_to_a_skipped_value_is_copied_once() {
+    // The first value, [[7]], is skipped; references to it and to its element follow.
     assert_eq!(
         copied("79 79 97 51 90 51 91 51 90", Library::Lite, 1),
         "[: [: 7]] @1 @0"
@@ -44,22 +44,23 @@ fn a_reference_to_what_stayed_behind_is_copied_once() {
 }
 
 #[test]
-fn types_and_classes_of_what_stayed_behind_are_found() {
-    // A typed list, then a class with an instance: skipped. Then the same type and class by index, and references.
+fn types_and_classes_of_skipped_values_are_found() {
+    // A typed list and a class with an instance are skipped. The same type and class follow by index, and
+    // references.
     let hex = "71 0161 91  43 0162 91 0163 60 4e  71 90 92  60 93  51 90 51 91";
     assert_eq!(copied(hex, Library::Lite, 2), "[a: 2] b(c| 3) [a: 1] b(c| null)");
 }
 
 #[test]
-fn cycles_close_also_through_what_stayed_behind() {
+fn cycles_through_skipped_values_close() {
     assert_eq!(shown("48 0161 51 90 5a", Library::Lite), "{: 'a' @0}");
-    // The skipped map holds itself and a list that holds the map.
+    // The skipped map contains itself and a list that contains the map.
     let hex = "48 0161 51 90 0162 79 51 90 5a 51 91";
     assert_eq!(copied(hex, Library::Lite, 1), "[: {: 'a' @1 'b' @0}]");
 }
 
 #[test]
-fn a_reference_to_a_container_still_being_read_finds_what_comes_after_it() {
+fn a_reference_to_an_open_container_includes_what_follows() {
     // {"a": [ref to the map], "b": D(1), "c": D(2)}; the entries are read by hand, only values are copied.
     let bytes = unhex("48 0161 79 51 90 0162 43 0144 91 0165 60 91 0163 60 92 5a 60 93");
     let mut tables = ReadTables::default();
@@ -93,7 +94,7 @@ fn one_value_alone_is_a_stream_of_its_own() {
 
 #[test]
 fn shared_values_do_not_multiply() {
-    // Each list holds the previous one twice; copying the last two values needs one token a reference.
+    // Each list contains the previous one twice; copying the last two values needs one token per reference.
     let mut bytes = vec![0x79, 0x91];
     for n in 0..40u8 {
         bytes.extend([0x7a, 0x51, 0x90 + n, 0x51, 0x90 + n]);
@@ -135,7 +136,7 @@ fn the_writer_adds_its_own_containers_to_the_numbering() {
 }
 
 #[test]
-fn counts_are_put_right_when_a_list_ends() {
+fn counts_are_corrected_when_a_list_ends() {
     let lists = [
         (None, 0),
         (Some(3), 1),
@@ -148,7 +149,7 @@ fn counts_are_put_right_when_a_list_ends() {
         for class in [None, Some("[int")] {
             let (mut out, mut shapes) = (vec![], WriteTables::default());
             let mut writer = Writer::new(&mut out, library, &mut shapes);
-            // Three deep, and twice, so that the draft's repeated form is mended too.
+            // Three deep, and twice, so that the draft's repeated form is corrected too.
             let mut write = |len, count| {
                 writer.token(Token::List { class, len }).unwrap();
                 for _ in 0..count {

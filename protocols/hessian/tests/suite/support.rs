@@ -1,19 +1,19 @@
-//! The corpus, and values as recorded tokens.
+//! Access to the corpus, and values as recorded tokens.
 use std::fmt;
 use std::path::Path;
 
 use rialto_hessian::{Copier, Library, ReadTables, Reader, WriteTables, Writer};
 use rialto_values::{OwnedToken, Recorder, ValueError};
 
-/// One message's Hessian stream.
+/// The Hessian stream of one message.
 pub(crate) struct Message {
-    /// The file.
+    /// The name of the file.
     pub(crate) set: String,
-    /// Case and number of the message in it.
+    /// The case and the number of the message in it.
     pub(crate) name: String,
-    /// Who wrote it.
+    /// The library that wrote the stream.
     pub(crate) library: Library,
-    /// The stream.
+    /// The bytes of the stream.
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn corpus() -> impl Iterator<Item = Message> {
     })
 }
 
-/// Bytes of hexadecimal digits.
+/// Parses hexadecimal digits, ignoring blanks.
 pub(crate) fn unhex(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
     digits
@@ -83,7 +83,7 @@ pub(crate) fn tokens(bytes: &[u8], library: Library) -> Result<Vec<OwnedToken>, 
     Ok(sink.tokens)
 }
 
-/// The stream of these tokens.
+/// A stream that contains these tokens.
 pub(crate) fn write(tokens: &[OwnedToken], library: Library) -> Result<Vec<u8>, ValueError> {
     let (mut out, mut shapes) = (vec![], WriteTables::default());
     let mut writer = Writer::new(&mut out, library, &mut shapes);
@@ -134,7 +134,7 @@ pub(crate) fn show(tokens: &[OwnedToken]) -> String {
     line
 }
 
-/// The values of a stream given in hexadecimal, as [`show`] writes them.
+/// The values of a stream given in hexadecimal, in the form of [`show`].
 pub(crate) fn shown(hex: &str, library: Library) -> String {
     show(&tokens(&unhex(hex), library).unwrap_or_else(|e| panic!("{hex}: {e}")))
 }

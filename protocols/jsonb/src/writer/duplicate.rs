@@ -1,8 +1,8 @@
-//! Names that a map or object has twice, where a reference leads through them.
+//! Refuses references through names that occur twice in a map or object.
 //!
-//! A path finds the last value under its name. No Java map has a key twice, but a token stream can, and what it refers
-//! to may be an earlier one. Nothing is remembered of keys while a document is written; one that holds such paths is
-//! gone over once, at its end.
+//! A path finds the last value of a name. No Java map has a key twice, but a token stream can, and the
+//! reference may mean an earlier one. Keys are not recorded while a document is written; a document with such
+//! paths is checked once, at its end.
 use std::collections::HashSet;
 
 use rialto_values::ValueError;
@@ -12,28 +12,28 @@ use crate::skip::{Watch, walk_value};
 use crate::string::{Encoding, Str};
 use crate::symbol::Symbols;
 
-/// Refuses a document in which a name comes again behind what a path finds by it; `named` says where those containers
-/// start, in order.
+/// Refuses a document in which a name occurs again after the value that a path finds by it. `named` gives the
+/// positions of those containers, in order.
 pub(super) fn check_paths(document: &[u8], named: &[usize]) -> Result<(), ValueError> {
     let mut names = Names {
         document,
         named,
         open: Vec::new(),
     };
-    // Depth was limited as the values came; written again inside others they may lie deeper.
+    // Depth was limited when the tokens came; repeated inside other values they may be deeper.
     walk_value(
         &mut Input::new(document),
         &mut Symbols::default(),
         u32::MAX,
         &mut names,
     )?;
-    debug_assert!(names.named.is_empty(), "every container was come by");
+    debug_assert!(names.named.is_empty(), "every container was met");
     Ok(())
 }
 
 struct Names<'d> {
     document: &'d [u8],
-    /// What is still to come.
+    /// The positions still to come.
     named: &'d [usize],
     open: Vec<Open<'d>>,
 }
@@ -43,11 +43,11 @@ struct Names<'d> {
 struct Open<'d> {
     /// The last text key.
     key: Option<Name<'d>>,
-    /// The keys that paths lead through.
+    /// The keys that paths use.
     used: HashSet<Name<'d>>,
 }
 
-/// A text is always written in the same encoding.
+/// A text is always written in the same encoding, so its bytes identify it.
 type Name<'d> = (Encoding, &'d [u8]);
 
 impl Watch for Names<'_> {
@@ -67,7 +67,7 @@ impl Watch for Names<'_> {
             return Ok(());
         };
         if !open.used.is_empty() && open.used.contains(&name) {
-            return Err(comes_again(&key.to_str(self.document)?));
+            return Err(repeated_key(&key.to_str(self.document)?));
         }
         open.key = Some(name);
         Ok(())
@@ -79,7 +79,7 @@ impl Watch for Names<'_> {
 }
 
 #[cold]
-fn comes_again(name: &str) -> ValueError {
+fn repeated_key(name: &str) -> ValueError {
     let shown: String = name.chars().take(80).collect();
     ValueError::unsupported(format!(
         "JSONB has no form for a reference to the earlier of two values under \"{shown}\" in one map or object: its \
@@ -115,7 +115,7 @@ mod tests {
         assert!(error.text.contains(&format!("\"{name}\"")), "{error}");
     }
 
-    /// The numbers of the references in the first document, which must be read.
+    /// The numbers of the references in the first document, as a reader sees them.
     fn references(tokens: &[Token<'_>]) -> Vec<u32> {
         let body = write(tokens).expect("a document");
         let document = crate::split_document(&mut &body[..]).expect("a document");
@@ -134,17 +134,17 @@ mod tests {
     #[test]
     fn a_reference_to_the_first_value_of_a_key_is_refused() {
         let (a, b, wide) = (text("a"), text("b"), text("键"));
-        // the key again before the reference, behind it, and around it
+        // the key occurs again before the reference, after it, and around it
         assert_refused(&[MAP, a, LIST, END, a, LIST, END, b, Token::Ref(1), END], "a");
         assert_refused(&[MAP, a, LIST, END, b, Token::Ref(1), a, LIST, END, END], "a");
         assert_refused(&[MAP, a, LIST, END, a, LIST, Token::Ref(1), END, END], "a");
         // with a scalar, and with another reference
         assert_refused(&[MAP, a, LIST, Token::Ref(1), END, a, Token::Null, END], "a");
         assert_refused(&[MAP, a, LIST, END, b, Token::Ref(1), a, Token::Ref(0), END], "a");
-        // further up on the way, and written in another encoding
+        // further up on the path, and written in another encoding
         let deeper = [LIST, MAP, wide, MAP, a, LIST, END, END, wide, Token::Null, END];
         assert_refused(&[&deeper[..], &[Token::Ref(3), END]].concat(), "键");
-        // in a document behind another one
+        // in a document after another one
         let second = [MAP, a, LIST, END, a, LIST, END, b, Token::Ref(2), END];
         assert_refused(&[&[MAP, END], &second[..]].concat(), "a");
     }
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_come_again_harm_no_other_reference() {
+    fn repeated_keys_do_not_affect_other_references() {
         let (a, b, c) = (text("a"), text("b"), text("c"));
         let last = [MAP, a, LIST, END, a, LIST, END, b, Token::Ref(2), END];
         assert_eq!(references(&last), [2]);

@@ -1,4 +1,4 @@
-//! What is open while a document is written.
+//! The containers that are open while a document is written.
 use rialto_values::Class;
 
 use super::value::Part;
@@ -12,7 +12,7 @@ pub(super) enum Frame {
         target: u32,
         count: u32,
         len: Option<u32>,
-        /// Where the count goes that was not known.
+        /// The position of the count, if it was not known at the start.
         patch: Option<usize>,
         spot: Spot,
     },
@@ -27,7 +27,7 @@ pub(super) enum Frame {
     Object {
         target: u32,
         class: Class,
-        /// Fields begun.
+        /// The number of fields begun.
         next: usize,
         throwable: bool,
     },
@@ -48,33 +48,33 @@ pub(super) enum Frame {
     },
 }
 
-/// Paths longer than this are not written; the value is repeated.
+/// The longest path that is written, in bytes; beyond it the value is repeated.
 const MAX_PATH: usize = 4096;
 
-/// What fastjson2 can do with references around the elements of a list or map.
+/// What fastjson2 supports for references among the elements of a list or map.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spot {
-    /// Reads a reference in place of an element.
+    /// Whether it reads a reference in place of an element.
     pub(super) accepts: bool,
-    /// Paths lead through here.
+    /// Whether it finds paths through this container.
     pub(super) passable: bool,
 }
 
-/// The way from a container into one that it holds.
+/// The step from a container to a container inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Root,
     Element(u32),
     /// Under this key of a map.
     Named(Box<str>),
-    /// Under the field of this place.
+    /// In the field at this index.
     Field(Class, usize),
     /// No path leads there.
     None,
 }
 
 impl Step {
-    /// The name that it goes by.
+    /// The name in the step, if it has one.
     pub(super) fn name(&self) -> Option<&str> {
         match self {
             Step::Named(name) => Some(name),
@@ -83,7 +83,7 @@ impl Step {
         }
     }
 
-    /// How long a path of so many bytes gets by this step; `None` if it gets too long, or cannot be spelled.
+    /// The length of a path of `len` bytes after this step; `None` if it gets too long, or cannot be written.
     pub(super) fn path_len_behind(&self, len: usize) -> Option<usize> {
         let more = match self {
             Step::Element(n) => 3 + n.checked_ilog10().unwrap_or(0) as usize,
@@ -144,7 +144,7 @@ impl Frame {
         }
     }
 
-    /// The way to the value that was begun last.
+    /// The step to the value that was begun last.
     pub(super) fn step(&self) -> Step {
         match self {
             Frame::List { count, spot, .. } if spot.passable => Step::Element(count - 1),
@@ -164,7 +164,7 @@ impl Frame {
         }
     }
 
-    /// Whether a reference can be the next value.
+    /// Whether the next value can be a reference.
     pub(super) fn accepts_reference(&self) -> bool {
         match self {
             Frame::List { spot, .. } => spot.accepts,
@@ -176,8 +176,8 @@ impl Frame {
                 ..
             } => class.fields().get(*next).is_none_or(|field| {
                 let of_throwable = *throwable && matches!(&**field, "cause" | "suppressedExceptions");
-                // fastjson2 fills references in last: over a later value of the same name
-                !of_throwable && !class.comes_again(*next)
+                // fastjson2 resolves references last, so it would overwrite a later value of the same name.
+                !of_throwable && !class.is_repeated_after(*next)
             }),
             _ => false,
         }
@@ -200,7 +200,7 @@ impl Frame {
         self.at_field("cause")
     }
 
-    /// Whether the next value is the list of a throwable's suppressed ones.
+    /// Whether the next value is the list of a throwable's suppressed exceptions.
     pub(super) fn at_suppressed(&self) -> bool {
         self.at_field("suppressedExceptions")
     }

@@ -1,4 +1,4 @@
-//! Objects that become scalars: they are collected to their end before anything is written.
+//! Objects that become scalars. All their fields are collected before anything is written.
 use rialto_values::{Class, Token, ValueError};
 
 use super::frame::Frame;
@@ -9,7 +9,7 @@ use crate::handle::{Kind, kind};
 use crate::skip::check_depth;
 
 impl Core {
-    /// Goes on with an object that may turn out to be an enum constant.
+    /// Handles a token of an object that may be an enum constant.
     pub(super) fn maybe_enum(&mut self, token: Token<'_>) -> Result<Option<u32>, ValueError> {
         let Some(Frame::MaybeEnum { constant, .. }) = self.open.last_mut() else {
             return Ok(None);
@@ -26,7 +26,7 @@ impl Core {
                 ));
             }
             (_, None) => {
-                // A bean after all.
+                // It is a bean.
                 if let Some(Frame::MaybeEnum { target, class, .. }) = self.open.pop() {
                     self.begin_bean(&class, target)?;
                 }
@@ -119,7 +119,7 @@ impl Core {
         }
     }
 
-    /// Writes a value, or hands it to the object that it is a part of.
+    /// Writes a value, or passes it to the object that it is part of.
     fn put_value(&mut self, target: u32, value: Value) -> Result<(), ValueError> {
         self.targets[target as usize] = Target::Value(value.clone());
         self.write_value(value)
@@ -144,7 +144,7 @@ impl Core {
     }
 }
 
-/// `java.time` classes that fastjson2 writes as beans of their fields.
+/// The bean form of a `java.time` class that fastjson2 writes with its fields.
 pub(super) fn time_bean(class: &Class) -> Class {
     let simple = class.name().rsplit('.').next().unwrap_or_default();
     let name = format!("java.time.{}", simple.strip_suffix("Handle").unwrap_or(simple));

@@ -1,4 +1,4 @@
-//! Values that stand in several places.
+//! Values that occur in several places.
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -21,33 +21,34 @@ use rialto_values::{Text, text};
 #[derive(Debug)]
 pub(super) struct Container {
     pub(super) document: u32,
-    /// Where its class name or leading byte stands.
+    /// The position of its class name or first byte.
     pub(super) start: usize,
-    /// Where it ends; `None` while it is open.
+    /// The position after it; `None` while it is open.
     pub(super) end: Option<usize>,
-    /// The target it is in.
+    /// The target that contains it.
     pub(super) parent: u32,
     pub(super) step: Step,
-    /// How long the path is that leads to it; `None` if there is none.
+    /// The length of the path to it; `None` if there is no path.
     pub(super) path_len: Option<usize>,
-    /// Whether a path was written that leads to it, or through it.
+    /// Whether a path to it or through it was written.
     pub(super) on_path: bool,
 }
 
-/// Documents that were written before the one under way, as far as something in them was written again.
+/// The earlier documents of which something was written again.
 #[derive(Debug, Default)]
 pub(super) struct Earlier {
     documents: HashMap<usize, Rc<Past>>,
-    /// Containers and names that were passed over to find those that are written again.
+    /// The number of containers and names passed so far in the search for repeated values.
     passed: usize,
-    /// What is left for the names in what is written again.
+    /// The remaining allowance for names in repeated values.
     names: Option<Allowance>,
 }
 
-/// To find one container takes a step for each container and name of its document.
+/// The most containers and names passed: finding one container takes a step for each container and name of
+/// its document.
 const PASSED_MAX: usize = 1 << 26;
 
-/// A document, its names and containers.
+/// A document with its symbols and containers.
 #[derive(Debug)]
 struct Past {
     bytes: Vec<u8>,
@@ -79,7 +80,7 @@ impl Earlier {
 }
 
 impl Core {
-    /// Writes a target again; gives the target that stands for it from now on if it is another one.
+    /// Writes a target again. Returns the target that replaces it from now on, if another one does.
     pub(super) fn reference(&mut self, target: u32) -> Result<Option<u32>, ValueError> {
         if let Some(Frame::MaybeEnum { .. }) = self.open.last()
             && let Some(Frame::MaybeEnum { target, class, .. }) = self.open.pop()
@@ -132,7 +133,8 @@ impl Core {
         }
     }
 
-    /// Writes what stands in an earlier document once more: names and references differ from one to the other.
+    /// Writes a value of an earlier document again, because names and references of documents are
+    /// independent.
     fn repeat_from(&mut self, document: usize, start: usize, end: usize) -> Result<u32, ValueError> {
         self.take_repeat(end - start)?;
         self.check_room(end - start)?;
@@ -181,7 +183,7 @@ impl Core {
         Ok(())
     }
 
-    /// Remembers what is found by its name on the way to a target, to be looked at again when the document ends.
+    /// Records the names on the path to a target, to be checked when the document ends.
     fn keep_names(&mut self, target: u32) {
         let document = self.documents.last().map_or(0, |(start, _)| *start);
         let mut at = target;
@@ -225,7 +227,7 @@ impl Core {
     }
 }
 
-/// Takes the tokens of a repeated value, which number their containers among themselves.
+/// Receives the tokens of a repeated value, which have their own numbering.
 struct Again<'c> {
     core: &'c mut Core,
     numbers: Vec<u32>,

@@ -18,7 +18,7 @@ pub(super) enum Part {
     Int(i64),
     Double(f64),
     Date(i64),
-    /// In CESU-8.
+    /// A text in CESU-8.
     Text(Vec<u8>),
     Words(Vec<i32>),
     Value(Value),
@@ -30,17 +30,17 @@ pub(super) enum Value {
     LocalDate(Date),
     LocalTime(Time),
     LocalDateTime(Date, Time),
-    /// Seconds.
+    /// An offset in seconds.
     Offset(i32),
-    /// Anything else, encoded, with its class if that must be said.
+    /// Any other value, encoded, with its class if that must be written.
     Encoded(Option<Named>, Vec<u8>),
 }
 
-/// A class that must be said.
+/// A class that must be written.
 #[derive(Clone, Debug)]
 pub(super) enum Named {
     Wire(&'static str),
-    /// That of an enum constant; it is shared with all others.
+    /// The class of an enum constant, shared by all its constants.
     Enum(Class),
 }
 
@@ -86,12 +86,15 @@ impl Value {
     /// The value of a complete object.
     pub(super) fn new(kind: Kind, class: &Class, parts: &[Part]) -> Result<Self, ValueError> {
         Fields { class, parts }.value(kind).ok_or_else(|| {
-            let text = format!("JSONB: the fields of an object of {} make no value", class.name());
+            let text = format!(
+                "JSONB: the fields of an object of {} do not form a value",
+                class.name()
+            );
             ValueError::new(ErrorKind::Malformed, text)
         })
     }
 
-    /// A text under a class: an enum constant.
+    /// An enum constant: a text with a class.
     pub(super) fn constant(class: Class, value: &str) -> Self {
         let mut out = Vec::new();
         put_ascii(value, &mut out);
@@ -289,7 +292,7 @@ impl Fields<'_> {
                 put_text(self.text("currencyCode")?, &mut out);
             }
             Kind::AtomicInteger => put_int(self.int("value")?, &mut out),
-            // Not with its class: a field declared so does not read one.
+            // Written without the class, because a field of that type does not read one.
             Kind::AtomicLong => put_long(self.long("value")?, &mut out),
             Kind::AtomicBoolean => out.push(if self.long("value")? == 0 {
                 code::FALSE

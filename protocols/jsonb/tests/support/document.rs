@@ -1,4 +1,4 @@
-//! Reading and writing one document.
+//! Reads and writes one document.
 use rialto_jsonb::{Numbering, Reader, Writer};
 use rialto_values::{Limits, Recorder, ValueError};
 
@@ -12,7 +12,7 @@ pub(crate) fn read(document: &[u8]) -> Result<Recorder, ValueError> {
     Ok(recorder)
 }
 
-/// A document of tokens.
+/// The document made of these tokens.
 #[allow(dead_code, reason = "not every test that includes this module writes")]
 pub(crate) fn rewrite(value: &Recorder) -> Result<Vec<u8>, ValueError> {
     let mut writer = Writer::bare(&Limits::default());

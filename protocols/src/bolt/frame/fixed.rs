@@ -1,7 +1,7 @@
-//! The fixed part of a frame, in either version.
+//! Decodes the fixed part of a frame, in either protocol version.
 use super::super::hint::{Framing, Hint};
 use super::super::{HESSIAN, header, keys, status};
-use super::{ANSWER, CALL, CRC_LEN, GOAWAY, HEARTBEAT, NOT_BOLT, ONE_WAY, REQUEST, RESPONSE};
+use super::{CALL, CALL_RESPONSE, CRC_LEN, GOAWAY, HEARTBEAT, NOT_BOLT, ONE_WAY, REQUEST, RESPONSE};
 use rialto_core::framed::Kind;
 use rialto_core::session::ProtocolError;
 
@@ -12,7 +12,7 @@ pub(super) const BAD_TYPE: ProtocolError =
 pub(super) const BAD_CONTENT: ProtocolError =
     ProtocolError("a Bolt frame announces a content of negative length");
 
-/// What the fixed part says.
+/// The fields of the fixed part, and the positions that follow from them.
 #[derive(Clone, Copy)]
 pub(super) struct Fixed {
     pub(super) framing: Framing,
@@ -20,9 +20,10 @@ pub(super) struct Fixed {
     pub(super) command: u16,
     pub(super) id: u32,
     pub(super) codec: u8,
-    /// The timeout of a request or the status of an answer.
+    /// The timeout of a request, or the status of a response.
     pub(super) word: u32,
-    /// Where the class, the header block and the content begin, and where the content ends.
+    /// Positions in the frame: the start of the class, of the header block and of the content, and the end of
+    /// the content.
     pub(super) class: usize,
     pub(super) header: usize,
     pub(super) content: usize,
@@ -40,7 +41,7 @@ fn u64_at(b: &[u8], at: usize) -> Option<u64> {
 }
 
 impl Fixed {
-    /// The fixed part, once it is there.
+    /// Decodes the fixed part; `None` until all of it has arrived.
     #[inline(always)]
     pub(super) fn read(b: &[u8]) -> Result<Option<Fixed>, ProtocolError> {
         match Fixed::stock(b) {
@@ -49,13 +50,14 @@ impl Fixed {
         }
     }
 
-    /// The beginning of a frame of version 1, if more than the fixed part of an answer is there.
+    /// The first bytes of a v1 frame. They exist once the fixed part of a request, or slightly more than that
+    /// of a response, has arrived.
     #[inline(always)]
     pub(super) fn stock(b: &[u8]) -> Option<&[u8; 22]> {
         b.first_chunk().filter(|start| start[0] == 1)
     }
 
-    /// What stock SOFARPC peers send, with every field at its own place.
+    /// Decodes the fixed part of v1, which all stock SOFARPC peers send.
     #[inline(always)]
     pub(super) fn v1(b: &[u8; 22]) -> Result<Fixed, ProtocolError> {
         let [
@@ -80,7 +82,7 @@ impl Fixed {
         }
         let word = u32::from_be_bytes([w0, w1, w2, w3]);
         let (word, class, lengths) = if kind == RESPONSE {
-            // the word is two bytes shorter, and so the lengths begin earlier
+            // the status of a response is two bytes shorter than a timeout, so the lengths begin earlier
             let [l0, l1, l2, l3, l4, l5, ..] = rest;
             let lengths = [w2, w3, l0, l1, l2, l3, l4, l5];
             (word >> 16, 20, u64::from_be_bytes(lengths))
@@ -91,7 +93,7 @@ impl Fixed {
         Fixed::of(Framing::V1, kind, command, id, codec, word, class, lengths)
     }
 
-    /// Puts the lengths together.
+    /// Computes the positions from the three lengths.
     #[inline(always)]
     #[allow(clippy::too_many_arguments, reason = "the fields of the fixed part")]
     fn of(
@@ -123,11 +125,11 @@ impl Fixed {
         })
     }
 
-    /// As [`Fixed::read`], for either version and any beginning of it.
+    /// Does the same as [`Fixed::read`] for either version and for any number of bytes.
     #[cold]
     pub(super) fn any(b: &[u8]) -> Result<Option<Fixed>, ProtocolError> {
-        // In stock_prefix of the type: one byte, or two in v2. What follows shifts with it, and by one more behind
-        // the codec, where v2 has its switch.
+        // One byte precedes the type in v1, two in v2. All later fields shift with it; after the codec they
+        // shift by one more, because v2 has a switch byte there.
         let at = match b.first() {
             Some(1) => 1,
             Some(2) => 2,
@@ -141,7 +143,7 @@ impl Fixed {
         if kind > ONE_WAY {
             return Err(BAD_TYPE);
         }
-        // The class begins behind a word of two or four bytes and the three lengths.
+        // The class follows a word of two or four bytes and the three lengths.
         let class = 18 + 2 * at + if kind == RESPONSE { 0 } else { 2 };
         let (Some(lengths), Some(word), Some(command)) =
             (u64_at(b, class - 8), u32_at(b, class - 12), u64_at(b, at + 1))
@@ -158,13 +160,13 @@ impl Fixed {
         Fixed::of(framing, kind, command, id, codec, word, class, lengths).map(Some)
     }
 
-    /// What it is, and whether its command is known and fits its type. What does not fit is an answer or a request by
-    /// its type.
+    /// The kind of frame, and whether its command is known and matches its type. If not, the type alone
+    /// decides between request and response.
     #[inline]
     pub(super) fn kind(&self) -> (Kind, bool) {
         match (self.command, self.kind) {
             (CALL, REQUEST | ONE_WAY) => (Kind::Request, true),
-            (ANSWER, RESPONSE) => (Kind::Response, true),
+            (CALL_RESPONSE, RESPONSE) => (Kind::Response, true),
             (HEARTBEAT, REQUEST) => (Kind::Heartbeat, true),
             (HEARTBEAT, _) => (Kind::HeartbeatAck, true),
             (GOAWAY, _) => (Kind::Drain, true),
@@ -173,7 +175,7 @@ impl Fixed {
         }
     }
 
-    /// Whether a stock reader could not make sense of lengths or status: it would close its connection.
+    /// Whether a stock reader cannot interpret the lengths or the status, and would close its connection.
     #[inline]
     pub(super) fn is_odd(&self) -> bool {
         let lengths = (self.header - self.class) | (self.content - self.header);
@@ -184,13 +186,13 @@ impl Fixed {
         self.kind == ONE_WAY
     }
 
-    /// Where the frame ends.
+    /// The length of the whole frame in bytes.
     #[inline]
     pub(super) fn end(&self) -> usize {
         self.content_end + if self.framing.has_crc() { CRC_LEN } else { 0 }
     }
 
-    /// What is known before the whole frame is there; `b` may end with the fixed part.
+    /// What is known before the whole frame has arrived; `b` may end with the fixed part.
     #[inline]
     pub(super) fn hint(&self, b: &[u8]) -> Hint {
         let hint = Hint::new(self.framing, self.codec);
@@ -199,7 +201,8 @@ impl Fixed {
         } else {
             keys::REQUEST.len()
         };
-        // The length tells enough for an answer's sake; who needs to be sure compares the name.
+        // The length suffices to choose the form of the response; `Parts::is_sofa_request` compares the name
+        // itself.
         let hint = hint.with_foreign(self.header - self.class != class_len);
         if self.codec == HESSIAN && self.content < self.content_end {
             hint.with_content(b.get(self.content))

@@ -1,4 +1,4 @@
-//! Frames of all versions, whole and in pieces.
+//! Encoding and decoding of frames in all versions, whole and in pieces.
 use super::super::hint::Hint;
 use super::fixed::{BAD_CONTENT, BAD_TYPE, BAD_VERSION};
 use super::*;
@@ -20,9 +20,9 @@ fn request(framing: Framing, content: &[u8]) -> Vec<u8> {
     finish(open, out, content)
 }
 
-fn answer(framing: Framing, status: u16, content: &[u8]) -> Vec<u8> {
+fn response(framing: Framing, status: u16, content: &[u8]) -> Vec<u8> {
     let mut out = vec![];
-    let open = Open::answer(&mut out, framing, 7, HESSIAN, status, keys::RESPONSE.as_bytes());
+    let open = Open::response(&mut out, framing, 7, HESSIAN, status, keys::RESPONSE.as_bytes());
     finish(open, out, content)
 }
 
@@ -44,9 +44,9 @@ fn whole(bytes: &[u8]) -> Frame {
     }
 }
 
-fn fault(bytes: &[u8]) -> ProtocolError {
+fn error_of(bytes: &[u8]) -> ProtocolError {
     match decode(bytes, 1 << 20) {
-        Err(fault) => fault,
+        Err(error) => error,
         Ok(_) => panic!("taken: {bytes:02x?}"),
     }
 }
@@ -59,7 +59,7 @@ fn unhex(hex: &str) -> Vec<u8> {
 }
 
 #[test]
-fn frames_of_every_version_come_apart_as_they_were_put_together() {
+fn frames_of_every_version_decode_to_what_was_encoded() {
     for framing in framings() {
         let bytes = request(framing, b"Ccontent");
         let frame = whole(&bytes);
@@ -81,7 +81,7 @@ fn frames_of_every_version_come_apart_as_they_were_put_together() {
         );
         assert_eq!(header::get(parts.header, "service"), Some(&b"a.B:1.0"[..]));
 
-        let bytes = answer(framing, 0x12, b"O");
+        let bytes = response(framing, 0x12, b"O");
         let frame = whole(&bytes);
         assert_eq!(
             (frame.id, frame.kind, frame.meta.status),
@@ -95,9 +95,12 @@ fn frames_of_every_version_come_apart_as_they_were_put_together() {
 }
 
 #[test]
-fn every_cut_asks_for_more_and_dribbled_frames_arrive() {
+fn every_partial_frame_waits_for_more() {
     for framing in framings() {
-        for bytes in [request(framing, b"0123456789"), answer(framing, 0, b"0123456789")] {
+        for bytes in [
+            request(framing, b"0123456789"),
+            response(framing, 0, b"0123456789"),
+        ] {
             for n in 0..bytes.len() {
                 let Ok(Decoded::More(need)) = decode(&bytes[..n], 1 << 10) else {
                     panic!("cut at {n}")
@@ -110,19 +113,19 @@ fn every_cut_asks_for_more_and_dribbled_frames_arrive() {
 }
 
 #[test]
-fn lengths_are_judged_by_the_fixed_part_alone() {
+fn lengths_are_checked_when_only_the_fixed_part_is_there() {
     for framing in framings() {
         let bytes = request(framing, b"Cx");
         let lengths = if framing.is_v2() { 16 } else { 14 };
         let fixed = &bytes[..lengths + 8];
         let mut lying = fixed.to_vec();
         lying[lengths + 4] = 0x80;
-        assert_eq!(fault(&lying), BAD_CONTENT);
+        assert_eq!(error_of(&lying), BAD_CONTENT);
     }
 }
 
 #[test]
-fn too_large_contents_are_refused_in_the_callers_words() {
+fn too_large_contents_are_refused_in_the_grammar_of_the_downstream() {
     for framing in framings() {
         let bytes = request(framing, b"C23456789");
         let content = bytes.len() - 9 - if framing.has_crc() { 4 } else { 0 };
@@ -147,7 +150,7 @@ fn too_large_contents_are_refused_in_the_callers_words() {
 }
 
 #[test]
-fn what_is_no_frame_ends_the_stream_at_its_first_wrong_byte() {
+fn other_bytes_end_the_stream_at_the_first_wrong_one() {
     for (bytes, why) in [
         (&b"GET / HTTP/1.1"[..], NOT_BOLT),
         (&[0xda, 0xbb], NOT_BOLT),
@@ -157,7 +160,7 @@ fn what_is_no_frame_ends_the_stream_at_its_first_wrong_byte() {
         (&[1, 3], BAD_TYPE),
         (&[2, 1, 9], BAD_TYPE),
     ] {
-        assert_eq!(fault(bytes), why, "{bytes:x?}");
+        assert_eq!(error_of(bytes), why, "{bytes:x?}");
     }
 }
 
@@ -170,10 +173,10 @@ fn stepped_over(bytes: &[u8]) -> Refused {
 }
 
 #[test]
-fn commands_that_no_peer_knows_cost_their_call() {
+fn unknown_commands_fail_only_their_call() {
     for (kind, command) in [(1, 2), (0, 1), (2, 2), (1, 3), (0, 99), (1, 101)] {
         let mut bytes = if kind == 0 {
-            answer(Framing::V1, 0, b"content")
+            response(Framing::V1, 0, b"content")
         } else {
             request(Framing::V1, b"content")
         };
@@ -194,16 +197,16 @@ fn commands_that_no_peer_knows_cost_their_call() {
             "{}",
             found.error
         );
-        // A length that would not be taken of a known command is no way to go on.
+        // If a known command would exceed the limit, an unknown one cannot be stepped over either.
         assert_eq!(decode(&bytes, 3).err(), Some(BAD_COMMAND));
     }
 }
 
 #[test]
-fn statuses_that_stock_readers_do_not_know_cost_their_call() {
+fn unknown_statuses_fail_only_their_call() {
     for framing in framings() {
         for status in [10, 15, 0x13, 77, 255, 0x1234, 0xffff] {
-            let bytes = answer(framing, status, b"O1");
+            let bytes = response(framing, status, b"O1");
             let found = stepped_over(&bytes);
             assert_eq!((found.len, found.kind), (bytes.len(), Kind::Response));
             let error = found.error;
@@ -214,18 +217,18 @@ fn statuses_that_stock_readers_do_not_know_cost_their_call() {
             );
         }
         for status in (0..10).chain(0x10..0x13) {
-            whole(&answer(framing, status, b"O1"));
+            whole(&response(framing, status, b"O1"));
         }
     }
 }
 
 #[test]
-fn classes_and_headers_beyond_what_java_reads_cost_their_call() {
+fn classes_and_headers_too_long_for_java_fail_only_their_call() {
     for framing in framings() {
         for (class, header) in [(0x8000, 0), (0, 0x8000), (0xffff, 0xffff), (0x7fff, 0x8001)] {
             for (bytes, kind) in [
                 (request(framing, b""), Kind::Request),
-                (answer(framing, 0, b""), Kind::Response),
+                (response(framing, 0, b""), Kind::Response),
             ] {
                 let lengths = match (framing.is_v2(), kind) {
                     (false, Kind::Response) => 12,
@@ -275,13 +278,13 @@ fn kinds_follow_command_and_type() {
             "{kind} {command}"
         );
     }
-    let mut bytes = answer(Framing::V1, 0, b"");
+    let mut bytes = response(Framing::V1, 0, b"");
     bytes[3] = 0;
     assert_eq!(whole(&bytes).kind, Kind::HeartbeatAck);
 }
 
 #[test]
-fn timeouts_below_one_are_none() {
+fn timeouts_below_one_count_as_absent() {
     for (timeout, want) in [
         (-1_i32, 0),
         (0, 0),
@@ -295,7 +298,7 @@ fn timeouts_below_one_are_none() {
     }
 }
 
-/// The frame of wire section 1.3, sealed by other code.
+/// The frame of wire section 1.3, with a checksum that other code computed.
 #[test]
 fn heartbeats_match_known_bytes() {
     let mut out = vec![];
@@ -319,7 +322,7 @@ fn heartbeats_match_known_bytes() {
 }
 
 #[test]
-fn acknowledgements_repeat_version_and_id_and_are_never_sealed() {
+fn acknowledgements_repeat_version_and_id_without_a_checksum() {
     for (framing, want) in [
         (Framing::V1, "0100000001000000ff0100000000000000000000"),
         (
@@ -342,24 +345,24 @@ fn acknowledgements_repeat_version_and_id_and_are_never_sealed() {
 }
 
 #[test]
-fn ids_are_written_in_place_and_the_seal_follows() {
+fn writing_an_id_renews_the_checksum() {
     for framing in framings() {
         let mut bytes = request(framing, b"content");
         set_id(&mut bytes, 0xfedc_ba98);
         assert_eq!(whole(&bytes).id, 0xfedc_ba98);
-        let mut bytes = answer(framing, 0, b"content");
+        let mut bytes = response(framing, 0, b"content");
         set_id(&mut bytes, 1);
         assert_eq!(whole(&bytes).id, 1);
     }
 }
 
 #[test]
-fn one_wrong_bit_breaks_the_seal() {
+fn one_wrong_bit_breaks_the_checksum() {
     let bytes = request(Framing::v2(true, true), b"content");
     for at in [30, 80, bytes.len() - 5, bytes.len() - 1] {
         let mut broken = bytes.clone();
         broken[at] ^= 4;
-        assert_eq!(fault(&broken), BAD_CRC, "{at}");
+        assert_eq!(error_of(&broken), BAD_CRC, "{at}");
     }
     let mut first = bytes.clone();
     first[1] = 1;
@@ -390,7 +393,7 @@ fn headers_beyond_the_limit_are_not_written() {
 fn no_bytes_make_the_decoder_panic() {
     let seeds: Vec<_> = framings()
         .iter()
-        .flat_map(|f| [request(*f, b"O1"), answer(*f, 0, b"O1")])
+        .flat_map(|f| [request(*f, b"O1"), response(*f, 0, b"O1")])
         .collect();
     for seed in &seeds {
         for at in 0..seed.len().min(40) {

@@ -1,8 +1,8 @@
-//! The content of a request with changes.
+//! Rewrites the content of a request with its edits.
 //!
-//! Where only strings change, everything else is copied as it lies there: strings take no place in the tables
-//! of a Hessian stream, so the arguments keep their numbers. Where a container comes or goes, or the grammar
-//! changes, all values are copied one by one and renumbered.
+//! If only strings change, everything else is copied unchanged: strings have no entry in the tables of a
+//! Hessian stream, so the references inside the arguments stay valid. If a container is added or removed, or
+//! the grammar changes, all values are copied one by one and renumbered.
 use super::{Change, Fate};
 use crate::bolt::keys;
 use crate::bolt::sofa::{self, Visit};
@@ -10,10 +10,10 @@ use crate::scratch;
 use rialto_hessian::{Copier, Kind, Library, Reader, Writer};
 use rialto_values::{Class, ErrorKind, ValueError};
 
-/// Appends the content with its changes, in the grammar that is wanted, or in its own.
+/// Appends the content with its edits, in the wanted grammar or else in its own.
 ///
 /// # Errors
-/// If it is not well-formed, or something in it has no form in the other grammar.
+/// The content is not well-formed, or a value has no form in the other grammar.
 pub(super) fn put(
     out: &mut Vec<u8>,
     content: &[u8],
@@ -30,8 +30,9 @@ pub(super) fn put(
     }
     out.truncate(start);
     match renumber(out, content, written, change) {
-        // Something in it cannot be copied (an Optional, which only its own library reads, or a reference to the
-        // request itself). The header has the new attachments, which is enough for all but S4.
+        // Some value cannot be copied, for example an Optional, which only its own library reads, or a
+        // reference to the request itself. The header carries the new attachments too, which is enough for
+        // all versions but SOFARPC 5.4, so only the names are patched.
         Err(e) if e.kind == ErrorKind::Unsupported => {
             out.truncate(start);
             patch(out, content, written, change, Scope::Names)?
@@ -42,25 +43,25 @@ pub(super) fn put(
     }
 }
 
-/// What is patched.
+/// Which parts of the content are patched.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Scope {
     All,
-    /// The names of service and method only.
+    /// Only the names of service and method.
     Names,
 }
 
-/// Copies a stream and writes strings in place of some of its values.
+/// Copies a stream while replacing some of its values by strings.
 struct Patch<'o, 'a> {
     out: &'o mut Vec<u8>,
     content: &'a [u8],
     library: Library,
-    /// How much of the content was dealt with.
+    /// How much of the content has been copied or replaced, in bytes.
     done: usize,
 }
 
 impl Patch<'_, '_> {
-    /// Copies up to here.
+    /// Copies the content up to the position `at`.
     fn copy_to(&mut self, at: usize) {
         self.out.extend_from_slice(&self.content[self.done..at]);
         self.done = at;
@@ -70,7 +71,7 @@ impl Patch<'_, '_> {
         scratch::with_write_tables(|tables| Writer::new(self.out, self.library, tables).write_str(text));
     }
 
-    /// Writes a string in place of the next value; `false` if that is a container.
+    /// Writes a string in place of the next value. Returns `false` if that value is a container.
     fn replace(&mut self, reader: &mut Reader<'_, '_>, text: &str) -> Result<bool, ValueError> {
         if !is_scalar(reader)? {
             return Ok(false);
@@ -82,7 +83,8 @@ impl Patch<'_, '_> {
         Ok(true)
     }
 
-    /// Patches the entries of a map, and the baggage in it. `false` if a container would come or go.
+    /// Patches the entries of a map and the baggage in it. Returns `false` if a container would have to be
+    /// added or removed.
     fn map(
         &mut self,
         reader: &mut Reader<'_, '_>,
@@ -118,7 +120,7 @@ impl Patch<'_, '_> {
                     if !self.replace(reader, value)? {
                         return Ok(false);
                     }
-                    inside.found(change, &key, &mut baggage);
+                    inside.drop_known(change, &key, &mut baggage);
                 }
                 Fate::Goes => {
                     if !is_scalar(reader)? {
@@ -135,7 +137,7 @@ impl Patch<'_, '_> {
             Inside::Trace => return Ok(true),
             Inside::Baggage => {}
         }
-        // In stock_prefix of the end mark, which was just read.
+        // New entries go before the end mark, which was just read and takes one byte.
         self.copy_to(reader.position() - 1);
         for (key, value) in baggage {
             self.put_str(key);
@@ -145,7 +147,7 @@ impl Patch<'_, '_> {
     }
 }
 
-/// Which map is walked.
+/// Which map is being copied.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Inside {
     Properties,
@@ -154,7 +156,7 @@ enum Inside {
 }
 
 impl Inside {
-    /// The map that changes under this key, if there is one.
+    /// The nested map under this key, if edits may change it.
     fn nested(self, change: &Change<'_>, key: &str) -> Option<Self> {
         match (self, key) {
             (Inside::Properties, keys::BAGGAGE) => Some(Inside::Baggage),
@@ -171,17 +173,17 @@ impl Inside {
         }
     }
 
-    /// Takes away what has its place under this key.
-    fn found<'e>(self, change: &Change<'e>, key: &str, baggage: &mut Vec<(&'e str, &'e str)>) {
+    /// Drops a new attachment from `baggage`, because this map already has its key.
+    fn drop_known<'e>(self, change: &Change<'e>, key: &str, baggage: &mut Vec<(&'e str, &'e str)>) {
         match self {
-            Inside::Properties => change.found(key, baggage),
+            Inside::Properties => change.drop_known(key, baggage),
             Inside::Baggage => baggage.retain(|(k, _)| *k != key),
             Inside::Trace => {}
         }
     }
 }
 
-/// Whether the next value takes no place in the stream's tables.
+/// Whether the next value has no entry in the stream's tables.
 fn is_scalar(reader: &mut Reader<'_, '_>) -> Result<bool, ValueError> {
     let before = reader.position();
     let kind = reader.kind()?;
@@ -192,8 +194,8 @@ fn is_scalar(reader: &mut Reader<'_, '_>) -> Result<bool, ValueError> {
     Ok(!is_container && reader.position() == before)
 }
 
-/// Appends the content with new strings; `false` if strings are not enough, and then what was appended is of
-/// no use.
+/// Appends the content with new strings. Returns `false` if replacing strings is not enough; the appended
+/// bytes must then be discarded.
 fn patch(
     out: &mut Vec<u8>,
     content: &[u8],
@@ -237,7 +239,7 @@ fn patch(
     })
 }
 
-/// Appends the content with all values copied one by one.
+/// Appends the content with all values copied one by one and renumbered.
 fn renumber(
     out: &mut Vec<u8>,
     content: &[u8],
@@ -340,7 +342,7 @@ fn put_map(
                 reader.skip_value()?;
                 w.write_str(&key);
                 w.write_str(value);
-                inside.found(change, &key, &mut baggage);
+                inside.drop_known(change, &key, &mut baggage);
             }
             Fate::Stays => {
                 reader.seek(entry);
@@ -362,7 +364,7 @@ fn put_map(
     w.end()
 }
 
-/// Properties of a request that had none.
+/// Writes properties for a request that has none.
 fn put_new_properties(w: &mut Writer<'_>, change: &Change<'_>) -> Result<(), ValueError> {
     let baggage: Vec<_> = change.new_baggage().collect();
     w.begin_map(None)?;

@@ -1,4 +1,4 @@
-//! Requests: heads, the neutral call, and back again.
+//! Tests that read requests, as heads and as neutral calls, and write them again.
 use super::*;
 
 /// Everything of a call that must survive.
@@ -59,13 +59,13 @@ fn heads_of_stock_consumers() {
 }
 
 #[test]
-fn calls_of_stock_consumers_survive_being_written_for_either_hessian() {
+fn stock_requests_survive_being_written_in_either_grammar() {
     let mut seen = 0;
     for (file, _) in PEERS {
         for case in load(file) {
             for request in case.requests.iter().filter(|r| Parts::of(r).codec == HESSIAN) {
                 let original = call(request);
-                for variant in [UNTOLD, FINAL, DRAFT] {
+                for variant in [ANY_GRAMMAR, FINAL, DRAFT] {
                     let at = format!("{file} {} for {variant}", case.name);
                     if let Some(index) = original
                         .types
@@ -128,7 +128,7 @@ fn null_primitive((name, token): (&Cow<'_, str>, OwnedToken)) -> bool {
 }
 
 #[test]
-fn user_attachments_and_trace_are_found_wherever_the_version_puts_them() {
+fn user_attachments_and_trace_are_found_in_every_version() {
     for (file, _) in PEERS {
         let bytes = case(file, "baggage").requests.remove(0);
         let call = call(&bytes);
@@ -161,11 +161,11 @@ fn user_attachments_and_trace_are_found_wherever_the_version_puts_them() {
 }
 
 #[test]
-fn the_head_of_a_consumer_without_headers_is_in_its_content() {
+fn a_nearly_empty_header_is_completed_from_the_content() {
     let s4 = case("sofa-5.4.8", "string-first");
     assert_eq!(header::pairs(Parts::of(s4.request()).header).count(), 1);
     assert_eq!(head(s4.request()).method, b"echoString");
-    // Without any header the service is still named inside.
+    // Without any header, the service is still found in the content.
     let bare = rebuilt(&Parts::of(s4.request()), b"", Parts::of(s4.request()).content);
     let head = head(&bare);
     assert_eq!(
@@ -174,9 +174,9 @@ fn the_head_of_a_consumer_without_headers_is_in_its_content() {
     );
 }
 
-/// Baggage may bear names that mean something to SOFARPC elsewhere.
+/// Baggage may have names that mean something to SOFARPC elsewhere.
 #[test]
-fn baggage_is_nothing_but_baggage() {
+fn baggage_under_sofarpcs_own_keys_stays_baggage() {
     let mut call = NeutralCall {
         service: "a.B".into(),
         method: "m".into(),
@@ -234,7 +234,7 @@ fn one_way_calls_carry_no_timeout() {
 }
 
 #[test]
-fn headers_are_those_of_a_stock_consumer() {
+fn written_headers_are_those_of_a_stock_consumer() {
     let case = case("sofa-5.13.2", "baggage");
     let bytes = encoded(&call(case.request()), DRAFT);
     let sorted = |bytes: &[u8]| {
@@ -248,7 +248,7 @@ fn headers_are_those_of_a_stock_consumer() {
 }
 
 #[test]
-fn forms_that_providers_take_are_taken() {
+fn forms_that_providers_accept_are_accepted() {
     for name in [
         "base",
         "hdr-service-only",
@@ -259,7 +259,7 @@ fn forms_that_providers_take_are_taken() {
         "drop-app",
         "drop-app-props",
         "props-int-value",
-        // Nobody but the header names the method: more than stock providers take.
+        // Only the header names the method here; stock providers refuse that, Rialto accepts it.
         "drop-method",
         "extra-trailing-arg",
         "timeout-0",
@@ -294,14 +294,14 @@ fn forms_that_providers_take_are_taken() {
 }
 
 #[test]
-fn the_header_says_which_service_is_meant() {
+fn the_header_decides_the_service() {
     let case = case("provider", "hdr-service-overrides-body");
     assert_eq!(&*call(case.request()).service, "lab.api.Zoo");
     assert_eq!(head(case.request()).service, b"lab.api.Zoo");
 }
 
 #[test]
-fn what_has_no_meaning_elsewhere_is_refused_with_the_reason() {
+fn requests_that_cannot_be_bridged_are_refused_with_the_reason() {
     for (file, name, reason) in [
         (
             "sofa-5.13.2",
@@ -309,8 +309,12 @@ fn what_has_no_meaning_elsewhere_is_refused_with_the_reason() {
             "serialization json (12) cannot be bridged",
         ),
         ("provider", "ver-codec-4", "serialization 4 is unknown"),
-        ("provider", "cls-unknown", "class `com.x.Foo` is no SOFARPC call"),
-        ("provider", "cls-empty", "class `` is no SOFARPC call"),
+        (
+            "provider",
+            "cls-unknown",
+            "class `com.x.Foo` is not a SOFARPC call",
+        ),
+        ("provider", "cls-empty", "class `` is not a SOFARPC call"),
         (
             "provider",
             "hdr-method-differs",
@@ -327,9 +331,9 @@ fn what_has_no_meaning_elsewhere_is_refused_with_the_reason() {
     }
 }
 
-/// Providers do not notice that a string is cut, and run with the rest of it; we do.
+/// Providers do not notice a truncated string and run with the rest of it; Rialto does.
 #[test]
-fn cut_arguments_are_noticed() {
+fn truncated_arguments_are_refused() {
     for (name, reason) in [
         ("garbage-truncated", "ends inside"),
         ("too-few-args", "ends inside"),
@@ -349,7 +353,7 @@ fn cut_arguments_are_noticed() {
 }
 
 #[test]
-fn classes_of_other_users_are_routed_by_their_header_alone() {
+fn requests_of_other_classes_are_routed_by_their_header_alone() {
     let case = case("provider", "cls-unknown");
     let head = head(case.request());
     assert_eq!(head.service, b"lab.api.Zoo");
@@ -384,7 +388,7 @@ fn the_deadline_shortens_the_timeout() {
 }
 
 #[test]
-fn calls_from_elsewhere_get_what_sofarpc_needs() {
+fn bridged_calls_get_what_sofarpc_needs() {
     let trace = rialto_core::call::Trace {
         traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into(),
         ..Default::default()
@@ -434,7 +438,7 @@ fn calls_from_elsewhere_get_what_sofarpc_needs() {
 }
 
 #[test]
-fn a_header_that_bolt_has_no_room_for_is_refused() {
+fn a_header_too_long_for_bolt_is_refused() {
     let mut call = NeutralCall {
         service: "a.B".into(),
         method: "m".into(),
@@ -451,7 +455,7 @@ fn a_header_that_bolt_has_no_room_for_is_refused() {
 }
 
 #[test]
-fn a_name_that_would_become_another_in_bolt_is_refused() {
+fn a_name_with_a_colon_is_refused() {
     let names = [("a.B:1.0", ""), ("a.B", "1.0:gold")];
     for (service, version) in names {
         let call = NeutralCall {
@@ -460,7 +464,7 @@ fn a_name_that_would_become_another_in_bolt_is_refused() {
             method: "m".into(),
             ..NeutralCall::default()
         };
-        let error = codec(Role::Client, UNTOLD)
+        let error = codec(Role::Client, ANY_GRAMMAR)
             .request(&mut vec![], 1, &call)
             .unwrap_err();
         assert!(error.text.contains("a colon in"), "{error}");

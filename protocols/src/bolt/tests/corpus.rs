@@ -1,13 +1,13 @@
-//! Reads the corpus, see `protocols/tests/corpus/bolt/README.md`.
+//! Reads the corpus; its format is described in `protocols/tests/corpus/bolt/README.md`.
 use std::path::Path;
 
-/// One case: frames in both directions.
+/// One case: the frames of both directions.
 pub(super) struct Case {
     pub(super) name: String,
-    /// What the peer did, of hand-made cases.
+    /// What the peer did, in hand-made cases.
     pub(super) note: String,
     pub(super) requests: Vec<Vec<u8>>,
-    pub(super) answers: Vec<Vec<u8>>,
+    pub(super) responses: Vec<Vec<u8>>,
 }
 
 impl Case {
@@ -16,16 +16,17 @@ impl Case {
         &self.requests[0]
     }
 
-    /// The only answer.
-    pub(super) fn answer(&self) -> &[u8] {
-        &self.answers[0]
+    /// The only response.
+    pub(super) fn response(&self) -> &[u8] {
+        &self.responses[0]
     }
 }
 
-/// Generic consumers with hessian 3.3 corrupt this one themselves: its second object lacks half of its fields.
+/// Generic consumers with hessian 3.3 corrupt this case themselves: its second object lacks half of its
+/// fields.
 const CORRUPT: &str = "generic-list";
 
-/// All cases of a file, but for those that its peer corrupts.
+/// All cases of a file, except those that its peer corrupts.
 pub(super) fn load(file: &str) -> Vec<Case> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/corpus/bolt/{file}.txt"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -34,22 +35,22 @@ pub(super) fn load(file: &str) -> Vec<Case> {
         let (mark, rest) = line.split_at(2);
         if mark == "# " {
             let (name, note) = rest.split_once(" => ").unwrap_or((rest, ""));
-            let (requests, answers) = (vec![], vec![]);
+            let (requests, responses) = (vec![], vec![]);
             cases.push(Case {
                 name: name.to_owned(),
                 note: note.to_owned(),
                 requests,
-                answers,
+                responses,
             });
             continue;
         }
         let case = cases.last_mut().expect("a frame before the first case");
-        let place = if mark == "> " {
+        let frames = if mark == "> " {
             &mut case.requests
         } else {
-            &mut case.answers
+            &mut case.responses
         };
-        place.push(unhex(rest));
+        frames.push(unhex(rest));
     }
     if matches!(file, "sofa-5.7.9" | "sofa-5.4.8") {
         cases.retain(|case| case.name != CORRUPT);

@@ -1,7 +1,7 @@
-//! Messages that cannot go as received.
+//! Tests of messages that cannot be forwarded as received.
 use super::*;
 
-/// A request after these changes, on a connection to an upstream of that variant.
+/// A request after these edits, on a connection to an upstream of that variant.
 fn edited(bytes: &[u8], variant: u32, edits: &Edits) -> Vec<u8> {
     let mut out = b"before".to_vec();
     codec(Role::Client, variant)
@@ -37,7 +37,7 @@ fn property(bytes: &[u8], key: &str) -> Option<String> {
         .map(Cow::into_owned)
 }
 
-/// The same frame without its header, but for the service: what S4 sends, and all that it looks at.
+/// The same frame with a header that has only the service, which is all that SOFARPC 5.4 sends and reads.
 fn headless(bytes: &[u8]) -> Vec<u8> {
     rebuilt(&Parts::of(bytes), b"", Parts::of(bytes).content)
 }
@@ -50,7 +50,7 @@ fn requests_of_all_versions_take_all_edits_in_header_and_content() {
             if Parts::of(request).codec != HESSIAN {
                 continue;
             }
-            for variant in [UNTOLD, FINAL, DRAFT] {
+            for variant in [ANY_GRAMMAR, FINAL, DRAFT] {
                 let at = format!("{file} {} for {variant}", case.name);
                 let bytes = edited(request, variant, &everything());
                 for bytes in [&bytes, &headless(&bytes)] {
@@ -78,10 +78,10 @@ fn requests_of_all_versions_take_all_edits_in_header_and_content() {
 }
 
 #[test]
-fn strings_are_patched_and_everything_else_is_left_as_it_lies() {
+fn strings_are_patched_and_everything_else_is_copied() {
     let case = case("sofa-5.13.2", "shared-args");
     let edits = rewrite(|e| e.method = Some("oneWithALongerName".into()));
-    let bytes = edited(case.request(), UNTOLD, &edits);
+    let bytes = edited(case.request(), ANY_GRAMMAR, &edits);
     let (before, after) = (Parts::of(case.request()), Parts::of(&bytes));
     let want = replaced(before.content, b"\x03two", b"\x12oneWithALongerName");
     assert_eq!(after.content, want);
@@ -100,12 +100,12 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     [&bytes[..at], to, &bytes[at + from.len()..]].concat()
 }
 
-/// A container more in stock_prefix of the arguments moves their numbers: `J 4` becomes `J 5`.
+/// One more container before the arguments shifts their numbers: the reference `J 4` becomes `J 5`.
 #[test]
 fn references_are_renumbered_when_properties_get_a_container() {
     let case = case("sofa-5.13.2", "shared-args");
     let edits = rewrite(|e| e.set("gray", "1"));
-    let bytes = edited(case.request(), UNTOLD, &edits);
+    let bytes = edited(case.request(), ANY_GRAMMAR, &edits);
     assert!(Parts::of(case.request()).content.ends_with(b"J\x04"));
     assert!(Parts::of(&bytes).content.ends_with(b"J\x05"));
     assert_eq!(property(&bytes, "gray").as_deref(), Some("1"));
@@ -113,10 +113,10 @@ fn references_are_renumbered_when_properties_get_a_container() {
         header::get(Parts::of(&bytes).header, "rpc_req_baggage.gray"),
         Some(&b"1"[..])
     );
-    // With baggage there already, it does not.
+    // If the request already has baggage, no container is added and the numbers stay.
     let with = self::case("sofa-5.13.2", "baggage");
     let edits = rewrite(|e| e.set("gray", "1"));
-    let bytes = edited(with.request(), UNTOLD, &edits);
+    let bytes = edited(with.request(), ANY_GRAMMAR, &edits);
     let want = replaced(
         Parts::of(with.request()).content,
         b"\x05empty\0z",
@@ -125,11 +125,11 @@ fn references_are_renumbered_when_properties_get_a_container() {
     assert_eq!(Parts::of(&bytes).content, want);
 }
 
-/// An Optional is its library's own affair, but a call that stays in that library need not fail for it.
+/// Only its own library can read an Optional, but a call that stays in that library must not fail for it.
 #[test]
 fn arguments_that_cannot_be_copied_keep_new_attachments_out_of_the_content() {
     let case = case("provider", "optional");
-    let bytes = edited(case.request(), UNTOLD, &everything());
+    let bytes = edited(case.request(), ANY_GRAMMAR, &everything());
     let (head, names) = (
         head(&bytes),
         sofa::Names::read(Parts::of(&bytes).content, false).unwrap(),
@@ -150,8 +150,8 @@ fn arguments_that_cannot_be_copied_keep_new_attachments_out_of_the_content() {
     assert!(error.text.contains("Optional"), "{error}");
 }
 
-/// Copied in full where it is referred to, the request would take in what still has to come, and the types would be
-/// no list but a reference.
+/// Copying the whole request at the reference would include fields that are yet to come, and turn the list of
+/// types into a reference.
 #[test]
 fn a_request_that_refers_to_itself_keeps_new_attachments_out_of_the_content() {
     let case = case("sofa-5.13.2", "string-first");
@@ -164,7 +164,7 @@ fn a_request_that_refers_to_itself_keeps_new_attachments_out_of_the_content() {
     ]
     .concat();
     let request = rebuilt(&Parts::of(case.request()), &block, &content);
-    let bytes = edited(&request, UNTOLD, &everything());
+    let bytes = edited(&request, ANY_GRAMMAR, &everything());
     assert_eq!(
         Parts::of(&bytes).content,
         replaced(&content, b"\x03say", b"\x07renamed")
@@ -181,7 +181,7 @@ fn a_request_that_refers_to_itself_keeps_new_attachments_out_of_the_content() {
 fn plain_headers_stay_plain() {
     let case = case("sofa-5.13.2", "custom-header");
     let edits = rewrite(|e| e.set("x-user", "u2"));
-    let bytes = edited(case.request(), UNTOLD, &edits);
+    let bytes = edited(case.request(), ANY_GRAMMAR, &edits);
     assert_eq!(header::get(Parts::of(&bytes).header, "x-user"), Some(&b"u2"[..]));
     assert_eq!(
         header::get(Parts::of(&bytes).header, "rpc_req_baggage.x-user"),
@@ -190,7 +190,7 @@ fn plain_headers_stay_plain() {
     assert_eq!(property(&bytes, "x-user").as_deref(), Some("u2"));
 }
 
-/// Trace facts stand flat in the header, and in a map of their own in the content.
+/// Trace facts are flat keys in the header, and a map of their own in the content.
 #[test]
 fn trace_facts_change_in_header_and_content() {
     for (file, library) in PEERS {
@@ -201,7 +201,7 @@ fn trace_facts_change_in_header_and_content() {
             e.set("rpc_trace_context.sofaTraceId", "mine");
             e.remove("rpc_trace_context.sofaRpcId");
         });
-        for variant in [UNTOLD, FINAL, DRAFT] {
+        for variant in [ANY_GRAMMAR, FINAL, DRAFT] {
             let bytes = edited(case.request(), variant, &edits);
             for bytes in [&bytes, &headless(&bytes)] {
                 let after = call(bytes);
@@ -217,21 +217,21 @@ fn trace_facts_change_in_header_and_content() {
 }
 
 #[test]
-fn what_addresses_a_call_is_no_attachment() {
+fn keys_of_the_address_cannot_be_edited_as_attachments() {
     let case = case("sofa-5.13.2", "string-first");
     let edits = rewrite(|e| {
         e.set("service", "evil.Service:1.0");
         e.remove("sofa_head_method_name");
     });
-    let bytes = edited(case.request(), UNTOLD, &edits);
+    let bytes = edited(case.request(), ANY_GRAMMAR, &edits);
     let (head, before) = (head(&bytes), self::head(case.request()));
     assert_eq!((head.service, head.method), (before.service, before.method));
-    // Nor does a new name of the service take the place of an attachment that is called like its key.
+    // A new service name does not replace an attachment that has the name of its key either.
     let edits = rewrite(|e| {
         e.version = Some("2.0".into());
         e.set("service", "mine");
     });
-    let bytes = edited(case.request(), UNTOLD, &edits);
+    let bytes = edited(case.request(), ANY_GRAMMAR, &edits);
     for bytes in [&bytes, &headless(&bytes)] {
         assert_eq!(self::head(bytes).version, b"2.0");
         let call = call(bytes);
@@ -240,10 +240,10 @@ fn what_addresses_a_call_is_no_attachment() {
 }
 
 #[test]
-fn an_empty_version_or_group_takes_it_away() {
+fn an_empty_version_or_group_removes_it() {
     let case = case("sofa-5.13.2", "uniqueid");
     let edits = rewrite(|e| e.group = Some("".into()));
-    let bytes = edited(case.request(), UNTOLD, &edits);
+    let bytes = edited(case.request(), ANY_GRAMMAR, &edits);
     assert_eq!(
         header::get(Parts::of(&bytes).header, "service"),
         Some(&b"lab.api.Zoo:1.0"[..])
@@ -263,12 +263,12 @@ fn an_empty_service_in_the_header_gives_way_to_the_target() {
     let mut out = vec![];
     header::put(&mut out, keys::SERVICE, "lab.api.Zoo:2.0");
     header::put(&mut out, keys::TARGET_SERVICE, "lab.api.Zoo:2.0");
-    assert_eq!(Parts::of(&edited(&bytes, UNTOLD, &edits)).header, out);
+    assert_eq!(Parts::of(&edited(&bytes, ANY_GRAMMAR, &edits)).header, out);
 }
 
-/// Of two the last counts, for routes and for providers, so a new version is not one of the first.
+/// If the service occurs twice, the last one counts for routes and for providers, so the last one is edited.
 #[test]
-fn of_a_service_that_is_named_twice_the_last_is_changed() {
+fn the_last_of_two_services_is_edited() {
     let case = case("sofa-5.13.2", "string-first");
     let parts = Parts::of(case.request());
     let mut block = vec![];
@@ -278,7 +278,7 @@ fn of_a_service_that_is_named_twice_the_last_is_changed() {
     let bytes = rebuilt(&parts, &block, parts.content);
     assert_eq!(head(&bytes).service, b"a.Public");
     let edits = rewrite(|e| e.version = Some("2.0".into()));
-    let bytes = edited(&bytes, UNTOLD, &edits);
+    let bytes = edited(&bytes, ANY_GRAMMAR, &edits);
     let names = sofa::Names::read(Parts::of(&bytes).content, false).unwrap();
     for name in header::pairs(Parts::of(&bytes).header).map(|(_, name)| name) {
         assert_eq!(
@@ -289,20 +289,20 @@ fn of_a_service_that_is_named_twice_the_last_is_changed() {
 }
 
 #[test]
-fn requests_without_properties_get_them() {
+fn new_attachments_add_properties_to_requests_without_any() {
     for name in ["drop-app-props", "props-null", "hdr-service-only"] {
         let case = case("provider", name);
         let edits = rewrite(|e| e.set("gray", "1"));
-        let bytes = edited(case.request(), UNTOLD, &edits);
+        let bytes = edited(case.request(), ANY_GRAMMAR, &edits);
         assert_eq!(property(&bytes, "gray").as_deref(), Some("1"), "{name}");
         assert_eq!(
             tokens(&call(&bytes).args),
             [OwnedToken::Text(b"bob".to_vec())],
             "{name}"
         );
-        // Removing what is not there changes nothing.
+        // Removing an attachment that is not there changes nothing.
         let edits = rewrite(|e| e.remove("gray"));
-        let bytes = edited(case.request(), UNTOLD, &edits);
+        let bytes = edited(case.request(), ANY_GRAMMAR, &edits);
         assert_eq!(
             Parts::of(&bytes).content,
             Parts::of(case.request()).content,
@@ -312,7 +312,7 @@ fn requests_without_properties_get_them() {
 }
 
 #[test]
-fn json_calls_are_changed_by_their_header() {
+fn json_requests_are_edited_in_their_header() {
     let case = case("sofa-5.13.2", "json-person");
     let bytes = edited(case.request(), FINAL, &everything());
     let head = head(&bytes);
@@ -324,7 +324,7 @@ fn json_calls_are_changed_by_their_header() {
 }
 
 #[test]
-fn what_cannot_be_changed_is_said() {
+fn edits_that_are_impossible_are_refused_with_the_reason() {
     let class = case("provider", "cls-unknown");
     let codec4 = case("provider", "ver-codec-4");
     for (bytes, text) in [
@@ -332,7 +332,7 @@ fn what_cannot_be_changed_is_said() {
         (codec4.request(), "its method stands in a content"),
     ] {
         let edits = rewrite(|e| e.method = Some("m".into()));
-        let error = codec(Role::Client, UNTOLD)
+        let error = codec(Role::Client, ANY_GRAMMAR)
             .reframe(&mut vec![], 1, &message(bytes), None, &edits)
             .unwrap_err();
         assert_eq!(error.kind, ErrorKind::BadRequest);
@@ -340,16 +340,17 @@ fn what_cannot_be_changed_is_said() {
     }
     let edits = rewrite(|e| e.set("k", &"v".repeat(40_000)));
     let s13 = case("sofa-5.13.2", "string-first");
-    let error = codec(Role::Client, UNTOLD).reframe(&mut vec![], 1, &message(s13.request()), None, &edits);
+    let error =
+        codec(Role::Client, ANY_GRAMMAR).reframe(&mut vec![], 1, &message(s13.request()), None, &edits);
     assert!(error.unwrap_err().text.contains("32767"));
 }
 
 #[test]
-fn a_connection_speaks_the_version_of_its_first_call() {
+fn an_upstream_connection_keeps_the_version_of_its_first_call() {
     let v1 = case("sofa-5.13.2", "string-first");
     let crc = case("provider", "v2-crc");
     for (first, second) in [(&v1, &crc), (&crc, &v1)] {
-        let mut upstream = codec(Role::Client, UNTOLD);
+        let mut upstream = codec(Role::Client, ANY_GRAMMAR);
         let mut out = vec![];
         assert!(
             !upstream.forwards_as_is(&message(first.request()), None),
@@ -371,32 +372,32 @@ fn a_connection_speaks_the_version_of_its_first_call() {
             (after.header, after.content, after.timeout),
             (before.header, before.content, before.timeout)
         );
-        // The answer goes back in the version of the call that it answers.
-        let answers = |case: &Case| case.answer().to_vec();
-        let (answer, to) = (answers(first), respond_to(second.request()));
-        let mut caller = codec(Role::Server, UNTOLD);
-        assert!(!caller.forwards_as_is(&message(&answer), Some(to)));
+        // The response goes back in the framing of the request that it belongs to.
+        let response = |case: &Case| case.response().to_vec();
+        let (stock, to) = (response(first), respond_to(second.request()));
+        let mut downstream = codec(Role::Server, ANY_GRAMMAR);
+        assert!(!downstream.forwards_as_is(&message(&stock), Some(to)));
         out.clear();
-        caller
-            .reframe(&mut out, 9, &message(&answer), Some(to), &Edits::default())
+        downstream
+            .reframe(&mut out, 9, &message(&stock), Some(to), &Edits::default())
             .unwrap();
         assert_eq!(Parts::of(&out).framing, Parts::of(second.request()).framing);
-        assert_eq!(Parts::of(&out).content, Parts::of(&answer).content);
-        assert!(caller.forwards_as_is(&message(&out), Some(to)));
+        assert_eq!(Parts::of(&out).content, Parts::of(&stock).content);
+        assert!(downstream.forwards_as_is(&message(&out), Some(to)));
     }
 }
 
 #[test]
-fn answers_without_a_seal_go_to_callers_that_have_one() {
+fn responses_without_a_checksum_are_forwarded_to_v2_downstreams() {
     let case = case("provider", "v2-crc-garbage");
     let to = respond_to(self::case("provider", "v2-crc").request());
     assert!(Hint::from_bits(to.hint).framing().has_crc());
-    assert!(!Parts::of(case.answer()).framing.has_crc());
-    assert!(codec(Role::Server, UNTOLD).forwards_as_is(&message(case.answer()), Some(to)));
+    assert!(!Parts::of(case.response()).framing.has_crc());
+    assert!(codec(Role::Server, ANY_GRAMMAR).forwards_as_is(&message(case.response()), Some(to)));
 }
 
 #[test]
-fn the_two_hessians_meet() {
+fn calls_cross_between_the_two_grammars() {
     let names = [
         "person",
         "shared-args",
@@ -409,37 +410,40 @@ fn the_two_hessians_meet() {
         ("sofa-5.13.2", FINAL, "sofa-5.13.2-hessian4"),
         ("sofa-5.13.2-hessian4", DRAFT, "sofa-5.13.2"),
     ];
-    for (caller, variant, provider) in both {
+    for (consumer, variant, provider) in both {
         for name in names {
-            let at = format!("{name} from {caller}");
-            let (asked, answered) = (case(caller, name), case(provider, name));
+            let at = format!("{name} from {consumer}");
+            let (request, response) = (case(consumer, name), case(provider, name));
             let mut upstream = codec(Role::Client, variant);
             upstream.framing = Some(Framing::V1);
-            assert!(!upstream.forwards_as_is(&message(asked.request()), None), "{at}");
-            let bytes = edited(asked.request(), variant, &Edits::default());
+            assert!(
+                !upstream.forwards_as_is(&message(request.request()), None),
+                "{at}"
+            );
+            let bytes = edited(request.request(), variant, &Edits::default());
             assert!(upstream.forwards_as_is(&message(&bytes), None), "{at}");
             assert_eq!(
                 tokens(&call(&bytes).args),
-                tokens(&call(asked.request()).args),
+                tokens(&call(request.request()).args),
                 "{at}"
             );
             assert_eq!(
                 Parts::of(&bytes).header,
-                Parts::of(asked.request()).header,
+                Parts::of(request.request()).header,
                 "{at}"
             );
 
-            let to = respond_to(asked.request());
-            let mut down = codec(Role::Server, UNTOLD);
+            let to = respond_to(request.request());
+            let mut down = codec(Role::Server, ANY_GRAMMAR);
             assert!(
-                !down.forwards_as_is(&message(answered.answer()), Some(to)),
+                !down.forwards_as_is(&message(response.response()), Some(to)),
                 "{at}"
             );
             let mut out = vec![];
             down.reframe(
                 &mut out,
                 9,
-                &message(answered.answer()),
+                &message(response.response()),
                 Some(to),
                 &Edits::default(),
             )
@@ -449,28 +453,28 @@ fn the_two_hessians_meet() {
                 ReturnValue::Value(value) => tokens(&value),
                 other => panic!("{at}: {other:?}"),
             };
-            assert_eq!(value(&out), value(answered.answer()), "{at}");
+            assert_eq!(value(&out), value(response.response()), "{at}");
         }
     }
-    // An upstream of which nothing is known gets what the caller wrote.
+    // An upstream of unknown grammar gets the grammar that the consumer wrote.
     let h4 = case("sofa-5.13.2-hessian4", "person");
     assert_eq!(
-        Parts::of(&edited(h4.request(), UNTOLD, &Edits::default())).content,
+        Parts::of(&edited(h4.request(), ANY_GRAMMAR, &Edits::default())).content,
         Parts::of(h4.request()).content
     );
 }
 
 #[test]
-fn failures_in_the_other_hessian_become_errors_of_ours() {
-    let answered = case("sofa-5.13.2-hessian4", "unknown-arg-class");
+fn errors_in_the_other_grammar_are_written_anew() {
+    let response = case("sofa-5.13.2-hessian4", "unknown-arg-class");
     let to = respond_to(case("sofa-5.13.2", "unknown-arg-class").request());
-    let mut down = codec(Role::Server, UNTOLD);
-    assert!(!down.forwards_as_is(&message(answered.answer()), Some(to)));
+    let mut down = codec(Role::Server, ANY_GRAMMAR);
+    assert!(!down.forwards_as_is(&message(response.response()), Some(to)));
     let error = down
         .reframe(
             &mut vec![],
             9,
-            &message(answered.answer()),
+            &message(response.response()),
             Some(to),
             &Edits::default(),
         )
@@ -484,7 +488,7 @@ fn failures_in_the_other_hessian_become_errors_of_ours() {
     down.reframe(
         &mut out,
         9,
-        &message(&busy.answers[0]),
+        &message(&busy.responses[0]),
         Some(to),
         &Edits::default(),
     )
@@ -492,14 +496,15 @@ fn failures_in_the_other_hessian_become_errors_of_ours() {
     assert_eq!(Parts::of(&out).status, 4);
 }
 
-/// A route may set attachments of any name: SOFARPC's own stay what they are, and the attachment becomes baggage.
+/// A route may set attachments of any name: SOFARPC's own keys keep their values, and the attachment becomes
+/// baggage.
 #[test]
-fn attachments_that_a_route_sets_never_take_the_place_of_what_is_called() {
+fn attachments_set_by_a_route_never_replace_the_address() {
     let names = ["service", "type", "protocol", "sofa_head_method_name"];
     let edits = rewrite(|e| names.iter().for_each(|name| e.set(name, "ours")));
     for (file, _) in PEERS {
         let case = case(file, "string-first");
-        let bytes = edited(case.request(), UNTOLD, &edits);
+        let bytes = edited(case.request(), ANY_GRAMMAR, &edits);
         let (before, after) = (head(case.request()), head(&bytes));
         assert_eq!((before.service, before.method), (after.service, after.method));
         let (before, after) = (call(case.request()), call(&bytes));

@@ -1,18 +1,18 @@
-//! Errors of ours, read back as callers read them.
+//! Tests of Rialto's own errors, read back as consumers read them.
 use super::*;
 
-fn said(to: RespondTo, kind: ErrorKind) -> Vec<u8> {
+fn error_to(to: RespondTo, kind: ErrorKind) -> Vec<u8> {
     let mut out = vec![];
-    codec(Role::Server, UNTOLD).error(&mut out, to, &CallError::new(kind, "not \"today\", 中\n!"));
+    codec(Role::Server, ANY_GRAMMAR).error(&mut out, to, &CallError::new(kind, "not \"today\", 中\n!"));
     out
 }
 
 #[test]
-fn sofarpc_callers_get_a_text_or_a_telling_status() {
+fn sofarpc_consumers_get_a_text_or_a_specific_status() {
     for (file, _) in PEERS {
         let to = respond_to(case(file, "string-first").request());
         for kind in ErrorKind::ALL {
-            let bytes = said(to, kind);
+            let bytes = error_to(to, kind);
             let parts = Parts::of(&bytes);
             let back = dialect().outcome(&message(&bytes)).unwrap_err();
             let status = match kind {
@@ -41,24 +41,24 @@ fn sofarpc_callers_get_a_text_or_a_telling_status() {
     }
 }
 
-/// The errors that stock providers make themselves, byte for byte.
+/// Rialto's errors and those of stock providers are the same, byte for byte.
 #[test]
 fn errors_look_like_those_of_stock_providers() {
     let case = case("sofa-5.13.2", "no-such-method");
-    let stock = Parts::of(case.answer());
+    let stock = Parts::of(case.response());
     let text = "RPC-020100011: Cannot find invoke method: [ghost], service: [lab.api.Zoo:1.0] ";
     let mut out = vec![];
     let error = CallError::new(ErrorKind::NoService, text);
-    codec(Role::Server, UNTOLD).error(&mut out, respond_to(case.request()), &error);
+    codec(Role::Server, ANY_GRAMMAR).error(&mut out, respond_to(case.request()), &error);
     let ours = Parts::of(&out);
     assert_eq!((ours.class, ours.header), (stock.class, stock.header));
     assert_eq!(ours.content, stock.content);
 }
 
 #[test]
-fn callers_in_json_get_their_own_form() {
+fn consumers_with_json_get_a_json_text() {
     let to = respond_to(case("sofa-5.13.2", "json-person").request());
-    let bytes = said(to, ErrorKind::NoRoute);
+    let bytes = error_to(to, ErrorKind::NoRoute);
     let parts = Parts::of(&bytes);
     assert_eq!((parts.status, parts.codec), (0, 12));
     assert_eq!(
@@ -67,11 +67,11 @@ fn callers_in_json_get_their_own_form() {
     );
     assert_eq!(parts.content, "\"not \\\"today\\\", 中\\n!\"".as_bytes());
     assert_eq!(message(&bytes).meta.status, Status::Exception);
-    assert_eq!(Parts::of(&said(to, ErrorKind::Timeout)).status, 7);
+    assert_eq!(Parts::of(&error_to(to, ErrorKind::Timeout)).status, 7);
 }
 
 #[test]
-fn callers_in_other_serializations_get_a_status() {
+fn consumers_with_other_serializations_get_a_status() {
     for (codec, kind, status, content) in [
         (11, ErrorKind::NoRoute, 0, "not \"today\", 中\n!"),
         (2, ErrorKind::NoRoute, 6, ""),
@@ -79,7 +79,7 @@ fn callers_in_other_serializations_get_a_status() {
         (22, ErrorKind::BadRequest, 0x12, ""),
         (22, ErrorKind::Denied, 2, ""),
     ] {
-        let bytes = said(
+        let bytes = error_to(
             RespondTo {
                 id: 1,
                 hint: Hint::new(Framing::V1, codec).bits(),
@@ -95,9 +95,9 @@ fn callers_in_other_serializations_get_a_status() {
 }
 
 #[test]
-fn users_of_bolt_alone_get_what_their_server_would_send() {
+fn bolt_clients_without_sofarpc_get_what_a_bolt_server_sends() {
     let to = respond_to(case("provider", "cls-unknown").request());
-    let bytes = said(to, ErrorKind::NoRoute);
+    let bytes = error_to(to, ErrorKind::NoRoute);
     let parts = Parts::of(&bytes);
     assert_eq!(
         (parts.status, parts.class),
@@ -108,11 +108,11 @@ fn users_of_bolt_alone_get_what_their_server_would_send() {
 }
 
 #[test]
-fn errors_are_in_the_callers_framing() {
+fn errors_are_in_the_framing_of_the_downstream() {
     for name in ["v2", "v2-crc"] {
         let to = respond_to(case("provider", name).request());
         for kind in [ErrorKind::NoRoute, ErrorKind::Timeout] {
-            let bytes = said(to, kind);
+            let bytes = error_to(to, kind);
             assert_eq!(
                 Parts::of(&bytes).framing,
                 Hint::from_bits(to.hint).framing(),

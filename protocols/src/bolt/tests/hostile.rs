@@ -1,5 +1,5 @@
-//! Damaged contents and headers: whatever is read is an answer or a refusal, never a panic, and never asks for
-//! memory that the bytes do not hold.
+//! Tests with damaged contents and headers: reading them gives a value or an error, never a panic, and never
+//! allocates more than the bytes justify.
 use super::*;
 use rialto_hessian::{WriteTables, Writer};
 use rialto_values::{Class, Sink, Token, ValueError};
@@ -12,7 +12,7 @@ impl Sink for Sinkhole {
     }
 }
 
-/// Does everything with a frame that can be done with it.
+/// Does everything with a frame that the proxy can do with it.
 fn exercise(bytes: &[u8]) {
     let Some(msg) = dialect().view(bytes) else { return };
     if let Ok(head) = dialect().head(&msg) {
@@ -26,7 +26,7 @@ fn exercise(bytes: &[u8]) {
     edits.set("k1", "v");
     edits.method = Some("m".into());
     edits.service = Some("a.B".into());
-    for variant in [UNTOLD, FINAL] {
+    for variant in [ANY_GRAMMAR, FINAL] {
         codec(Role::Client, variant)
             .reframe(&mut vec![], 1, &msg, None, &edits)
             .ok();
@@ -42,7 +42,7 @@ fn exercise(bytes: &[u8]) {
         id: 1,
         hint: Hint::new(Framing::V1, HESSIAN).with_content(Some(&b'C')).bits(),
     };
-    codec(Role::Server, UNTOLD)
+    codec(Role::Server, ANY_GRAMMAR)
         .reframe(&mut vec![], 1, &msg, Some(to), &Edits::default())
         .ok();
 }
@@ -60,7 +60,7 @@ fn seeds() -> Vec<Vec<u8>> {
         for name in names {
             let case = case(file, name);
             seeds.extend(case.requests);
-            seeds.extend(case.answers);
+            seeds.extend(case.responses);
         }
     }
     seeds
@@ -101,7 +101,7 @@ fn rebuilt_like(seed: &[u8], header: &[u8], content: &[u8]) -> Vec<u8> {
         return rebuilt(&parts, header, content);
     }
     let mut out = vec![];
-    let open = frame::Open::answer(&mut out, parts.framing, 5, parts.codec, parts.status, parts.class);
+    let open = frame::Open::response(&mut out, parts.framing, 5, parts.codec, parts.status, parts.class);
     let from = out.len();
     out.extend_from_slice(header);
     open.end_header(&mut out, from).unwrap();
@@ -112,7 +112,7 @@ fn rebuilt_like(seed: &[u8], header: &[u8], content: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn attachments_without_end_are_refused() {
+fn more_attachments_than_the_limit_are_refused() {
     let case = case("sofa-5.4.8", "string-first");
     let parts = Parts::of(case.request());
     let mut block = vec![];
@@ -133,9 +133,9 @@ fn a_malformed_header_block_is_refused() {
     assert!(refusal(&bytes).text.contains("header block"));
 }
 
-/// That the caller behind the method cannot be read changes nothing for the method.
+/// The application after the method cannot be read, but the method is still known.
 #[test]
-fn a_method_in_front_of_something_unreadable_is_known() {
+fn a_method_before_an_unreadable_field_is_known() {
     let case = case("sofa-5.4.8", "string-first");
     let parts = Parts::of(case.request());
     let whole = head(case.request());
@@ -148,7 +148,7 @@ fn a_method_in_front_of_something_unreadable_is_known() {
         let head = dialect().head(&message(&bytes)).unwrap();
         assert_eq!((head.service, head.method), (whole.service, whole.method));
     }
-    // Another class may name the method once more behind what cannot be read.
+    // Another class could repeat the method after the unreadable part, so the method is unknown.
     let (mut content, mut tables) = (vec![], WriteTables::default());
     let mut w = Writer::new(&mut content, Library::Sofa3, &mut tables);
     let fields = [keys::METHOD_NAME, keys::REQUEST_PROPS, keys::METHOD_NAME];
@@ -158,7 +158,7 @@ fn a_method_in_front_of_something_unreadable_is_known() {
     assert_eq!(dialect().head(&message(&bytes)).unwrap().method, b"");
 }
 
-/// Fields in another order, or twice, say the same to a route and to a bridge: of two the last counts.
+/// Fields in another order, or repeated, give the route and the bridge the same names: the last value counts.
 #[test]
 fn a_head_and_a_call_name_the_same_method() {
     let case = case("sofa-5.4.8", "string-first");
@@ -189,9 +189,9 @@ fn a_head_and_a_call_name_the_same_method() {
     assert_eq!(call(&bytes).method, "last");
 }
 
-/// Providers go by the content where the header's `service` is there but blank, whatever other keys say.
+/// If the header's `service` is present but blank, providers go by the content, whatever the other keys say.
 #[test]
-fn a_blank_service_does_not_lead_past_routes() {
+fn a_blank_service_cannot_bypass_routes() {
     let case = case("sofa-5.13.2", "string-first");
     let parts = Parts::of(case.request());
     let with = |pairs: &[(&str, &str)]| {
@@ -205,7 +205,7 @@ fn a_blank_service_does_not_lead_past_routes() {
         let error = dialect().head(&message(&bytes)).unwrap_err();
         assert!(error.text.contains("is blank"), "{error}");
     }
-    // Of two the last counts, there and here.
+    // If the key is repeated, the last value counts, for providers and here.
     let bytes = with(&[(keys::SERVICE, "a.Public"), target, (keys::SERVICE, "")]);
     assert!(dialect().head(&message(&bytes)).is_err());
     let bytes = with(&[target]);
@@ -214,7 +214,7 @@ fn a_blank_service_does_not_lead_past_routes() {
     assert_eq!(head(&bytes).service, "中.Service".as_bytes());
 }
 
-/// Dubbo's providers would take what stands in stock_prefix of a slash for the group.
+/// Dubbo providers would take what precedes a slash for the group.
 #[test]
 fn a_service_with_a_slash_is_not_bridged() {
     let case = case("sofa-5.13.2", "string-first");
@@ -226,7 +226,7 @@ fn a_service_with_a_slash_is_not_bridged() {
     assert!(error.text.contains("a service with a slash"), "{error}");
     let mut call = call(case.request());
     call.service = "gray/a.B".into();
-    let error = codec(Role::Client, UNTOLD)
+    let error = codec(Role::Client, ANY_GRAMMAR)
         .request(&mut vec![], 1, &call)
         .unwrap_err();
     assert!(error.text.contains("has a slash in its name"), "{error}");

@@ -1,4 +1,4 @@
-//! The short ways through stock contents lead where the long ways lead.
+//! Tests that the fast paths for stock contents give the same results as the full readers.
 use super::*;
 use call::Facts;
 
@@ -31,14 +31,14 @@ fn requests() {
 }
 
 #[test]
-fn answers() {
+fn responses() {
     let mut plain = 0;
     for (file, _) in PEERS {
         for case in load(file) {
-            for answer in &case.answers {
-                let parts = Parts::of(answer);
-                if let Some(reply) = outcome::plain(&parts) {
-                    let walked = outcome::walk(&parts).unwrap();
+            for bytes in &case.responses {
+                let parts = Parts::of(bytes);
+                if let Some(reply) = read_response::plain(&parts) {
+                    let walked = read_response::walk(&parts).unwrap();
                     assert!(walked.attachments.is_empty());
                     assert_eq!(
                         format!("{reply:?}"),
@@ -51,10 +51,10 @@ fn answers() {
             }
         }
     }
-    assert!(plain > 20, "{plain} plain answers");
+    assert!(plain > 20, "{plain} plain responses");
 }
 
-/// What is written of pieces that are remembered is what is written of pieces put together for it.
+/// A request built from cached pieces equals one that is built from scratch.
 #[test]
 fn requests_are_written_the_same_each_time() {
     let mut written = vec![];

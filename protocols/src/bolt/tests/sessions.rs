@@ -1,4 +1,4 @@
-//! The codec inside its session.
+//! Tests of the codec inside the core's session.
 use super::*;
 use rialto_core::bridge::Bridge;
 use rialto_core::buf::OutBuf;
@@ -12,7 +12,7 @@ fn session(role: Role) -> Framed<Bolt> {
         &Settings {
             max_message: 4096,
             max_sent: None,
-            variant: UNTOLD,
+            variant: ANY_GRAMMAR,
         },
     )
 }
@@ -34,7 +34,7 @@ fn heartbeats_are_answered_in_both_roles() {
         let mut want = vec![];
         frame::acknowledge(&asked, &mut want);
         assert_eq!(out.unsent(), want);
-        // Acknowledgements are taken without a word.
+        // An acknowledgement needs no response.
         let step = session(role).next(&want, &mut out).unwrap();
         assert!(matches!(
             step,
@@ -48,9 +48,9 @@ fn heartbeats_are_answered_in_both_roles() {
 }
 
 #[test]
-fn our_heartbeats_are_in_the_version_of_the_connection() {
+fn sent_heartbeats_are_in_the_version_of_the_connection() {
     let crc = case("provider", "v2-crc");
-    let mut codec = codec(Role::Server, UNTOLD);
+    let mut codec = codec(Role::Server, ANY_GRAMMAR);
     codec.decode(crc.request()).unwrap();
     let mut out = vec![];
     codec.heartbeat(&mut out);
@@ -59,12 +59,12 @@ fn our_heartbeats_are_in_the_version_of_the_connection() {
         (28, Parts::of(crc.request()).framing)
     );
     let mut out = vec![];
-    self::codec(Role::Client, UNTOLD).heartbeat(&mut out);
+    self::codec(Role::Client, ANY_GRAMMAR).heartbeat(&mut out);
     assert_eq!(Parts::of(&out).framing, Framing::V1);
 }
 
 #[test]
-fn goaway_drains_a_host_and_is_never_sent() {
+fn goaway_drains_an_endpoint_and_is_never_sent() {
     let goaway = case("provider", "cmd-100-goaway");
     let mut out = OutBuf::default();
     let step = session(Role::Client).next(goaway.request(), &mut out).unwrap();
@@ -127,17 +127,17 @@ fn too_large_calls_are_refused_and_skipped() {
 }
 
 #[test]
-fn answers_find_their_call_by_the_id_and_retried_bytes_are_seen_again() {
+fn responses_carry_the_key_of_their_call() {
     let case = case("provider", "v2-crc");
     let key = CallKey::from_bits(0x0012_3456);
     let mut bytes = case.request().to_vec();
     session(Role::Client).set_id(&mut bytes, key.bits().into());
     assert_eq!(dialect().view(&bytes).unwrap().bytes.len(), bytes.len());
-    let mut answer = case.answer().to_vec();
-    session(Role::Server).set_id(&mut answer, key.bits().into());
+    let mut response = case.response().to_vec();
+    session(Role::Server).set_id(&mut response, key.bits().into());
     let mut out = OutBuf::default();
-    let Event::Response { call, .. } = session(Role::Client).next(&answer, &mut out).unwrap().event else {
-        panic!("no answer")
+    let Event::Response { call, .. } = session(Role::Client).next(&response, &mut out).unwrap().event else {
+        panic!("no response")
     };
     assert_eq!(call, key);
 }

@@ -1,20 +1,21 @@
-//! Scalars for parameters of another type: a Dubbo provider turns what a generic call gives into what its method takes
-//! (its `CompatibleTypeUtils`), because generic callers have no classes. Providers of other protocols do not.
+//! Converts scalars to the type of the parameter. Generic consumers have no classes, so a Dubbo provider
+//! converts what they send (its `CompatibleTypeUtils`). Providers of other protocols do not, so Rialto does
+//! it for them.
 use super::enums::is_enum_of_jdk;
 use super::{is_application_class, java_time};
 use rialto_values::{Class, Sink, Text, Token, ValueError};
 
-/// What a conversion has to know of the route.
+/// Settings of the route that conversions need.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rules {
-    /// Seconds east of UTC, where texts of dates are from.
+    /// The zone in which texts of dates are, in seconds east of UTC; `None` if the route names none.
     pub(super) utc_offset: Option<i32>,
 }
 
-/// Emits a scalar as a parameter of that type, and tells how many containers that took.
+/// Emits a scalar as a parameter of the declared type. Returns how many containers were emitted for it.
 ///
 /// # Errors
-/// A text that is no value of the type, and what the sink refuses.
+/// The text is not a value of the type, or the sink refuses it.
 pub(super) fn put(
     declared: &str,
     token: Token<'_>,
@@ -36,7 +37,7 @@ fn put_text(declared: &str, v: Text<'_>, rules: Rules, sink: &mut dyn Sink) -> R
     let bad = || {
         let seen: String = s.chars().take(80).collect();
         ValueError::unsupported(format!(
-            "the generic call gives \"{seen}\" for a {declared}, which is none"
+            "the generic call gives \"{seen}\" for a {declared}, but it is not one"
         ))
     };
     let scalar = match declared {
@@ -69,7 +70,7 @@ fn put_text(declared: &str, v: Text<'_>, rules: Rules, sink: &mut dyn Sink) -> R
     sink.token(scalar).map(|()| 0)
 }
 
-/// A number as it came.
+/// A number as it was received.
 #[derive(Clone, Copy)]
 enum Number {
     Whole(i64),
@@ -77,7 +78,7 @@ enum Number {
 }
 
 impl Number {
-    /// As Java's `longValue`.
+    /// Converts as Java's `longValue`.
     fn long(self) -> i64 {
         match self {
             Number::Whole(v) => v,
@@ -85,7 +86,7 @@ impl Number {
         }
     }
 
-    /// As Java's `intValue`.
+    /// Converts as Java's `intValue`.
     fn int(self) -> i32 {
         match self {
             Number::Whole(v) => v as i32,
@@ -93,7 +94,7 @@ impl Number {
         }
     }
 
-    /// As Java's `doubleValue`.
+    /// Converts as Java's `doubleValue`.
     fn double(self) -> f64 {
         match self {
             Number::Whole(v) => v as f64,
@@ -132,7 +133,7 @@ fn put_number(
     sink.token(scalar).map(|()| 0)
 }
 
-/// Emits an object of one field.
+/// Emits an object with one field.
 fn put_object(
     class: &str,
     field: &'static str,
@@ -149,7 +150,7 @@ fn is_sql_date(class: &str) -> bool {
     matches!(class, "java.sql.Date" | "java.sql.Time" | "java.sql.Timestamp")
 }
 
-/// A number as `java.math.BigDecimal` reads it.
+/// Whether `java.math.BigDecimal` can parse the text.
 fn is_decimal(s: &str) -> bool {
     let (digits, exponent) = match s.split_once(['e', 'E']) {
         Some((digits, exponent)) => (digits, Some(exponent)),
@@ -164,10 +165,10 @@ fn is_decimal(s: &str) -> bool {
         && exponent.is_none_or(|e| e.parse::<i32>().is_ok())
 }
 
-/// The most digits of a whole number: what it takes to read them grows with their square.
+/// The most digits of a whole number, because the time to parse them grows with their square.
 const DIGITS_MAX: usize = 10_000;
 
-/// Emits a whole number of any size; `None` if the text is none.
+/// Emits a whole number of any size; `None` if the text is not one.
 fn put_big_integer(s: &str, sink: &mut dyn Sink) -> Result<Option<u32>, ValueError> {
     let (negative, digits) = match s.strip_prefix('-') {
         Some(digits) => (true, digits),
@@ -201,7 +202,7 @@ fn put_big_integer(s: &str, sink: &mut dyn Sink) -> Result<Option<u32>, ValueErr
     Ok(Some(2))
 }
 
-/// The words of a number, the lowest first.
+/// The 32-bit words of a decimal number, lowest first.
 fn words(digits: &[u8]) -> Vec<u32> {
     let mut words: Vec<u32> = vec![];
     for chunk in digits.chunks(9) {
@@ -221,7 +222,7 @@ fn words(digits: &[u8]) -> Vec<u32> {
     words
 }
 
-/// A double as Java's `Double.toString` spells it.
+/// A double as Java's `Double.toString` writes it.
 fn java_double(v: f64) -> String {
     let size = v.abs();
     if size == 0.0 || (1e-3..1e7).contains(&size) {
@@ -235,24 +236,24 @@ fn java_double(v: f64) -> String {
     }
 }
 
-/// Milliseconds of a text `yyyy-MM-dd HH:mm:ss`, in the zone that the route names.
+/// Milliseconds since the epoch of a text `yyyy-MM-dd HH:mm:ss`, in the time zone that the route names.
 fn moment(s: &str, declared: &str, rules: Rules) -> Result<i64, ValueError> {
     let Some(seconds) = seconds(s) else {
         let seen: String = s.chars().take(80).collect();
         return Err(ValueError::unsupported(format!(
-            "the generic call gives \"{seen}\" for a {declared}; texts of dates are written yyyy-MM-dd HH:mm:ss"
+            "the generic call gives \"{seen}\" for a {declared}; dates must be written yyyy-MM-dd HH:mm:ss"
         )));
     };
     let Some(offset) = rules.utc_offset else {
         return Err(ValueError::unsupported(format!(
-            "the generic call gives a text for a {declared}, and a Dubbo provider would take it for a time in its own \
-             zone; name that in bridge.time_zone of the route, or send milliseconds"
+            "the generic call gives a text for a {declared}, and a Dubbo provider would read it in its own time \
+             zone; name that zone in bridge.time_zone of the route, or send milliseconds"
         )));
     };
     Ok((seconds - i64::from(offset)) * 1000)
 }
 
-/// Seconds since the epoch, as if the text were in UTC.
+/// Seconds since the epoch, taking the text as UTC.
 fn seconds(s: &str) -> Option<i64> {
     let (date, time) = s.trim().split_once(' ')?;
     let [year, month, day] = java_time::three(date, '-')?;
@@ -267,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn doubles_are_spelled_as_java_does() {
+    fn doubles_are_written_as_java_writes_them() {
         for (v, text) in [
             (7.0, "7.0"),
             (1.5, "1.5"),
@@ -307,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_of_any_size_come_apart() {
+    fn whole_numbers_of_any_size_are_split_into_words() {
         assert!(words(b"0").is_empty());
         assert_eq!(words(b"4294967296"), [0, 1]);
         assert_eq!(words(b"00018446744073709551616"), [0, 0, 1]);
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn decimals_are_those_of_java() {
+    fn decimals_are_accepted_as_java_does() {
         for good in ["1.50", "-0", ".5", "5.", "1E3", "+1.2e-7"] {
             assert!(is_decimal(good), "{good}");
         }

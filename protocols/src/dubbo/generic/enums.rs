@@ -1,6 +1,6 @@
-//! Enums of the JDK. Their constants look like objects of any other class.
+//! Enums of the JDK. On the wire their constants look like objects of any other class.
 
-/// Those that services have in their signatures.
+/// The enums of the JDK that services use in their signatures, sorted for the binary search.
 const OF_JDK: [&str; 16] = [
     "java.lang.Thread$State",
     "java.math.RoundingMode",

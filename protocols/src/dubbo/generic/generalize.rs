@@ -1,32 +1,33 @@
-//! Results for callers without classes: objects become maps that name their class.
+//! Converts return values for generic consumers, which have no classes: objects become maps that name their
+//! class.
 use super::enums::is_enum_of_jdk;
 use super::java_time::{Kind, Moment, Part};
 use super::{CLASS, is_jdk, put_text};
 use rialto_values::{Class, Sink, Text, Token, ValueError};
 
-/// Turns a stream of values into the form that a generic caller with `generic=true` expects: objects as maps
-/// with an entry `class`, enum constants as their names, local dates and times as texts. Other values of the JDK stay as
-/// they are.
+/// Converts a stream of values into the form that a consumer with `generic=true` expects: objects become maps
+/// with an entry `class`, enum constants their names, local dates and times texts. Other values of the JDK
+/// stay as they are.
 ///
-/// An enum constant and an object with the single field `name` look the same on the wire. What is written
-/// like a constant (`RED`, `V_2`) is taken for one.
+/// An enum constant and an object with the single field `name` look the same on the wire. If the name is
+/// written like a constant (`RED`, `V_2`), the object is treated as one.
 pub(crate) struct Generalize<'s> {
     out: &'s mut dyn Sink,
     open: Vec<Level>,
-    /// What became of the containers of the source, by their numbers.
+    /// What each container of the source became, by its number there.
     numbers: Vec<Became>,
-    /// Number of the next container that is emitted.
+    /// The number of the next container that is emitted.
     next: u32,
-    /// An object of which the first value decides what it is.
+    /// An object whose first value will show whether it is a constant.
     maybe_constant: Option<Class>,
-    /// Objects of `java.time` that are being taken in, with their numbers.
+    /// The open objects of `java.time`, with their numbers in the source.
     moments: Vec<(Moment, usize)>,
 }
 
 enum Level {
-    /// A container that is emitted as it came.
+    /// A container that is emitted unchanged.
     Kept,
-    /// An object that is emitted as a map; so many of its fields were.
+    /// An object that is emitted as a map, and the number of its fields emitted so far.
     Fields(Class, usize),
     /// A constant, of which nothing more is emitted.
     Constant,
@@ -35,7 +36,7 @@ enum Level {
 enum Became {
     Container(u32),
     Text(Box<[u8]>),
-    /// Not decided yet: the object refers to itself in its only field.
+    /// Undecided: the object refers to itself in its only field.
     Unknown,
 }
 
@@ -51,7 +52,7 @@ impl<'s> Generalize<'s> {
         }
     }
 
-    /// Announces a value: the name of its field, if its object became a map.
+    /// Prepares for a value: if its object became a map, emits the name of the field.
     fn before_value(&mut self) -> Result<(), ValueError> {
         match self.open.last_mut() {
             Some(Level::Fields(class, at)) => {
@@ -106,7 +107,7 @@ impl<'s> Generalize<'s> {
         self.begin_map(class.name())
     }
 
-    /// Decides about an object with one field, whose value this is.
+    /// Decides, by the value of its only field, whether an object is a constant.
     fn decide(&mut self, class: Class, token: Token<'_>) -> Result<(), ValueError> {
         let undecided = self
             .numbers
@@ -132,7 +133,7 @@ impl<'s> Generalize<'s> {
         self.numbers.push(Became::Unknown);
     }
 
-    /// Takes a token of an object of `java.time`.
+    /// Handles a token inside an object of `java.time`.
     fn inside_moment(&mut self, token: Token<'_>) -> Result<(), ValueError> {
         let part = match token {
             Token::Object(class) => match Kind::of_handle(class.name()) {
@@ -171,7 +172,7 @@ impl<'s> Generalize<'s> {
             Some(Became::Container(number)) => self.out.token(Token::Ref(*number)),
             Some(Became::Text(bytes)) => match Text::from_cesu8(bytes) {
                 Some(text) => self.out.token(Token::Text(text)),
-                None => Err(ValueError::malformed("an enum constant that is no text")),
+                None => Err(ValueError::malformed("an enum constant that is not a text")),
             },
             _ => Err(ValueError::malformed(format!(
                 "reference {number} names nothing before it"
@@ -216,7 +217,7 @@ impl Sink for Generalize<'_> {
     }
 }
 
-/// Arrays of primitives have names without a package.
+/// Whether the list type belongs to the JDK. Arrays of primitives have names without a package.
 fn is_jdk_list(class: &str) -> bool {
     let element = class.trim_start_matches('[');
     is_jdk(element) || !element.contains('.')

@@ -1,4 +1,4 @@
-//! `java.time` in generic calls: stock providers give and take dates and times as texts.
+//! `java.time` in generic calls, where stock providers read and write dates and times as texts.
 use rialto_values::{Class, Sink, Token, ValueError, handle};
 
 /// The three classes that are texts in generic calls.
@@ -10,7 +10,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The kind whose objects have this class in token streams.
+    /// The kind whose objects have this class name in token streams.
     pub(super) fn of_handle(class: &str) -> Option<Self> {
         let simple = class.strip_prefix(handle::PACKAGE)?.strip_prefix("java8.")?;
         match simple {
@@ -40,14 +40,14 @@ impl Kind {
     }
 }
 
-/// A part of an object of `java.time`.
+/// The value of a field.
 #[derive(Clone, Debug)]
 pub(super) enum Part {
     Int(i32),
     Text(String),
 }
 
-/// An object that is being taken in.
+/// An object whose fields are being collected.
 #[derive(Clone, Debug)]
 pub(super) struct Moment {
     pub(super) kind: Kind,
@@ -64,10 +64,10 @@ impl Moment {
         }
     }
 
-    /// Takes the next field.
+    /// Adds the next field.
     ///
     /// # Errors
-    /// There are more than the class has.
+    /// The object has more values than its class has fields.
     pub(super) fn push(&mut self, part: Part) -> Result<(), ValueError> {
         if self.parts.len() == self.class.fields().len() {
             return Err(self.malformed());
@@ -76,10 +76,10 @@ impl Moment {
         Ok(())
     }
 
-    /// What `toString` says in Java.
+    /// The text that `toString` gives in Java.
     ///
     /// # Errors
-    /// The fields make no such object.
+    /// The fields do not form such an object.
     pub(super) fn text(&self) -> Result<String, ValueError> {
         self.spelled().ok_or_else(|| self.malformed())
     }
@@ -132,15 +132,19 @@ impl Moment {
     }
 
     pub(super) fn malformed(&self) -> ValueError {
-        ValueError::malformed(format!("the fields of a {} make no value", self.class.name()))
+        ValueError::malformed(format!(
+            "the fields of a {} do not form a value",
+            self.class.name()
+        ))
     }
 }
 
-/// Emits the text as an object of that class and tells how many containers that took. The outer `None`: texts mean
-/// nothing there; the inner one: this text is none of the class.
+/// Emits the text as an object of the declared class. Returns how many containers were emitted for it. The
+/// outer `None` means that the class is not one of these three, the inner one that the text is not a value of
+/// it.
 ///
 /// # Errors
-/// The sink's.
+/// The sink's errors.
 pub(super) fn put_parsed(
     declared: &str,
     s: &str,
@@ -166,7 +170,7 @@ pub(super) fn put_parsed(
                 sink.token(Token::End)?;
                 Some(3)
             }
-            // As stock providers take it.
+            // Stock providers read an empty text as null.
             None if s.is_empty() => {
                 sink.token(Token::Null)?;
                 Some(0)
@@ -186,7 +190,7 @@ fn put_ints(kind: Kind, values: &[i64], sink: &mut dyn Sink) -> Result<u32, Valu
     Ok(1)
 }
 
-/// Three numbers with a sign between them.
+/// Parses three numbers with a separator between them.
 pub(super) fn three(s: &str, between: char) -> Option<[i64; 3]> {
     let mut parts = s.split(between).map(number);
     let three = [parts.next()??, parts.next()??, parts.next()??];
@@ -197,7 +201,7 @@ fn number(s: &str) -> Option<i64> {
     (s.len() <= 9 && s.bytes().all(|b| b.is_ascii_digit())).then(|| s.parse().ok())?
 }
 
-/// Days since the epoch; `None` if there is no such day.
+/// Days since the epoch; `None` if the date does not exist.
 pub(super) fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let last = match month {
@@ -209,7 +213,7 @@ pub(super) fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     if !(1..=last).contains(&day) {
         return None;
     }
-    // Years start in March here, so that the leap day is the last of its year.
+    // The computation starts years in March, so that the leap day is the last day of its year.
     let (shifted, month) = if month > 2 {
         (year, month - 3)
     } else {
@@ -244,8 +248,8 @@ mod tests {
     use super::*;
     use rialto_values::Recorder;
 
-    /// A text there and back.
-    fn round(class: &str, text: &str) -> Option<String> {
+    /// Parses a text and writes it again.
+    fn round_trip(class: &str, text: &str) -> Option<String> {
         let mut out = Recorder::default();
         put_parsed(class, text, &mut out).unwrap().unwrap()?;
         let mut open: Vec<Moment> = vec![];
@@ -269,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_those_of_java() {
+    fn texts_are_read_and_written_as_in_java() {
         for (class, text) in [
             ("java.time.LocalDate", "2026-05-06"),
             ("java.time.LocalDate", "0099-02-28"),
@@ -280,7 +284,7 @@ mod tests {
             ("java.time.LocalTime", "07:08:09.123456789"),
             ("java.time.LocalDateTime", "2024-02-29T23:59:59.999"),
         ] {
-            assert_eq!(round(class, text).as_deref(), Some(text));
+            assert_eq!(round_trip(class, text).as_deref(), Some(text));
         }
         for (class, text) in [
             ("java.time.LocalDate", "2026-02-29"),
@@ -289,7 +293,7 @@ mod tests {
             ("java.time.LocalTime", "7"),
             ("java.time.LocalDateTime", "2026-05-06 07:08:09"),
         ] {
-            assert_eq!(round(class, text), None, "{text}");
+            assert_eq!(round_trip(class, text), None, "{text}");
         }
         assert_eq!(
             put_parsed("java.time.Instant", "x", &mut Recorder::default()),

@@ -5,7 +5,7 @@ use rialto_values::Class;
 
 mod converted;
 
-/// The body part that `$invoke` sends, with the third argument written by `args`.
+/// The part of a body that `$invoke` sends. `args` writes the third argument.
 fn invoke(types: Option<&[&str]>, args: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
     let (mut out, mut tables) = (vec![], WriteTables::default());
     let mut w = Writer::new(&mut out, Library::Lite, &mut tables);
@@ -175,7 +175,7 @@ fn object(class: &str, field: &'static str, value: OwnedToken) -> Vec<OwnedToken
 }
 
 #[test]
-fn an_argument_that_holds_all_arguments_is_refused() {
+fn an_argument_that_contains_the_argument_list_is_refused() {
     let bytes = invoke(Some(&["java.lang.Object"]), |w| {
         w.begin_list(Some("[object"), Some(1)).unwrap();
         w.write_ref(1);
@@ -282,7 +282,7 @@ fn lists_lose_foreign_classes_and_references_keep_their_targets() {
     );
 }
 
-/// As stock providers give them since 2.7.
+/// Stock providers have written them as texts since 2.7.
 #[test]
 fn local_dates_and_times_become_texts() {
     let handle = |name: &str, fields: &[&'static str]| {

@@ -1,4 +1,4 @@
-//! Arguments and attachments of a request whose attachments change.
+//! Writes the arguments and the edited attachments of a request.
 use super::Change;
 use crate::dubbo::body::Body;
 use crate::dubbo::encode::put_text;
@@ -8,7 +8,7 @@ use rialto_hessian::{Kind, Library, Reader, Writer};
 use rialto_jsonb as jsonb;
 use rialto_values::{Limits, OwnedToken, Recorder, Sink, Token, ValueError};
 
-/// Appends so many arguments as they are and the attachments with their changes.
+/// Appends the arguments unchanged, `arguments` in number, and the attachments with their edits.
 pub(super) fn put_rest(
     out: &mut Vec<u8>,
     bytes: &[u8],
@@ -29,11 +29,12 @@ pub(super) fn put_rest(
     put_document(out, &map.tokens, change)
 }
 
-/// What a walk over the attachments found.
+/// What a pass over the attachments found.
 struct Walk {
-    /// Entries that stay, as they lie there; neighbours are joined.
+    /// The byte ranges of the entries that stay; adjacent ones are joined.
     kept: Vec<(usize, usize)>,
-    /// Whether they can be copied so: nothing that stays may count on something that goes.
+    /// Whether these ranges can be copied unchanged. They cannot if an entry that stays may refer to one that
+    /// is dropped.
     verbatim: bool,
     countdown: bool,
 }
@@ -47,7 +48,7 @@ fn walk(reader: &mut Reader<'_, '_>, change: &Change<'_>) -> Result<Walk, ValueE
     if reader.take_null()? {
         return Ok(found);
     }
-    // The type of a typed map is part of a table.
+    // A typed map adds its type to a table, which an untyped copy of it would not.
     let mut dropped_container = reader.begin_map()?.is_some();
     while reader.next_entry()? {
         let from = reader.position();
@@ -119,7 +120,8 @@ fn put_new(w: &mut Writer<'_>, change: &Change<'_>, countdown: bool) {
     }
 }
 
-/// The thorough way, for attachments that share objects with ones that go: all values are copied one by one.
+/// Copies all values one by one and renumbers their references, for attachments that share objects with
+/// dropped ones.
 fn put_renumbered(
     out: &mut Vec<u8>,
     reader: &mut Reader<'_, '_>,
@@ -153,7 +155,7 @@ fn put_renumbered(
     })
 }
 
-/// Appends the document of the attachments.
+/// Appends the attachments as a JSONB document.
 fn put_document(out: &mut Vec<u8>, map: &[OwnedToken], change: &Change<'_>) -> Result<(), ValueError> {
     let mut w = jsonb::Writer::framed(Vec::new(), &Limits::default());
     w.token(Token::Map { class: None })?;
@@ -161,7 +163,7 @@ fn put_document(out: &mut Vec<u8>, map: &[OwnedToken], change: &Change<'_>) -> R
         [OwnedToken::Map { .. } | OwnedToken::Null] => &[][..],
         [OwnedToken::Map { .. }, entries @ .., OwnedToken::End] => entries,
         [OwnedToken::Null, ..] | [] => &[][..],
-        _ => return Err(ValueError::malformed("the attachments are no map")),
+        _ => return Err(ValueError::malformed("the attachments are not a map")),
     };
     let countdown = put_entries(&mut w, entries, change)?;
     for (key, value) in &change.set {
@@ -177,9 +179,9 @@ fn put_document(out: &mut Vec<u8>, map: &[OwnedToken], change: &Change<'_>) -> R
     Ok(())
 }
 
-/// Emits the entries that stay; whether there was a countdown among all.
+/// Emits the entries that stay. Returns whether any entry was a countdown.
 fn put_entries(w: &mut dyn Sink, entries: &[OwnedToken], change: &Change<'_>) -> Result<bool, ValueError> {
-    // The map itself is number 0 on both sides.
+    // The map itself is number 0, before and after.
     let (mut numbers, mut next) = (vec![Some(0)], 1);
     let (mut at, mut countdown) = (0, false);
     while at < entries.len() {
@@ -215,7 +217,7 @@ fn put_entries(w: &mut dyn Sink, entries: &[OwnedToken], change: &Change<'_>) ->
     Ok(countdown)
 }
 
-/// Where the value that begins at a token ends.
+/// The position after the value that begins at `at`.
 fn value_end(tokens: &[OwnedToken], at: usize) -> usize {
     let mut depth = 0_usize;
     for (i, token) in tokens.iter().enumerate().skip(at) {

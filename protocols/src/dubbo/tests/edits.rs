@@ -1,4 +1,4 @@
-//! Requests that are changed on their way.
+//! Tests of requests with edits.
 use super::*;
 use rialto_hessian::{Library, WriteTables, Writer};
 use rialto_values::Class;
@@ -28,7 +28,7 @@ fn all() -> Edits {
 }
 
 #[test]
-fn no_edits_change_the_id_alone() {
+fn without_edits_only_the_id_changes() {
     for file in STOCK {
         for (name, _, bytes) in calls(file) {
             let mut want = bytes.clone();
@@ -39,7 +39,7 @@ fn no_edits_change_the_id_alone() {
 }
 
 #[test]
-fn edits_change_what_they_name_and_nothing_else() {
+fn edits_change_only_what_they_name() {
     for file in STOCK {
         for (name, _, bytes) in calls(file) {
             let out = edited(&bytes, &all());
@@ -66,18 +66,18 @@ fn edits_change_what_they_name_and_nothing_else() {
     }
 }
 
-/// The body behind the strings in front, and how many arguments it begins with; without the name of a method
-/// that a generic call begins with.
+/// The body after the prefix, and the number of arguments it begins with; the method name of a generic call
+/// is left out.
 fn rest(bytes: &[u8]) -> (&[u8], usize, body::Serialization) {
     let msg = message(bytes);
     let serialization = body::Serialization::of_message(&msg).unwrap();
-    let lead = head::RequestPrefix::read(body::of(&msg), serialization).unwrap();
-    let rest = &body::of(&msg)[lead.end()..];
-    if !lead.is_generic() {
-        return (rest, lead.arguments().unwrap(), serialization);
+    let prefix = head::RequestPrefix::read(body::of(&msg), serialization).unwrap();
+    let rest = &body::of(&msg)[prefix.end()..];
+    if !prefix.is_generic() {
+        return (rest, prefix.arguments().unwrap(), serialization);
     }
     let name = body::read(rest, serialization, |body| body.skip().map(|()| body.position())).unwrap();
-    (&rest[name..], lead.arguments().unwrap() - 1, serialization)
+    (&rest[name..], prefix.arguments().unwrap() - 1, serialization)
 }
 
 /// The bytes of the arguments, which must never change.
@@ -101,7 +101,7 @@ fn attachments(bytes: &[u8]) -> Vec<OwnedToken> {
 }
 
 #[test]
-fn typed_attachments_stay_what_they_are() {
+fn attachments_that_are_not_strings_are_kept() {
     for file in [V33, JSONB] {
         let case = case(file, "attachments");
         let mut edits = Edits::default();
@@ -135,7 +135,7 @@ fn empty_edits_of_version_and_group_remove_them() {
 }
 
 #[test]
-fn a_countdown_is_set_where_the_caller_sent_one() {
+fn a_countdown_is_set_only_if_the_consumer_sent_one() {
     let case = case(V33, "timeout-countdown");
     let edits = Edits {
         timeout_ms: Some(42),
@@ -167,7 +167,7 @@ fn requests_without_attachments_get_some() {
     }
 }
 
-/// A request whose attachments `a`, `b`, `c` share objects, the last with the only argument too.
+/// A request whose attachments `a`, `b` and `c` share objects, the last also with the only argument.
 fn sharing() -> Vec<u8> {
     let class = Class::new("a.P", ["x"]);
     let (mut out, mut tables) = (vec![], WriteTables::default());
@@ -199,7 +199,7 @@ fn sharing() -> Vec<u8> {
 }
 
 #[test]
-fn attachments_that_share_objects_with_one_that_goes_are_renumbered() {
+fn attachments_that_share_objects_with_dropped_ones_are_renumbered() {
     let bytes = sharing();
     let mut edits = Edits::default();
     edits.set("a", "text");
@@ -246,7 +246,7 @@ fn attachments_that_share_objects_with_one_that_goes_are_renumbered() {
 }
 
 #[test]
-fn what_only_java_can_read_cannot_be_changed() {
+fn requests_that_only_java_can_read_cannot_be_edited() {
     let case = case(HANDMADE_33, "ser-3-java");
     let mut out = vec![];
     let mut client = codec(Role::Client);
@@ -259,10 +259,10 @@ fn what_only_java_can_read_cannot_be_changed() {
         .unwrap();
 }
 
-/// Names that Dubbo has for itself do not come from callers of other protocols, but from routes they do, once. What is
-/// called is no attachment for either.
+/// Peers of other protocols cannot set attachments under Dubbo's own names, but routes can, each once.
+/// Neither can set the address as an attachment.
 #[test]
-fn attachments_that_a_route_sets_go_out_under_any_name() {
+fn attachments_set_by_a_route_are_written_under_any_name() {
     let mut call = NeutralCall {
         service: "a.B".into(),
         group: "g".into(),

@@ -1,8 +1,8 @@
-//! Errors as callers see them, and failures of providers.
+//! Tests of errors as consumers see them, and of errors of providers.
 use super::*;
 use rialto_core::message::Status;
 
-fn told(hint: u32, error: &CallError) -> Vec<u8> {
+fn error_for(hint: u32, error: &CallError) -> Vec<u8> {
     let mut out = vec![];
     codec(Role::Server).error(&mut out, RespondTo { id: 3, hint }, error);
     assert_eq!(
@@ -13,7 +13,7 @@ fn told(hint: u32, error: &CallError) -> Vec<u8> {
 }
 
 #[test]
-fn every_kind_reaches_callers_in_their_serialization_with_its_text() {
+fn every_error_kind_reaches_consumers_with_its_text() {
     for kind in ErrorKind::ALL {
         let error = CallError::new(kind, "no route for a.B 中 😀");
         for hint in [
@@ -21,31 +21,31 @@ fn every_kind_reaches_callers_in_their_serialization_with_its_text() {
             FASTJSON2.into(),
             Hint::of_frame(HESSIAN2).with_version(b"2.0.2").bits(),
         ] {
-            let bytes = told(hint, &error);
+            let bytes = error_for(hint, &error);
             assert_eq!(bytes[2], hint as u8 & 31);
-            let heard = dialect().outcome(&message(&bytes)).unwrap_err();
-            assert!(heard.text.contains("no route for a.B 中 😀"), "{kind:?}: {heard}");
+            let back = dialect().outcome(&message(&bytes)).unwrap_err();
+            assert!(back.text.contains("no route for a.B 中 😀"), "{kind:?}: {back}");
         }
     }
 }
 
-/// Java's own (3), Kryo (8), protostuff (12), gson (16) and whatever else there is or will be.
+/// These serializations include Java's own (3), Kryo (8), protostuff (12) and gson (16).
 #[test]
-fn callers_in_any_other_serialization_read_errors_by_the_answers_header() {
+fn consumers_with_other_serializations_read_errors_by_the_header_of_the_response() {
     for id in (0..32).filter(|id| ![HESSIAN2, FASTJSON2].contains(id)) {
         for kind in ErrorKind::ALL {
             let error = CallError::new(kind, "no route for a.B 中 😀");
             for hint in [id.into(), Hint::of_frame(id).with_version(b"2.0.2").bits()] {
-                let bytes = told(hint, &error);
+                let bytes = error_for(hint, &error);
                 assert_eq!(
                     (bytes[2], bytes[3]),
                     (HESSIAN2, status::plain_status(kind)),
                     "{id} {kind:?}"
                 );
-                let heard = dialect().outcome(&message(&bytes)).unwrap_err();
+                let back = dialect().outcome(&message(&bytes)).unwrap_err();
                 assert!(
-                    heard.text.contains("no route for a.B 中 😀"),
-                    "{id} {kind:?}: {heard}"
+                    back.text.contains("no route for a.B 中 😀"),
+                    "{id} {kind:?}: {back}"
                 );
             }
         }
@@ -53,7 +53,7 @@ fn callers_in_any_other_serialization_read_errors_by_the_answers_header() {
 }
 
 #[test]
-fn statuses_are_those_of_the_table() {
+fn error_kinds_have_their_documented_statuses() {
     for (kind, status) in [
         (ErrorKind::NoRoute, 60),
         (ErrorKind::NoService, 60),
@@ -68,12 +68,12 @@ fn statuses_are_those_of_the_table() {
         (ErrorKind::Cancelled, 80),
     ] {
         assert_eq!(
-            told(HESSIAN2.into(), &CallError::new(kind, "x"))[3],
+            error_for(HESSIAN2.into(), &CallError::new(kind, "x"))[3],
             status,
             "{kind:?}"
         );
         assert_ne!(
-            told(3, &CallError::new(kind, "x"))[3],
+            error_for(3, &CallError::new(kind, "x"))[3],
             20,
             "{kind:?} in Java's own serialization"
         );
@@ -81,10 +81,10 @@ fn statuses_are_those_of_the_table() {
 }
 
 #[test]
-fn what_must_not_be_repeated_is_thrown_in_the_form_of_the_callers_version() {
+fn errors_that_must_not_be_retried_are_thrown() {
     let error = CallError::new(ErrorKind::Denied, "no");
-    let new = told(Hint::of_frame(HESSIAN2).with_version(b"2.0.2").bits(), &error);
-    let old = told(HESSIAN2.into(), &error);
+    let new = error_for(Hint::of_frame(HESSIAN2).with_version(b"2.0.2").bits(), &error);
+    let old = error_for(HESSIAN2.into(), &error);
     assert_eq!((new[16], old[16]), (0x93, 0x90));
     let names = |bytes: &[u8], class: &str| bytes.windows(class.len()).any(|w| w == class.as_bytes());
     assert!(names(&new, "org.apache.dubbo.rpc.RpcException"));
@@ -98,7 +98,7 @@ fn what_must_not_be_repeated_is_thrown_in_the_form_of_the_callers_version() {
 }
 
 #[test]
-fn failures_of_stock_providers_are_understood() {
+fn errors_of_stock_providers_are_understood() {
     for (file, name, kind) in [
         (V33, "no-method", ErrorKind::NoService),
         (V33, "no-service", ErrorKind::NoService),
@@ -109,14 +109,14 @@ fn failures_of_stock_providers_are_understood() {
         (V32, "wrong-group", ErrorKind::NoService),
         (HANDMADE_33, "desc-dotted", ErrorKind::NoService),
         (HANDMADE_33, "body-path-wrong", ErrorKind::NoService),
-        // Indistinguishable from an unknown method, see `status::of_answer`.
+        // This text is the same as for an unknown method; `status::of_response` explains it.
         (HANDMADE_33, "enum-string", ErrorKind::NoService),
     ] {
         let case = case(file, name);
-        let Some(answer) = case.answers.first() else {
-            panic!("{name} has no answer")
+        let Some(bytes) = case.responses.first() else {
+            panic!("{name} has no response")
         };
-        let error = dialect().outcome(&message(answer)).unwrap_err();
+        let error = dialect().outcome(&message(bytes)).unwrap_err();
         assert_eq!(error.kind, kind, "{name}: {error}");
         assert!(
             error.text.len() < 700 && !error.text.contains('\n'),
@@ -126,7 +126,7 @@ fn failures_of_stock_providers_are_understood() {
 }
 
 #[test]
-fn bad_texts_do_not_hide_the_status() {
+fn unreadable_texts_do_not_hide_the_status() {
     for (flags, body) in [
         (2, &b""[..]),
         (2, b"N"),
@@ -136,7 +136,7 @@ fn bad_texts_do_not_hide_the_status() {
         (3, b"\xac\xed"),
     ] {
         let mut bytes = vec![];
-        let open = frame::Open::answer(&mut bytes, 1, flags, 100);
+        let open = frame::Open::response(&mut bytes, 1, flags, 100);
         bytes.extend_from_slice(body);
         open.close(&mut bytes);
         assert_eq!(
@@ -147,12 +147,12 @@ fn bad_texts_do_not_hide_the_status() {
 }
 
 #[test]
-fn exceptions_of_the_framework_are_its_failures_and_others_the_services() {
+fn framework_exceptions_are_errors_and_others_exceptions() {
     let case_rpc = case(V33, "throw-rpc");
-    let error = dialect().outcome(&message(&case_rpc.answers[0])).unwrap_err();
+    let error = dialect().outcome(&message(&case_rpc.responses[0])).unwrap_err();
     assert!(error.text.contains("framework failed"), "{error}");
     let case_biz = case(V33, "throw-biz");
-    let msg = message(&case_biz.answers[0]);
+    let msg = message(&case_biz.responses[0]);
     assert_eq!(msg.meta.status, Status::Exception);
     let ReturnValue::Exception(thrown) = dialect().outcome(&msg).unwrap().reply else {
         panic!("not thrown")

@@ -1,10 +1,10 @@
-//! Generic calls of stock consumers, towards other protocols and back.
+//! Tests of generic calls of stock consumers, bridged to other protocols and back.
 use super::*;
 use rialto_core::call::{Attachments, Exception};
 use rialto_values::Class;
 
 #[test]
-fn generic_calls_become_the_calls_that_they_mean() {
+fn generic_calls_become_the_calls_they_stand_for() {
     for (file, name, method, ty) in [
         (V33, "generic-true-pojo", "echoPerson", "lab.zoo.api.Person"),
         (V33, "generic-raw-return-pojo", "echoPerson", "lab.zoo.api.Person"),
@@ -28,7 +28,7 @@ fn generic_calls_become_the_calls_that_they_mean() {
         match name {
             "generic-true-string" => assert_eq!(args, [text("x")]),
             "generic-no-attachment" => assert_eq!(args, [OwnedToken::Int(5)]),
-            // Its map names no class; readers fill the declared one by field names.
+            // This map names no class; readers fill the declared one by field names.
             "generic-untyped-lists" => assert_eq!(args[0], OwnedToken::Map { class: None }),
             _ => assert_eq!(
                 args[0],
@@ -64,7 +64,7 @@ fn the_head_names_the_method_and_the_form() {
 }
 
 #[test]
-fn forms_that_need_java_are_refused_in_words() {
+fn forms_that_need_java_are_refused_with_the_reason() {
     let case = case(V33, "generic-gson-pojo");
     let error = dialect().call(&message(&case.requests[0])).unwrap_err();
     assert_eq!(error.kind, ErrorKind::BadRequest);
@@ -75,7 +75,7 @@ fn forms_that_need_java_are_refused_in_words() {
 }
 
 #[test]
-fn callbacks_are_refused_in_words() {
+fn callbacks_are_refused_with_the_reason() {
     let case = case(V27, "callback");
     let error = dialect().call(&message(&case.requests[0])).unwrap_err();
     assert!(
@@ -84,7 +84,7 @@ fn callbacks_are_refused_in_words() {
     );
 }
 
-/// A result `Person{name, color}` in Hessian, as an answer's value.
+/// A return value `Person{name, color}` in Hessian.
 fn person() -> Vec<u8> {
     let mut out = vec![];
     let mut tables = rialto_hessian::WriteTables::default();
@@ -101,15 +101,15 @@ fn person() -> Vec<u8> {
 }
 
 #[test]
-fn results_come_in_the_form_that_was_asked_for() {
+fn return_values_have_the_requested_form() {
     let bytes = person();
-    let outcome = NeutralResponse {
-        reply: ReturnValue::Value(values::result(&bytes, body::Serialization::Hessian2, 0)),
+    let response = NeutralResponse {
+        reply: ReturnValue::Value(values::return_value(&bytes, body::Serialization::Hessian2, 0)),
         attachments: Attachments::new(),
     };
     for id in [HESSIAN2, FASTJSON2] {
         let hint = Hint::of_frame(id).with_version(b"2.0.2");
-        let maps = answered(hint.with_generic(Generic::Maps).bits(), &outcome).unwrap();
+        let maps = response_for(hint.with_generic(Generic::Maps).bits(), &response).unwrap();
         let want = [
             OwnedToken::Map { class: None },
             text("class"),
@@ -124,12 +124,12 @@ fn results_come_in_the_form_that_was_asked_for() {
     }
     let raw = Hint::of_frame(HESSIAN2).with_generic(Generic::Raw).bits();
     assert!(
-        matches!(&value_of(&answered(raw, &outcome).unwrap())[0], OwnedToken::Object(c) if c.name() == "a.Person")
+        matches!(&value_of(&response_for(raw, &response).unwrap())[0], OwnedToken::Object(c) if c.name() == "a.Person")
     );
 }
 
 #[test]
-fn what_a_provider_cannot_read_is_explained_to_generic_callers() {
+fn unreadable_arguments_are_explained_to_generic_consumers() {
     let error = CallError::new(
         ErrorKind::BadRequest,
         "status 18 (the provider could not read the request)",
@@ -142,8 +142,8 @@ fn what_a_provider_cannot_read_is_explained_to_generic_callers() {
             };
             let mut bytes = vec![];
             codec(Role::Server).error(&mut bytes, to, &error);
-            let heard = dialect().outcome(&message(&bytes)).unwrap_err();
-            assert_eq!(heard.text.contains("types of their fields"), explained, "{heard}");
+            let back = dialect().outcome(&message(&bytes)).unwrap_err();
+            assert_eq!(back.text.contains("types of their fields"), explained, "{back}");
         }
     }
 }
@@ -155,7 +155,7 @@ fn exceptions_arrive_as_generic_exceptions() {
         message: Some("why".into()),
         object: None,
     };
-    let outcome = NeutralResponse {
+    let response = NeutralResponse {
         reply: ReturnValue::Exception(thrown),
         attachments: Attachments::new(),
     };
@@ -163,13 +163,13 @@ fn exceptions_arrive_as_generic_exceptions() {
         .with_version(b"2.0.2")
         .with_generic(Generic::Maps)
         .bits();
-    let bytes = answered(hint, &outcome).unwrap();
-    let ReturnValue::Exception(heard) = dialect().outcome(&message(&bytes)).unwrap().reply else {
+    let bytes = response_for(hint, &response).unwrap();
+    let ReturnValue::Exception(back) = dialect().outcome(&message(&bytes)).unwrap().reply else {
         panic!("not thrown")
     };
-    assert_eq!(&*heard.class, "com.alibaba.dubbo.rpc.service.GenericException");
-    assert_eq!(heard.message.as_deref(), Some("a.BizException: why"));
-    let fields = tokens(&heard.object.unwrap());
+    assert_eq!(&*back.class, "com.alibaba.dubbo.rpc.service.GenericException");
+    assert_eq!(back.message.as_deref(), Some("a.BizException: why"));
+    let fields = tokens(&back.object.unwrap());
     assert_eq!(
         fields[1..4],
         [text("a.BizException: why"), text("why"), text("a.BizException")]

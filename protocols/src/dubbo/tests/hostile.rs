@@ -1,7 +1,7 @@
-//! Bytes that lie. Nothing here may panic, hang or take more memory than the bytes are worth.
+//! Tests with hostile bytes. None may panic, hang, or allocate more memory than the bytes justify.
 use super::*;
 
-/// Does everything that a proxy could do with a message.
+/// Does everything with a message that the proxy can do with it.
 fn exercise(bytes: &[u8]) {
     let Ok(Decoded::Frame(frame)) = codec(Role::Server).decode(bytes) else {
         return;
@@ -24,10 +24,10 @@ fn exercise(bytes: &[u8]) {
         let _ = codec(Role::Client).request(&mut out, 1, &call);
         let _ = call.args.emit(&mut Recorder::default());
     }
-    if let Ok(outcome) = dialect().outcome(&msg) {
+    if let Ok(response) = dialect().outcome(&msg) {
         for id in [HESSIAN2, FASTJSON2] {
             for generic in [Generic::No, Generic::Maps] {
-                let _ = answered(Hint::of_frame(id).with_generic(generic).bits(), &outcome);
+                let _ = response_for(Hint::of_frame(id).with_generic(generic).bits(), &response);
             }
         }
     }
@@ -59,7 +59,7 @@ const VARIED: [(&str, &str); 7] = [
 fn varied() -> impl Iterator<Item = Vec<u8>> {
     VARIED.into_iter().flat_map(|(file, name)| {
         let case = case(file, name);
-        case.requests.into_iter().chain(case.answers)
+        case.requests.into_iter().chain(case.responses)
     })
 }
 
@@ -76,7 +76,7 @@ fn bodies_cut_anywhere_are_errors_or_values() {
 }
 
 #[test]
-fn cut_requests_are_never_taken_for_whole_ones() {
+fn truncated_requests_are_never_accepted() {
     for name in ["string-ascii", "pojo", "attachments"] {
         let bytes = case(V33, name).requests.remove(0);
         for end in 16..bytes.len() {
@@ -88,7 +88,7 @@ fn cut_requests_are_never_taken_for_whole_ones() {
 }
 
 #[test]
-fn every_byte_may_be_any_other() {
+fn replaced_bytes_do_no_harm() {
     for bytes in varied() {
         for at in 2..bytes.len() {
             for value in [0x51, 0x7f, 0x93, 0xff, bytes[at] ^ 1] {
@@ -106,7 +106,7 @@ fn hand_made_requests_do_no_harm() {
         for case in cases(file) {
             case.requests
                 .iter()
-                .chain(&case.answers)
+                .chain(&case.responses)
                 .for_each(|b| exercise(b));
         }
     }
@@ -126,15 +126,15 @@ fn text_and_tls_on_the_port_end_the_connection() {
     assert!(codec(Role::Server).decode(&case.requests[0]).is_err());
 }
 
-/// A provider goes by the attachment, so a route must not go by what stands in front.
+/// A provider goes by the attachment, so a route must not go by the string before the arguments.
 #[test]
-fn an_address_that_a_head_cannot_show_is_refused() {
-    let lead = b"\x052.0.2\x03a.B\x050.0.0\x01m\0";
+fn an_address_that_a_head_cannot_represent_is_refused() {
+    let prefix = b"\x052.0.2\x03a.B\x050.0.0\x01m\0";
     for value in [&b"R\0\x01x\x02.Y"[..], b"\x97", b"T"] {
         for key in ["path", "group", "version", "other"] {
             let mut bytes = vec![];
             let open = frame::Open::request(&mut bytes, 1, HESSIAN2, false);
-            bytes.extend_from_slice(lead);
+            bytes.extend_from_slice(prefix);
             bytes.extend_from_slice(&[b'H', key.len() as u8]);
             bytes.extend_from_slice(key.as_bytes());
             bytes.extend_from_slice(value);
@@ -157,7 +157,7 @@ fn an_address_that_a_head_cannot_show_is_refused() {
 fn nesting_is_bounded() {
     for (id, open) in [(HESSIAN2, b'H'), (FASTJSON2, 0xa6)] {
         let mut bytes = vec![];
-        let frame = frame::Open::answer(&mut bytes, 1, id, frame::OK);
+        let frame = frame::Open::response(&mut bytes, 1, id, frame::OK);
         match id {
             HESSIAN2 => bytes.push(0x91),
             _ => {
@@ -170,15 +170,15 @@ fn nesting_is_bounded() {
         exercise(&bytes);
         let refused = match dialect().outcome(&message(&bytes)) {
             Err(_) => true,
-            Ok(outcome) => answered(HESSIAN2.into(), &outcome).is_err(),
+            Ok(response) => response_for(HESSIAN2.into(), &response).is_err(),
         };
         assert!(refused, "{id}");
     }
 }
 
-/// One type of another protocol must not become two parameters here, nor another class.
+/// One type of another protocol must not become two parameters in Dubbo, nor another class.
 #[test]
-fn types_that_are_none_are_refused() {
+fn invalid_type_names_are_refused() {
     let args = values::arguments(b"\x01a", body::Serialization::Hessian2, 0, 1);
     for bad in ["java.lang.String;I", "java/lang/String", "[Ljava.lang.String", ""] {
         let call = NeutralCall {
@@ -197,7 +197,7 @@ fn types_that_are_none_are_refused() {
 
 /// Stock providers of all versions find version 1.0 of `a.B` by either of these.
 #[test]
-fn a_version_in_the_path_does_not_get_past_routes() {
+fn a_version_in_the_path_cannot_bypass_routes() {
     for (path, attached) in [("a.B:1.0", "a.B:1.0"), ("a.B", "a.B:1.0")] {
         for version in ["0.0.0", ""] {
             let mut bytes = vec![];
@@ -221,9 +221,10 @@ fn a_version_in_the_path_does_not_get_past_routes() {
     }
 }
 
-/// A version hidden in the name of a service, see [`head`]: wherever the colon is, and however long the name.
+/// A version hidden in the service name, as [`head`] refuses it, wherever the colon is and however long the
+/// name.
 #[test]
-fn a_colon_in_a_path_is_no_way_around_a_rule() {
+fn a_colon_in_a_path_cannot_bypass_a_rule() {
     let head_of = |path: String, version: &str| {
         let sent = request(&NeutralCall {
             service: path.into(),
@@ -252,9 +253,10 @@ fn a_colon_in_a_path_is_no_way_around_a_rule() {
     }
 }
 
-/// A generic call has three arguments. Of more or fewer a route would read one map of attachments, and the bridge another.
+/// A generic call has three arguments. With another number, route and bridge would read different maps of
+/// attachments.
 #[test]
-fn a_generic_call_of_other_arguments_is_no_way_around_a_rule() {
+fn a_generic_call_with_another_number_of_arguments_is_refused() {
     const STRING: &str = "Ljava/lang/String;";
     let frame_with = |descriptor: &str, values: &[&[u8]]| {
         let mut bytes = vec![];
@@ -268,7 +270,8 @@ fn a_generic_call_of_other_arguments_is_no_way_around_a_rule() {
     };
     let other: &[u8] = b"H\x04path\x09a.PrivateZ";
     for (count, values) in [
-        // method, types, then what the route takes for attachments and the bridge for the arguments
+        // These are method, types, the map that the route would read as attachments, and the map that the
+        // bridge would.
         (2, &[&b"\x03say"[..], b"N", b"N", other][..]),
         (4, &[&b"\x03say"[..], b"N", b"N", other, b"HZ"]),
         (3, &[&b"\x03say"[..], b"N", b"N", b"HZ", other]),
@@ -282,9 +285,10 @@ fn a_generic_call_of_other_arguments_is_no_way_around_a_rule() {
     }
 }
 
-/// What another protocol calls so would be a generic call here, of a method that no route has seen.
+/// A method of this name in another protocol would become a generic call here, of a method that no route has
+/// seen.
 #[test]
-fn a_method_of_another_protocol_is_no_generic_call() {
+fn a_bridged_method_cannot_become_a_generic_call() {
     for method in ["$invoke", "$invokeAsync"] {
         let call = NeutralCall {
             service: "a.B".into(),
@@ -297,14 +301,14 @@ fn a_method_of_another_protocol_is_no_generic_call() {
     }
 }
 
-/// Each attachment without a text replaces those of its name, so very many of both would take long.
+/// Each attachment without a text removes earlier ones of its name, so a great many of both would take long.
 #[test]
-fn calls_with_very_many_attachments_are_not_bridged() {
-    let lead = b"\x052.0.2\x03a.B\x050.0.0\x01m\0H";
+fn calls_with_a_great_many_attachments_are_not_bridged() {
+    let prefix = b"\x052.0.2\x03a.B\x050.0.0\x01m\0H";
     for (count, is_read) in [(1000_u32, true), (300_000, false)] {
         let mut bytes = vec![];
         let open = frame::Open::request(&mut bytes, 1, HESSIAN2, false);
-        bytes.extend_from_slice(lead);
+        bytes.extend_from_slice(prefix);
         for n in 0..count {
             bytes.push(7);
             bytes.extend_from_slice(format!("{n:07}").as_bytes());

@@ -1,4 +1,4 @@
-//! The short ways through plain messages lead where the long ways lead.
+//! Tests that the fast paths for plain messages give the same results as the full readers.
 use super::*;
 use body::Serialization::Hessian2;
 use call::Facts;
@@ -13,7 +13,7 @@ fn requests() {
     for (name, _, request) in FILES.into_iter().flat_map(calls) {
         let msg = message(&request);
         let bytes = body::of(&msg);
-        let Ok(lead) = RequestPrefix::walk(bytes, Hessian2) else {
+        let Ok(prefix) = RequestPrefix::walk(bytes, Hessian2) else {
             assert!(
                 RequestPrefix::plain(&mut Plain::new(bytes, 0, Library::Lite)).is_none(),
                 "{name}"
@@ -21,13 +21,13 @@ fn requests() {
             continue;
         };
         let mut rest = Plain::new(bytes, 0, Library::Lite);
-        assert_eq!(RequestPrefix::plain(&mut rest), Some(lead), "{name}");
+        assert_eq!(RequestPrefix::plain(&mut rest), Some(prefix), "{name}");
         let mut call = NeutralCall::default();
         let mut facts = Facts::of(&mut call);
-        if let Ok(true) = facts.take_plain(&lead, rest, bytes, None) {
+        if let Ok(true) = facts.take_plain(&prefix, rest, bytes, None) {
             let mut call = NeutralCall::default();
-            let walked = body::read(&bytes[lead.end()..], Hessian2, |body| {
-                Facts::walk(body, &lead, bytes, Hessian2, &mut call)
+            let walked = body::read(&bytes[prefix.end()..], Hessian2, |body| {
+                Facts::walk(body, &prefix, bytes, Hessian2, &mut call)
             });
             assert_eq!(format!("{facts:?}"), format!("{:?}", walked.unwrap()), "{name}");
         }
@@ -54,29 +54,29 @@ fn requests() {
 }
 
 #[test]
-fn answers() {
+fn responses() {
     let mut plain = 0;
     for case in FILES.into_iter().flat_map(cases) {
-        for answer in &case.answers {
-            let msg = message(answer);
+        for bytes in &case.responses {
+            let msg = message(bytes);
             if Hint::from_bits(msg.meta.hint).serialization() != HESSIAN2
-                || frame::status_byte(answer) != frame::OK
+                || frame::status_byte(bytes) != frame::OK
             {
                 continue;
             }
             let bytes = body::of(&msg);
-            let mut outcome = NeutralResponse::default();
-            if outcome::take_plain(bytes, Hessian2, &mut outcome) {
-                let walked = outcome::walk(bytes, Hessian2).unwrap();
-                assert_eq!(format!("{outcome:?}"), format!("{walked:?}"), "{}", case.name);
+            let mut response = NeutralResponse::default();
+            if read_response::take_plain(bytes, Hessian2, &mut response) {
+                let walked = read_response::walk(bytes, Hessian2).unwrap();
+                assert_eq!(format!("{response:?}"), format!("{walked:?}"), "{}", case.name);
                 plain += 1;
             }
         }
     }
-    assert!(plain > 100, "{plain} plain answers");
+    assert!(plain > 100, "{plain} plain responses");
 }
 
-/// What is written of pieces that are remembered is what is written of pieces put together for it.
+/// A request built from cached pieces equals one that is built from scratch.
 #[test]
 fn requests_are_written_the_same_each_time() {
     let mut written = vec![];

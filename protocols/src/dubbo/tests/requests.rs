@@ -1,8 +1,8 @@
-//! Heads and neutral calls.
+//! Tests that read requests, as heads and as neutral calls.
 use super::*;
 
 #[test]
-fn heads_of_all_stock_requests_tell_where_they_go() {
+fn heads_of_all_stock_requests_have_their_address() {
     let mut seen = 0;
     for file in STOCK {
         for (name, method, bytes) in calls(file) {
@@ -67,7 +67,7 @@ fn attachments_are_found_whatever_their_type_in_both_serializations() {
 }
 
 #[test]
-fn the_countdown_is_what_is_left() {
+fn the_countdown_overrides_the_timeout() {
     let case = case(V33, "timeout-countdown");
     assert_eq!(head(&case.requests[0]).timeout_ms, 300);
     let call = dialect().call(&message(&case.requests[0])).map(|c| c.timeout_ms);
@@ -147,7 +147,7 @@ fn types_are_those_of_the_interface() {
 }
 
 #[test]
-fn user_attachments_cross_and_those_of_the_hop_do_not() {
+fn user_attachments_are_bridged_and_those_of_the_hop_are_not() {
     let case = case(V33, "attachments");
     let call = dialect().call(&message(&case.requests[0])).unwrap();
     let mut keys: Vec<_> = call.attachments.iter().map(|(k, _)| &**k).collect();
@@ -159,7 +159,7 @@ fn user_attachments_cross_and_those_of_the_hop_do_not() {
 }
 
 #[test]
-fn traces_of_both_worlds_survive_and_own_keys_cannot_be_smuggled_in() {
+fn traces_survive_and_dubbos_own_keys_cannot_be_smuggled_in() {
     let mut call = NeutralCall {
         service: "a.B".into(),
         method: "m".into(),
@@ -195,9 +195,9 @@ fn traces_of_both_worlds_survive_and_own_keys_cannot_be_smuggled_in() {
     );
 }
 
-/// Also where the last one has no text: what a route or filter does not see does not cross.
+/// This also holds if the last value has no text: what a route or filter cannot see is not bridged.
 #[test]
-fn of_attachments_with_one_name_the_last_counts() {
+fn the_last_attachment_of_a_name_counts() {
     let with = |entries: &[(&str, &[u8])]| {
         let mut bytes = vec![];
         let open = frame::Open::request(&mut bytes, 1, HESSIAN2, false);
@@ -234,7 +234,7 @@ fn of_attachments_with_one_name_the_last_counts() {
 }
 
 #[test]
-fn types_and_arguments_must_agree() {
+fn a_call_needs_as_many_types_as_arguments() {
     let call = NeutralCall {
         service: "a.B".into(),
         method: "m".into(),
@@ -247,12 +247,12 @@ fn types_and_arguments_must_agree() {
 }
 
 #[test]
-fn what_a_stock_provider_served_is_read_here_too() {
+fn requests_that_a_stock_provider_served_are_readable() {
     for file in [HANDMADE_33, HANDMADE_27] {
         let mut seen = 0;
         for case in cases(file) {
             let [request] = &case.requests[..] else { continue };
-            let served = case.answers.iter().any(|a| a[3] == 20 && a[2] & 0x20 == 0);
+            let served = case.responses.iter().any(|a| a[3] == 20 && a[2] & 0x20 == 0);
             if !served || request[..2] != [0xda, 0xbb] {
                 continue;
             }
@@ -266,7 +266,7 @@ fn what_a_stock_provider_served_is_read_here_too() {
 }
 
 #[test]
-fn versions_and_attachments_decide_as_at_a_stock_provider() {
+fn versions_and_attachments_count_as_at_a_stock_provider() {
     for (name, service, version) in [
         ("base", "lab.zoo.api.Zoo", ""),
         ("att-null", "lab.zoo.api.Zoo", ""),
@@ -291,7 +291,7 @@ fn versions_and_attachments_decide_as_at_a_stock_provider() {
 }
 
 #[test]
-fn serializations_of_java_can_only_be_passed_on() {
+fn serializations_of_java_can_only_be_forwarded() {
     for name in ["ser-3-java", "ser-21", "ser-0"] {
         let case = case(HANDMADE_33, name);
         let head = head(&case.requests[0]);

@@ -1,4 +1,4 @@
-//! The protocol inside a session of the core.
+//! Tests of the protocol inside the core's session.
 use super::*;
 use rialto_core::buf::OutBuf;
 use rialto_core::framed::Framed;
@@ -24,23 +24,23 @@ fn heartbeats_of_stock_peers_are_answered_as_stock_peers_do() {
         (JSONB, "heartbeat"),
     ] {
         let case = case(file, name);
-        for (ask, answer) in case
+        for (ask, response) in case
             .requests
             .iter()
-            .zip(&case.answers)
+            .zip(&case.responses)
             .filter(|(r, _)| frame_of(r).kind == Kind::Heartbeat)
         {
             let mut out = OutBuf::default();
             let mut server = session(Role::Server, 1 << 20);
             let step = server.next(ask, &mut out).unwrap();
             assert!(matches!(step.event, Event::Handled));
-            assert_eq!((step.used, out.unsent()), (ask.len(), &answer[..]));
+            assert_eq!((step.used, out.unsent()), (ask.len(), &response[..]));
         }
     }
 }
 
 #[test]
-fn events_by_hand_are_met_as_at_a_stock_provider_or_more_kindly() {
+fn unusual_events_are_accepted_at_least_as_by_a_stock_provider() {
     for (name, answered) in [
         ("heartbeat", true),
         ("heartbeat-empty-body", true),
@@ -60,7 +60,7 @@ fn events_by_hand_are_met_as_at_a_stock_provider_or_more_kindly() {
 }
 
 #[test]
-fn our_events_are_understood_on_the_other_side() {
+fn sent_events_are_understood_by_the_other_side() {
     let mut out = OutBuf::default();
     session(Role::Server, 1 << 20).drain(&mut out);
     let bytes = out.unsent().to_vec();
@@ -73,7 +73,7 @@ fn our_events_are_understood_on_the_other_side() {
     ));
     let mut out = OutBuf::default();
     session(Role::Client, 1 << 20).drain(&mut out);
-    assert!(out.is_empty(), "consumers have no word for it");
+    assert!(out.is_empty(), "consumers never send a drain event");
     session(Role::Client, 1 << 20).heartbeat(&mut out);
     let ask = out.unsent().to_vec();
     let mut ack = OutBuf::default();
@@ -88,7 +88,7 @@ fn our_events_are_understood_on_the_other_side() {
 fn read_only_and_writeable_of_stock_providers_drain_and_undrain() {
     let case = case(V33, "readonly-writeable");
     let kinds: Vec<_> = case
-        .answers
+        .responses
         .iter()
         .map(|a| frame_of(a).kind)
         .filter(|k| *k != Kind::HeartbeatAck)
@@ -100,7 +100,7 @@ fn read_only_and_writeable_of_stock_providers_drain_and_undrain() {
 }
 
 #[test]
-fn requests_and_answers_dribble_in() {
+fn requests_and_responses_may_arrive_byte_by_byte() {
     let case = case(V33, "string-ascii");
     let stream: Vec<u8> = case.requests[0]
         .iter()
@@ -129,7 +129,7 @@ fn requests_and_answers_dribble_in() {
 }
 
 #[test]
-fn oversized_requests_are_refused_under_their_id_and_the_next_one_is_served() {
+fn oversized_requests_are_refused_and_the_next_one_is_served() {
     let case = case(V33, "string-ascii");
     let small = &case.requests[0];
     let mut big = small.clone();
@@ -168,14 +168,15 @@ fn oversized_requests_are_refused_under_their_id_and_the_next_one_is_served() {
 }
 
 #[test]
-fn answers_find_their_call_and_foreign_ids_find_none() {
+fn responses_find_their_call_and_foreign_ids_find_none() {
     let case = case(V33, "string-ascii");
-    let mut answer = case.answers[0].clone();
+    let mut response = case.responses[0].clone();
     let mut client = session(Role::Client, 1 << 20);
     for (id, key) in [(77, 77), (1 << 40, u32::MAX)] {
-        Dubbo::set_id(&mut answer, id);
-        let Event::Response { call, .. } = client.next(&answer, &mut OutBuf::default()).unwrap().event else {
-            panic!("no answer")
+        Dubbo::set_id(&mut response, id);
+        let Event::Response { call, .. } = client.next(&response, &mut OutBuf::default()).unwrap().event
+        else {
+            panic!("no response")
         };
         assert!(call == CallKey::from_bits(key));
     }

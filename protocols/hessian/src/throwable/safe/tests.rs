@@ -20,7 +20,7 @@ fn owned(stream: &[Token<'_>]) -> Vec<OwnedToken> {
     stream.iter().map(|t| (*t).into()).collect()
 }
 
-/// `suppressedExceptions` first, as Dubbo writes it, and fields of the class itself.
+/// Classes with `suppressedExceptions` first, as Dubbo writes it, and with fields of their own.
 fn shop() -> (Class, Class, Class) {
     let fields = ["suppressedExceptions", "code", "cause", "detailMessage", "other"];
     let kept = Class::new("a.ShopException", ["code", "detailMessage", "other"]);
@@ -32,12 +32,12 @@ fn shop() -> (Class, Class, Class) {
 }
 
 #[test]
-fn what_was_first_met_in_a_dropped_part_is_written_where_it_is_needed() {
-    let (came, kept, code) = shop();
+fn an_object_first_met_in_a_dropped_part_is_written_where_it_is_needed() {
+    let (received, kept, code) = shop();
     let stream = [
-        Token::Object(&came), // 0
-        LIST,                 // 1: dropped
-        Token::Object(&came), // 2: dropped
+        Token::Object(&received), // 0
+        LIST,                     // 1: dropped
+        Token::Object(&received), // 2: dropped
         Token::Null,
         Token::Object(&code), // 3: dropped
         text("OK"),
@@ -73,20 +73,20 @@ fn what_was_first_met_in_a_dropped_part_is_written_where_it_is_needed() {
     assert_eq!(safe(&stream), owned(&want));
 }
 
-/// A dropped exception that a field refers to is made safe itself, and what it refers to comes with it.
+/// A dropped exception that a field refers to is made safe itself, and is followed by what it refers to.
 #[test]
-fn what_is_written_after_all_may_refer_to_more() {
-    let (came, kept, code) = shop();
+fn a_restored_object_may_refer_to_further_dropped_ones() {
+    let (received, kept, code) = shop();
     let stream = [
-        Token::Object(&came), // 0
-        LIST,                 // 1: dropped
-        LIST,                 // 2: dropped
-        Token::Object(&code), // 3: dropped
+        Token::Object(&received), // 0
+        LIST,                     // 1: dropped
+        LIST,                     // 2: dropped
+        Token::Object(&code),     // 3: dropped
         text("OK"),
         Token::End,
         Token::End,
-        Token::Object(&came), // 4: dropped
-        LIST,                 // 5: dropped
+        Token::Object(&received), // 4: dropped
+        LIST,                     // 5: dropped
         Token::End,
         Token::Ref(2),
         Token::Ref(0),
@@ -133,10 +133,10 @@ fn what_is_written_after_all_may_refer_to_more() {
 }
 
 #[test]
-fn too_much_to_remember_is_refused_only_if_it_is_needed() {
-    let (came, ..) = shop();
+fn too_many_dropped_tokens_are_refused_only_if_they_are_needed() {
+    let (received, ..) = shop();
     let emit = |last: Token<'_>, sink: &mut dyn Sink| {
-        sink.token(Token::Object(&came))?;
+        sink.token(Token::Object(&received))?;
         sink.token(LIST)?;
         (0..REMEMBERED_MAX).try_for_each(|_| sink.token(Token::Int(1)))?;
         sink.token(Token::End)?;
@@ -150,13 +150,13 @@ fn too_much_to_remember_is_refused_only_if_it_is_needed() {
     assert_eq!(refused.kind, rialto_values::ErrorKind::Unsupported);
 }
 
-/// Chains of references do not recurse, and what they build is as deep as values may be.
+/// Chains of references do not recurse, and the values they build are limited in depth.
 #[test]
 fn long_chains_of_references_end() {
-    let (came, ..) = shop();
+    let (received, ..) = shop();
     for (links, fits) in [(500, true), (1500, false)] {
         let done = emit_safe(&mut Recorder::default(), |sink| {
-            sink.token(Token::Object(&came))?;
+            sink.token(Token::Object(&received))?;
             sink.token(LIST)?; // 1
             sink.token(LIST)?; // 2
             sink.token(Token::End)?;

@@ -1,7 +1,7 @@
-//! Values for parameters of another type.
+//! Tests of the conversion of scalars to the type of the parameter.
 use super::*;
 
-/// What comes of one argument for a parameter of that type.
+/// The result of converting one argument for a parameter of that type.
 fn converted(declared: &str, value: impl FnOnce(&mut Writer<'_>)) -> Result<Vec<OwnedToken>, ValueError> {
     let bytes = invoke(Some(&[declared]), |w| {
         w.begin_list(Some("[object"), Some(1)).unwrap();
@@ -20,7 +20,7 @@ fn converted(declared: &str, value: impl FnOnce(&mut Writer<'_>)) -> Result<Vec<
 }
 
 #[test]
-fn texts_become_what_the_parameter_is() {
+fn texts_become_values_of_the_parameter_type() {
     const MILLIS: i64 = 1_767_323_045_000 - 8 * 3_600_000;
     for (declared, value, want) in [
         ("java.lang.Long", "5", vec![OwnedToken::Long(5)]),
@@ -82,7 +82,7 @@ fn texts_become_what_the_parameter_is() {
 }
 
 #[test]
-fn numbers_become_what_the_parameter_is() {
+fn numbers_become_values_of_the_parameter_type() {
     let big = |signum, mag: &[i32]| {
         let words = mag.iter().map(|w| OwnedToken::Int(*w));
         let list = OwnedToken::List {
@@ -141,7 +141,7 @@ fn numbers_become_what_the_parameter_is() {
 }
 
 #[test]
-fn elements_of_arrays_become_what_the_array_holds() {
+fn elements_of_arrays_become_values_of_the_element_type() {
     let list = |class: &str| OwnedToken::List {
         class: Some(class.into()),
         len: Some(2),
@@ -182,7 +182,7 @@ fn elements_of_arrays_become_what_the_array_holds() {
     assert_eq!(got, Ok(want.to_vec()));
 }
 
-/// Its provider may have sent a constant whose name is not written like one.
+/// The provider may have sent a constant whose name is not written in capitals.
 #[test]
 fn a_map_of_a_class_and_a_name_is_an_object() {
     for class_first in [true, false] {

@@ -1,4 +1,4 @@
-//! The neutral meaning of an answer.
+//! Reads a response into the neutral response.
 use super::frame::Parts;
 use super::sofa::{self, Visit};
 use super::{HESSIAN, header, keys, status, stock_prefix, values};
@@ -12,35 +12,35 @@ use std::borrow::Cow;
 
 const MESSAGE: &str = "detailMessage";
 
-/// Response attachments beyond this are not carried to another protocol.
+/// The most response attachments that are bridged; further ones are dropped.
 const ATTACHMENTS_MAX: usize = 1024;
 
-/// Reads an answer into an empty outcome.
+/// Reads a message into an empty neutral response.
 ///
 /// # Errors
-/// The failure that the provider reported; [`ErrorKind::BadResponse`] for what cannot be read.
-pub(crate) fn read<'a>(msg: &Message<'a>, outcome: &mut NeutralResponse<'a>) -> Result<(), CallError> {
+/// The error that the provider reported; [`ErrorKind::BadResponse`] for what cannot be read.
+pub(crate) fn read<'a>(msg: &Message<'a>, response: &mut NeutralResponse<'a>) -> Result<(), CallError> {
     let parts = Parts::of(msg.bytes);
     if parts.status != 0 {
-        return Err(status::of_answer(parts.status, &server_text(&parts)));
+        return Err(status::of_response(parts.status, &server_text(&parts)));
     }
     if parts.codec != HESSIAN {
         return Err(bad(status::foreign(parts.codec)));
     }
     if parts.content.is_empty() {
         return Err(bad(
-            "the SOFARPC answer says success but has no content".to_owned()
+            "the SOFARPC response says success but has no content".to_owned()
         ));
     }
     match plain(&parts) {
-        Some(reply) => outcome.reply = reply,
-        None => *outcome = walk(&parts)?,
+        Some(return_value) => response.reply = return_value,
+        None => *response = walk(&parts)?,
     }
     Ok(())
 }
 
-/// A result that is a plain value, without any properties, needs no reader and no tables. `None` if this is no such
-/// answer.
+/// Reads a return value that is plain, in a response without properties. This needs no Hessian reader and no
+/// tables. `None` for any other response.
 #[inline]
 pub(super) fn plain<'a>(parts: &Parts<'a>) -> Option<ReturnValue<'a>> {
     let mut rest = stock_prefix::RESPONSE.strip(parts.content)?;
@@ -48,18 +48,18 @@ pub(super) fn plain<'a>(parts: &Parts<'a>) -> Option<ReturnValue<'a>> {
         return None;
     }
     let at = rest.position();
-    let reply = if rest.take(b"N") {
+    let return_value = if rest.take(b"N") {
         ReturnValue::Null
     } else {
         rest.skip().then(|| {
-            let value = values::result(parts.content, rest.library(), at);
+            let value = values::return_value(parts.content, rest.library(), at);
             ReturnValue::Value(values::plain(value))
         })?
     };
-    rest.take(b"N").then_some(reply)
+    rest.take(b"N").then_some(return_value)
 }
 
-/// Reads any answer.
+/// Reads any response with the full Hessian reader.
 pub(super) fn walk<'a>(parts: &Parts<'a>) -> Result<NeutralResponse<'a>, CallError> {
     let mut attachments = Attachments::new();
     let mut flagged = false;
@@ -67,17 +67,17 @@ pub(super) fn walk<'a>(parts: &Parts<'a>) -> Result<NeutralResponse<'a>, CallErr
         take_property(lossy(key), lossy(value), &mut flagged, &mut attachments);
     }
     sofa::read(parts.content, |reader| {
-        let unreadable = |e: ValueError| bad(format!("the SOFARPC answer cannot be read: {e}"));
+        let unreadable = |e: ValueError| bad(format!("the SOFARPC response cannot be read: {e}"));
         let body = Body::read(reader, &mut flagged, &mut attachments).map_err(unreadable)?;
-        if body.failed || body.text.is_some() {
+        if body.is_error || body.text.is_some() {
             return Err(status::of_text(body.text.as_deref()));
         }
-        let reply = match body.value {
+        let return_value = match body.value {
             None => ReturnValue::Null,
             Some((mark, at)) => {
                 reader.seek(mark);
                 let thrown = Thrown::read(reader, flagged).map_err(unreadable)?;
-                let value = values::result(parts.content, reader.library(), at);
+                let value = values::return_value(parts.content, reader.library(), at);
                 match thrown {
                     None => ReturnValue::Value(value),
                     Some(thrown) => {
@@ -91,29 +91,33 @@ pub(super) fn walk<'a>(parts: &Parts<'a>) -> Result<NeutralResponse<'a>, CallErr
                 }
             }
         };
-        Ok(NeutralResponse { reply, attachments })
+        Ok(NeutralResponse {
+            reply: return_value,
+            attachments,
+        })
     })
 }
 
-/// How an answer fared whose header is flagged: the content tells errors of the machinery from exceptions.
+/// The status of a response whose header is flagged. The content tells errors of the framework from
+/// exceptions of the service.
 pub(crate) fn status(content: &[u8]) -> Status {
     let found = sofa::read(content, |reader| {
-        let mut failed = false;
+        let mut is_error = false;
         let mut left = 2;
         sofa::fields(reader, |field, reader| {
             match field {
-                keys::IS_ERROR => failed |= reader.kind()? == Kind::Bool && reader.read_bool()?,
-                keys::ERROR_MSG => failed |= reader.text_or_skip()?.is_some(),
+                keys::IS_ERROR => is_error |= reader.kind()? == Kind::Bool && reader.read_bool()?,
+                keys::ERROR_MSG => is_error |= reader.text_or_skip()?.is_some(),
                 _ => return Ok(Visit::Passed),
             }
             left -= 1;
-            Ok(if failed || left == 0 {
+            Ok(if is_error || left == 0 {
                 Visit::Enough
             } else {
                 Visit::Taken
             })
         })?;
-        Ok::<_, ValueError>(failed)
+        Ok::<_, ValueError>(is_error)
     });
     match found {
         Ok(false) => Status::Exception,
@@ -121,8 +125,8 @@ pub(crate) fn status(content: &[u8]) -> Status {
     }
 }
 
-/// The text of the exception that comes with a status, if it can be read: it is for people and must not hide
-/// the status.
+/// The text of the exception that comes with a status. It is only shown to people, so a text that cannot be
+/// read must not hide the status.
 fn server_text<'a>(parts: &Parts<'a>) -> Cow<'a, str> {
     if parts.codec != HESSIAN || Library::sniff_sofa(parts.content).is_none() {
         return Cow::Borrowed("");
@@ -136,12 +140,12 @@ fn server_text<'a>(parts: &Parts<'a>) -> Cow<'a, str> {
     }
 }
 
-/// The fields of an answer.
+/// The fields of a response object.
 #[derive(Default)]
 struct Body<'a> {
-    failed: bool,
+    is_error: bool,
     text: Option<Cow<'a, str>>,
-    /// Where the result is, unless it is null.
+    /// Where the return value begins; `None` if it is null.
     value: Option<(Mark, usize)>,
 }
 
@@ -154,7 +158,7 @@ impl<'a> Body<'a> {
         let mut body = Body::default();
         sofa::fields(reader, |field, reader| {
             match field {
-                keys::IS_ERROR if reader.kind()? == Kind::Bool => body.failed = reader.read_bool()?,
+                keys::IS_ERROR if reader.kind()? == Kind::Bool => body.is_error = reader.read_bool()?,
                 keys::ERROR_MSG => body.text = reader.read_optional_text()?.map(sofa::text),
                 keys::APP_RESPONSE => {
                     if !reader.take_null()? {
@@ -178,7 +182,8 @@ impl<'a> Body<'a> {
     }
 }
 
-/// Sorts a property of an answer. Header and content repeat each other.
+/// Sorts a property of a response: error flag or attachment. Header and content repeat each other, so the
+/// first value of a key stays.
 fn take_property<'a>(
     key: Cow<'a, str>,
     value: Cow<'a, str>,
@@ -202,17 +207,18 @@ fn take_property<'a>(
     }
 }
 
-/// What is known of an exception.
+/// The parts of an exception that matter for bridging.
 struct Thrown<'a> {
     class: String,
     message: Option<Cow<'a, str>>,
-    /// Of SOFARPC's own exceptions.
+    /// The error code in SOFARPC's own exceptions.
     error_type: Option<i32>,
 }
 
 impl<'a> Thrown<'a> {
-    /// Looks at the next value. An object with the fields of a Throwable is one, whatever the flags say; in a
-    /// flagged answer a message is enough, and a typed map will do for an object.
+    /// Reads the next value if it is an exception. An object with the fields of a Throwable counts even in a
+    /// response without the flag; in a flagged one a message field is enough, and a typed map may take the
+    /// place of the object.
     fn read(reader: &mut Reader<'a, '_>, flagged: bool) -> Result<Option<Self>, ValueError> {
         match reader.kind()? {
             Kind::Object => {
@@ -259,7 +265,7 @@ impl<'a> Thrown<'a> {
         Ok(Visit::Taken)
     }
 
-    /// SOFARPC's own exceptions are failures of the machinery, even if a service passes one on.
+    /// Turns SOFARPC's own exceptions into errors of the framework, even if a service passed one on.
     fn check_origin(&self) -> Result<(), CallError> {
         if keys::SOFA_EXCEPTIONS.contains(&&*self.class) {
             return Err(status::of_type(

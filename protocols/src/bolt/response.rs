@@ -1,4 +1,5 @@
-//! Answers in the caller's framing and Hessian: results, exceptions, and errors of ours.
+//! Writes responses in the downstream's framing and Hessian: return values, exceptions, and Rialto's own
+//! errors.
 use super::frame::Open;
 use super::hint::Hint;
 use super::status::{self, ErrorForm};
@@ -14,31 +15,36 @@ use rialto_values::{Class, Sink, Token, ValueError};
 const JSON: u8 = 12;
 const PROTOBUF: u8 = 11;
 
-/// What an answer says.
-enum Said<'o> {
+/// The content of a response.
+enum Content<'o> {
     Null,
     Value(&'o Values<'o>),
-    /// An exception as a result: consumers throw what they find, and providers flag it.
+    /// A Throwable that the method returned instead of throwing it. Consumers throw every Throwable that they
+    /// find in a response, and stock providers set the error flag for it.
     Returned(&'o Values<'o>),
     Thrown(&'o Exception<'o>),
     Error(&'o str),
 }
 
-impl Said<'_> {
+impl Content<'_> {
     fn is_flagged(&self) -> bool {
-        matches!(self, Said::Returned(_) | Said::Thrown(_) | Said::Error(_))
+        matches!(
+            self,
+            Content::Returned(_) | Content::Thrown(_) | Content::Error(_)
+        )
     }
 }
 
-/// Appends an answer of the service, with a content of up to `max` bytes.
+/// Appends the response of a service, with a content of up to `max` bytes. Writing stops at the first value
+/// beyond `max`.
 ///
 /// # Errors
-/// [`ErrorKind::BadResponse`] for what has no form for this caller, or becomes too long: it is given up at the first
-/// value beyond `max`.
-pub(crate) fn outcome(
+/// [`ErrorKind::BadResponse`] if a value has no form in the downstream's serialization, or the content
+/// becomes longer than `max`.
+pub(crate) fn write(
     out: &mut Vec<u8>,
     to: RespondTo,
-    outcome: &NeutralResponse<'_>,
+    response: &NeutralResponse<'_>,
     max: usize,
 ) -> Result<(), CallError> {
     let hint = Hint::from_bits(to.hint);
@@ -48,20 +54,20 @@ pub(crate) fn outcome(
             status::foreign(hint.codec()),
         ));
     }
-    let said = match &outcome.reply {
-        ReturnValue::Null => Said::Null,
-        ReturnValue::Value(value) if value.is_throwable() => Said::Returned(value),
-        ReturnValue::Value(value) => Said::Value(value),
-        ReturnValue::Exception(thrown) => Said::Thrown(thrown),
+    let content = match &response.reply {
+        ReturnValue::Null => Content::Null,
+        ReturnValue::Value(value) if value.is_throwable() => Content::Returned(value),
+        ReturnValue::Value(value) => Content::Value(value),
+        ReturnValue::Exception(thrown) => Content::Thrown(thrown),
     };
     let start = out.len();
-    let room = max.min(outcome.reply.room());
-    let written = put(out, to, &said, &outcome.attachments, room);
-    if let (Err(_), ReturnValue::Exception(thrown)) = (&written, &outcome.reply)
+    let room = max.min(response.reply.room());
+    let written = put(out, to, &content, &response.attachments, room);
+    if let (Err(_), ReturnValue::Exception(thrown)) = (&written, &response.reply)
         && let Some(bare) = thrown.bare()
     {
         out.truncate(start);
-        return put(out, to, &Said::Thrown(&bare), &outcome.attachments, room);
+        return put(out, to, &Content::Thrown(&bare), &response.attachments, room);
     }
     written
 }
@@ -69,18 +75,18 @@ pub(crate) fn outcome(
 fn put(
     out: &mut Vec<u8>,
     to: RespondTo,
-    said: &Said<'_>,
+    content: &Content<'_>,
     attachments: &Attachments<'_>,
     room: usize,
 ) -> Result<(), CallError> {
     let bad = |why: &dyn std::fmt::Display| {
         CallError::new(
             ErrorKind::BadResponse,
-            format!("the answer has no form in SOFARPC: {why}"),
+            format!("the response has no form in SOFARPC: {why}"),
         )
     };
     let hint = Hint::from_bits(to.hint);
-    let open = Open::answer(
+    let open = Open::response(
         out,
         hint.framing(),
         to.id,
@@ -89,7 +95,7 @@ fn put(
         keys::RESPONSE.as_bytes(),
     );
     let from = out.len();
-    if said.is_flagged() {
+    if content.is_flagged() {
         header::put(out, keys::RESPONSE_ERROR, "true");
     }
     for (key, value) in attachments {
@@ -99,46 +105,46 @@ fn put(
         .map_err(|e| bad(&e.of("response attachments")))?;
     let from = out.len();
     let end = from.saturating_add(room);
-    put_content(out, hint.library(), said, attachments, end).map_err(|e| bad(&e))?;
+    put_content(out, hint.library(), content, attachments, end).map_err(|e| bad(&e))?;
     open.close(out, from).map_err(|e| bad(&e.of("result")))
 }
 
 fn put_content(
     out: &mut Vec<u8>,
     library: Library,
-    said: &Said<'_>,
+    content: &Content<'_>,
     attachments: &Attachments<'_>,
     end: usize,
 ) -> Result<(), ValueError> {
     out.extend_from_slice(stock_prefix::RESPONSE.of(library));
-    match said {
-        Said::Null => out.extend_from_slice(b"FNN"),
-        Said::Error(text) => {
+    match content {
+        Content::Null => out.extend_from_slice(b"FNN"),
+        Content::Error(text) => {
             out.push(b'T');
             raw::put_str(out, library, text);
             out.push(b'N');
         }
-        Said::Value(value) => {
+        Content::Value(value) => {
             out.extend_from_slice(b"FN");
             put_value(out, library, end, |w| value.emit(w))?;
         }
-        Said::Returned(value) => {
+        Content::Returned(value) => {
             out.extend_from_slice(b"FN");
             put_value(out, library, end, |w| {
                 throwable::emit_safe(w, |sink| value.emit(sink))
             })?;
         }
-        Said::Thrown(thrown) => {
+        Content::Thrown(thrown) => {
             out.extend_from_slice(b"FN");
             put_value(out, library, end, |w| put_exception(w, thrown))?;
         }
     }
-    if attachments.is_empty() && !said.is_flagged() {
+    if attachments.is_empty() && !content.is_flagged() {
         out.push(b'N');
         return Ok(());
     }
     raw::begin_map(out, library);
-    if said.is_flagged() {
+    if content.is_flagged() {
         raw::put_str(out, library, keys::RESPONSE_ERROR);
         raw::put_str(out, library, "true");
     }
@@ -150,7 +156,7 @@ fn put_content(
     Ok(())
 }
 
-/// Appends a value inside of the answer.
+/// Appends a value inside the response object.
 fn put_value(
     out: &mut Vec<u8>,
     library: Library,
@@ -164,7 +170,7 @@ fn put_value(
     })
 }
 
-/// An exception in the form that every consumer reads: no cause, an empty stack trace.
+/// Writes an exception without its cause and with an empty stack trace, which every consumer can read.
 fn put_exception(w: &mut Writer<'_>, thrown: &Exception<'_>) -> Result<(), ValueError> {
     match (&thrown.object, &thrown.message) {
         (Some(object), _) => throwable::emit_safe(w, |sink| object.emit(sink)),
@@ -177,10 +183,10 @@ fn put_exception(w: &mut Writer<'_>, thrown: &Exception<'_>) -> Result<(), Value
     }
 }
 
-/// Appends an error, see [`status::saying`].
+/// Appends an error in the form that [`status::form_of`] chooses.
 pub(crate) fn error(out: &mut Vec<u8>, to: RespondTo, error: &CallError) {
     let hint = Hint::from_bits(to.hint);
-    match status::saying(error.kind) {
+    match status::form_of(error.kind) {
         ErrorForm::Status(status) => put_status(out, to, status),
         ErrorForm::Text if hint.is_foreign() => put_server_exception(out, to, &error.text),
         ErrorForm::Text => match hint.codec() {
@@ -189,13 +195,13 @@ pub(crate) fn error(out: &mut Vec<u8>, to: RespondTo, error: &CallError) {
                 if put(
                     out,
                     to,
-                    &Said::Error(&error.text),
+                    &Content::Error(&error.text),
                     &Attachments::new(),
                     usize::MAX,
                 )
                 .is_err()
                 {
-                    // Only a text beyond all bounds comes here; the status alone is short enough.
+                    // The text is too long for a frame, so the status is sent without it.
                     out.truncate(start);
                     put_status(out, to, status::plain_status(error.kind));
                 }
@@ -207,17 +213,18 @@ pub(crate) fn error(out: &mut Vec<u8>, to: RespondTo, error: &CallError) {
     }
 }
 
-/// A status and nothing else.
+/// Appends a response that has a status and nothing else.
 fn put_status(out: &mut Vec<u8>, to: RespondTo, status: u16) {
     let hint = Hint::from_bits(to.hint);
-    Open::answer(out, hint.framing(), to.id, hint.codec(), status, &[]).close_empty(out);
+    Open::response(out, hint.framing(), to.id, hint.codec(), status, &[]).close_empty(out);
 }
 
-/// The error of SOFARPC calls in JSON or protobuf: a flag in the header, and the text (wire section 1.9).
+/// Appends the error of a SOFARPC call in JSON or protobuf: a flag in the header, and the text as content
+/// (wire section 1.9).
 fn put_text(out: &mut Vec<u8>, to: RespondTo, text: &[u8]) {
     let hint = Hint::from_bits(to.hint);
     let start = out.len();
-    let open = Open::answer(
+    let open = Open::response(
         out,
         hint.framing(),
         to.id,
@@ -238,14 +245,14 @@ fn put_text(out: &mut Vec<u8>, to: RespondTo, text: &[u8]) {
     }
 }
 
-/// The error of users of Bolt without SOFARPC: what providers send whose processor failed. It is in Hessian
-/// whatever the request was in, as theirs is.
+/// Appends the error for a peer that uses Bolt without SOFARPC: the `RpcServerException` that stock providers
+/// send when a processor failed. Like theirs, it is in Hessian whatever the serialization of the request.
 fn put_server_exception(out: &mut Vec<u8>, to: RespondTo, text: &str) {
     let hint = Hint::from_bits(to.hint);
     let start = out.len();
     let class = keys::SERVER_EXCEPTION;
     let status = status::SERVER_EXCEPTION;
-    let open = Open::answer(out, hint.framing(), to.id, HESSIAN, status, class.as_bytes());
+    let open = Open::response(out, hint.framing(), to.id, HESSIAN, status, class.as_bytes());
     let from = out.len();
     let library = if hint.codec() == HESSIAN {
         hint.library()
@@ -263,7 +270,7 @@ fn put_server_exception(out: &mut Vec<u8>, to: RespondTo, text: &str) {
     }
 }
 
-/// A JSON string.
+/// Quotes and escapes a text as a JSON string.
 fn json_string(text: &str) -> String {
     let mut json = String::with_capacity(text.len() + 2);
     json.push('"');

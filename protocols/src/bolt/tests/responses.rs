@@ -1,42 +1,44 @@
-//! Answers: the neutral outcome, and back again.
+//! Tests that read responses into the neutral form and write them again.
 use super::*;
 
-fn outcome(bytes: &[u8]) -> Result<NeutralResponse<'_>, CallError> {
+fn response_of(bytes: &[u8]) -> Result<NeutralResponse<'_>, CallError> {
     dialect().outcome(&message(bytes))
 }
 
-/// Everything of an outcome that must survive; of exceptions only what [`rialto_hessian::throwable`] keeps.
-fn facts(outcome: &NeutralResponse<'_>) -> String {
-    match &outcome.reply {
-        ReturnValue::Null => format!("null {:?}", outcome.attachments),
-        ReturnValue::Value(value) => format!("{:?} {:?}", tokens(value), outcome.attachments),
+/// Everything of a response that must survive; of exceptions only what [`rialto_hessian::throwable`] keeps.
+fn facts(response: &NeutralResponse<'_>) -> String {
+    match &response.reply {
+        ReturnValue::Null => format!("null {:?}", response.attachments),
+        ReturnValue::Value(value) => format!("{:?} {:?}", tokens(value), response.attachments),
         ReturnValue::Exception(thrown) => {
             let object = thrown.object.as_ref().unwrap();
             let OwnedToken::Object(class) = &tokens(object)[0] else {
                 panic!("not an object")
             };
             assert_eq!(class.name(), thrown.class);
-            format!("{} {:?} {:?}", thrown.class, thrown.message, outcome.attachments)
+            format!("{} {:?} {:?}", thrown.class, thrown.message, response.attachments)
         }
     }
 }
 
 #[test]
-fn answers_of_stock_providers_survive_being_written_for_either_hessian() {
+fn stock_responses_survive_being_written_in_either_grammar() {
     let mut seen = 0;
     for (file, _) in PEERS {
         for case in load(file) {
-            for bytes in &case.answers {
-                let Ok(original) = outcome(bytes) else { continue };
-                for (asker, _) in PEERS {
-                    let at = format!("{file} {} for {asker}", case.name);
-                    let to = respond_to(corpus::case(asker, "string-first").request());
+            for bytes in &case.responses {
+                let Ok(original) = response_of(bytes) else {
+                    continue;
+                };
+                for (consumer, _) in PEERS {
+                    let at = format!("{file} {} for {consumer}", case.name);
+                    let to = respond_to(corpus::case(consumer, "string-first").request());
                     let mut out = vec![];
-                    codec(Role::Server, UNTOLD)
+                    codec(Role::Server, ANY_GRAMMAR)
                         .outcome(&mut out, to, &original)
                         .unwrap();
                     assert_eq!(message(&out).meta.status, message(bytes).meta.status, "{at}");
-                    assert_eq!(facts(&outcome(&out).unwrap()), facts(&original), "{at}");
+                    assert_eq!(facts(&response_of(&out).unwrap()), facts(&original), "{at}");
                     let library = Library::sniff_sofa(Parts::of(&out).content);
                     assert_eq!(library, Some(Hint::from_bits(to.hint).library()), "{at}");
                     seen += 1;
@@ -44,11 +46,11 @@ fn answers_of_stock_providers_survive_being_written_for_either_hessian() {
             }
         }
     }
-    assert!(seen > 400, "only {seen} answers were seen");
+    assert!(seen > 400, "only {seen} responses were seen");
 }
 
 #[test]
-fn stock_answers_are_flagged_and_shaped_as_ours() {
+fn responses_are_written_byte_for_byte_like_stock_ones() {
     for (file, name) in [
         ("sofa-5.13.2", "baggage"),
         ("sofa-5.4.8", "baggage"),
@@ -57,13 +59,13 @@ fn stock_answers_are_flagged_and_shaped_as_ours() {
         let case = case(file, name);
         let mut out = vec![];
         let to = RespondTo {
-            id: message_id(case.answer()),
+            id: message_id(case.response()),
             ..respond_to(case.request())
         };
-        codec(Role::Server, UNTOLD)
-            .outcome(&mut out, to, &outcome(case.answer()).unwrap())
+        codec(Role::Server, ANY_GRAMMAR)
+            .outcome(&mut out, to, &response_of(case.response()).unwrap())
             .unwrap();
-        assert_eq!(out, case.answer(), "{file} {name}: byte for byte");
+        assert_eq!(out, case.response(), "{file} {name}: byte for byte");
     }
 }
 
@@ -72,7 +74,7 @@ fn message_id(bytes: &[u8]) -> u64 {
 }
 
 #[test]
-fn exceptions_are_told_from_values_and_errors() {
+fn exceptions_are_distinguished_from_values_and_errors() {
     for (file, _) in PEERS {
         for (name, class, message) in [
             ("throw-biz", "lab.api.BizException", Some("biz!")),
@@ -82,12 +84,12 @@ fn exceptions_are_told_from_values_and_errors() {
             let Some(case) = load(file).into_iter().find(|c| c.name == name) else {
                 continue;
             };
-            let msg = self::message(case.answer());
+            let msg = self::message(case.response());
             assert_eq!(msg.meta.status, Status::Exception, "{file} {name}");
             let Ok(NeutralResponse {
                 reply: ReturnValue::Exception(thrown),
                 ..
-            }) = outcome(case.answer())
+            }) = response_of(case.response())
             else {
                 panic!("{file} {name} is no exception")
             };
@@ -101,18 +103,18 @@ fn exceptions_are_told_from_values_and_errors() {
 }
 
 #[test]
-fn exceptions_are_written_without_what_readers_stumble_over() {
+fn exceptions_are_written_without_cause_and_stack_trace() {
     let case = case("sofa-5.13.2", "throw-biz");
     let mut out = vec![];
-    let original = outcome(case.answer()).unwrap();
-    codec(Role::Server, UNTOLD)
+    let original = response_of(case.response()).unwrap();
+    codec(Role::Server, ANY_GRAMMAR)
         .outcome(&mut out, respond_to(case.request()), &original)
         .unwrap();
     assert_eq!(
         header::get(Parts::of(&out).header, keys::RESPONSE_ERROR),
         Some(&b"true"[..])
     );
-    let ReturnValue::Exception(thrown) = outcome(&out).unwrap().reply else {
+    let ReturnValue::Exception(thrown) = response_of(&out).unwrap().reply else {
         panic!("no exception")
     };
     let all = tokens(&thrown.object.unwrap());
@@ -128,9 +130,9 @@ fn exceptions_are_written_without_what_readers_stumble_over() {
     assert_eq!(all[4..], [trace, OwnedToken::End, OwnedToken::End]);
 }
 
-/// SOFARPC's consumers throw an exception that comes as a result, so it comes in the form of one that was thrown.
+/// SOFARPC's consumers throw an exception even if it was returned, so it is written like one that was thrown.
 #[test]
-fn an_exception_that_was_returned_is_written_as_one_that_was_thrown() {
+fn a_returned_exception_is_written_like_a_thrown_one() {
     struct Returned;
     impl rialto_core::call::ValueSource for Returned {
         fn emit(
@@ -166,11 +168,11 @@ fn an_exception_that_was_returned_is_written_as_one_that_was_thrown() {
             attachments: Default::default(),
         };
         let mut out = vec![];
-        codec(Role::Server, UNTOLD)
+        codec(Role::Server, ANY_GRAMMAR)
             .outcome(&mut out, to, &original)
             .unwrap();
         assert_eq!(message(&out).meta.status, Status::Exception, "{file}: flagged");
-        let ReturnValue::Exception(thrown) = outcome(&out).unwrap().reply else {
+        let ReturnValue::Exception(thrown) = response_of(&out).unwrap().reply else {
             panic!("{file}: no exception")
         };
         let OwnedToken::Object(class) = &tokens(&thrown.object.unwrap())[0] else {
@@ -182,7 +184,7 @@ fn an_exception_that_was_returned_is_written_as_one_that_was_thrown() {
 }
 
 #[test]
-fn exceptions_of_class_and_message_alone_are_enough() {
+fn exceptions_are_written_from_class_and_message_alone() {
     for (message, class) in [(Some("why"), "java.lang.RuntimeException"), (None, "a.B")] {
         let thrown = rialto_core::call::Exception {
             class: class.into(),
@@ -195,14 +197,14 @@ fn exceptions_of_class_and_message_alone_are_enough() {
         };
         let mut out = vec![];
         let to = respond_to(case("sofa-5.4.8", "string-first").request());
-        codec(Role::Server, UNTOLD)
+        codec(Role::Server, ANY_GRAMMAR)
             .outcome(&mut out, to, &original)
             .unwrap();
         assert_eq!(self::message(&out).meta.status, Status::Exception);
         let Ok(NeutralResponse {
             reply: ReturnValue::Exception(read),
             ..
-        }) = outcome(&out)
+        }) = response_of(&out)
         else {
             panic!("no exception")
         };
@@ -210,7 +212,7 @@ fn exceptions_of_class_and_message_alone_are_enough() {
     }
 }
 
-/// Results that have no form are errors; exceptions with such fields still tell what was thrown.
+/// A return value without a form becomes an error; an exception with such a field keeps class and message.
 #[test]
 fn values_without_a_form_become_errors_and_exceptions_keep_class_and_message() {
     struct Odd;
@@ -235,16 +237,16 @@ fn values_without_a_form_become_errors_and_exceptions_keep_class_and_message() {
     };
     for (file, _) in PEERS {
         let to = respond_to(corpus::case(file, "string-first").request());
-        let told = |reply| {
-            let outcome = NeutralResponse {
+        let written = |reply| {
+            let response = NeutralResponse {
                 reply,
                 attachments: [("k".into(), "v".into())].into_iter().collect(),
             };
             let mut out = b"before".to_vec();
-            let told = codec(Role::Server, UNTOLD).outcome(&mut out, to, &outcome);
-            told.map(|()| out.split_off(6))
+            let written = codec(Role::Server, ANY_GRAMMAR).outcome(&mut out, to, &response);
+            written.map(|()| out.split_off(6))
         };
-        let error = told(ReturnValue::Value(value)).unwrap_err();
+        let error = written(ReturnValue::Value(value)).unwrap_err();
         assert_eq!(error.kind, ErrorKind::BadResponse);
         assert!(error.text.ends_with("of no form"), "{error}");
         let thrown = rialto_core::call::Exception {
@@ -252,15 +254,15 @@ fn values_without_a_form_become_errors_and_exceptions_keep_class_and_message() {
             message: Some("why".into()),
             object: Some(value),
         };
-        let bytes = told(ReturnValue::Exception(thrown)).unwrap();
-        let heard = outcome(&bytes).unwrap();
-        assert_eq!(facts(&heard), r#"a.E Some("why") [("k", "v")]"#);
+        let bytes = written(ReturnValue::Exception(thrown)).unwrap();
+        let back = response_of(&bytes).unwrap();
+        assert_eq!(facts(&back), r#"a.E Some("why") [("k", "v")]"#);
     }
 }
 
-/// What a stock consumer made of hand-made answers, and what we make of them.
+/// Hand-made responses are read as a stock consumer read them.
 #[test]
-fn hand_made_answers_are_understood_as_consumers_do() {
+fn hand_made_responses_are_read_as_consumers_do() {
     let cases = load("consumer");
     let find = |name: &str| {
         cases
@@ -279,7 +281,7 @@ fn hand_made_answers_are_understood_as_consumers_do() {
         let Ok(NeutralResponse {
             reply: ReturnValue::Exception(thrown),
             ..
-        }) = outcome(case.answer())
+        }) = response_of(case.response())
         else {
             panic!("{name}")
         };
@@ -293,7 +295,7 @@ fn hand_made_answers_are_understood_as_consumers_do() {
     for (name, kind) in [
         ("str fw-iserror", ErrorKind::Upstream),
         ("str fw-errmsg-only", ErrorKind::Upstream),
-        // A success with null at stock consumers; no provider means that.
+        // Stock consumers read this as success with null, which no provider means.
         ("str fw-iserror-nomsg", ErrorKind::Upstream),
         ("str ex-sofarpc", ErrorKind::Overload),
         ("str st-2-rse", ErrorKind::Upstream),
@@ -305,19 +307,20 @@ fn hand_made_answers_are_understood_as_consumers_do() {
         ("str garbage", ErrorKind::BadResponse),
         ("str codec-99", ErrorKind::BadResponse),
     ] {
-        let Some(error) = find(name).answers.iter().find_map(|a| outcome(a).err()) else {
+        let Some(error) = find(name).responses.iter().find_map(|a| response_of(a).err()) else {
             panic!("{name} is no error")
         };
         assert_eq!(error.kind, kind, "{name}: {error}");
     }
-    // On a status that they do not know they close the connection; here it costs its call.
-    let Ok(Decoded::Refused(unlisted)) = codec(Role::Client, UNTOLD).decode(find("str st-77").answer())
+    // A stock consumer closes the connection on an unknown status; here only its call fails.
+    let Ok(Decoded::Refused(unlisted)) =
+        codec(Role::Client, ANY_GRAMMAR).decode(find("str st-77").response())
     else {
         panic!("taken")
     };
     assert_eq!(unlisted.error.kind, ErrorKind::Upstream);
     assert!(
-        outcome(find("str st-2-rse").answer())
+        response_of(find("str st-2-rse").response())
             .unwrap_err()
             .text
             .ends_with(": srv msg")
@@ -330,19 +333,19 @@ fn hand_made_answers_are_understood_as_consumers_do() {
         "str v2-answer",
         "str resp-hdr",
     ] {
-        let ReturnValue::Value(value) = outcome(find(name).answer()).unwrap().reply else {
+        let ReturnValue::Value(value) = response_of(find(name).response()).unwrap().reply else {
             panic!("{name}")
         };
         assert!(matches!(tokens(&value)[..], [OwnedToken::Text(_)]), "{name}");
     }
     assert!(matches!(
-        outcome(find("str fw-hdr-only").answer()).unwrap().reply,
+        response_of(find("str fw-hdr-only").response()).unwrap().reply,
         ReturnValue::Null
     ));
 }
 
 #[test]
-fn failures_of_stock_providers_are_understood() {
+fn errors_of_stock_providers_are_understood() {
     for (file, _) in PEERS {
         for (name, kind, text) in [
             ("no-such-service", ErrorKind::NoService, "cannot find service"),
@@ -357,15 +360,15 @@ fn failures_of_stock_providers_are_understood() {
             let Some(case) = load(file).into_iter().find(|c| c.name == name) else {
                 continue;
             };
-            let msg = self::message(case.answer());
+            let msg = self::message(case.response());
             assert_eq!(msg.meta.status, Status::Failed, "{file} {name}");
-            let error = outcome(case.answer()).unwrap_err();
+            let error = response_of(case.response()).unwrap_err();
             assert_eq!(error.kind, kind, "{file} {name}: {error}");
             assert!(error.text.contains(text), "{file} {name}: {error}");
         }
     }
     let case = case("sofa-5.13.2", "unknown-arg-class");
-    let error = outcome(case.answer()).unwrap_err();
+    let error = response_of(case.response()).unwrap_err();
     assert!(
         error.text.contains("ClassNotFoundException: lab.Consumer$Mine"),
         "{error}"

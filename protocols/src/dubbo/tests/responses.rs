@@ -1,10 +1,10 @@
-//! Neutral outcomes and answers that are written anew.
+//! Tests that read responses into the neutral form and write them again.
 use super::*;
 use rialto_core::call::{Attachments, Exception};
 use rialto_core::message::Status;
 use rialto_values::Class;
 
-/// Hints of callers: with attachments in both serializations, and old ones without.
+/// Hints of consumers: with response attachments in both serializations, and old ones without.
 fn hints() -> [(u32, bool); 4] {
     let new = |id| Hint::of_frame(id).with_version(b"2.0.2").bits();
     [
@@ -16,14 +16,18 @@ fn hints() -> [(u32, bool); 4] {
 }
 
 #[test]
-fn answers_of_stock_providers_are_read_and_told_again() {
+fn stock_responses_are_read_and_written_again() {
     let (mut values, mut nulls, mut thrown, mut failed) = (0, 0, 0, 0);
     for file in STOCK {
         for case in cases(file) {
-            for bytes in case.answers.iter().filter(|a| frame_of(a).kind == Kind::Response) {
+            for bytes in case
+                .responses
+                .iter()
+                .filter(|a| frame_of(a).kind == Kind::Response)
+            {
                 let msg = message(bytes);
-                let outcome = match dialect().outcome(&msg) {
-                    Ok(outcome) => outcome,
+                let response = match dialect().outcome(&msg) {
+                    Ok(response) => response,
                     Err(e) => {
                         assert!(bytes[3] != 20 || case.name.contains("rpc"), "{}: {e}", case.name);
                         failed += 1;
@@ -32,26 +36,27 @@ fn answers_of_stock_providers_are_read_and_told_again() {
                 };
                 assert_eq!(
                     msg.meta.status == Status::Exception,
-                    matches!(outcome.reply, ReturnValue::Exception(_)),
+                    matches!(response.reply, ReturnValue::Exception(_)),
                     "{}",
                     case.name
                 );
-                match &outcome.reply {
+                match &response.reply {
                     ReturnValue::Null => nulls += 1,
                     ReturnValue::Value(_) => values += 1,
                     ReturnValue::Exception(_) => thrown += 1,
                 }
-                if let ReturnValue::Value(value) = &outcome.reply {
+                if let ReturnValue::Value(value) = &response.reply {
                     let mut want = Recorder::default();
                     if value.emit(&mut want).is_err() {
                         continue;
                     }
                     let want: Vec<_> = want.tokens.into_iter().map(plain).collect();
                     let hint = Hint::of_frame(HESSIAN2).with_version(b"2.0.2").bits();
-                    let again = answered(hint, &outcome).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+                    let again =
+                        response_for(hint, &response).unwrap_or_else(|e| panic!("{}: {e}", case.name));
                     assert_eq!(value_of(&again), want, "{}", case.name);
                     let again = format!("{:?}", dialect().outcome(&message(&again)).unwrap().attachments);
-                    assert_eq!(again, format!("{:?}", outcome.attachments), "{}", case.name);
+                    assert_eq!(again, format!("{:?}", response.attachments), "{}", case.name);
                 }
             }
         }
@@ -63,7 +68,7 @@ fn answers_of_stock_providers_are_read_and_told_again() {
 }
 
 #[test]
-fn a_stock_answer_is_reproduced_byte_for_byte() {
+fn a_stock_response_is_reproduced_byte_for_byte() {
     for (file, name) in [
         (V33, "string-ascii"),
         (V33, "void"),
@@ -72,22 +77,22 @@ fn a_stock_answer_is_reproduced_byte_for_byte() {
         (JSONB, "string-ascii"),
     ] {
         let case = case(file, name);
-        let (request, answer) = (&case.requests[0], &case.answers[0]);
-        let outcome = dialect().outcome(&message(answer)).unwrap();
-        let mut again = answered(head(request).hint, &outcome).unwrap();
-        Dubbo::set_id(&mut again, frame_of(answer).id);
-        assert_eq!(again, *answer, "{name}");
+        let (request, stock) = (&case.requests[0], &case.responses[0]);
+        let response = dialect().outcome(&message(stock)).unwrap();
+        let mut again = response_for(head(request).hint, &response).unwrap();
+        Dubbo::set_id(&mut again, frame_of(stock).id);
+        assert_eq!(again, *stock, "{name}");
     }
 }
 
 #[test]
-fn the_callers_version_decides_on_the_result_type() {
+fn the_consumers_version_decides_on_the_result_type() {
     for (hint, attached) in hints() {
         for (reply, kind) in [
             (ReturnValue::Null, 2),
             (ReturnValue::Exception(thrown("a.E", Some("why"), None)), 0),
         ] {
-            let bytes = answered(
+            let bytes = response_for(
                 hint,
                 &NeutralResponse {
                     reply,
@@ -118,11 +123,11 @@ fn thrown(class: &str, message: Option<&str>, object: Option<Values<'static>>) -
 fn exceptions_keep_class_and_message_in_both_serializations() {
     for (hint, _) in hints() {
         for message_text in [Some("why 中"), None] {
-            let outcome = NeutralResponse {
+            let response = NeutralResponse {
                 reply: ReturnValue::Exception(thrown("a.BizException", message_text, None)),
                 attachments: Attachments::new(),
             };
-            let bytes = answered(hint, &outcome).unwrap();
+            let bytes = response_for(hint, &response).unwrap();
             let msg = message(&bytes);
             assert_eq!(msg.meta.status, Status::Exception);
             let ReturnValue::Exception(back) = dialect().outcome(&msg).unwrap().reply else {
@@ -141,7 +146,7 @@ fn exceptions_keep_class_and_message_in_both_serializations() {
 }
 
 #[test]
-fn objects_of_exceptions_pass_without_their_causes() {
+fn exception_objects_are_written_without_their_causes() {
     let class = Class::new("a.BizException", ["cause", "detailMessage", "code"]);
     let mut body = vec![];
     let mut tables = rialto_hessian::WriteTables::default();
@@ -154,18 +159,18 @@ fn objects_of_exceptions_pass_without_their_causes() {
     w.end().unwrap();
     w.finish().unwrap();
     let mut bytes = vec![];
-    let open = frame::Open::answer(&mut bytes, 1, HESSIAN2, frame::OK);
+    let open = frame::Open::response(&mut bytes, 1, HESSIAN2, frame::OK);
     bytes.extend_from_slice(&body);
     open.close(&mut bytes);
-    let outcome = dialect().outcome(&message(&bytes)).unwrap();
-    let ReturnValue::Exception(found) = &outcome.reply else {
+    let response = dialect().outcome(&message(&bytes)).unwrap();
+    let ReturnValue::Exception(found) = &response.reply else {
         panic!("not thrown")
     };
     assert_eq!(
         (&*found.class, found.message.as_deref()),
         ("a.BizException", Some("why"))
     );
-    let again = answered(HESSIAN2.into(), &outcome).unwrap();
+    let again = response_for(HESSIAN2.into(), &response).unwrap();
     let ReturnValue::Exception(back) = dialect().outcome(&message(&again)).unwrap().reply else {
         panic!("not thrown")
     };
@@ -201,33 +206,33 @@ fn values_without_a_form_become_errors_that_name_them() {
         rules: None,
     };
     for (hint, _) in hints() {
-        let outcome = NeutralResponse {
+        let response = NeutralResponse {
             reply: ReturnValue::Value(value),
             attachments: Attachments::new(),
         };
-        let error = answered(hint, &outcome).unwrap_err();
+        let error = response_for(hint, &response).unwrap_err();
         assert_eq!(error.kind, ErrorKind::BadResponse);
-        let outcome = NeutralResponse {
+        let response = NeutralResponse {
             reply: ReturnValue::Exception(thrown("a.E", Some("why"), Some(value))),
             attachments: Attachments::new(),
         };
-        let bytes = answered(hint, &outcome).unwrap();
-        let ReturnValue::Exception(heard) = dialect().outcome(&message(&bytes)).unwrap().reply else {
+        let bytes = response_for(hint, &response).unwrap();
+        let ReturnValue::Exception(back) = dialect().outcome(&message(&bytes)).unwrap().reply else {
             panic!("not thrown")
         };
-        assert_eq!((&*heard.class, heard.message.as_deref()), ("a.E", Some("why")));
+        assert_eq!((&*back.class, back.message.as_deref()), ("a.E", Some("why")));
     }
     let java = NeutralResponse {
         reply: ReturnValue::Null,
         attachments: Attachments::new(),
     };
-    assert_eq!(answered(3, &java).unwrap_err().kind, ErrorKind::BadResponse);
+    assert_eq!(response_for(3, &java).unwrap_err().kind, ErrorKind::BadResponse);
 }
 
 #[test]
-fn an_answer_in_another_serialization_is_told_in_the_callers() {
-    let answer = case(V33, "string-ascii").answers.remove(0);
-    let msg = message(&answer);
+fn a_response_in_another_serialization_is_rewritten() {
+    let original = case(V33, "string-ascii").responses.remove(0);
+    let msg = message(&original);
     let to = RespondTo {
         id: 5,
         hint: Hint::of_frame(FASTJSON2).with_version(b"2.0.2").bits(),
@@ -239,7 +244,7 @@ fn an_answer_in_another_serialization_is_told_in_the_callers() {
         .reframe(&mut out, to.id, &msg, Some(to), &Edits::default())
         .unwrap();
     assert_eq!((out[2], frame_of(&out).id), (FASTJSON2, 5));
-    assert_eq!(value_of(&out), value_of(&answer));
+    assert_eq!(value_of(&out), value_of(&original));
     let same = RespondTo {
         hint: HESSIAN2.into(),
         ..to
@@ -248,21 +253,21 @@ fn an_answer_in_another_serialization_is_told_in_the_callers() {
 }
 
 #[test]
-fn a_result_that_is_an_exception_says_so() {
+fn a_returned_exception_is_known_as_throwable() {
     let mut seen = 0;
     for file in [V33, V32, V27] {
         for case in cases(file) {
-            for bytes in &case.answers {
+            for bytes in &case.responses {
                 let msg = message(bytes);
                 if frame_of(bytes).kind != Kind::Response {
                     continue;
                 }
-                let Ok(outcome) = dialect().outcome(&msg) else {
+                let Ok(response) = dialect().outcome(&msg) else {
                     continue;
                 };
-                match outcome.reply {
+                match response.reply {
                     ReturnValue::Value(value) => assert!(!value.is_throwable(), "{}", case.name),
-                    // The same object, behind the type of a result.
+                    // The same object after the byte of its result type.
                     ReturnValue::Exception(thrown) => {
                         assert!(thrown.object.unwrap().is_throwable(), "{}", case.name);
                         seen += 1;

@@ -1,4 +1,4 @@
-//! The neutral meaning of an answer.
+//! Reads a response into the neutral response.
 use super::body::{self, Body, Serialization};
 use super::{call, frame, keys, status, values};
 use rialto_core::call::{Attachments, Exception, NeutralResponse, ReturnValue, Values};
@@ -8,15 +8,15 @@ use rialto_hessian::{Library, Plain};
 use rialto_values::{Sink, Token, ValueError};
 use std::borrow::Cow;
 
-/// Reads an answer into an empty outcome.
+/// Reads a message into an empty neutral response.
 ///
 /// # Errors
-/// The failure that the provider reported; [`ErrorKind::BadResponse`] for what cannot be read.
-pub(crate) fn read<'a>(msg: &Message<'a>, outcome: &mut NeutralResponse<'a>) -> Result<(), CallError> {
+/// The error that the provider reported; [`ErrorKind::BadResponse`] for what cannot be read.
+pub(crate) fn read<'a>(msg: &Message<'a>, response: &mut NeutralResponse<'a>) -> Result<(), CallError> {
     let serialization = Serialization::of_message(msg);
     let code = frame::status_byte(msg.bytes);
     if code != frame::OK {
-        return Err(status::of_answer(code, &text(msg, serialization)));
+        return Err(status::of_response(code, &text(msg, serialization)));
     }
     let Some(serialization) = serialization else {
         return Err(CallError {
@@ -25,54 +25,54 @@ pub(crate) fn read<'a>(msg: &Message<'a>, outcome: &mut NeutralResponse<'a>) -> 
         });
     };
     let bytes = body::of(msg);
-    if !take_plain(bytes, serialization, outcome) {
-        *outcome = walk(bytes, serialization)?;
+    if !take_plain(bytes, serialization, response) {
+        *response = walk(bytes, serialization)?;
     }
     Ok(())
 }
 
-/// Reads any body.
+/// Reads any body with the full reader.
 pub(super) fn walk(bytes: &[u8], serialization: Serialization) -> Result<NeutralResponse<'_>, CallError> {
     body::read(bytes, serialization, |body| {
         match take(body, bytes, serialization) {
-            Ok((reply, attachments)) => Ok(NeutralResponse {
-                reply: reply?,
+            Ok((return_value, attachments)) => Ok(NeutralResponse {
+                reply: return_value?,
                 attachments,
             }),
             Err(e) => Err(CallError::new(
                 ErrorKind::BadResponse,
-                format!("the Dubbo answer cannot be read: {e}"),
+                format!("the Dubbo response cannot be read: {e}"),
             )),
         }
     })
 }
 
-/// A result that is a plain value, with attachments that are plain strings, needs no reader and no tables. False
-/// if this is no such answer; some of it may have been taken then.
+/// Reads a return value that is plain, with attachments that are plain strings. This needs no Hessian reader
+/// and no tables. Returns `false` for any other response; `response` may then be half filled.
 pub(super) fn take_plain<'a>(
     bytes: &'a [u8],
     serialization: Serialization,
-    outcome: &mut NeutralResponse<'a>,
+    response: &mut NeutralResponse<'a>,
 ) -> bool {
     if serialization != Serialization::Hessian2 {
         return false;
     }
     let mut rest = Plain::new(bytes, 0, Library::Lite);
-    // Ints as small as that take one byte.
+    // The result type is a small int, which takes one byte in Hessian.
     let Some(kind @ (1 | 2 | 4 | 5)) = rest.byte().map(|b| b.wrapping_sub(0x90)) else {
         return false;
     };
     let at = rest.position();
     if matches!(kind, 1 | 4) && !rest.take(b"N") {
-        outcome.reply = ReturnValue::Value(values::plain(values::result(bytes, serialization, at)));
+        response.reply = ReturnValue::Value(values::plain(values::return_value(bytes, serialization, at)));
         if !rest.skip() {
             return false;
         }
     }
-    kind < 3 || rest.take(ONLY_VERSION) || take_attachments(rest, &mut outcome.attachments)
+    kind < 3 || rest.take(ONLY_VERSION) || take_attachments(rest, &mut response.attachments)
 }
 
-/// What stock providers of the newest protocol version attach where the service attached nothing.
+/// The attachments that stock providers of the newest protocol version write if the service set none.
 const ONLY_VERSION: &[u8] = b"H\x05dubbo\x052.0.2Z";
 
 fn take_attachments<'a>(mut rest: Plain<'a>, attachments: &mut Attachments<'a>) -> bool {
@@ -85,13 +85,13 @@ fn take_attachments<'a>(mut rest: Plain<'a>, attachments: &mut Attachments<'a>) 
     })
 }
 
-/// The text of a failure; whatever else stands there is none.
+/// The text of an error; empty if the body is not a text.
 fn text(msg: &Message<'_>, serialization: Option<Serialization>) -> String {
     let Some(serialization) = serialization else {
         return String::new();
     };
     let mut text = LastText::default();
-    // The text is for people: a body that is none must not hide the status.
+    // The text is only shown to people, so a body that cannot be read must not hide the status.
     let read = body::read(body::of(msg), serialization, |body| body.copy(&mut text));
     if read.is_ok() { text.0 } else { String::new() }
 }
@@ -108,7 +108,8 @@ impl Sink for LastText {
     }
 }
 
-/// Result type, value and attachments (wire section 2.6). Bytes behind them are ignored, as stock peers do.
+/// Reads result type, value and attachments (wire section 2.6). Bytes after them are ignored, as stock peers
+/// do.
 fn take<'a>(
     body: &mut Body<'a, '_>,
     bytes: &'a [u8],
@@ -116,12 +117,12 @@ fn take<'a>(
 ) -> Result<(Result<ReturnValue<'a>, CallError>, Attachments<'a>), ValueError> {
     let kind = body.int()?;
     let at = body.position();
-    let reply = match kind {
+    let return_value = match kind {
         2 | 5 => Ok(ReturnValue::Null),
         1 | 4 if body.take_null()? => Ok(ReturnValue::Null),
         1 | 4 => {
             body.skip()?;
-            Ok(ReturnValue::Value(values::result(bytes, serialization, at)))
+            Ok(ReturnValue::Value(values::return_value(bytes, serialization, at)))
         }
         0 | 3 => {
             body.skip()?;
@@ -141,10 +142,11 @@ fn take<'a>(
             }
         })?;
     }
-    Ok((reply, attachments))
+    Ok((return_value, attachments))
 }
 
-/// The exception at this offset. One with a field that cannot be understood is still known by class and message.
+/// Reads the exception at this offset. If one of its fields cannot be decoded, class and message are still
+/// kept.
 fn thrown<'a>(
     bytes: &'a [u8],
     serialization: Serialization,
@@ -152,14 +154,14 @@ fn thrown<'a>(
 ) -> Result<Result<ReturnValue<'a>, CallError>, ValueError> {
     let mut seen = Thrown::default();
     let object = match body::read(&bytes[at..], serialization, |body| body.copy(&mut seen)) {
-        Ok(()) => Some(values::result(bytes, serialization, at)),
+        Ok(()) => Some(values::return_value(bytes, serialization, at)),
         Err(e) if e.kind == rialto_values::ErrorKind::Unsupported && seen.class.is_some() => None,
         Err(e) => return Err(e),
     };
-    Ok(seen.into_reply(object))
+    Ok(seen.into_return_value(object))
 }
 
-/// Picks class, message and code out of an exception that passes by.
+/// Picks class, message and code out of the tokens of an exception.
 #[derive(Default)]
 struct Thrown {
     class: Option<String>,
@@ -174,9 +176,9 @@ struct Thrown {
 enum Fields {
     #[default]
     Nothing,
-    /// By the class, in this order.
+    /// By the class, which lists the fields in this order; with the index of the next one.
     Of(rialto_values::Class, usize),
-    /// By the keys of a map; the one for the next value.
+    /// By the keys of a map; the key of the next value, once it was read.
     Keys(Option<String>),
 }
 
@@ -216,7 +218,7 @@ impl Thrown {
                     *key = Some(text.to_str().into_owned());
                     return;
                 }
-                // Not a string: no field of a Throwable, but its value still follows.
+                // Not a string, so not a field of a Throwable, but its value still follows.
                 (None, _) => {
                     *key = Some(String::new());
                     return;
@@ -234,11 +236,11 @@ impl Thrown {
         }
     }
 
-    fn into_reply(self, object: Option<Values<'_>>) -> Result<ReturnValue<'_>, CallError> {
+    fn into_return_value(self, object: Option<Values<'_>>) -> Result<ReturnValue<'_>, CallError> {
         let Some(class) = self.class else {
             return Err(CallError::new(
                 ErrorKind::BadResponse,
-                "the provider threw something that is no Throwable",
+                "the provider threw an object that is not a Throwable",
             ));
         };
         if is_rpc_exception(&class) {
@@ -255,7 +257,7 @@ impl Thrown {
     }
 }
 
-/// Whether this is how Dubbo's own machinery throws.
+/// Whether Dubbo itself throws this class, as opposed to a service.
 fn is_rpc_exception(class: &str) -> bool {
     matches!(
         class,
