@@ -16,15 +16,15 @@ mod sim {
     pub mod stage;
 }
 
-use sim::fleet::{Connections, Fleet, PeerErrors};
+use sim::fleet::{Connections, Faults, Fleet};
 
 const SEEDS: u64 = 60;
 
-fn run(faults: PeerErrors, seeds: u64) -> Totals {
+fn run(faults: Faults, seeds: u64) -> Totals {
     run_with(Connections::Shared, faults, seeds)
 }
 
-fn run_with(connections: Connections, faults: PeerErrors, seeds: u64) -> Totals {
+fn run_with(connections: Connections, faults: Faults, seeds: u64) -> Totals {
     let mut totals = Totals::default();
     for seed in 0..seeds {
         let mut fleet = Fleet::with(connections, seed, faults);
@@ -63,7 +63,7 @@ struct Totals {
 
 #[test]
 fn without_faults_every_call_succeeds() {
-    let totals = run(PeerErrors::NONE, SEEDS);
+    let totals = run(Faults::NONE, SEEDS);
     assert!(totals.good > 10_000, "{totals:?}");
     assert_eq!(totals.failed, 0);
 }
@@ -71,10 +71,10 @@ fn without_faults_every_call_succeeds() {
 #[test]
 fn slow_hosts_time_calls_out_and_late_answers_reach_nobody() {
     let totals = run(
-        PeerErrors {
+        Faults {
             slow: 0.1,
             duplicate: 0.1,
-            ..PeerErrors::NONE
+            ..Faults::NONE
         },
         SEEDS,
     );
@@ -84,10 +84,10 @@ fn slow_hosts_time_calls_out_and_late_answers_reach_nobody() {
 #[test]
 fn hosts_that_die_fail_only_their_own_calls() {
     let totals = run(
-        PeerErrors {
+        Faults {
             kill_host: 0.02,
             refuse_dial: 0.2,
-            ..PeerErrors::NONE
+            ..Faults::NONE
         },
         SEEDS,
     );
@@ -97,10 +97,10 @@ fn hosts_that_die_fail_only_their_own_calls() {
 #[test]
 fn callers_that_die_leave_nothing_behind() {
     let totals = run(
-        PeerErrors {
+        Faults {
             kill_caller: 0.05,
             slow: 0.05,
-            ..PeerErrors::NONE
+            ..Faults::NONE
         },
         SEEDS,
     );
@@ -110,17 +110,17 @@ fn callers_that_die_leave_nothing_behind() {
 #[test]
 fn hosts_that_lie_are_cut_off() {
     let totals = run(
-        PeerErrors {
+        Faults {
             garbage: 0.01,
             stray: 0.1,
-            ..PeerErrors::NONE
+            ..Faults::NONE
         },
         SEEDS,
     );
     assert!(totals.good > 5000, "{totals:?}");
 }
 
-const ALL: PeerErrors = PeerErrors {
+const ALL: Faults = Faults {
     slow: 0.05,
     duplicate: 0.05,
     kill_host: 0.01,
@@ -130,7 +130,44 @@ const ALL: PeerErrors = PeerErrors {
     stray: 0.05,
     stall: 0.02,
     read_only: 0.01,
+    churn: 0.1,
+    exhaust: 0.005,
+    burst: 0.002,
 };
+
+#[test]
+fn endpoints_that_come_and_go_lose_no_call() {
+    let churn = Faults {
+        churn: 0.3,
+        ..Faults::NONE
+    };
+    let totals = run(churn, SEEDS);
+    assert!(totals.good > 10_000, "{totals:?}");
+    assert_eq!(totals.failed, 0);
+}
+
+#[test]
+fn several_large_calls_wait_for_one_dial() {
+    let bursts = Faults {
+        burst: 0.02,
+        refuse_dial: 0.3,
+        kill_host: 0.02,
+        ..Faults::NONE
+    };
+    let totals = run(bursts, SEEDS);
+    assert!(totals.good > 5000, "{totals:?}");
+}
+
+#[test]
+fn a_process_without_descriptors_goes_on_with_the_connections_that_it_has() {
+    let exhausted = Faults {
+        exhaust: 0.05,
+        kill_host: 0.02,
+        ..Faults::NONE
+    };
+    let totals = run(exhausted, SEEDS);
+    assert!(totals.good > 5000 && totals.failed > 10, "{totals:?}");
+}
 
 #[test]
 fn everything_at_once() {
@@ -141,7 +178,7 @@ fn everything_at_once() {
 
 #[test]
 fn reserved_connections_carry_calls_of_one_caller_whatever_happens() {
-    let totals = run_with(Connections::PerDownstream, PeerErrors::NONE, SEEDS);
+    let totals = run_with(Connections::PerDownstream, Faults::NONE, SEEDS);
     assert_eq!(totals.failed, 0);
     let totals = run_with(Connections::PerDownstream, ALL, SEEDS * 2);
     assert!(totals.good > 5000 && totals.failed > 100, "{totals:?}");
@@ -149,10 +186,10 @@ fn reserved_connections_carry_calls_of_one_caller_whatever_happens() {
 
 #[test]
 fn a_process_goes_on_after_its_milliseconds_outgrew_32_bits() {
-    let faults = PeerErrors {
+    let faults = Faults {
         slow: 0.1,
         refuse_dial: 0.1,
-        ..PeerErrors::NONE
+        ..Faults::NONE
     };
     for seed in 0..10 {
         let mut fleet = Fleet::after(seed, faults, (u64::from(u32::MAX) - 200) * 1000);
@@ -169,11 +206,11 @@ fn a_process_goes_on_after_its_milliseconds_outgrew_32_bits() {
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
-    let all = PeerErrors {
+    let all = Faults {
         slow: 0.1,
         kill_host: 0.02,
         stall: 0.05,
-        ..PeerErrors::NONE
+        ..Faults::NONE
     };
     let trace = |seed| {
         let mut fleet = Fleet::new(seed, all);

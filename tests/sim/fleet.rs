@@ -21,7 +21,7 @@ impl Env for SimEnv {
 
 /// Odds of faults, each per opportunity.
 #[derive(Clone, Copy, Debug)]
-pub struct PeerErrors {
+pub struct Faults {
     /// A host answers after the caller's timeout.
     pub slow: f64,
     /// A host answers twice.
@@ -40,10 +40,16 @@ pub struct PeerErrors {
     pub stall: f64,
     /// A host says that it goes away, and stays.
     pub read_only: f64,
+    /// An endpoint is removed, or one that was removed is back.
+    pub churn: f64,
+    /// The process has no descriptors for a while.
+    pub exhaust: f64,
+    /// A caller makes several large calls at once.
+    pub burst: f64,
 }
 
-impl PeerErrors {
-    pub const NONE: PeerErrors = PeerErrors {
+impl Faults {
+    pub const NONE: Faults = Faults {
         slow: 0.0,
         duplicate: 0.0,
         kill_host: 0.0,
@@ -53,6 +59,9 @@ impl PeerErrors {
         stray: 0.0,
         stall: 0.0,
         read_only: 0.0,
+        churn: 0.0,
+        exhaust: 0.0,
+        burst: 0.0,
     };
 }
 
@@ -88,9 +97,13 @@ pub struct Fleet {
     executed: HashMap<u32, u32>,
     /// By a host's link: the callers whose calls it carried.
     carried: HashMap<usize, BTreeSet<usize>>,
-    faults: PeerErrors,
+    faults: Faults,
     rng: fastrand::Rng,
     now_us: u64,
+    config: String,
+    compiler: Compiler,
+    /// The time of the control side.
+    clock: Instant,
 }
 
 struct Caller {
@@ -150,12 +163,12 @@ pub fn compile(compiler: &mut Compiler, config: &str, now: Instant, uses: &[Use]
 }
 
 impl Fleet {
-    pub fn new(seed: u64, faults: PeerErrors) -> Self {
+    pub fn new(seed: u64, faults: Faults) -> Self {
         Fleet::with(Connections::Shared, seed, faults)
     }
 
     /// A fleet whose clusters have such connections.
-    pub fn with(connections: Connections, seed: u64, faults: PeerErrors) -> Self {
+    pub fn with(connections: Connections, seed: u64, faults: Faults) -> Self {
         match connections {
             Connections::Shared => Fleet::started(CONFIG, seed, faults, 0),
             Connections::PerDownstream => {
@@ -166,18 +179,16 @@ impl Fleet {
     }
 
     /// A fleet whose worker has run for so long already.
-    pub fn after(seed: u64, faults: PeerErrors, now_us: u64) -> Self {
+    pub fn after(seed: u64, faults: Faults, now_us: u64) -> Self {
         Fleet::started(CONFIG, seed, faults, now_us)
     }
 
-    fn started(config: &str, seed: u64, faults: PeerErrors, now_us: u64) -> Self {
+    fn started(config: &str, seed: u64, faults: Faults, now_us: u64) -> Self {
         let net = Net::new(seed);
         net.borrow_mut().refuse_dial = faults.refuse_dial;
-        let mut worker = Worker::new(
-            SimReactor(Rc::clone(&net)),
-            &compile(&mut Compiler::default(), config, Instant::now(), &[]),
-            seed,
-        );
+        let (mut compiler, began) = (Compiler::default(), Instant::now());
+        let first = compile(&mut compiler, config, began, &[]);
+        let mut worker = Worker::new(SimReactor(Rc::clone(&net)), &first, seed);
         worker.turn(&[], Now { us: now_us });
         let rng = fastrand::Rng::with_seed(seed ^ 0x5eed);
         let mut fleet = Fleet {
@@ -191,6 +202,9 @@ impl Fleet {
             faults,
             rng,
             now_us,
+            config: config.to_owned(),
+            compiler,
+            clock: began,
         };
         (0..6).for_each(|i| fleet.call_in(if i % 2 == 0 { Proto::Bolt } else { Proto::Dubbo }));
         fleet
@@ -218,7 +232,7 @@ impl Fleet {
         for _ in 0..steps {
             for i in 0..self.callers.len() {
                 if self.callers[i].alive && self.rng.u8(..4) == 0 {
-                    self.make_call(i);
+                    self.make_call(i, false);
                 }
             }
             self.break_things();
@@ -226,10 +240,10 @@ impl Fleet {
         }
     }
 
-    fn make_call(&mut self, i: usize) {
+    fn make_call(&mut self, i: usize, large: bool) {
         let nonce = self.fates.len() as u32;
         let one_way = self.rng.u8(..16) == 0;
-        let size = if self.rng.u8(..20) == 0 {
+        let size = if self.rng.u8(..20) == 0 || large {
             self.rng.usize(..200_000)
         } else {
             self.rng.usize(..2000)
@@ -258,7 +272,41 @@ impl Fleet {
         self.net.borrow_mut().peer_write(caller.link, &bytes);
     }
 
+    /// Takes an endpoint out of the configuration, or puts it back. Much time passes between two such changes, so ids are
+    /// given to others while calls of their former owners may still be there.
+    fn churn(&mut self) {
+        let port = self.rng.u8(..4);
+        let (one, with) = match port {
+            0 => ("{address: 127.0.0.1:13}", "{address: 127.0.0.1:13, weight: 7}"),
+            1 => ("{address: 127.0.0.1:22}", "{address: 127.0.0.1:22, weight: 3}"),
+            2 => (", {address: 127.0.0.1:12}", ""),
+            _ => (", {address: 127.0.0.1:22}", ""),
+        };
+        let config = if self.rng.bool() {
+            self.config.replace(one, with)
+        } else {
+            self.config.clone()
+        };
+        self.clock += std::time::Duration::from_secs(40);
+        let uses = self.worker.uses();
+        let change = compile(&mut self.compiler, &config, self.clock, &[uses]);
+        self.worker.apply(&change);
+    }
+
     fn break_things(&mut self) {
+        if self.chance(self.faults.churn) {
+            self.churn();
+        }
+        let exhausted = self.net.borrow().exhausted;
+        let odds = if exhausted { 0.2 } else { self.faults.exhaust };
+        if self.chance(odds) {
+            self.net.borrow_mut().exhausted = !exhausted;
+        }
+        for i in 0..self.callers.len() {
+            if self.callers[i].alive && self.chance(self.faults.burst) {
+                (0..5).for_each(|_| self.make_call(i, true));
+            }
+        }
         for i in 0..self.callers.len() {
             if self.callers[i].alive && self.chance(self.faults.kill_caller) {
                 self.lose_caller(i, true);
@@ -441,7 +489,8 @@ impl Fleet {
         for l in &mut self.net.borrow_mut().links {
             l.stalled = false;
         }
-        let faults = std::mem::replace(&mut self.faults, PeerErrors::NONE);
+        let faults = std::mem::replace(&mut self.faults, Faults::NONE);
+        self.net.borrow_mut().exhausted = false;
         self.net.borrow_mut().refuse_dial = faults.refuse_dial;
         for i in 0..30_000 {
             self.step(2000);
