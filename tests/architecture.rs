@@ -1,5 +1,5 @@
-//! The walls of the house: what may know what. Read from the manifests and the sources, so that a door that nobody
-//! wanted is a failing test and not a habit.
+//! The architecture rules: which code may depend on which. They are checked on the manifests and the sources,
+//! so an unwanted dependency fails a test instead of becoming a habit.
 #![allow(
     clippy::unwrap_used,
     unreachable_pub,
@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which crates of this workspace each may depend on, tests included.
+/// The crates of this workspace that each crate may depend on, tests included.
 const CRATES: &[(&str, &[&str])] = &[
     ("core/values", &[]),
     ("core", &["rialto-values"]),
@@ -30,8 +30,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// Libraries that these crates must not know: (crate, parts of names, why).
-const STRANGERS: &[(&str, &[&str], &str)] = &[
+/// Libraries that these crates must not use: the crate, parts of library names, and the reason.
+const FORBIDDEN_LIBRARIES: &[(&str, &[&str], &str)] = &[
     (
         "core",
         YAML,
@@ -78,22 +78,22 @@ const ASYNC: &[&str] = &[
 ];
 const SOCKETS: &[&str] = &["mio", "socket2", "rustix", "nix", "libc", "rustls"];
 
-/// Folders and files in `protocols/src` that know one protocol. They meet in the neutral call only.
+/// Folders and files in `protocols/src` that belong to one protocol. Protocols share only the neutral call.
 const PROTOCOLS: &[&str] = &["bolt", "dubbo"];
 
-/// Where nothing waits: bytes and time in, events and bytes out.
+/// Crates without async code: bytes and time go in, events and bytes come out.
 const NO_ASYNC: &[&str] = &["core", "protocols", "filters"];
 
-/// The longest file, up to its tests.
+/// The longest file, in lines before its tests.
 const LONGEST: usize = 500;
-/// Files that are longer, and why.
+/// Files that may be longer, and why.
 const LONG: &[(&str, &str)] = &[];
 
-/// Files that may say `unsafe`, and why.
+/// Files that may contain `unsafe`, and why.
 const UNSAFE: &[(&str, &str)] = &[];
 
-/// What a visitor looks for first.
-const PAPERS: &[&str] = &["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"];
+/// Files that visitors look for first.
+const REQUIRED_FILES: &[&str] = &["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -104,7 +104,7 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{} cannot be read: {error}", path.display()))
 }
 
-/// All files under a folder of the repository that are ours, as paths from its root.
+/// All our files below a folder of the repository, as paths from its root.
 fn files(folder: &str, extension: &str) -> Vec<String> {
     fn walk(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
@@ -126,7 +126,7 @@ fn files(folder: &str, extension: &str) -> Vec<String> {
     found
 }
 
-/// The names of all crates that a manifest depends on, in whatever way.
+/// The names of all crates that a manifest depends on, of any kind.
 fn dependencies(manifest: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut inside = false;
@@ -150,7 +150,7 @@ fn dependencies(manifest: &str) -> Vec<String> {
     found
 }
 
-/// Source text with comments and the insides of literals blanked, line by line as it was.
+/// The source with comments and the contents of literals blanked, line by line.
 fn code(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
@@ -167,7 +167,7 @@ fn code(source: &str) -> String {
     out
 }
 
-/// The length of the comment that the text begins with.
+/// The length of the comment at the start of the text.
 fn comment(text: &str) -> Option<usize> {
     if text.starts_with("//") {
         return Some(text.find('\n').unwrap_or(text.len()));
@@ -189,7 +189,8 @@ fn comment(text: &str) -> Option<usize> {
     Some(at)
 }
 
-/// The length of the string or character that the text begins with; `before` is the character in front of it.
+/// The length of the string or character literal at the start of the text; `before` is the character before
+/// it.
 fn literal(text: &str, before: Option<char>) -> Option<usize> {
     let is_in_word = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let raw = text.strip_prefix('b').unwrap_or(text).strip_prefix('r');
@@ -212,7 +213,7 @@ fn literal(text: &str, before: Option<char>) -> Option<usize> {
             _ if escaped => escaped = false,
             '\\' => escaped = true,
             _ if c == quote => return Some(at + 1),
-            // 'a is a lifetime if its second character is no quote
+            // 'a is a lifetime if a quote does not follow the letter.
             _ if quote == '\'' && at > 1 && !text[1..].starts_with('\\') => return None,
             _ => {}
         }
@@ -220,7 +221,7 @@ fn literal(text: &str, before: Option<char>) -> Option<usize> {
     None
 }
 
-/// The words of code, each with its line.
+/// The words of the code, each with its line.
 fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let of_line = move |line: &'_ str| -> Vec<(usize, usize)> {
@@ -244,7 +245,7 @@ fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// Fails with all complaints at once.
-fn settle(complaints: &[String], remedy: &str) {
+fn fail_with(complaints: &[String], remedy: &str) {
     let mut text = String::new();
     for complaint in complaints {
         writeln!(text, "  {complaint}").unwrap();
@@ -252,8 +253,8 @@ fn settle(complaints: &[String], remedy: &str) {
     assert!(complaints.is_empty(), "\n{text}{remedy}\n");
 }
 
-/// Files under `folders` whose code has one of the words.
-fn saying(folders: &[&str], forbidden: &[&str]) -> Vec<String> {
+/// Complaints about files below `folders` whose code contains one of the words.
+fn files_with(folders: &[&str], forbidden: &[&str]) -> Vec<String> {
     let mut complaints = Vec::new();
     for file in folders.iter().flat_map(|folder| files(folder, "rs")) {
         let code = code(&read(&file));
@@ -265,7 +266,7 @@ fn saying(folders: &[&str], forbidden: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn crates_know_only_those_below_them() {
+fn crates_depend_only_on_those_below_them() {
     let mut complaints = Vec::new();
     for manifest in files("", "toml") {
         let Some(folder) = manifest.strip_suffix("/Cargo.toml").filter(|f| *f != "fuzz") else {
@@ -285,23 +286,23 @@ fn crates_know_only_those_below_them() {
             complaints.push(format!("{manifest}: {folder} must not depend on {name}"));
         }
     }
-    settle(
+    fail_with(
         &complaints,
         "What two rooms need in common belongs into core; only the root package sees all of them.",
     );
 }
 
 #[test]
-fn crates_do_without_the_libraries_of_others() {
+fn crates_avoid_forbidden_libraries() {
     let mut complaints = Vec::new();
-    for (folder, parts, why) in STRANGERS {
+    for (folder, parts, why) in FORBIDDEN_LIBRARIES {
         let manifest = format!("{folder}/Cargo.toml");
         let found = dependencies(&read(&manifest));
         for name in found.iter().filter(|d| parts.iter().any(|part| d.contains(part))) {
             complaints.push(format!("{manifest}: {name}; {why}"));
         }
     }
-    settle(
+    fail_with(
         &complaints,
         "Move the code that needs the library, or pass in what it finds out.",
     );
@@ -309,14 +310,14 @@ fn crates_do_without_the_libraries_of_others() {
 
 #[test]
 fn sources_name_only_the_crates_below_them() {
-    // the root package's name is also a word of everyday use; who depends on it is in the manifests
+    // The root package's name is also an everyday word; the manifests show which crates depend on it.
     let ours = CRATES.iter().flat_map(|(_, allowed)| *allowed);
     let ours = ours.filter(|name| **name != "rialto");
     let ours: Vec<String> = ours.map(|name| name.replace('-', "_")).collect();
     let mut complaints = Vec::new();
     for (folder, allowed) in CRATES {
         for file in files(folder, "rs") {
-            // a crate's folder may hold others: the innermost one owns the file
+            // A crate's folder may contain other crates; the innermost one owns the file.
             let owner = CRATES.iter().filter(|(f, _)| file.starts_with(&format!("{f}/")));
             if owner
                 .max_by_key(|(f, _)| f.len())
@@ -334,11 +335,11 @@ fn sources_name_only_the_crates_below_them() {
             }
         }
     }
-    settle(&complaints, "Only the root package sees all rooms.");
+    fail_with(&complaints, "Only the root package sees all rooms.");
 }
 
 #[test]
-fn protocols_do_not_know_each_other() {
+fn protocols_do_not_use_each_other() {
     let mut complaints = Vec::new();
     for protocol in PROTOCOLS {
         let ours = |file: &String| {
@@ -359,16 +360,16 @@ fn protocols_do_not_know_each_other() {
             "protocols/src/{protocol} is gone; PROTOCOLS in tests/architecture.rs still names it"
         );
     }
-    settle(
+    fail_with(
         &complaints,
         "Protocols meet in the neutral call (core/src/call.rs); what two share is a module beside them.",
     );
 }
 
 #[test]
-fn nothing_waits_on_the_path_of_a_call() {
-    settle(
-        &saying(NO_ASYNC, &["async", "await", "tokio"]),
+fn the_path_of_a_call_has_no_async_code() {
+    fail_with(
+        &files_with(NO_ASYNC, &["async", "await", "tokio"]),
         "Bytes and time in, events and bytes out: async belongs into the control plane (src/control, discovery).",
     );
 }
@@ -378,7 +379,7 @@ fn modules_are_files_beside_their_folders() {
     let found = files("", "rs")
         .into_iter()
         .filter(|file| file.ends_with("/mod.rs"));
-    settle(&found.collect::<Vec<_>>(), "Name it foo.rs, beside foo/.");
+    fail_with(&found.collect::<Vec<_>>(), "Name it foo.rs, beside foo/.");
 }
 
 #[test]
@@ -393,10 +394,10 @@ fn files_are_short() {
             complaints.push(format!("{file}: {lines} lines before its tests"));
         }
         if excused && lines <= LONGEST {
-            complaints.push(format!("{file}: {lines} lines need no excuse in LONG any more"));
+            complaints.push(format!("{file}: {lines} lines need no entry in LONG any more"));
         }
     }
-    settle(
+    fail_with(
         &complaints,
         "Find the second job that the file does and move it out; or give a reason in LONG (tests/architecture.rs).",
     );
@@ -404,13 +405,13 @@ fn files_are_short() {
 
 #[test]
 fn unsafe_code_is_listed() {
-    let found = saying(&[""], &["unsafe"]);
+    let found = files_with(&[""], &["unsafe"]);
     let excused = |complaint: &String| {
         UNSAFE
             .iter()
             .any(|(file, _)| complaint.starts_with(&format!("{file}:")))
     };
-    settle(
+    fail_with(
         &found.into_iter().filter(|c| !excused(c)).collect::<Vec<_>>(),
         "Do without (rustix and socket2 wrap system calls safely); or give a reason in UNSAFE (tests/architecture.rs).",
     );
@@ -427,22 +428,22 @@ fn crates_share_the_lints() {
             ));
         }
     }
-    settle(&complaints, "Add:\n[lints]\nworkspace = true");
+    fail_with(&complaints, "Add:\n[lints]\nworkspace = true");
 }
 
 #[test]
-fn the_papers_are_there() {
+fn the_required_files_exist() {
     let is_there = |paper: &&&str| fs::read_to_string(root().join(paper)).is_ok_and(|text| text.len() > 100);
-    let complaints: Vec<_> = PAPERS
+    let complaints: Vec<_> = REQUIRED_FILES
         .iter()
         .filter(|p| !is_there(p))
         .map(|p| format!("{p} is missing"))
         .collect();
-    settle(&complaints, "A visitor looks for it first.");
+    fail_with(&complaints, "A visitor looks for it first.");
 }
 
-/// The tests above see only what these functions show them.
-mod sight {
+/// Tests of the helpers above, because the rules see only what these return.
+mod helpers {
     use super::*;
 
     #[test]
@@ -473,7 +474,7 @@ mod sight {
     }
 
     #[test]
-    fn comments_and_literals_are_no_code() {
+    fn comments_and_literals_are_not_code() {
         let source = r##"a // b
 /* c /* d */ e */ f "g \" h" i 'j' k '\'' 'l m::<'n, 'o'> br#"p " q"# r r"s" t b"u" 'v: loop {} var"w" é'x'"##;
         let code = code(source);

@@ -1,5 +1,6 @@
-//! End to end: the real binary as a process of its own, between callers and providers that live in the test and
-//! can misbehave. Each test has its own process and its own ports, so they run side by side.
+//! End-to-end tests: the real binary as a process of its own, between consumers and providers that live in
+//! the test and can misbehave. Each test has its own process and its own ports, so the tests run side by
+//! side.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -14,9 +15,9 @@ mod e2e {
     mod audit;
     mod bounds;
     mod bridging;
-    mod callers;
     mod commands;
     mod descriptors;
+    mod downstreams;
     mod hostile;
     mod lifecycle;
     mod limits;

@@ -1,13 +1,12 @@
-//! The proof that stock peers understand each other through Rialto: real Dubbo and SOFARPC processes, one real
-//! `rialto run` between them, every case of every consumer against every provider.
+//! The proof that stock peers work together through Rialto: real Dubbo and SOFARPC processes, one real
+//! `rialto run` between them, and every case of every consumer against every provider.
 //!
-//! It needs a JDK and Maven and takes minutes, so it is a command of its own: its manifest entry keeps it out of a
-//! plain `cargo test`, and only its name calls it.
+//! It needs a JDK and Maven and takes minutes, so it is a command of its own: its manifest entry keeps it out
+//! of a plain `cargo test`, and it runs only when named.
 //!
-//!     cargo xtask interop
-//!     cargo test --profile quick --test interop -- [FILTER...] [OPTIONS]
+//!     cargo xtask interop cargo test --profile quick --test interop -- [FILTER...] [OPTIONS]
 //!
-//! `--help` tells the options. What is missing on the machine is an error, never a reason to skip.
+//! `--help` lists the options. Anything missing on the machine is an error, never a reason to skip.
 mod interop {
     pub(crate) mod baseline;
     pub(crate) mod cell;

@@ -1,5 +1,6 @@
-//! The service behind every proxy: one epoll thread that answers Bolt and Dubbo2 calls, telling them apart by the first
-//! byte of the connection. One read, one write per turn and connection, as a well-built server does.
+//! The service behind every proxy: one epoll thread that serves Bolt and Dubbo2 calls, which it distinguishes
+//! by the first byte of the connection. It makes one read and one write per turn and connection, as an
+//! efficient server does.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,7 +12,7 @@ use crate::wire::Protocol;
 
 const LISTENER: u64 = u64::MAX;
 
-/// Runs `backend --listen ADDRESS`; announces the address it got on standard output.
+/// Runs `backend --listen ADDRESS`; prints the address it got to standard output.
 pub fn main(mut flags: Flags) -> anyhow::Result<()> {
     let address: SocketAddr = flags.required("--listen")?;
     flags.finish()?;
@@ -40,7 +41,7 @@ struct Connection {
 }
 
 impl Backend {
-    /// Serves what `listener` accepts.
+    /// A server for the connections that `listener` accepts.
     pub fn new(listener: TcpListener) -> io::Result<Self> {
         let poller = Poller::new()?;
         poller.add(&listener, LISTENER)?;
@@ -52,7 +53,7 @@ impl Backend {
         })
     }
 
-    /// Waits for something to do and does it.
+    /// Waits for events and handles them.
     pub fn turn(&mut self) -> io::Result<()> {
         self.poller.wait(None)?;
         for index in 0..self.poller.len() {
@@ -88,7 +89,7 @@ impl Backend {
 }
 
 impl Connection {
-    /// Answers what arrived; false when the connection is over.
+    /// Responds to what arrived. Returns `false` when the connection has ended.
     fn serve(&mut self, ready: Ready, buffer: &mut Vec<u8>) -> bool {
         let Self {
             stream,
@@ -99,19 +100,19 @@ impl Connection {
         let mut open = true;
         if ready.readable {
             let outcome = leftover.read_from(stream, ready.ended, buffer, |bytes| {
-                answer_all(protocol, bytes, out)
+                respond_to_all(protocol, bytes, out)
             });
             open = outcome.unwrap_or_else(|error| {
                 complain(format_args!("backend: {error}"));
                 false
             });
         }
-        // What was answered before the end of the stream still goes out.
+        // Responses to requests before the end of the stream are still sent.
         out.flush(stream).is_ok() && open
     }
 }
 
-fn answer_all(protocol: &mut Option<Protocol>, bytes: &[u8], out: &mut Outbox) -> io::Result<usize> {
+fn respond_to_all(protocol: &mut Option<Protocol>, bytes: &[u8], out: &mut Outbox) -> io::Result<usize> {
     let invalid = |error| io::Error::new(ErrorKind::InvalidData, error);
     let protocol = match *protocol {
         Some(protocol) => protocol,
@@ -121,7 +122,7 @@ fn answer_all(protocol: &mut Option<Protocol>, bytes: &[u8], out: &mut Outbox) -
     while let Some(frame) = protocol.frame(&bytes[done..]).map_err(invalid)? {
         let bytes = &bytes[done..done + frame.len];
         if frame.request
-            && let Err(error) = protocol.answer(bytes, out.buffer())
+            && let Err(error) = protocol.respond(bytes, out.buffer())
         {
             complain(format_args!("backend: cannot read a {protocol} request: {error}"));
         }

@@ -1,5 +1,5 @@
-//! The comparison: fresh processes for every run, variants interleaved within a round, every figure told as a multiple
-//! of what the plain relay needed in the same round.
+//! The comparison: every run has fresh processes, variants alternate within a round, and every figure is a
+//! multiple of what the plain relay needed in the same round.
 
 mod callgrind;
 mod calls;
@@ -19,10 +19,10 @@ use lab::Lab;
 use options::{Options, Section};
 use output::Output;
 
-/// Open files that 10,000 relayed connections need, with room to spare.
+/// Open files that 10,000 relayed connections need, with a reserve.
 const OPEN_FILES: u64 = 40_000;
 
-/// Runs `compare [flags]`; see the crate's README for the flags.
+/// Runs `compare [flags]`; the crate's README lists the flags.
 pub fn main(mut flags: Flags) -> anyhow::Result<()> {
     if flags.switch("--help") {
         return output::say(options::HELP);

@@ -5,12 +5,12 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, bail, ensure};
 
-/// The arguments not yet taken.
+/// The arguments that were not taken yet.
 #[derive(Debug)]
 pub struct Flags(Vec<String>);
 
 impl Flags {
-    /// Takes over the arguments after the program's name.
+    /// Takes the arguments after the program's name.
     pub fn new(arguments: impl IntoIterator<Item = String>) -> Self {
         let split = |argument: String| match argument.split_once('=') {
             Some((name, value)) if name.starts_with("--") => vec![name.to_owned(), value.to_owned()],
@@ -61,7 +61,7 @@ impl Flags {
             .map(Some)
     }
 
-    /// Refuses whatever was not taken.
+    /// Refuses arguments that were not taken.
     pub fn finish(self) -> anyhow::Result<()> {
         ensure!(self.0.is_empty(), "unknown arguments: {}", self.0.join(" "));
         Ok(())

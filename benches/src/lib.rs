@@ -1,6 +1,6 @@
-//! What Rialto costs: CPU time per call, latency and memory, measured beside a plain TCP relay and other proxies in one
-//! run. [`compare`] runs the measurement: it starts fresh processes of the [`backend`], the [`relay`], the
-//! proxy under test and the [`loadgen`] for every single figure.
+//! Measures what Rialto costs: CPU time per call, latency and memory, beside a plain TCP relay and other
+//! proxies in one run. [`compare`] runs the measurement: it starts fresh processes of the [`backend`], the
+//! [`relay`], the proxy under test and the [`loadgen`] for every figure.
 
 pub mod backend;
 pub mod compare;

@@ -1,8 +1,9 @@
-//! The load generator: closed loop (connections x calls in flight) and open loop (calls per second, evenly spaced or
-//! Poisson, latency counted from the moment a call was due). Every answer is checked against its own request.
+//! The load generator, with closed loops (connections x calls in flight) and open loops (calls per second,
+//! evenly spaced or Poisson, with latency counted from the due time of a call). Every response is checked
+//! against its own request.
 //!
-//! While it runs it reads the CPU clocks of the processes it is told about, in short windows: a stall of the machine
-//! spoils a window, not the run.
+//! While it runs, it reads the CPU clocks of the processes that it is given in short windows, so a stall of
+//! the machine spoils a window and not the whole run.
 
 mod load;
 mod meter;
@@ -27,39 +28,39 @@ use crate::stall::StallWatch;
 use crate::wire::{Protocol, RequestTemplate};
 use meter::Meter;
 use pace::Pace;
-use session::{Answer, Session};
+use session::{Received, Session};
 
-/// A run in which no answer came for this long is over.
+/// A run without any response for this long is ended.
 const PATIENCE_NS: u64 = 5_000_000_000;
-/// Calls in flight on one connection of an open loop; what is due beyond is dropped and counted.
+/// The most calls in flight on one connection of an open loop; further due calls are dropped and counted.
 const MAX_OPEN_IN_FLIGHT: usize = 1024;
-/// Longest sleep while nothing is due.
+/// The longest sleep while nothing is due.
 const IDLE: Duration = Duration::from_millis(5);
-/// Messages about failed calls that are kept.
+/// The most error messages that are kept.
 const MAX_ERRORS: usize = 3;
 
-/// What to send, where, for how long, and whose CPU time to read meanwhile.
+/// What to send, where, for how long, and which processes' CPU time to read.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The proxy, or the backend itself.
     pub target: SocketAddr,
-    /// What the generator speaks.
+    /// The generator's protocol.
     pub protocol: Protocol,
     /// How calls are spread over connections and time.
     pub load: Load,
-    /// Characters of the string argument.
+    /// The length of the string argument in characters.
     pub argument_len: usize,
-    /// Time before the measurement starts.
+    /// The time before the measurement starts.
     pub warm: Duration,
-    /// Time of the measurement, if `calls` does not end it.
+    /// The time of the measurement, unless `calls` ends it.
     pub measure: Duration,
-    /// Total number of calls, warm-up included.
+    /// The total number of calls, warm-up included.
     pub calls: Option<u64>,
-    /// Length of a window.
+    /// The length of a window.
     pub window: Duration,
     /// Names and ids of the processes whose CPU time is read.
     pub processes: Vec<(String, u32)>,
-    /// CPUs watched for stalls.
+    /// The CPUs that are watched for stalls.
     pub watched_cpus: Vec<usize>,
 }
 
@@ -98,7 +99,7 @@ impl Options {
         })
     }
 
-    /// The flags that say the same.
+    /// The flags for these options.
     pub fn to_flags(&self) -> Vec<String> {
         let mut flags = vec![
             format!("--to={}", self.target),
@@ -125,7 +126,7 @@ impl Options {
     }
 }
 
-/// Runs `loadgen`; prints the report as one JSON line and fails if a call did.
+/// Runs `loadgen`; prints the report as one JSON line and fails if a call failed.
 #[expect(clippy::print_stdout, reason = "the report is this program's output")]
 pub fn main(mut flags: Flags) -> anyhow::Result<()> {
     let options = Options::from_flags(&mut flags)?;
@@ -141,9 +142,9 @@ pub fn main(mut flags: Flags) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs the load and reports what was measured.
+/// Runs the load and returns what was measured.
 pub fn run(options: &Options) -> anyhow::Result<Report> {
-    // Without effect on real-time threads, whose timers are exact anyway.
+    // This has no effect on real-time threads, whose timers are exact anyway.
     set_current_timer_slack(NonZeroU64::new(1_000))?;
     let mut generator = Generator::new(options)?;
     generator.run()?;
@@ -158,7 +159,7 @@ struct Generator {
     pace: Option<Pace>,
     next_session: usize,
     meter: Meter,
-    /// When the measurement begins and ends, by the monotonic clock.
+    /// When the measurement begins and ends, on the monotonic clock.
     measure_ns: (u64, u64),
     calls_left: u64,
     tally: Tally,
@@ -227,7 +228,7 @@ impl Generator {
         })
     }
 
-    /// Issues calls until time or number ends it, then waits for what is still in flight.
+    /// Issues calls until the time or the number of calls is reached, then waits for those in flight.
     fn run(&mut self) -> anyhow::Result<()> {
         if self.pace.is_none() {
             self.fill()?;
@@ -239,7 +240,7 @@ impl Generator {
                 self.calls_left = 0;
             }
             let drained = self.calls_left == 0 && self.tally.in_flight() == 0;
-            // A run that ends by its number of calls is measured up to the last answer.
+            // A run that ends by its number of calls is measured up to the last response.
             if now >= to || drained {
                 self.meter.stop(now)?;
             } else if now >= from {
@@ -263,7 +264,7 @@ impl Generator {
         let silent = now.saturating_sub(self.tally.last_answer_ns);
         if self.tally.in_flight() > 0 && silent > PATIENCE_NS {
             bail!(
-                "no answer for {} s: {} of {} calls are unanswered",
+                "no response for {} s: {} of {} calls have none",
                 PATIENCE_NS / 1_000_000_000,
                 self.tally.in_flight(),
                 self.tally.issued
@@ -272,7 +273,7 @@ impl Generator {
         Ok(())
     }
 
-    /// Closed loop: the first calls of every connection.
+    /// Starts the first calls of every connection, for a closed loop.
     fn fill(&mut self) -> anyhow::Result<()> {
         for session in &mut self.sessions {
             while self.calls_left > 0 && session.issue(&self.template, self.tally.issued + 1, now_ns()) {
@@ -284,7 +285,7 @@ impl Generator {
         Ok(())
     }
 
-    /// Open loop: sends what is due by `now`. Returns how long nothing more is due.
+    /// Sends what is due by `now`, for an open loop. Returns how long nothing more is due.
     fn issue_due(&mut self, now: u64) -> anyhow::Result<Duration> {
         let Some(pace) = &mut self.pace else {
             return Ok(IDLE);
@@ -296,7 +297,7 @@ impl Generator {
             self.next_session = (session + 1) % self.sessions.len();
             touched += 1;
             if self.sessions[session].issue(&self.template, self.tally.issued + 1, pace.due_ns()) {
-                // A pause of the caller is no silence of the proxy.
+                // A pause of the generator must not count as silence of the proxy.
                 if self.tally.in_flight() == 0 {
                     self.tally.last_answer_ns = now;
                 }
@@ -314,7 +315,7 @@ impl Generator {
         Ok(Duration::from_nanos(pace.due_ns().saturating_sub(now_ns())).min(IDLE))
     }
 
-    /// Takes in answers; in a closed loop each makes room for the next call.
+    /// Receives responses; in a closed loop each makes room for the next call.
     fn receive(&mut self) -> anyhow::Result<()> {
         let Self {
             template,
@@ -336,11 +337,11 @@ impl Generator {
                 || session.receive(ready.ended, buffer, template, |session, now, answer| {
                     tally.last_answer_ns = now;
                     match answer {
-                        Answer::Good { latency_ns } => meter.answered(latency_ns),
-                        Answer::Bad(error) => tally.fail(|| error.to_string()),
-                        Answer::Stray(id) => {
+                        Received::Good { latency_ns } => meter.count_response(latency_ns),
+                        Received::Bad(error) => tally.fail(|| error.to_string()),
+                        Received::Stray(id) => {
                             return tally
-                                .fail(|| format!("an answer with id {id}, which no call in flight has"));
+                                .fail(|| format!("a response with id {id}, which no call in flight has"));
                         }
                     }
                     tally.answered += 1;

@@ -1,4 +1,4 @@
-//! Sockets and readiness as all parts of the benchmark use them: edge-triggered epoll, non-blocking TCP on loopback.
+//! Sockets and readiness for all parts of the benchmark: edge-triggered epoll, non-blocking TCP on loopback.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem::MaybeUninit;
@@ -9,12 +9,12 @@ use std::time::Duration;
 use rustix::event::{Timespec, epoll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 
-/// Bytes a read buffer offers to one read.
+/// The size of a read buffer in bytes.
 pub const READ_BUFFER: usize = 64 << 10;
 const BACKLOG: i32 = 4096;
 const EVENTS_PER_WAIT: usize = 256;
 
-/// Listens on `address`, non-blocking; `share` lets several threads listen on one port.
+/// Listens on `address` without blocking; `share` lets several threads listen on one port.
 pub fn listen_on(address: SocketAddr, share: bool) -> io::Result<TcpListener> {
     let family = if address.is_ipv4() {
         AddressFamily::INET
@@ -37,8 +37,8 @@ pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// The next connection that waits, made ready for use; `None` if none does. One that was given up meanwhile is passed
-/// over.
+/// Accepts the next waiting connection and prepares it; `None` if there is none. A connection that was closed
+/// meanwhile is skipped.
 pub fn accept(listener: &TcpListener) -> io::Result<Option<TcpStream>> {
     loop {
         match listener.accept() {
@@ -50,13 +50,13 @@ pub fn accept(listener: &TcpListener) -> io::Result<Option<TcpStream>> {
     }
 }
 
-/// Non-blocking, no Nagle.
+/// Makes a socket non-blocking, without Nagle's algorithm.
 pub fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_nonblocking(true)
 }
 
-/// A loopback address with a port nobody listens on, for programs that cannot report the port they chose.
+/// A loopback address with an unused port, for programs that cannot report the port they chose.
 pub fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind(("127.0.0.1", 0))?.local_addr()
 }
@@ -64,13 +64,13 @@ pub fn free_address() -> io::Result<SocketAddr> {
 /// One readiness report.
 #[derive(Clone, Copy, Debug)]
 pub struct Ready {
-    /// What was given to [`Poller::add`].
+    /// The token given to [`Poller::add`].
     pub token: u64,
     /// Bytes, an end of stream, or an error can be read.
     pub readable: bool,
     /// The send buffer has room.
     pub writable: bool,
-    /// The peer is done sending: no further report will come, so read up to the end of the stream now.
+    /// The peer has finished sending. No further report will come, so read up to the end of the stream now.
     pub ended: bool,
 }
 
@@ -129,12 +129,12 @@ impl Poller {
         Ok(())
     }
 
-    /// Number of reports of the last wait.
+    /// The number of reports of the last wait.
     pub fn len(&self) -> usize {
         self.ready.len()
     }
 
-    /// True if the last wait reported nothing.
+    /// Whether the last wait reported nothing.
     pub fn is_empty(&self) -> bool {
         self.ready.is_empty()
     }
@@ -169,22 +169,22 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Where to append what is to be sent.
+    /// The buffer to which bytes are appended.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
-    /// Bytes not sent yet.
+    /// The number of bytes not sent yet.
     pub fn len(&self) -> usize {
         self.bytes.len() - self.sent
     }
 
-    /// True when everything was sent.
+    /// Whether everything was sent.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Sends as much as the socket takes.
+    /// Sends as much as the socket accepts.
     pub fn flush(&mut self, mut stream: &TcpStream) -> io::Result<()> {
         while self.sent < self.bytes.len() {
             match stream.write(&self.bytes[self.sent..]) {
@@ -200,12 +200,12 @@ impl Outbox {
     }
 }
 
-/// What became of a read.
+/// The result of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadOutcome {
-    /// This many bytes arrived and the socket may hold more.
+    /// This many bytes arrived, and the socket may contain more.
     More(usize),
-    /// This many bytes arrived and the socket is drained.
+    /// This many bytes arrived, and the socket is drained.
     Drained(usize),
     /// The peer closed.
     Closed,
@@ -230,8 +230,8 @@ pub fn read(mut stream: &TcpStream, buffer: &mut [u8], ended: bool) -> io::Resul
 pub struct Leftover(Vec<u8>);
 
 impl Leftover {
-    /// Reads all there is through the shared `buffer`, handing what is buffered to `consume`, which says how many
-    /// bytes it is done with. `ended` is [`Ready::ended`]. False once the peer closed.
+    /// Reads everything available through the shared `buffer`, and passes it to `consume`, which returns how
+    /// many bytes it used. `ended` is [`Ready::ended`]. Returns `false` once the peer closed.
     pub fn read_from<E: From<io::Error>>(
         &mut self,
         stream: &TcpStream,
@@ -263,7 +263,7 @@ impl Leftover {
     }
 }
 
-/// Values under tokens that are never reused: a stale event finds nothing.
+/// Values with tokens that are never reused, so a stale event finds nothing.
 #[derive(Debug)]
 pub struct Slots<T> {
     entries: Vec<(u32, Option<T>)>,
@@ -280,7 +280,7 @@ impl<T> Default for Slots<T> {
 }
 
 impl<T> Slots<T> {
-    /// Keeps `value` and names its token.
+    /// Stores `value` and returns its token.
     pub fn insert(&mut self, value: T) -> u64 {
         let index = self.free.pop().unwrap_or_else(|| {
             self.entries.push((0, None));
@@ -291,7 +291,7 @@ impl<T> Slots<T> {
         u64::from(entry.0) << 32 | u64::from(index)
     }
 
-    /// The value under `token`, if it is still there.
+    /// The value of `token`, if it is still there.
     #[inline]
     pub fn get_mut(&mut self, token: u64) -> Option<&mut T> {
         let (generation, value) = self.entries.get_mut(token as u32 as usize)?;
@@ -302,7 +302,7 @@ impl<T> Slots<T> {
         }
     }
 
-    /// Takes the value under `token` out.
+    /// Removes and returns the value of `token`.
     pub fn remove(&mut self, token: u64) -> Option<T> {
         self.get_mut(token)?;
         let (generation, value) = &mut self.entries[token as u32 as usize];

@@ -1,4 +1,5 @@
-//! Small matters of processes: their clocks, memory, CPUs, scheduling, and how ours talk to the one that started them.
+//! Helpers for processes: clocks, memory, CPUs, scheduling, and messages to the process that started this
+//! one.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -14,12 +15,12 @@ use thread_priority::{
     set_thread_priority_and_policy, thread_native_id,
 };
 
-/// Writes one line to standard error, where a failure to write has nobody left to tell.
+/// Writes one line to standard error. A failure to write is ignored, because it cannot be reported.
 pub fn complain(message: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{message}");
 }
 
-/// Tells the starter, in one line on standard output, which address a listener got.
+/// Prints the address that a listener got as one line on standard output, for the starting process.
 pub fn announce(address: SocketAddr) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{address}")?;
@@ -33,7 +34,7 @@ pub fn now_ns() -> u64 {
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
-/// The CPU clock of a process: what all its threads consumed, exact to the nanosecond even while they run.
+/// The CPU clock of a process: what all its threads used, exact to the nanosecond even while they run.
 #[derive(Clone, Copy, Debug)]
 pub struct CpuClock(ClockId);
 
@@ -58,7 +59,7 @@ impl CpuClock {
     }
 }
 
-/// Resident memory of a process, in bytes.
+/// The resident memory of a process, in bytes.
 pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
@@ -73,13 +74,13 @@ pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
         .with_context(|| format!("{path} has no VmRSS"))
 }
 
-/// CPUs this thread may use.
+/// The CPUs that this thread may use.
 pub fn allowed_cpus() -> io::Result<Vec<usize>> {
     let set = sched_getaffinity(None)?;
     Ok((0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect())
 }
 
-/// Keeps this thread, and whatever it starts from now on, on `cpus`.
+/// Pins this thread, and whatever it starts from now on, to `cpus`.
 pub fn pin_to(cpus: &[usize]) -> io::Result<()> {
     let mut set = CpuSet::new();
     for &cpu in cpus {
@@ -96,7 +97,8 @@ pub fn make_real_time(priority: u8) -> anyhow::Result<()> {
         .map_err(|error| anyhow::anyhow!("SCHED_RR priority {priority} refused: {error:?}"))
 }
 
-/// Raises this process's limit of open files towards `wanted`, as far as the hard limit lets it; returns what it is now.
+/// Raises this process's limit of open files towards `wanted`, as far as the hard limit allows; returns the
+/// new limit.
 pub fn allow_open_files(wanted: u64) -> io::Result<u64> {
     let limit = getrlimit(Resource::Nofile);
     let raised = |to: Option<u64>, maximum| setrlimit(Resource::Nofile, Rlimit { current: to, maximum });
@@ -104,7 +106,7 @@ pub fn allow_open_files(wanted: u64) -> io::Result<u64> {
         return Ok(wanted);
     };
     let within_hard = limit.maximum.map_or(wanted, |hard| hard.min(wanted)).max(current);
-    // Raising the hard limit takes a privilege that even root may lack in a container.
+    // Raising the hard limit needs a privilege that even root may lack in a container.
     if limit.maximum.is_none_or(|hard| hard >= wanted) || raised(Some(wanted), Some(wanted)).is_err() {
         raised(Some(within_hard), limit.maximum)?;
         return Ok(within_hard);

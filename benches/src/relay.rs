@@ -1,5 +1,5 @@
-//! R, the yardstick: a TCP relay that knows no protocol. Read, write, one upstream connection for each downstream one.
-//! What a proxy costs is told as a multiple of what this costs in the same round.
+//! The yardstick: a TCP relay that knows no protocol. It reads, writes, and has one upstream connection for
+//! each downstream one. The cost of a proxy is given as a multiple of the relay's cost in the same round.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,10 +10,11 @@ use crate::net::{Outbox, Poller, READ_BUFFER, ReadOutcome, Ready, Slots, accept,
 use crate::process::announce;
 
 const LISTENER: u64 = u64::MAX;
-/// A side whose peer has this many bytes unsent is not read.
+/// While the other side has this many bytes unsent, a side is not read.
 const MAX_UNSENT: usize = 1 << 20;
 
-/// Runs `relay --listen ADDRESS --upstream ADDRESS [--threads N]`; announces the address it got on standard output.
+/// Runs `relay --listen ADDRESS --upstream ADDRESS [--threads N]`; prints the address it got to standard
+/// output.
 pub fn main(mut flags: Flags) -> anyhow::Result<()> {
     let address: SocketAddr = flags.required("--listen")?;
     let upstream = flags.required("--upstream")?;
@@ -58,7 +59,7 @@ struct Side {
     stream: TcpStream,
     peer: u64,
     out: Outbox,
-    /// Left unread because the peer had too much unsent.
+    /// Whether the side was left unread because the other one had too much unsent.
     paused: bool,
 }
 
@@ -76,7 +77,7 @@ impl Relay {
         })
     }
 
-    /// Waits for something to do and does it.
+    /// Waits for events and handles them.
     pub fn turn(&mut self) -> io::Result<()> {
         self.poller.wait(None)?;
         for index in 0..self.poller.len() {
@@ -132,8 +133,9 @@ impl Relay {
         }
     }
 
-    /// Moves bytes from one side to the other until the first is drained or the second is full. With `ended`, a short
-    /// read is followed by another one, because no report may come of what was left while paused.
+    /// Moves bytes from one side to the other until the first is drained or the second is full. With `ended`,
+    /// a short read is followed by another one, because what was left while paused may cause no further
+    /// report.
     fn pump(&mut self, from: u64, to: u64, ended: bool) -> io::Result<()> {
         loop {
             let full = self
@@ -171,7 +173,7 @@ impl Relay {
 }
 
 impl Side {
-    /// Writes straight from the read buffer and keeps only what the socket refuses.
+    /// Writes directly from the read buffer and keeps only what the socket refuses.
     fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut sent = 0;
         if self.out.is_empty() {

@@ -1,9 +1,10 @@
-//! Notices when a CPU is taken away: by the host of a virtual machine, which `/proc/stat` often does not show, or by
-//! other work on this machine. Time lost that way is charged to whatever process was running, so figures of such a
-//! moment say nothing.
+//! Notices when a CPU is taken away: by the host of a virtual machine, which `/proc/stat` often does not
+//! show, or by other work on this machine. Such time is charged to the process that was running, so figures
+//! of that moment are meaningless.
 //!
-//! One thread a CPU sleeps to the next millisecond and looks how late it wakes. It outranks the measured processes, so
-//! they cannot delay it, and it leaves the CPU to them in between, which a thread that spins would not.
+//! One thread per CPU sleeps to the next millisecond and measures how late it wakes. It has a higher priority
+//! than the measured processes, so they cannot delay it, and it leaves the CPU to them in between, which a
+//! spinning thread would not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,11 +16,11 @@ use rustix::time::{ClockId, Timespec};
 use crate::process::{make_real_time, now_ns, pin_to};
 
 const PERIOD_NS: u64 = 1_000_000;
-/// One above what the measured processes run at.
+/// The priority of the watching threads, one above the measured processes.
 const PRIORITY: u8 = 2;
-/// Lateness that a timer of a healthy CPU stays below.
+/// The latest wake-up of a timer on an undisturbed CPU, in nanoseconds.
 const LATE_NS: u64 = 300_000;
-/// The same for a thread that has to wait for its turn among others.
+/// The same for a thread without real-time priority, which waits for its turn among others.
 const LATE_UNRANKED_NS: u64 = 5_000_000;
 
 /// Watches some CPUs until dropped.
@@ -58,7 +59,7 @@ impl Drop for StallWatch {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
-            // A watcher that panicked has lost nothing but its own count.
+            // A watcher that panicked has only lost its own count.
             let _ = thread.join();
         }
     }

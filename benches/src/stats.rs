@@ -1,6 +1,6 @@
-//! The little statistics that reports need.
+//! Statistics for the reports.
 
-/// The value at `share` of sorted `values`, between neighbours where needed; nothing of nothing.
+/// The value at `share` of sorted `values`, interpolated between neighbours; `None` without values.
 pub fn quantile(values: &[f64], share: f64) -> Option<f64> {
     let at = share * values.len().checked_sub(1)? as f64;
     let (below, above) = (values[at.floor() as usize], values[at.ceil() as usize]);

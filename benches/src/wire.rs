@@ -1,5 +1,5 @@
-//! The two wire protocols of the benchmark, written independently of the proxy's own codecs: what the generator sends,
-//! how the backend answers, and how an answer is checked.
+//! The two wire protocols of the benchmark, written independently of the proxy's own codecs: what the
+//! generator sends, how the backend responds, and how a response is checked.
 
 pub mod bolt;
 pub mod dubbo;
@@ -10,16 +10,16 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The interface every benchmark call goes to.
+/// The interface of every benchmark call.
 pub const SERVICE: &str = "com.acme.bench.Echo";
-/// The method every benchmark call names: one string in, the same string out.
+/// The method of every benchmark call: it takes one string and returns it.
 pub const METHOD: &str = "echo";
-/// Length of the nonce, in ASCII characters, at the start of the argument.
+/// The length of the nonce at the start of the argument, in ASCII characters.
 pub const NONCE_LEN: usize = 16;
-/// Frames beyond this many bytes are refused before they are buffered.
+/// The longest frame in bytes; longer ones are refused before they are buffered.
 pub const MAX_FRAME: usize = 16 << 20;
 
-/// A protocol spoken on one side of the proxy.
+/// A protocol on one side of the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
@@ -30,7 +30,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// Tells the protocol of a connection by its first byte.
+    /// The protocol of a connection, by its first byte.
     pub fn detect(first: u8) -> Result<Self, WireError> {
         match first {
             bolt::MAGIC => Ok(Self::Bolt),
@@ -48,15 +48,15 @@ impl Protocol {
         }
     }
 
-    /// Appends the answer to the request frame `request` (or nothing, if it wants none) to `out`.
-    pub fn answer(self, request: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
+    /// Appends the response to the request frame `request` to `out`, or nothing if it expects none.
+    pub fn respond(self, request: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
         match self {
-            Self::Bolt => bolt::answer(request, out),
-            Self::Dubbo => dubbo::answer(request, out),
+            Self::Bolt => bolt::respond(request, out),
+            Self::Dubbo => dubbo::respond(request, out),
         }
     }
 
-    /// Reads the result string out of the response frame `response`, piece by piece.
+    /// Passes the result string of the response frame `response` to `piece`, part by part.
     fn result<'a>(self, response: &'a [u8], piece: impl FnMut(&'a [u8])) -> Result<(), WireError> {
         match self {
             Self::Bolt => bolt::result(response, piece),
@@ -86,18 +86,18 @@ impl FromStr for Protocol {
     }
 }
 
-/// Extent and identity of one frame.
+/// The length and identity of one frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// Bytes of the whole frame.
+    /// The length of the whole frame in bytes.
     pub len: usize,
     /// The id that joins a response to its request.
     pub id: u64,
-    /// True for requests, heartbeats and one-way calls; false for answers.
+    /// True for requests, heartbeats and one-way calls; false for responses.
     pub request: bool,
 }
 
-/// What is wrong with bytes that arrived.
+/// What is wrong with received bytes.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
     /// The first byte belongs to neither protocol.
@@ -109,25 +109,26 @@ pub enum WireError {
     /// The frame ends inside a value.
     #[error("frame ends inside {0}")]
     Truncated(&'static str),
-    /// A byte that cannot stand where it stands.
+    /// A byte that is not allowed at its position.
     #[error("unexpected byte 0x{byte:02x} at offset {at} of the payload, where {wanted} was due")]
     Unexpected {
         /// The byte found.
         byte: u8,
         /// Its offset in the payload.
         at: usize,
-        /// What the grammar or the protocol asks for here.
+        /// What the grammar or the protocol requires here.
         wanted: &'static str,
     },
-    /// A response that reports a failure.
+    /// A response that reports an error.
     #[error("the call failed: {0}")]
     Failed(String),
-    /// A response whose string is not the one sent.
-    #[error("the answer carries another string than the request did")]
+    /// A response with another string than the request's.
+    #[error("the response carries another string than the request did")]
     WrongEcho,
 }
 
-/// A request made once, of which [`append`](RequestTemplate::append) makes any number of copies with an id and a nonce.
+/// An encoded request, of which [`append`](RequestTemplate::append) makes any number of copies, each with its
+/// own id and nonce.
 #[derive(Debug)]
 pub struct RequestTemplate {
     protocol: Protocol,
@@ -137,7 +138,8 @@ pub struct RequestTemplate {
 }
 
 impl RequestTemplate {
-    /// An `echo(String)` call whose argument has `argument_len` ASCII characters, the first 16 of them the nonce.
+    /// An `echo(String)` call whose argument has `argument_len` ASCII characters, the first 16 of them the
+    /// nonce.
     pub fn new(protocol: Protocol, argument_len: usize) -> anyhow::Result<Self> {
         anyhow::ensure!(
             (NONCE_LEN..=MAX_FRAME / 2).contains(&argument_len),
@@ -158,12 +160,12 @@ impl RequestTemplate {
         })
     }
 
-    /// The protocol the request is in.
+    /// The protocol of the request.
     pub fn protocol(&self) -> Protocol {
         self.protocol
     }
 
-    /// Bytes of one request.
+    /// The length of one request in bytes.
     pub fn frame_len(&self) -> usize {
         self.frame.len()
     }
@@ -181,7 +183,7 @@ impl RequestTemplate {
         frame[self.nonce_at..self.nonce_at + NONCE_LEN].copy_from_slice(&nonce_text(nonce));
     }
 
-    /// Checks that `response` is a success carrying the argument sent with `nonce`, every character of it.
+    /// Checks that `response` is a success with exactly the argument sent with `nonce`.
     pub fn check(&self, response: &[u8], nonce: u64) -> Result<(), WireError> {
         let nonce = nonce_text(nonce);
         let (mut at, mut same) = (0, true);

@@ -1,16 +1,16 @@
-//! What operators see.
+//! Tests of what operators see.
 use super::support::process::{Folder, json_lines};
 use super::support::{
-    Bolt, Caller, Dubbo, GREETER, Json, Request, Rialto, Upstream, config, eventually, greet, idle_config,
-    json,
+    Bolt, Downstream, Dubbo, GREETER, Json, Request, Rialto, Upstream, config, eventually, greet,
+    idle_config, json,
 };
 
-/// One call of each outcome.
+/// Makes one call of each outcome.
 fn some_calls(rialto: &Rialto) {
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
-    caller.call(&Request::new(GREETER, "1.0", "throw"));
-    caller.error(&Request::new("com.acme.Nowhere", "", "x"));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
+    downstream.call(&Request::new(GREETER, "1.0", "throw"));
+    downstream.error(&Request::new("com.acme.Nowhere", "", "x"));
 }
 
 fn logging_config(up: &Upstream<Bolt>, log: &Json) -> Json {
@@ -67,9 +67,9 @@ fn the_access_log_as_text_in_a_file_that_is_moved_away() {
     let (path, moved) = (folder.path("access.log"), folder.path("access.log.1"));
     let log = json!({"path": path.to_str().unwrap(), "format": "text"});
     let rialto = Rialto::start_in(folder, &logging_config(&up, &log));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let lines = |path: &std::path::Path| std::fs::read_to_string(path).unwrap_or_default();
-    caller.call(&greet("Ada"));
+    downstream.call(&greet("Ada"));
     let text = eventually("a line", || Some(lines(&path)).filter(|t| t.ends_with('\n')));
     let want = format!(
         "dubbo->bolt service={GREETER} method=greet route=all cluster=up endpoint={} outcome=ok duration_us=",
@@ -79,7 +79,7 @@ fn the_access_log_as_text_in_a_file_that_is_moved_away() {
     std::fs::rename(&path, &moved).unwrap();
     rialto.signal("USR1");
     eventually("lines in a new file", || {
-        caller.call(&greet("Eve"));
+        downstream.call(&greet("Eve"));
         lines(&path).contains("method=greet").then_some(())
     });
     let count = |path| lines(path).lines().count();
@@ -89,13 +89,13 @@ fn the_access_log_as_text_in_a_file_that_is_moved_away() {
     });
 }
 
-/// Names come from callers: they cannot forge a line.
+/// Names come from downstreams, which must not be able to forge a line.
 #[test]
 fn names_in_the_access_log_are_quoted() {
     let up = Upstream::<Bolt>::greeting("it");
     let rialto = Rialto::start(&logging_config(&up, &json!({"path": "stdout"})));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    caller.error(&Request::new("com.acme.X\noutcome=ok", "", "a b"));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    downstream.error(&Request::new("com.acme.X\noutcome=ok", "", "a b"));
     let line = rialto.stdout.wait("the call", |l| l.contains("com.acme.X"));
     assert!(
         line.contains("service=\"com.acme.X\\noutcome=ok\" method=\"a b\""),
@@ -181,7 +181,7 @@ fn metrics_count_calls_connections_and_bytes() {
 }
 
 #[test]
-fn pages_of_the_fleet() {
+fn the_pages_show_listeners_routes_and_clusters() {
     let up = Upstream::<Bolt>::greeting("it");
     let rialto = Rialto::start(&logging_config(&up, &json!({"path": "off"})));
     some_calls(&rialto);
@@ -204,7 +204,7 @@ fn pages_of_the_fleet() {
 }
 
 #[test]
-fn the_dump_shows_defaults_and_no_secret() {
+fn the_config_dump_shows_defaults_and_no_secret() {
     let folder = Folder::new();
     let token = folder.path("token");
     std::fs::write(&token, "s3cret-of-the-day\n").unwrap();
@@ -252,19 +252,19 @@ fn the_log_level_can_be_changed_while_it_runs() {
     let (code, text) = rialto.admin.post("/logging?level=loud");
     assert_eq!(code, 400);
     assert!(text.contains("error, warn, info, debug, trace"), "{text}");
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    caller.write(b"\xda\xbc");
-    caller.wait_for_close();
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    downstream.write(b"\xda\xbc");
+    downstream.wait_for_close();
     assert!(
         !rialto.stderr.all().iter().any(|l| l.contains("closed:")),
         "a warning, below the level"
     );
     assert_eq!(rialto.admin.post("/logging?level=debug").0, 200);
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     eventually("the log", || {
-        caller = Caller::<Dubbo>::connect(rialto.entry());
-        caller.write(b"\xda\xbc");
-        caller.wait_for_close();
+        downstream = Downstream::<Dubbo>::connect(rialto.entry());
+        downstream.write(b"\xda\xbc");
+        downstream.wait_for_close();
         rialto
             .stderr
             .all()

@@ -1,4 +1,4 @@
-//! Who may ask for the admin pages, and who cannot keep others from them.
+//! Tests of the access to the admin pages, and of clients that try to block others from them.
 use super::support::process::Folder;
 use super::support::{Dubbo, PATIENCE};
 use super::support::{Rialto, config, eventually, idle_config, json, nobody};
@@ -6,9 +6,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// A name of an attacker's that points to this machine is not ours (DNS rebinding).
+/// A host name that an attacker points at this machine must not be accepted (DNS rebinding).
 #[test]
-fn pages_are_given_under_our_own_names_only() {
+fn pages_are_served_under_known_host_names_only() {
     let mut config = idle_config();
     config["admin"]["hosts"] = json!(["Rialto.Corp"]);
     let rialto = Rialto::start(&config);
@@ -45,9 +45,9 @@ fn pages_are_given_under_our_own_names_only() {
     }
 }
 
-/// A page of another site can make a browser send a POST, but it says so (CSRF).
+/// A page of another site can make a browser send a POST, but its headers reveal it (CSRF).
 #[test]
-fn only_a_post_of_our_own_changes_anything() {
+fn only_a_same_origin_post_changes_anything() {
     let rialto = Rialto::start(&idle_config());
     let post = |headers: &str| {
         let headers = format!("content-length: 0\r\n{headers}");
@@ -80,17 +80,17 @@ fn only_a_post_of_our_own_changes_anything() {
     assert!(rialto.admin.get("/config_dump").1.ends_with("}\n"));
 }
 
-/// Connections that say a byte now and then until told to end.
-struct Drips {
+/// Connections that send a byte now and then until they are told to end.
+struct SlowClients {
     end: std::sync::Arc<std::sync::atomic::AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
-impl Drips {
-    fn start(rialto: &Rialto, count: usize) -> Drips {
+impl SlowClients {
+    fn start(rialto: &Rialto, count: usize) -> SlowClients {
         let at = rialto.admin.0;
         let end = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let told = end.clone();
+        let stop = end.clone();
         let open = move || {
             let mut stream = TcpStream::connect(at).unwrap();
             stream.write_all(b"GET /").unwrap();
@@ -98,7 +98,7 @@ impl Drips {
         };
         let mut all: Vec<_> = (0..count).map(|_| open()).collect();
         let thread = std::thread::spawn(move || {
-            while !told.load(std::sync::atomic::Ordering::Relaxed) {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                 for stream in &mut all {
                     if stream.write_all(b"x").is_err() {
                         *stream = open();
@@ -107,25 +107,25 @@ impl Drips {
                 std::thread::sleep(Duration::from_millis(50));
             }
         });
-        Drips {
+        SlowClients {
             end,
             thread: Some(thread),
         }
     }
 }
 
-impl Drop for Drips {
+impl Drop for SlowClients {
     fn drop(&mut self) {
         self.end.store(true, std::sync::atomic::Ordering::Relaxed);
         let _ = self.thread.take().map(std::thread::JoinHandle::join);
     }
 }
 
-/// An orchestrator kills a process whose probe is not answered.
+/// An orchestrator kills a process whose probe gets no response.
 #[test]
-fn slow_clients_do_not_keep_probes_away() {
+fn slow_clients_do_not_block_probes() {
     let rialto = Rialto::start(&idle_config());
-    // these hold all places for pages and do not read them
+    // These occupy all slots for pages and do not read the responses.
     let mut scrapes = vec![];
     for _ in 0..4 {
         let mut stream = TcpStream::connect(rialto.admin.0).unwrap();
@@ -134,7 +134,7 @@ fn slow_clients_do_not_keep_probes_away() {
             .unwrap();
         scrapes.push(stream);
     }
-    let _drips = Drips::start(&rialto, 100);
+    let _drips = SlowClients::start(&rialto, 100);
     for probe in ["/healthz/live", "/ready"].repeat(10) {
         let began = Instant::now();
         assert_eq!(rialto.admin.get(probe).0, 200, "{probe}");
@@ -146,9 +146,9 @@ fn slow_clients_do_not_keep_probes_away() {
     }
 }
 
-/// A page of many clusters is larger than the buffers of sockets, so its client decides how long it takes.
+/// The page of many clusters is larger than the socket buffers, so its client decides how long sending takes.
 #[test]
-fn pages_that_nobody_reads_cost_others_a_little_patience_only() {
+fn unread_pages_delay_others_only_briefly() {
     let mut config = config::<Dubbo>(&[nobody()]);
     let many = (0..4000).map(|i| {
         json!({"name": format!("cluster-number-{i}-of-many"), "protocol": "bolt",
@@ -166,8 +166,8 @@ fn pages_that_nobody_reads_cost_others_a_little_patience_only() {
         })
         .collect();
     let (_, refused) = eventually("a scrape too many", || {
-        let answer = rialto.admin.ask("GET", "/metrics", "localhost", "");
-        (answer.0 == 503).then_some(answer)
+        let response = rialto.admin.ask("GET", "/metrics", "localhost", "");
+        (response.0 == 503).then_some(response)
     });
     assert!(refused.contains("too many such pages"), "{refused}");
     assert_eq!(rialto.admin.get("/healthz/live").0, 200);
@@ -183,7 +183,7 @@ fn pages_that_nobody_reads_cost_others_a_little_patience_only() {
 }
 
 #[test]
-fn what_the_environment_brought_in_is_not_shown() {
+fn values_from_the_environment_are_not_shown() {
     let folder = Folder::new();
     let file = folder.path("rialto.yaml");
     std::fs::write(
@@ -220,7 +220,7 @@ fn what_the_environment_brought_in_is_not_shown() {
     }
 }
 
-/// What a dripping client gets in the end.
+/// What a slow client receives in the end.
 #[test]
 fn a_request_that_never_ends_is_cut_off() {
     let rialto = Rialto::start(&idle_config());

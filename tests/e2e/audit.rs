@@ -1,7 +1,8 @@
-//! What the access log and the metrics say of calls that somebody would like to hide.
+//! Tests that the access log and the metrics show calls that an attacker would like to hide.
 use super::support::process::json_lines;
 use super::support::{
-    Caller, Dubbo, GREETER, Json, Request, Rialto, STRING, Upstream, config, eventually, greet, json, nobody,
+    Downstream, Dubbo, GREETER, Json, Request, Rialto, STRING, Upstream, config, eventually, greet, json,
+    nobody,
 };
 
 fn logging(up: &Upstream<Dubbo>) -> Json {
@@ -10,10 +11,11 @@ fn logging(up: &Upstream<Dubbo>) -> Json {
     config
 }
 
-/// More than a worker keeps series of. They are free to invent: the route takes every service.
-fn invent(caller: &mut Caller<Dubbo>, from: usize, count: usize) {
+/// Calls more invented services than a worker keeps series for. The route accepts every service, so any name
+/// can be invented.
+fn invent(downstream: &mut Downstream<Dubbo>, from: usize, count: usize) {
     for i in from..from + count {
-        caller.error(&Request::new("com.acme.Invented", "", &format!("method{i}")));
+        downstream.error(&Request::new("com.acme.Invented", "", &format!("method{i}")));
     }
 }
 
@@ -21,11 +23,11 @@ fn invent(caller: &mut Caller<Dubbo>, from: usize, count: usize) {
 fn invented_names_hide_no_real_one() {
     let up = Upstream::<Dubbo>::greeting("it");
     let rialto = Rialto::start(&logging(&up));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
-    invent(&mut caller, 0, 5000);
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
+    invent(&mut downstream, 0, 5000);
     let real = Request::new("com.att.Bolt", "2.0", "greet").arg(STRING, "Eve");
-    assert_eq!(caller.value(&real), "Hello, Eve");
+    assert_eq!(downstream.value(&real), "Hello, Eve");
     let of = |service: &str| {
         rialto.metric(
             "rialto_calls_total",
@@ -52,15 +54,15 @@ fn invented_names_hide_no_real_one() {
     assert!(!rialto.stdout.all().iter().any(|l| l.contains("_OTHER")));
 }
 
-/// Names that lead nowhere are in the log though they have no series.
+/// Names without a route have no series, but they are in the log.
 #[test]
 fn calls_without_a_route_keep_their_names_in_the_log() {
     let up = Upstream::<Dubbo>::greeting("it");
     let mut config = logging(&up);
     config["routes"][0]["match"] = json!({"service": GREETER});
     let rialto = Rialto::start(&config);
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    invent(&mut caller, 0, 1500);
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    invent(&mut downstream, 0, 1500);
     let line = rialto.stdout.wait("the last", |l| l.contains("method1499"));
     let line: Json = serde_json::from_str(&line).unwrap();
     assert_eq!(line["service"], "com.acme.Invented", "{line}");
@@ -93,14 +95,14 @@ fn the_access_log_says_why_a_call_failed_and_whose_it_was() {
     config["listeners"][0]["routes"] = json!(["gone", "all"]);
     config["listeners"][0]["filters"] = json!([{"rate_limit": {"rate": 1, "burst": 2}}]);
     let rialto = Rialto::start(&config);
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let traced = greet("Ada").attach(
         "traceparent",
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     );
-    caller.value(&traced);
-    caller.error(&Request::new("com.acme.Gone", "", "x"));
-    caller.error(&greet("Eve"));
+    downstream.value(&traced);
+    downstream.error(&Request::new("com.acme.Gone", "", "x"));
+    downstream.error(&greet("Eve"));
     let last = |l: &str| l.contains("rate limit");
     rialto.stdout.wait("the refused call", last);
     let lines = json_lines(&rialto.stdout.all().join("\n"));
@@ -129,7 +131,7 @@ fn the_access_log_says_why_a_call_failed_and_whose_it_was() {
             .contains("over the rate limit of 1"),
         "{over}"
     );
-    // what was given to nobody is no latency
+    // A call that was never sent to an endpoint has no latency.
     let count =
         |outcome: &str| rialto.metric("rialto_calls_total", &[outcome, "service=\"com.acme.Greeter\""]);
     assert_eq!(

@@ -1,46 +1,47 @@
-//! How long messages get on their way: never longer than their receiver takes, and never out of proportion.
+//! Tests of the size of forwarded messages: never longer than the receiver accepts, and never out of
+//! proportion.
 use super::support::{
-    Answer, Bolt, Caller, Dubbo, ErrorKind, GREETER, Reply, Request, Rialto, STRING, Upstream, config,
+    Answer, Bolt, Downstream, Dubbo, ErrorKind, GREETER, Reply, Request, Rialto, STRING, Upstream, config,
     frames, greet, json,
 };
 use rialto_core::framed::Codec;
 
-/// Dubbo's `payload`, unless somebody sets it.
+/// Dubbo's default `payload`.
 const PAYLOAD: usize = 8 << 20;
 
 fn big() -> Request {
     Request::new(GREETER, "1.0", "big").arg(STRING, "").within(60_000)
 }
 
-fn answers_of<C: Codec + 'static>(len: usize) -> Upstream<C> {
+fn responses_of<C: Codec + 'static>(len: usize) -> Upstream<C> {
     Upstream::start(move |arrived, out| match arrived.request().method.as_str() {
         "big" => out.reply(&Reply::value("x".repeat(len))),
         _ => out.reply(&Reply::value("small")),
     })
 }
 
-/// A Dubbo consumer does not step over an answer beyond its limit: it reads what that holds as answers.
+/// A Dubbo consumer does not skip a response beyond its limit: it reads the body as further responses.
 #[test]
-fn an_answer_that_a_dubbo_caller_does_not_take_is_an_error_instead() {
+fn a_response_beyond_a_dubbo_consumers_limit_becomes_an_error() {
     fn check<C: Codec + 'static>() {
-        let up = answers_of::<C>(PAYLOAD + 1);
+        let up = responses_of::<C>(PAYLOAD + 1);
         let mut config = config::<C>(&[up.address]);
         let rialto = Rialto::start(&config);
-        let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-        let error = caller.error(&big());
+        let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+        let error = downstream.error(&big());
         assert_eq!(error.kind, ErrorKind::BadResponse, "{error}");
         for part in ["8388608", "83886", "limits.max_message_bytes of the listener"] {
             assert!(error.text.contains(part), "{error}");
         }
-        assert_eq!(caller.value(&greet("Ada")), "small", "the connection goes on");
+        assert_eq!(downstream.value(&greet("Ada")), "small", "the connection goes on");
         assert_eq!(
             rialto.metric("rialto_calls_total", &["outcome=\"bad_response\""]),
             1.0
         );
-        // One whose callers take more says so.
+        // A listener whose consumers accept more can say so.
         config["listeners"][0]["limits"] = json!({"max_message_bytes": "12MiB"});
         let rialto = Rialto::start(&config);
-        let value = Caller::<Dubbo>::connect(rialto.entry()).value(&big());
+        let value = Downstream::<Dubbo>::connect(rialto.entry()).value(&big());
         assert_eq!(value.as_str().unwrap().len(), PAYLOAD + 1);
     }
     check::<Bolt>();
@@ -48,26 +49,27 @@ fn an_answer_that_a_dubbo_caller_does_not_take_is_an_error_instead() {
 }
 
 #[test]
-fn an_answer_of_just_the_limit_passes() {
-    // result type, the string's chunks, and the attachment of the protocol version
+fn a_response_of_exactly_the_limit_is_forwarded() {
+    // Result type, the string's chunks, and the attachment with the protocol version.
     let around = 1 + 3 * (PAYLOAD / 0x8000) + 2 + 6 + 6;
-    let up = answers_of::<Dubbo>(PAYLOAD - around);
+    let up = responses_of::<Dubbo>(PAYLOAD - around);
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    let value = caller.value(&big());
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    let value = downstream.value(&big());
     assert_eq!(value.as_str().unwrap().len(), PAYLOAD - around);
 }
 
-/// Providers run what a request beyond their limit holds as requests, of services that no route has seen.
+/// Providers read the body of a request beyond their limit as further requests, to services that no route has
+/// checked.
 #[test]
-fn a_request_that_grows_beyond_what_the_provider_takes_is_refused() {
+fn a_request_that_grows_beyond_the_providers_limit_is_refused() {
     let up = Upstream::<Dubbo>::greeting("it");
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut caller = Caller::<Bolt>::connect(rialto.entry());
-    // five bytes each in the draft, nine in Dubbo's Hessian
+    let mut downstream = Downstream::<Bolt>::connect(rialto.entry());
+    // Five bytes each in the draft grammar, nine in Dubbo's Hessian.
     let doubles = vec![2f64.powi(-13); 1_100_000];
     let request = Request::new(GREETER, "1.0", "greet").arg("java.util.List", doubles);
-    let error = caller.error(&request);
+    let error = downstream.error(&request);
     assert_eq!(
         error.kind,
         ErrorKind::Upstream,
@@ -76,7 +78,7 @@ fn a_request_that_grows_beyond_what_the_provider_takes_is_refused() {
     for part in ["more than the 8388608", "limits.max_message_bytes of the cluster"] {
         assert!(error.text.contains(part), "{error}");
     }
-    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+    assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
     assert_eq!(
         (
             up.seen().len(),
@@ -92,20 +94,20 @@ fn a_request_that_its_edits_make_too_long_is_refused() {
     let mut config = config::<Dubbo>(&[up.address]);
     config["routes"][0]["rewrite"] = json!({"attachments": {"set": {"x-gateway": "y".repeat(5000)}}});
     let rialto = Rialto::start(&config);
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    let error = caller.error(&greet(&"x".repeat(PAYLOAD - 4000)));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    let error = downstream.error(&greet(&"x".repeat(PAYLOAD - 4000)));
     assert_eq!(error.kind, ErrorKind::BadRequest, "{error}");
     assert!(
         error.text.contains("limits.max_message_bytes of the cluster"),
         "{error}"
     );
-    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+    assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
     assert_eq!(up.seen().len(), 1);
 }
 
-/// To raise the limit of what callers may send is not to raise that of the providers.
+/// Raising the limit of what consumers may send must not raise the limit of the providers.
 #[test]
-fn a_request_that_passes_as_it_is_keeps_the_limit_of_its_cluster() {
+fn a_request_forwarded_as_is_keeps_the_limit_of_its_cluster() {
     fn check<C: Codec + 'static>(limit: Option<usize>, len: usize) {
         let up = Upstream::<C>::greeting("it");
         let mut config = config::<C>(&[up.address]);
@@ -114,25 +116,25 @@ fn a_request_that_passes_as_it_is_keeps_the_limit_of_its_cluster() {
             config["clusters"][0]["limits"] = json!({"max_message_bytes": format!("{limit}B")});
         }
         let rialto = Rialto::start(&config);
-        let mut caller = Caller::<C>::connect(rialto.entry());
-        // the first waits for a connection, so that its bytes are held
+        let mut downstream = Downstream::<C>::connect(rialto.entry());
+        // The first call waits for a connection, so its bytes are parked.
         for _ in 0..2 {
-            let error = caller.error(&greet(&"x".repeat(len)));
+            let error = downstream.error(&greet(&"x".repeat(len)));
             let limit = limit.unwrap_or(PAYLOAD);
             assert!(error.text.contains(&format!("more than the {limit}")), "{error}");
         }
-        assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+        assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
         assert_eq!((up.seen().len(), up.seen()[0].connection), (1, 0));
     }
     check::<Dubbo>(None, PAYLOAD + 1);
-    // dubbo-go closes a shared connection at so many bytes
+    // dubbo-go closes a shared connection when it receives this many bytes.
     check::<Dubbo>(Some(1_024_000), 1_024_000);
     check::<Bolt>(Some(1_024_000), 1_024_000);
 }
 
-// ---- small messages that would become huge ones
+// ---- small messages that would become huge
 
-/// Kilobytes that a bomb may cost: what it becomes, and what the allocator keeps of that.
+/// Kilobytes that such a message may cost: its rewritten form, and what the allocator keeps of it.
 const MORE_KB: u64 = 48 << 10;
 
 fn documents<'d>(all: impl IntoIterator<Item = &'d [u8]>) -> Vec<u8> {
@@ -152,7 +154,7 @@ fn jsonb_request(id: u64, method: &str, argument: &[u8]) -> Vec<u8> {
     frames::dubbo(0xd7, 0, id, &documents(all))
 }
 
-/// A long key, and its number so many times.
+/// A long key, whose number is then repeated.
 fn keys(len: usize, count: usize) -> Vec<u8> {
     let key = [
         &[0x7f, 0x79, 0x48][..],
@@ -173,17 +175,17 @@ fn costs_little(rialto: &Rialto, before: u64) {
 fn a_request_that_would_become_gigabytes_fails_alone() {
     let up = Upstream::<Bolt>::greeting("it");
     let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
-    let mut witness = Caller::<Dubbo>::connect(rialto.entry());
+    let mut witness = Downstream::<Dubbo>::connect(rialto.entry());
     assert_eq!(witness.value(&greet("Ada")), "Hello, Ada");
     let before = rialto.memory_kb("VmRSS");
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     for (len, count) in [(4000, 48_000), (73_000, 25_000), (146_000, 50_000)] {
-        caller.write(&jsonb_request(5, "greet", &keys(len, count)));
-        let error = caller.receive().1.answer.unwrap_err();
+        downstream.write(&jsonb_request(5, "greet", &keys(len, count)));
+        let error = downstream.receive().1.answer.unwrap_err();
         assert_eq!(error.kind, ErrorKind::BadRequest, "{error}");
     }
     assert_eq!(
-        caller.value(&greet("Ada")),
+        downstream.value(&greet("Ada")),
         "Hello, Ada",
         "the connection goes on"
     );
@@ -192,12 +194,12 @@ fn a_request_that_would_become_gigabytes_fails_alone() {
     costs_little(&rialto, before);
 }
 
-/// A string of Hessian's final grammar.
+/// A string in Hessian's final grammar.
 fn hessian_string(len: usize) -> Vec<u8> {
     [&[b'S'][..], &(len as u16).to_be_bytes(), &vec![b'k'; len]].concat()
 }
 
-/// An untyped list of so many elements.
+/// An untyped list with a first element and then `count` times the same element.
 fn hessian_list(first: &[u8], element: &[u8], count: usize) -> Vec<u8> {
     let len = (count as u32 + 1).to_be_bytes();
     [b"XI", &len[..], first, &element.repeat(count)].concat()
@@ -205,39 +207,39 @@ fn hessian_list(first: &[u8], element: &[u8], count: usize) -> Vec<u8> {
 
 /// Hessian refers to a container by its number, fastjson2 by a path of up to four thousand characters.
 #[test]
-fn an_answer_that_would_become_gigabytes_of_references_is_an_error() {
+fn a_response_that_would_become_gigabytes_of_references_is_an_error() {
     let up = Upstream::<Dubbo>::start(|arrived, out| {
         let level = [&b"H"[..], &hessian_string(990)].concat();
         let target = [level.repeat(4), b"H".to_vec(), b"Z".repeat(5)].concat();
         let value = hessian_list(&target, b"Q\x95", 200_000);
         out.raw(&frames::dubbo(
-            frames::DUBBO_ANSWER,
+            frames::DUBBO_RESPONSE,
             20,
             frames::dubbo_id(&arrived.bytes),
             &[b"\x91", &value[..]].concat(),
         ));
     });
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let before = rialto.memory_kb("VmRSS");
     for _ in 0..3 {
-        caller.write(&jsonb_request(5, "greet", &[0xa6, 0xa5]));
-        let error = caller.receive().1.answer.unwrap_err();
+        downstream.write(&jsonb_request(5, "greet", &[0xa6, 0xa5]));
+        let error = downstream.receive().1.answer.unwrap_err();
         assert_eq!(error.kind, ErrorKind::BadResponse, "{error}");
     }
     costs_little(&rialto, before);
 }
 
-/// A generic caller has no classes: each object says its class and its fields.
+/// A generic consumer has no classes, so each object names its class and its fields.
 #[test]
-fn an_answer_that_would_become_gigabytes_of_class_names_is_an_error() {
+fn a_response_that_would_become_gigabytes_of_class_names_is_an_error() {
     const RESPONSE: &[u8] = b"C0\x2ecom.alipay.sofa.rpc.core.response.SofaResponse\x94\x07isError\x08errorMsg\x0bappResponse\x0dresponseProps\x60FN";
     let up = Upstream::<Bolt>::start(|arrived, out| {
         let definition = [&b"C"[..], &hessian_string(3000), b"\x90"].concat();
         let value = hessian_list(&[&definition[..], b"\x61"].concat(), b"\x61", 170_000);
         let content = [RESPONSE, &value, b"N"].concat();
         let class = "com.alipay.sofa.rpc.core.response.SofaResponse";
-        out.raw(&frames::bolt_answer(
+        out.raw(&frames::bolt_response(
             frames::bolt_id(&arrived.bytes),
             1,
             0,
@@ -246,7 +248,7 @@ fn an_answer_that_would_become_gigabytes_of_class_names_is_an_error() {
         ));
     });
     let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let before = rialto.memory_kb("VmRSS");
     let invoke = [
         &b"\x052.0.2\x10com.acme.Greeter\x031.0\x07$invoke0\x38Ljava/lang/String;[Ljava/lang/String;[Ljava/lang/Object;"[..],
@@ -254,15 +256,15 @@ fn an_answer_that_would_become_gigabytes_of_class_names_is_an_error() {
     ]
     .concat();
     for _ in 0..3 {
-        caller.write(&frames::dubbo(frames::DUBBO_REQUEST, 0, 5, &invoke));
-        let reply = caller.receive().1;
+        downstream.write(&frames::dubbo(frames::DUBBO_REQUEST, 0, 5, &invoke));
+        let reply = downstream.receive().1;
         let error = reply.answer.unwrap_err();
         assert_eq!(error.kind, ErrorKind::BadResponse, "{error}");
         assert!(error.text.contains("answer"), "{error}");
     }
     costs_little(&rialto, before);
     assert_ne!(
-        caller.call(&greet("Ada")).answer,
+        downstream.call(&greet("Ada")).answer,
         Ok(Answer::Null),
         "the connection goes on"
     );

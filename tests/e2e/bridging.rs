@@ -1,6 +1,6 @@
-//! Calls between protocols and within one.
+//! Tests of calls within one protocol and between protocols.
 use super::support::{
-    Answer, Bolt, Caller, Dubbo, GREETER, Json, Request, Rialto, STRING, Upstream, config, frames, greet,
+    Answer, Bolt, Downstream, Dubbo, GREETER, Json, Request, Rialto, STRING, Upstream, config, frames, greet,
     json,
 };
 use rialto_core::framed::Codec;
@@ -17,8 +17,8 @@ fn the_basics_work<From: Codec, To: Codec + 'static>() {
         }
     });
     let rialto = Rialto::start(&config::<To>(&[up.address]));
-    let mut caller = Caller::<From>::connect(rialto.entry());
-    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+    let mut downstream = Downstream::<From>::connect(rialto.entry());
+    assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
 
     for (class, value) in [
         ("int", json!(-7)),
@@ -34,11 +34,11 @@ fn the_basics_work<From: Codec, To: Codec + 'static>() {
         ),
     ] {
         let echo = Request::new(GREETER, "1.0", "echo").arg(class, value.clone());
-        assert_eq!(caller.value(&echo), value, "{class}");
+        assert_eq!(downstream.value(&echo), value, "{class}");
         assert_eq!(up.seen().last().unwrap().request().types, [class]);
     }
     assert_eq!(
-        caller.call(&Request::new(GREETER, "1.0", "none")).answer,
+        downstream.call(&Request::new(GREETER, "1.0", "none")).answer,
         Ok(Answer::Null)
     );
     let thrown = Answer::Thrown {
@@ -46,14 +46,14 @@ fn the_basics_work<From: Codec, To: Codec + 'static>() {
         message: "no greeting today".into(),
     };
     assert_eq!(
-        caller.call(&Request::new(GREETER, "1.0", "throw")).answer,
+        downstream.call(&Request::new(GREETER, "1.0", "throw")).answer,
         Ok(thrown)
     );
     let tenant = Request::new(GREETER, "1.0", "attachment")
         .arg(STRING, "tenant")
         .attach("tenant", "gold");
-    assert_eq!(caller.value(&tenant), "gold");
-    let error = caller.error(&Request::new(GREETER, "1.0", "dance"));
+    assert_eq!(downstream.value(&tenant), "gold");
+    let error = downstream.error(&Request::new(GREETER, "1.0", "dance"));
     assert!(error.text.contains("no method dance"), "{error}");
 }
 
@@ -77,9 +77,9 @@ fn bolt_calls_bolt() {
     the_basics_work::<Bolt, Bolt>();
 }
 
-/// Dubbo 3 tells neither which service it does not know nor which one cannot read an argument.
+/// Dubbo 3 names neither an unknown service nor the service that cannot read an argument.
 #[test]
-fn a_provider_s_failure_names_the_call_if_the_provider_does_not() {
+fn a_providers_error_is_completed_with_the_name_of_the_call() {
     const STOCK: &str =
         "Fail to decode request due to: RpcInvocation [methodName=greet, parameterTypes=null]";
     let up = Upstream::<Dubbo>::start(|arrived, out| {
@@ -95,24 +95,24 @@ fn a_provider_s_failure_names_the_call_if_the_provider_does_not() {
         out.raw(&frames::dubbo(0x02, 40, frames::dubbo_id(&arrived.bytes), &body));
     });
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut caller = Caller::<Bolt>::connect(rialto.entry());
-    let error = caller.error(&greet("Ada"));
+    let mut downstream = Downstream::<Bolt>::connect(rialto.entry());
+    let error = downstream.error(&greet("Ada"));
     assert!(error.text.contains(&format!("{GREETER}#greet: ")), "{error}");
     assert!(error.text.ends_with(STOCK), "{error}");
-    let error = caller.error(&Request::new(GREETER, "1.0", "dance"));
+    let error = downstream.error(&Request::new(GREETER, "1.0", "dance"));
     assert_eq!(error.text.matches(GREETER).count(), 1, "{error}");
     assert_eq!(
         rialto.metric("rialto_calls_total", &["outcome=\"no_service\""]),
         2.0
     );
-    // Within the protocol the provider's bytes go on as they are.
-    let error = Caller::<Dubbo>::connect(rialto.entry()).error(&greet("Ada"));
+    // Within the protocol the provider's bytes are forwarded unchanged.
+    let error = Downstream::<Dubbo>::connect(rialto.entry()).error(&greet("Ada"));
     assert!(!error.text.contains(GREETER), "{error}");
 }
 
-/// A SOFARPC consumer throws an exception that was returned, so it comes in the form of one that was thrown.
+/// A SOFARPC consumer throws an exception even if it was returned, so it is written like one that was thrown.
 #[test]
-fn an_exception_as_a_result_of_dubbo_is_thrown_in_sofarpc() {
+fn an_exception_returned_by_dubbo_is_thrown_in_sofarpc() {
     let up = Upstream::<Dubbo>::start(|arrived, out| {
         let object = b"\x91C\x05a.Biz\x93\x05cause\x0ddetailMessage\x04code\x60Q\x90\x03why\x97";
         out.raw(&frames::dubbo(0x02, 20, frames::dubbo_id(&arrived.bytes), object));
@@ -123,11 +123,13 @@ fn an_exception_as_a_result_of_dubbo_is_thrown_in_sofarpc() {
         message: "why".into(),
     };
     assert_eq!(
-        Caller::<Bolt>::connect(rialto.entry()).call(&greet("Ada")).answer,
+        Downstream::<Bolt>::connect(rialto.entry())
+            .call(&greet("Ada"))
+            .answer,
         Ok(thrown)
     );
-    // To a Dubbo consumer it is the result that it is.
-    match Caller::<Dubbo>::connect(rialto.entry())
+    // A Dubbo consumer receives it as the return value that it is.
+    match Downstream::<Dubbo>::connect(rialto.entry())
         .call(&greet("Ada"))
         .answer
     {
@@ -137,19 +139,19 @@ fn an_exception_as_a_result_of_dubbo_is_thrown_in_sofarpc() {
 }
 
 #[test]
-fn one_way_calls_arrive_and_are_not_answered() {
+fn one_way_calls_arrive_and_get_no_response() {
     fn check<From: Codec, To: Codec + 'static>() {
         let up = Upstream::<To>::greeting("it");
         let rialto = Rialto::start(&config::<To>(&[up.address]));
-        let mut caller = Caller::<From>::connect(rialto.entry());
-        caller.send(&Request {
+        let mut downstream = Downstream::<From>::connect(rialto.entry());
+        downstream.send(&Request {
             one_way: true,
             ..greet("nobody")
         });
         assert_eq!(
-            caller.value(&greet("Ada")),
+            downstream.value(&greet("Ada")),
             "Hello, Ada",
-            "the first answer is that of the second call"
+            "the first response is that of the second call"
         );
         let seen = up.wait_seen(2);
         assert_eq!(seen.iter().filter(|a| a.request().one_way).count(), 1);
@@ -160,11 +162,11 @@ fn one_way_calls_arrive_and_are_not_answered() {
     check::<Dubbo, Dubbo>();
 }
 
-/// Within a protocol a request is the caller's very bytes but for its id, and so is the answer.
+/// Within a protocol, request and response are forwarded byte for byte, apart from the id.
 #[test]
-fn a_dubbo_call_passes_byte_for_byte() {
+fn a_dubbo_call_is_forwarded_byte_for_byte() {
     let up = Upstream::<Dubbo>::start(|arrived, out| {
-        // type 1, "hi", and trailing bytes that no reader asks for
+        // Type 1, "hi", and trailing bytes that no reader expects.
         out.raw(&frames::dubbo(
             0x02,
             20,
@@ -173,12 +175,12 @@ fn a_dubbo_call_passes_byte_for_byte() {
         ));
     });
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    let (_, mut sent) = caller.frame(&greet("Ada").attach("tenant", "gold"));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    let (_, mut sent) = downstream.frame(&greet("Ada").attach("tenant", "gold"));
     sent[4..12].copy_from_slice(&0x1234_5678_9abc_def0_u64.to_be_bytes());
-    caller.write(&sent);
+    downstream.write(&sent);
     let mut got = vec![0; 16 + 6];
-    std::io::Read::read_exact(caller.stream(), &mut got).unwrap();
+    std::io::Read::read_exact(downstream.stream(), &mut got).unwrap();
     assert_eq!(
         got,
         frames::dubbo(0x02, 20, 0x1234_5678_9abc_def0, b"\x91\x02hi\xff\xfe")
@@ -189,45 +191,45 @@ fn a_dubbo_call_passes_byte_for_byte() {
 }
 
 #[test]
-fn a_bolt_call_in_a_serialization_unknown_here_passes_byte_for_byte() {
+fn a_bolt_call_in_an_unknown_serialization_is_forwarded_byte_for_byte() {
     let content: Vec<u8> = (0..=255).collect();
-    let answer = content.clone();
+    let response = content.clone();
     let up = Upstream::<Bolt>::start(move |arrived, out| {
         let class = "com.alipay.sofa.rpc.core.response.SofaResponse";
-        out.raw(&frames::bolt_answer(
+        out.raw(&frames::bolt_response(
             frames::bolt_id(&arrived.bytes),
             77,
             0,
             class,
-            &answer,
+            &response,
         ));
     });
     let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
-    let mut caller = Caller::<Bolt>::connect(rialto.entry());
+    let mut downstream = Downstream::<Bolt>::connect(rialto.entry());
     let class = "com.alipay.sofa.rpc.core.request.SofaRequest";
     let header = [
         ("service", "com.acme.Greeter:1.0"),
         ("sofa_head_method_name", "greet"),
     ];
     let sent = frames::bolt_request(0xdead_beef, 77, class, &header, &content);
-    caller.write(&sent);
+    downstream.write(&sent);
     let class = "com.alipay.sofa.rpc.core.response.SofaResponse";
-    let want = frames::bolt_answer(0xdead_beef, 77, 0, class, &content);
+    let want = frames::bolt_response(0xdead_beef, 77, 0, class, &content);
     let mut got = vec![0; want.len()];
-    std::io::Read::read_exact(caller.stream(), &mut got).unwrap();
+    std::io::Read::read_exact(downstream.stream(), &mut got).unwrap();
     assert_eq!(got, want);
     let mut arrived = up.wait_seen(1)[0].bytes.clone();
     arrived[5..9].copy_from_slice(&sent[5..9]);
     assert_eq!(arrived, sent);
 }
 
-/// Both protocols over one port, side by side.
+/// Both protocols use one port, side by side.
 #[test]
-fn a_listener_finds_out_what_each_caller_speaks() {
+fn a_listener_detects_the_protocol_of_each_downstream() {
     let up = Upstream::<Dubbo>::greeting("it");
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut dubbo = Caller::<Dubbo>::connect(rialto.entry());
-    let mut bolt = Caller::<Bolt>::connect(rialto.entry());
+    let mut dubbo = Downstream::<Dubbo>::connect(rialto.entry());
+    let mut bolt = Downstream::<Bolt>::connect(rialto.entry());
     for _ in 0..3 {
         assert_eq!(dubbo.value(&greet("D")), "Hello, D");
         assert_eq!(bolt.value(&greet("B")), "Hello, B");
@@ -235,23 +237,23 @@ fn a_listener_finds_out_what_each_caller_speaks() {
 }
 
 #[test]
-fn a_listener_that_was_told_a_protocol_takes_no_other() {
+fn a_listener_of_one_protocol_accepts_no_other() {
     let up = Upstream::<Dubbo>::greeting("it");
     let mut config = config::<Dubbo>(&[up.address]);
     config["listeners"][0]["protocol"] = json!("dubbo");
     let rialto = Rialto::start(&config);
     assert_eq!(
-        Caller::<Dubbo>::connect(rialto.entry()).value(&greet("D")),
+        Downstream::<Dubbo>::connect(rialto.entry()).value(&greet("D")),
         "Hello, D"
     );
-    let mut bolt = Caller::<Bolt>::connect(rialto.entry());
+    let mut bolt = Downstream::<Bolt>::connect(rialto.entry());
     bolt.send(&greet("B"));
     bolt.wait_for_close();
     assert_eq!(up.seen().len(), 1);
 }
 
 #[test]
-fn a_unix_socket_serves_as_a_port_does_and_is_removed_at_the_end() {
+fn a_unix_socket_serves_like_a_port_and_is_removed_at_the_end() {
     let up = Upstream::<Bolt>::greeting("it");
     let folder = super::support::process::Folder::new();
     let path = folder.path("in.sock");
@@ -260,18 +262,18 @@ fn a_unix_socket_serves_as_a_port_does_and_is_removed_at_the_end() {
     let mut rialto = Rialto::start_in(folder, &config);
     let stream = UnixStream::connect(&path).unwrap();
     stream.set_read_timeout(Some(super::support::PATIENCE)).unwrap();
-    let mut caller = Caller::<Dubbo, _>::over(stream);
-    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+    let mut downstream = Downstream::<Dubbo, _>::over(stream);
+    assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
     let shown: Json = rialto.admin.json("/listeners");
     assert_eq!(shown[0]["connections"], 1, "{shown}");
-    drop(caller);
+    drop(downstream);
     rialto.signal("TERM");
     assert_eq!(rialto.ended().code(), Some(0));
     assert!(!path.exists());
 }
 
-/// What a Bolt caller is sent for this body of a Dubbo answer.
-fn bolt_answer_for(body: &'static [u8], bridge: Json) -> String {
+/// The content that a Bolt consumer receives for this body of a Dubbo response.
+fn bolt_response_for(body: &'static [u8], bridge: Json) -> String {
     let up = Upstream::<Dubbo>::start(move |arrived, out| {
         out.raw(&frames::dubbo(0x02, 20, frames::dubbo_id(&arrived.bytes), body));
     });
@@ -279,7 +281,7 @@ fn bolt_answer_for(body: &'static [u8], bridge: Json) -> String {
     config["routes"][0]["bridge"] = bridge;
     let rialto = Rialto::start(&config);
     let mut stream = std::net::TcpStream::connect(rialto.entry()).unwrap();
-    let (_, request) = Caller::<Bolt, _>::over(stream.try_clone().unwrap()).frame(&greet("Ada"));
+    let (_, request) = Downstream::<Bolt, _>::over(stream.try_clone().unwrap()).frame(&greet("Ada"));
     stream.write_all(&request).unwrap();
     let mut head = [0; 20];
     stream.read_exact(&mut head).unwrap();
@@ -290,26 +292,30 @@ fn bolt_answer_for(body: &'static [u8], bridge: Json) -> String {
     rest.escape_ascii().to_string()
 }
 
-/// Dubbo writes suppressed exceptions first; what they share with the exception itself is needed there all the same.
+/// Dubbo writes suppressed exceptions first; objects that they share with the exception itself are still
+/// needed there.
 #[test]
-fn what_an_exception_shares_with_its_cause_stays_with_it() {
+fn objects_shared_with_a_dropped_cause_are_kept() {
     let body =
         b"\x90C\x16com.acme.ShopException\x94\x14suppressedExceptions\x04code\x05cause\x0ddetailMessage`y\
         `NC\x0dcom.acme.Code\x91\x04namea\x02OKN\x05innerQ\x93N\x05outer";
-    let answer = bolt_answer_for(body, json!({}));
+    let response = bolt_response_for(body, json!({}));
     assert!(
-        answer.contains("com.acme.Code") && answer.contains("\\x02OK"),
-        "{answer}"
+        response.contains("com.acme.Code") && response.contains("\\x02OK"),
+        "{response}"
     );
-    assert!(!answer.contains("inner"), "{answer}");
+    assert!(!response.contains("inner"), "{response}");
 }
 
-/// Dubbo's Hessian writes a field of `java.sql.Timestamp` as a date, SOFA's wants an object.
+/// Dubbo's Hessian writes a field of type `java.sql.Timestamp` as a date, SOFA's expects an object.
 #[test]
-fn dates_in_fields_are_of_the_class_that_the_route_says() {
+fn dates_in_fields_get_the_class_that_the_route_names() {
     let body = b"\x91C\x0ecom.acme.Order\x92\x02at\x02id`J\x00\x00\x01\x8b\xcf\xe5k\xe7\x97";
     let fields = json!({"fields": {"com.acme.Order.at": "java.sql.Timestamp"}});
-    let answer = bolt_answer_for(body, fields);
-    assert!(answer.contains("java.sql.Timestamp\\x91\\x05value"), "{answer}");
-    assert!(!bolt_answer_for(body, json!({})).contains("java.sql"));
+    let response = bolt_response_for(body, fields);
+    assert!(
+        response.contains("java.sql.Timestamp\\x91\\x05value"),
+        "{response}"
+    );
+    assert!(!bolt_response_for(body, json!({})).contains("java.sql"));
 }

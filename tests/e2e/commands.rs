@@ -1,4 +1,4 @@
-//! The command line.
+//! Tests of the command line.
 use super::support::process::{Folder, output, output_of};
 use super::support::{Json, idle_config, json};
 use std::net::TcpListener;
@@ -10,7 +10,7 @@ fn file(folder: &Folder, text: &str) -> String {
 }
 
 #[test]
-fn a_good_configuration_is_called_fine() {
+fn a_valid_configuration_is_reported_as_fine() {
     let folder = Folder::new();
     let path = file(&folder, &idle_config().to_string());
     for verb in ["check", "validate"] {
@@ -24,7 +24,7 @@ fn a_good_configuration_is_called_fine() {
 }
 
 #[test]
-fn the_example_in_the_documentation_is_good() {
+fn the_example_in_the_documentation_is_valid() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/examples/rialto.yaml");
     let (code, out, err) = output(&["check", "-c", path]);
     assert_eq!(code, 0, "{out}{err}");
@@ -43,7 +43,7 @@ routes:
 ";
 
 #[test]
-fn all_mistakes_are_shown_at_once_each_at_its_place() {
+fn all_mistakes_are_shown_at_once_with_their_positions() {
     let folder = Folder::new();
     let path = file(&folder, BAD);
     let (code, out, err) = output(&["check", "-c", &path]);
@@ -65,7 +65,7 @@ fn all_mistakes_are_shown_at_once_each_at_its_place() {
 }
 
 #[test]
-fn a_wrong_configuration_does_not_start() {
+fn an_invalid_configuration_does_not_start() {
     let folder = Folder::new();
     let path = file(&folder, BAD);
     let (code, out, err) = output(&["run", "-c", &path]);
@@ -141,7 +141,7 @@ fn shells_can_complete_it() {
 }
 
 #[test]
-fn it_tells_its_version_and_how_to_be_used() {
+fn version_and_help_are_printed() {
     let (code, out, _) = output(&["--version"]);
     assert!(
         code == 0 && out.starts_with(&format!("rialto {}", env!("CARGO_PKG_VERSION"))),
@@ -162,7 +162,7 @@ fn it_tells_its_version_and_how_to_be_used() {
 }
 
 #[test]
-fn the_demo_shows_every_answer_as_it_must_be() {
+fn the_demo_prints_every_expected_response() {
     let (code, out, err) = output(&["demo", "--once"]);
     assert_eq!(code, 0, "{out}{err}");
     assert!(
@@ -209,7 +209,7 @@ fn a_configuration_is_checked_without_a_flag_and_from_standard_input() {
 }
 
 #[test]
-fn an_empty_file_is_no_configuration_at_the_start_either() {
+fn an_empty_file_does_not_start_either() {
     let folder = Folder::new();
     let path = file(&folder, "# nothing was rendered\n");
     for verb in ["check", "run"] {
@@ -219,7 +219,7 @@ fn an_empty_file_is_no_configuration_at_the_start_either() {
 }
 
 #[test]
-fn what_a_configuration_needs_around_it_is_looked_for() {
+fn files_and_variables_that_a_configuration_needs_are_checked() {
     let folder = Folder::new();
     let mut config = idle_config();
     config["admin"]["token"] = json!({"env": "RIALTO_TEST_NO_SUCH_TOKEN"});
@@ -273,7 +273,7 @@ clusters:
 "#;
 
 #[test]
-fn the_way_of_a_call_is_told_with_reasons() {
+fn the_route_of_a_call_is_explained() {
     let folder = Folder::new();
     let path = file(&folder, ROUTES);
     let ask = |more: &[&str]| {

@@ -1,17 +1,18 @@
-//! Few descriptors.
-use super::support::{Caller, Dubbo, PATIENCE, Rialto, Upstream, config, eventually, greet};
+//! Tests with few file descriptors.
+use super::support::{Downstream, Dubbo, PATIENCE, Rialto, Upstream, config, eventually, greet};
 use std::io::Read;
 use std::net::TcpStream;
 
-/// Whether the peer has closed, which it does at once or never.
+/// Whether the peer has closed the connection, which it does at once or never.
 fn is_closed(stream: &mut TcpStream) -> bool {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     matches!(stream.read(&mut [0; 1]), Ok(0))
 }
 
-/// Callers take all that is for them; providers, probes and the configuration have what they need all the same.
+/// Downstreams take all descriptors meant for them; upstreams, probes and the configuration still have
+/// theirs.
 #[test]
-fn callers_do_not_take_the_last_descriptors() {
+fn downstreams_cannot_take_the_last_descriptors() {
     let up = Upstream::<Dubbo>::greeting("it");
     let mut config = config::<Dubbo>(&[up.address]);
     let rialto = Rialto::start_after("ulimit -n 256", &config);
@@ -19,7 +20,7 @@ fn callers_do_not_take_the_last_descriptors() {
         l.contains("fewer than runtime.max_connections allows")
     });
     let entry = rialto.entry();
-    let mut first = Caller::<Dubbo>::connect(entry);
+    let mut first = Downstream::<Dubbo>::connect(entry);
     first.write(&super::support::frames::dubbo(0xe2, 0, 1, b"N"));
     let crowd: Vec<_> = (0..300).map(|_| TcpStream::connect(entry).unwrap()).collect();
     eventually("refusals", || {
@@ -31,7 +32,7 @@ fn callers_do_not_take_the_last_descriptors() {
         .as_u64()
         .unwrap();
     assert!((150..250).contains(&refused), "{refused} of 300");
-    // no provider is connected yet: it takes a descriptor now
+    // No provider is connected yet, so this call needs a descriptor now.
     assert_eq!(first.value(&greet("Ada")), "Hello, Ada");
     assert_eq!(rialto.admin.get("/ready").0, 200);
     assert!(is_closed(&mut TcpStream::connect(entry).unwrap()));
@@ -46,14 +47,17 @@ fn callers_do_not_take_the_last_descriptors() {
 
     drop(crowd);
     eventually("room again", || {
-        let mut caller = TcpStream::connect(entry).unwrap();
-        caller
+        let mut downstream = TcpStream::connect(entry).unwrap();
+        downstream
             .set_read_timeout(Some(std::time::Duration::from_millis(50)))
             .unwrap();
-        // nothing to read, but not closed either
-        caller.read(&mut [0; 1]).err()
+        // Nothing to read, but not closed either.
+        downstream.read(&mut [0; 1]).err()
     });
-    assert_eq!(Caller::<Dubbo>::connect(entry).value(&greet("Ada")), "Hello, Ada");
+    assert_eq!(
+        Downstream::<Dubbo>::connect(entry).value(&greet("Ada")),
+        "Hello, Ada"
+    );
 }
 
 #[test]
@@ -62,8 +66,11 @@ fn the_soft_limit_is_raised_to_the_hard_one() {
     let rialto = Rialto::start_after("ulimit -Hn 1024; ulimit -Sn 64", &config::<Dubbo>(&[up.address]));
     let entry = rialto.entry();
     let _crowd: Vec<_> = (0..300).map(|_| TcpStream::connect(entry).unwrap()).collect();
-    eventually("all callers", || {
+    eventually("all downstreams", || {
         (rialto.admin.json("/listeners")[0]["connections"] == 300).then_some(())
     });
-    assert_eq!(Caller::<Dubbo>::connect(entry).value(&greet("Ada")), "Hello, Ada");
+    assert_eq!(
+        Downstream::<Dubbo>::connect(entry).value(&greet("Ada")),
+        "Hello, Ada"
+    );
 }

@@ -1,13 +1,13 @@
-//! Callers that send what no caller of a protocol sends.
+//! Tests of downstreams that send what no peer of a protocol sends.
 use super::support::{
-    Bolt, Caller, Dubbo, ErrorKind, PATIENCE, Rialto, Upstream, config, frames, greet, json,
+    Bolt, Downstream, Dubbo, ErrorKind, PATIENCE, Rialto, Upstream, config, frames, greet, json,
 };
 use rialto_core::framed::Codec;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-/// What comes back for these first bytes until the connection is closed.
-fn last_words(rialto: &Rialto, bytes: &[u8]) -> Vec<u8> {
+/// The bytes received after these first bytes, until the connection is closed.
+fn bytes_until_closed(rialto: &Rialto, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(rialto.entry()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(bytes).unwrap();
@@ -16,7 +16,7 @@ fn last_words(rialto: &Rialto, bytes: &[u8]) -> Vec<u8> {
         match stream.read(&mut chunk) {
             Ok(0) => return words,
             Ok(n) => words.extend_from_slice(&chunk[..n]),
-            // bytes that were not read are answered with a reset
+            // Bytes that were not read cause a reset.
             Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => return words,
             Err(e) => panic!("the connection stays open: {e}"),
         }
@@ -24,10 +24,10 @@ fn last_words(rialto: &Rialto, bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn foreign_first_bytes_are_refused_in_their_own_language() {
+fn other_protocols_are_refused_in_their_own_form() {
     let up = Upstream::<Dubbo>::greeting("it");
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut witness = Caller::<Bolt>::connect(rialto.entry());
+    let mut witness = Downstream::<Bolt>::connect(rialto.entry());
     for (bytes, says) in [
         (&b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"[..], &b"HTTP/1.1 421 "[..]),
         (b"POST /com.acme.Greeter/greet HTTP/1.1\r\n\r\n", b"HTTP/1.1 421 "),
@@ -38,7 +38,7 @@ fn foreign_first_bytes_are_refused_in_their_own_language() {
         (b"\x01\x07", b""),
         (b"\xff\xfe\xfd", b""),
     ] {
-        let words = last_words(&rialto, bytes);
+        let words = bytes_until_closed(&rialto, bytes);
         assert!(
             words.starts_with(says),
             "{:?} -> {:?}",
@@ -60,7 +60,7 @@ fn foreign_first_bytes_are_refused_in_their_own_language() {
 }
 
 #[test]
-fn a_listener_of_one_protocol_refuses_as_politely() {
+fn a_listener_of_one_protocol_refuses_others_in_the_same_way() {
     let up = Upstream::<Dubbo>::greeting("it");
     for protocol in ["dubbo", "bolt"] {
         let mut config = config::<Dubbo>(&[up.address]);
@@ -72,47 +72,51 @@ fn a_listener_of_one_protocol_refuses_as_politely() {
             (b"ls\r\n", b"This port serves Dubbo2 and Bolt calls"),
             (b"\0\0\0\0", b""),
         ] {
-            let words = last_words(&rialto, bytes);
+            let words = bytes_until_closed(&rialto, bytes);
             assert!(words.starts_with(says), "{:?}", words.escape_ascii().to_string());
             assert_eq!(words.is_empty(), says.is_empty());
         }
     }
 }
 
-/// Words for people in the middle of a stream of frames would be one broken frame more.
+/// A text for people in the middle of a stream of frames would look like a broken frame.
 #[test]
-fn who_was_answered_once_gets_no_words() {
+fn a_peer_that_got_a_response_gets_no_text() {
     let up = Upstream::<Dubbo>::greeting("it");
     let mut config = config::<Dubbo>(&[up.address]);
     config["listeners"][0]["protocol"] = json!("dubbo");
     let rialto = Rialto::start(&config);
     let beat = frames::dubbo(0xe2, 0, 42, b"N");
-    let words = last_words(&rialto, &[&beat[..], b"ls\r\n"].concat());
-    assert_eq!(words.len(), beat.len(), "the heartbeat's answer: {words:?}");
+    let words = bytes_until_closed(&rialto, &[&beat[..], b"ls\r\n"].concat());
+    assert_eq!(
+        words.len(),
+        beat.len(),
+        "the heartbeat's acknowledgement: {words:?}"
+    );
 }
 
 #[test]
 fn a_frame_that_breaks_the_stream_ends_its_connection_only() {
     let up = Upstream::<Dubbo>::greeting("it");
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut witness = Caller::<Dubbo>::connect(rialto.entry());
+    let mut witness = Downstream::<Dubbo>::connect(rialto.entry());
     for bytes in [
-        // negative lengths
+        // Negative lengths.
         frames::dubbo_head(frames::DUBBO_REQUEST, 0, 1, -1),
         frames::dubbo_head(frames::DUBBO_REQUEST, 0, 1, i32::MIN),
         b"\x01\x01\0\x01\x01\0\0\0\x01\x01\0\0\0\0\0\0\0\0\xff\xff\xff\xff".to_vec(),
-        // more than a gigabyte
+        // More than a gigabyte.
         frames::dubbo_head(frames::DUBBO_REQUEST, 0, 1, i32::MAX),
-        // a command that is none, and a length that would not be taken of one
+        // An unknown command, with a length that would exceed the limit of a known one.
         b"\x01\x01\0\x07\x01\0\0\0\x01\x01\0\0\0\0\0\0\0\0\x10\0\0\0".to_vec(),
-        // a good frame, and then none
+        // A valid frame, and then other bytes.
         [
             frames::dubbo(0xe2, 0, 1, b"N"),
             b"garbage, sixteen and more bytes".to_vec(),
         ]
         .concat(),
     ] {
-        last_words(&rialto, &bytes);
+        bytes_until_closed(&rialto, &bytes);
         assert_eq!(
             witness.value(&greet("Ada")),
             "Hello, Ada",
@@ -123,17 +127,17 @@ fn a_frame_that_breaks_the_stream_ends_its_connection_only() {
 }
 
 #[test]
-fn what_is_too_large_is_answered_and_skipped() {
+fn requests_beyond_the_limit_get_an_error_and_are_skipped() {
     fn check<C: Codec + 'static>() {
         let up = Upstream::<C>::greeting("it");
         let mut config = config::<C>(&[up.address]);
         config["listeners"][0]["limits"] = json!({"max_request_bytes": "64KiB"});
         let rialto = Rialto::start(&config);
-        let mut caller = Caller::<C>::connect(rialto.entry());
-        let error = caller.error(&greet(&"x".repeat(6 << 20)));
+        let mut downstream = Downstream::<C>::connect(rialto.entry());
+        let error = downstream.error(&greet(&"x".repeat(6 << 20)));
         assert!(error.text.contains("more than the limit allows"), "{error}");
         assert_eq!(
-            caller.value(&greet("Ada")),
+            downstream.value(&greet("Ada")),
             "Hello, Ada",
             "the connection goes on"
         );
@@ -150,10 +154,10 @@ fn what_is_too_large_is_answered_and_skipped() {
 }
 
 #[test]
-fn a_request_that_cannot_be_read_is_answered_and_the_connection_goes_on() {
+fn an_unreadable_request_gets_an_error_and_the_connection_goes_on() {
     let up = Upstream::<Dubbo>::greeting("it");
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut dubbo = Caller::<Dubbo>::connect(rialto.entry());
+    let mut dubbo = Downstream::<Dubbo>::connect(rialto.entry());
     for body in [&b""[..], b"N", b"\x052.0.2", b"\xff\xff\xff\xff", &[0x58; 400]] {
         dubbo.write(&frames::dubbo(frames::DUBBO_REQUEST, 0, 77, body));
         let (id, reply) = dubbo.receive();
@@ -162,13 +166,13 @@ fn a_request_that_cannot_be_read_is_answered_and_the_connection_goes_on() {
     }
     assert_eq!(dubbo.value(&greet("Ada")), "Hello, Ada");
 
-    let mut bolt = Caller::<Bolt>::connect(rialto.entry());
+    let mut bolt = Downstream::<Bolt>::connect(rialto.entry());
     let class = "com.alipay.sofa.rpc.core.request.SofaRequest";
     for frame in [
         frames::bolt_request(77, 1, class, &[], b""),
         frames::bolt_request(77, 1, class, &[], b"\xff\xff"),
         frames::bolt_request(77, 1, "com.acme.Plain", &[], b"x"),
-        // the names are in the header, so it is routed, and found out when it is to be translated
+        // The names are in the header, so the call is routed; the content fails when it is bridged.
         frames::bolt_request(77, 1, class, &[("service", "com.acme.Greeter:1.0")], b"\x4f\xff"),
         frames::bolt_request(77, 2, class, &[("service", "com.acme.Greeter:1.0")], b"\xac\xed"),
     ] {
@@ -181,12 +185,13 @@ fn a_request_that_cannot_be_read_is_answered_and_the_connection_goes_on() {
     assert_eq!(up.seen().len(), 2);
 }
 
-/// Lengths that Java could not have written, and commands that no peer knows: the frame's end is known all the same.
+/// Lengths that Java could not have written, and unknown commands: the end of the frame is known
+/// nevertheless.
 #[test]
-fn a_request_that_breaks_stock_readers_costs_its_own_call() {
+fn a_request_that_breaks_stock_readers_fails_only_its_call() {
     let up = Upstream::<Bolt>::greeting("it");
     let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
-    let mut caller = Caller::<Bolt>::connect(rialto.entry());
+    let mut downstream = Downstream::<Bolt>::connect(rialto.entry());
     let class = "com.alipay.sofa.rpc.core.request.SofaRequest";
     let wide = "x".repeat(40_000);
     let mut unknown = frames::bolt_request(77, 1, class, &[], b"O");
@@ -197,21 +202,21 @@ fn a_request_that_breaks_stock_readers_costs_its_own_call() {
         frames::bolt_request(77, 1, &wide, &[], b"C"),
         unknown,
     ] {
-        caller.write(&frame);
-        let (id, reply) = caller.receive();
+        downstream.write(&frame);
+        let (id, reply) = downstream.receive();
         assert_eq!(id, 77);
         assert!(reply.answer.is_err(), "{reply:?}");
-        assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+        assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
     }
     assert_eq!(up.seen().len(), 4);
 }
 
-/// Deep and wide values cost their call at most.
+/// Deep and wide values fail at most their own call.
 #[test]
-fn hostile_values_do_not_hurt() {
+fn hostile_values_do_no_harm() {
     let up = Upstream::<Bolt>::greeting("it");
     let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let lead = b"\x052.0.2\x10com.acme.Greeter\x031.0\x05greet\x12Ljava/lang/String;";
     let deep = [0x79; 1 << 20];
     let wide = b"\x58\x49\x7f\xff\xff\xff";
@@ -223,32 +228,32 @@ fn hostile_values_do_not_hurt() {
         b"Q\x49\x7f\xff\xff\xff",
         b"C\x01x\x49\x7f\xff\xff\xff",
     ] {
-        caller.write(&frames::dubbo(
+        downstream.write(&frames::dubbo(
             frames::DUBBO_REQUEST,
             0,
             77,
             &[&lead[..], value].concat(),
         ));
-        let (id, reply) = caller.receive();
+        let (id, reply) = downstream.receive();
         assert_eq!(id, 77);
         assert!(reply.answer.is_err(), "{reply:?}");
     }
-    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+    assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
 }
 
-/// Answers and frames of the provider's side from a caller are skipped.
+/// Responses and other frames that only providers send are skipped.
 #[test]
 fn frames_against_the_direction_are_skipped() {
     let up = Upstream::<Dubbo>::greeting("it");
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    caller.write(&frames::dubbo(frames::DUBBO_ANSWER, 20, 1, b"\x91\x02hi"));
-    caller.write(&frames::dubbo(0xa2, 0, 1, b"\x01R"));
-    caller.write(&frames::dubbo(0x22, 20, 1, b"N"));
-    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
-    let mut caller = Caller::<Bolt>::connect(rialto.entry());
-    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    downstream.write(&frames::dubbo(frames::DUBBO_RESPONSE, 20, 1, b"\x91\x02hi"));
+    downstream.write(&frames::dubbo(0xa2, 0, 1, b"\x01R"));
+    downstream.write(&frames::dubbo(0x22, 20, 1, b"N"));
+    assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
+    let mut downstream = Downstream::<Bolt>::connect(rialto.entry());
+    assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
     let class = "com.alipay.sofa.rpc.core.response.SofaResponse";
-    caller.write(&frames::bolt_answer(1, 1, 0, class, b""));
-    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+    downstream.write(&frames::bolt_response(1, 1, 0, class, b""));
+    assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
 }

@@ -1,39 +1,39 @@
-//! The end of the process.
+//! Tests of the end of the process.
 use super::support::process::Process;
 use super::support::{
-    Answer, Bolt, Caller, Dubbo, Reply, Rialto, Upstream, config, eventually, greet, idle_config, json,
+    Answer, Bolt, Downstream, Dubbo, Reply, Rialto, Upstream, config, eventually, greet, idle_config, json,
 };
 use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
 #[test]
-fn it_says_goodbye_lets_calls_end_and_goes() {
+fn shutdown_announces_itself_and_lets_calls_end() {
     let (keep, kept) = channel();
     let keep = Mutex::new(keep);
     let up = Upstream::<Dubbo>::start(move |_, out| keep.lock().unwrap().send(out.clone()).unwrap());
     let mut rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
     let at = rialto.entry();
-    let mut dubbo = Caller::<Dubbo>::connect(at);
-    let mut bolt = Caller::<Bolt>::connect(at);
+    let mut dubbo = Downstream::<Dubbo>::connect(at);
+    let mut bolt = Downstream::<Bolt>::connect(at);
     let (a, b) = (dubbo.send(&greet("Ada")), bolt.send(&greet("Ada")));
     up.wait_seen(2);
     assert_eq!(rialto.admin.get("/ready").0, 200);
     rialto.signal("TERM");
     dubbo.wait_for_drain();
-    assert_eq!(rialto.admin.get("/ready").0, 503, "load balancers are told");
+    assert_eq!(rialto.admin.get("/ready").0, 503, "load balancers see it");
     eventually("that nobody listens", || TcpStream::connect(at).err());
     for _ in 0..2 {
         kept.recv().unwrap().reply(&Reply::value("last"));
     }
-    assert_eq!(dubbo.answer_to(a).answer, Ok(Answer::Value("last".into())));
-    assert_eq!(bolt.answer_to(b).answer, Ok(Answer::Value("last".into())));
+    assert_eq!(dubbo.response_to(a).answer, Ok(Answer::Value("last".into())));
+    assert_eq!(bolt.response_to(b).answer, Ok(Answer::Value("last".into())));
     assert_eq!(rialto.ended().code(), Some(0));
 }
 
-/// A caller that did not understand the goodbye may still be served while others are waited for.
+/// A downstream that ignores the drain event is still served while others are waited for.
 #[test]
-fn calls_that_still_come_are_served_while_it_drains() {
+fn late_calls_are_served_during_a_drain() {
     let (keep, kept) = channel();
     let keep = Mutex::new(keep);
     let up = Upstream::<Dubbo>::start(move |arrived, out| match arrived.request().method.as_str() {
@@ -41,7 +41,7 @@ fn calls_that_still_come_are_served_while_it_drains() {
         _ => keep.lock().unwrap().send(out.clone()).unwrap(),
     });
     let mut rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut bolt = Caller::<Bolt>::connect(rialto.entry());
+    let mut bolt = Downstream::<Bolt>::connect(rialto.entry());
     bolt.send(&greet("Ada"));
     up.wait_seen(1);
     rialto.signal("TERM");
@@ -54,31 +54,31 @@ fn calls_that_still_come_are_served_while_it_drains() {
 }
 
 #[test]
-fn it_does_not_wait_for_ever() {
+fn a_drain_ends_after_its_timeout() {
     let up = Upstream::<Dubbo>::silent();
     let mut config = config::<Dubbo>(&[up.address]);
     config["runtime"]["drain_timeout"] = json!("300ms");
     let mut rialto = Rialto::start(&config);
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    caller.send(&greet("Ada").within(60_000));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    downstream.send(&greet("Ada").within(60_000));
     up.wait_seen(1);
     rialto.signal("TERM");
     assert_eq!(rialto.ended().code(), Some(0));
     rialto.stderr.wait("the loss", |l| {
         l.contains("1 calls were still in flight at the limit")
     });
-    caller.wait_for_close();
+    downstream.wait_for_close();
 }
 
 #[test]
-fn told_twice_it_goes_at_once() {
+fn a_second_signal_ends_it_at_once() {
     let up = Upstream::<Dubbo>::silent();
     let mut rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    caller.send(&greet("Ada").within(60_000));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    downstream.send(&greet("Ada").within(60_000));
     up.wait_seen(1);
     rialto.signal("TERM");
-    caller.wait_for_drain();
+    downstream.wait_for_drain();
     rialto.signal("INT");
     assert_eq!(rialto.ended().code(), Some(1));
     rialto
@@ -87,11 +87,11 @@ fn told_twice_it_goes_at_once() {
 }
 
 #[test]
-fn told_to_end_while_it_starts_it_ends_as_at_any_other_time() {
+fn a_signal_during_the_start_ends_it_gracefully() {
     let mut config = config::<Dubbo>(&[]);
     config["clusters"][0] = json!({"name": "up", "protocol": "dubbo", "endpoints_file": "to-come.yaml"});
     let mut rialto = Process::new(&config);
-    // it waits for endpoints before it is ready
+    // The process waits for endpoints before it is ready.
     rialto
         .stderr
         .wait("the missing endpoints", |l| l.contains("to-come.yaml"));
@@ -104,15 +104,16 @@ fn told_to_end_while_it_starts_it_ends_as_at_any_other_time() {
 }
 
 #[test]
-fn without_calls_it_goes_at_once() {
+fn without_calls_it_ends_at_once() {
     let mut rialto = Rialto::start(&idle_config());
-    let mut idle = Caller::<Dubbo>::connect(rialto.entry());
+    let mut idle = Downstream::<Dubbo>::connect(rialto.entry());
     idle.write(&super::support::frames::dubbo(0xe2, 0, 1, b"N"));
     rialto.signal("INT");
     assert_eq!(rialto.ended().code(), Some(0));
 }
 
-/// Callers that never pause: each connection is closed between two calls, and what reached the provider is answered.
+/// Downstreams that never pause: each connection is closed between two calls, and every call that reached the
+/// provider gets its response.
 #[test]
 fn under_load_connections_are_closed_between_calls() {
     let up = Upstream::<Dubbo>::start(|_, out| {
@@ -123,26 +124,26 @@ fn under_load_connections_are_closed_between_calls() {
     config["runtime"]["drain_timeout"] = json!("3s");
     let mut rialto = Rialto::start(&config);
     let entry = rialto.entry();
-    // how many calls each has in flight all the time
-    let callers = [1, 1, 1, 1, 1, 1, 4, 4].map(|at_once| {
+    // How many calls each downstream keeps in flight.
+    let downstreams = [1, 1, 1, 1, 1, 1, 4, 4].map(|at_once| {
         std::thread::spawn(move || {
-            let mut caller = Caller::<Bolt>::connect(entry);
+            let mut downstream = Downstream::<Bolt>::connect(entry);
             for _ in 0..at_once {
-                caller.send(&greet("Ada"));
+                downstream.send(&greet("Ada"));
             }
-            let (mut answered, mut refused) = (0, 0);
-            while let Some((_, reply)) = caller.receive_until_closed() {
+            let (mut responded, mut refused) = (0, 0);
+            while let Some((_, reply)) = downstream.receive_until_closed() {
                 match reply.answer {
-                    Ok(_) => answered += 1,
+                    Ok(_) => responded += 1,
                     Err(e) => {
                         assert_eq!(e.kind, super::support::ErrorKind::Overload, "{e}");
                         refused += 1;
                     }
                 }
-                // what was answered before can still be read if it has ended
-                caller.try_send(&greet("Ada"));
+                // If the connection has ended, responses sent before can still be read.
+                downstream.try_send(&greet("Ada"));
             }
-            (at_once, answered, refused)
+            (at_once, responded, refused)
         })
     });
     up.wait_seen(50);
@@ -150,10 +151,14 @@ fn under_load_connections_are_closed_between_calls() {
     assert_eq!(rialto.ended().code(), Some(0));
     rialto.stderr.wait("the end", |l| l.contains("drained"));
     let mut all = 0;
-    for caller in callers {
-        let (at_once, answered, refused) = caller.join().unwrap();
+    for downstream in downstreams {
+        let (at_once, responded, refused) = downstream.join().unwrap();
         assert!(at_once > 1 || refused == 0, "{refused} refused");
-        all += answered;
+        all += responded;
     }
-    assert_eq!(all, up.seen().len(), "answers of calls that reached the provider");
+    assert_eq!(
+        all,
+        up.seen().len(),
+        "responses to calls that reached the provider"
+    );
 }

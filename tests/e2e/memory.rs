@@ -1,50 +1,51 @@
-//! What peers that do not read can make it hold.
+//! Tests of the memory that peers can occupy by not reading.
 use super::support::{
-    Caller, Dubbo, GREETER, PATIENCE, Reply, Request, Rialto, STRING, Upstream, config, eventually, greet,
+    Downstream, Dubbo, GREETER, PATIENCE, Reply, Request, Rialto, STRING, Upstream, config, eventually, greet,
 };
 use std::io::Write;
 use std::net::TcpListener;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// Kilobytes of memory beyond the start that nothing here may cause: 16 MB of unsent bytes, one message, and what the
-/// allocator keeps.
+/// The most additional memory in kilobytes: 16 MB of unsent bytes, one message, and what the allocator keeps.
 const MORE_KB: u64 = 64 << 10;
 const MESSAGE: usize = 1 << 20;
 const SMALLER: usize = 60_000;
 const TOTAL: usize = 200 << 20;
 
-fn answers_of(size: usize) -> Upstream<Dubbo> {
-    // encoded once: the test is about the proxy, not about how fast this side writes
+fn responses_of(size: usize) -> Upstream<Dubbo> {
+    // Encoded once, so that the speed of this side does not matter.
     let encoded = OnceLock::new();
     Upstream::start(move |arrived, out| match arrived.request().method.as_str() {
         "big" => {
-            let mut answer: Vec<u8> = encoded
+            let mut response: Vec<u8> = encoded
                 .get_or_init(|| out.encoded(&Reply::value("x".repeat(size))))
                 .clone();
-            answer[4..12].copy_from_slice(&out.to.id.to_be_bytes());
-            out.raw(&answer);
+            response[4..12].copy_from_slice(&out.to.id.to_be_bytes());
+            out.raw(&response);
         }
         _ => out.reply(&Reply::value("small")),
     })
 }
 
-/// All requests are there at once, so all answers come. The caller reads none: it is cut.
+/// All requests are sent at once, so all responses come. The downstream reads none, so it is disconnected.
 #[test]
-fn a_caller_that_does_not_read_its_answers_is_cut() {
-    let up = answers_of(MESSAGE);
+fn a_downstream_that_does_not_read_is_disconnected() {
+    let up = responses_of(MESSAGE);
     let mut config = config::<Dubbo>(&[up.address]);
     config["runtime"]["max_unsent_bytes"] = "16MiB".into();
     let rialto = Rialto::start(&config);
-    let mut witness = Caller::<Dubbo>::connect(rialto.entry());
+    let mut witness = Downstream::<Dubbo>::connect(rialto.entry());
     witness.call(&greet("Ada"));
     let before = rialto.memory_kb("VmRSS");
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let big = Request::new(GREETER, "1.0", "big")
         .arg(STRING, "")
         .within(600_000);
-    let burst: Vec<u8> = (0..TOTAL / MESSAGE).flat_map(|_| caller.frame(&big).1).collect();
-    caller.write(&burst);
+    let burst: Vec<u8> = (0..TOTAL / MESSAGE)
+        .flat_map(|_| downstream.frame(&big).1)
+        .collect();
+    downstream.write(&burst);
     eventually("the cut", || {
         let growth = rialto.memory_kb("VmRSS").saturating_sub(before);
         assert!(growth < MORE_KB, "it holds {growth} kB");
@@ -55,24 +56,25 @@ fn a_caller_that_does_not_read_its_answers_is_cut() {
     assert!(peak < MORE_KB, "it held {peak} kB");
 }
 
-/// Requests come as fast as they are taken. The caller is not read any more while its answers wait, and in the end
-/// it gets all of them.
+/// Requests are sent as fast as they are accepted. While responses wait, the proxy stops reading the
+/// downstream, which gets all of them in the end.
 #[test]
-fn a_caller_that_reads_slowly_is_throttled_and_gets_everything() {
-    let up = answers_of(SMALLER);
+fn a_downstream_that_reads_slowly_is_throttled_and_gets_everything() {
+    let up = responses_of(SMALLER);
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    caller.call(&greet("Ada"));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    downstream.call(&greet("Ada"));
     let before = rialto.memory_kb("VmRSS");
-    // answers are smaller than requests, so what is on its way when the throttle closes stays below the cut
+    // Responses are smaller than requests, so what is in flight when the throttle closes stays below the
+    // limit for disconnecting.
     let big = Request::new(GREETER, "1.0", "big")
         .arg(STRING, "y".repeat(100_000))
         .within(600_000);
     let count = 500_u32;
-    let requests: Vec<Vec<u8>> = (0..count).map(|_| caller.frame(&big).1).collect();
-    let mut writer = caller.stream().try_clone().unwrap();
+    let requests: Vec<Vec<u8>> = (0..count).map(|_| downstream.frame(&big).1).collect();
+    let mut writer = downstream.stream().try_clone().unwrap();
     let sender = std::thread::spawn(move || requests.iter().for_each(|r| writer.write_all(r).unwrap()));
-    // until it is not read any more
+    // until the proxy stops reading
     let mut last = (0, 0);
     eventually("a standstill", || {
         let now = rialto.admin.json("/listeners")[0]["bytes_in"].as_u64().unwrap();
@@ -86,7 +88,7 @@ fn a_caller_that_reads_slowly_is_throttled_and_gets_everything() {
     });
     assert!(last.0 < 100_000 * u64::from(count), "it took all requests");
     for _ in 0..count {
-        let reply = caller.receive().1;
+        let reply = downstream.receive().1;
         assert!(
             matches!(reply.answer, Ok(super::support::Answer::Value(v)) if v.as_str().unwrap().len() == SMALLER)
         );
@@ -96,22 +98,23 @@ fn a_caller_that_reads_slowly_is_throttled_and_gets_everything() {
     assert!(peak < MORE_KB, "it held {peak} kB");
 }
 
-/// The upstream does not read. What does not fit into its connection's buffer is refused, call by call.
+/// The upstream does not read. Calls that do not fit into the buffer of its connection are refused one by
+/// one.
 #[test]
 fn calls_to_an_upstream_that_does_not_read_are_refused_one_by_one() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let rialto = Rialto::start(&config::<Dubbo>(&[listener.local_addr().unwrap()]));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let before = rialto.memory_kb("VmRSS");
     let calls = TOTAL / MESSAGE;
-    let mut writer = caller.stream().try_clone().unwrap();
+    let mut writer = downstream.stream().try_clone().unwrap();
     let request = greet(&"x".repeat(MESSAGE)).within(600_000);
-    let requests: Vec<Vec<u8>> = (0..calls).map(|_| caller.frame(&request).1).collect();
+    let requests: Vec<Vec<u8>> = (0..calls).map(|_| downstream.frame(&request).1).collect();
     let sender = std::thread::spawn(move || requests.iter().for_each(|r| writer.write_all(r).unwrap()));
     let (_stream, _) = listener.accept().unwrap();
-    // the kernel's buffers and our own take some of them
+    // The buffers of the kernel and of Rialto take some of them.
     for _ in 0..calls - 40 {
-        let error = caller.receive().1.answer.unwrap_err();
+        let error = downstream.receive().1.answer.unwrap_err();
         assert!(error.text.contains("does not read its requests"), "{error}");
     }
     sender.join().unwrap();
@@ -119,21 +122,21 @@ fn calls_to_an_upstream_that_does_not_read_are_refused_one_by_one() {
     assert!(growth < MORE_KB, "it holds {growth} kB");
 }
 
-/// Many callers that each leave half a frame.
+/// Many downstreams each leave half a frame.
 #[test]
-fn half_frames_of_many_callers_are_bounded() {
+fn half_frames_of_many_downstreams_are_bounded() {
     let up = Upstream::<Dubbo>::greeting("it");
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
     let before = rialto.memory_kb("VmRSS");
     let mut half = vec![];
     for _ in 0..100 {
-        let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-        // announces 8 MB and sends none of it
-        caller.write(&super::support::frames::dubbo_head(0xc2, 0, 1, 8 << 20));
-        caller.write(b"\x052.0.2");
-        half.push(caller);
+        let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+        // Announces 8 MB and sends none of it.
+        downstream.write(&super::support::frames::dubbo_head(0xc2, 0, 1, 8 << 20));
+        downstream.write(b"\x052.0.2");
+        half.push(downstream);
     }
-    let mut whole = Caller::<Dubbo>::connect(rialto.entry());
+    let mut whole = Downstream::<Dubbo>::connect(rialto.entry());
     whole.stream().set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(whole.value(&greet("Ada")), "Hello, Ada");
     let growth = rialto.memory_kb("VmRSS").saturating_sub(before);

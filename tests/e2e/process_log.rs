@@ -1,13 +1,13 @@
-//! The process log: it stops nothing, and says what is the matter.
+//! Tests of the process log: it blocks nothing, and names what it is about.
 use super::support::http::Http;
 use super::support::process::{Folder, command};
-use super::support::{Caller, Dubbo, Rialto, Upstream, config, eventually, greet};
+use super::support::{Downstream, Dubbo, Rialto, Upstream, config, eventually, greet};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-/// What a stranger does shows in the log, so whoever does not read it must not stop the workers.
+/// The acts of any peer appear in the log, so a log that is not read must not block the workers.
 #[test]
-fn a_log_that_nobody_reads_stops_nothing() {
+fn an_unread_log_blocks_nothing() {
     let up = Upstream::<Dubbo>::greeting("it");
     let folder = Folder::new();
     let file = folder.path("rialto.json");
@@ -28,16 +28,16 @@ fn a_log_that_nobody_reads_stops_nothing() {
         rest.lines().next().unwrap().parse().unwrap()
     };
     let (admin, entry) = (Http(at("admin on ")), at("listener in on "));
-    let mut caller = Caller::<Dubbo>::connect(entry);
-    // more than a pipe holds
+    let mut downstream = Downstream::<Dubbo>::connect(entry);
+    // More than a pipe holds.
     for _ in 0..1500 {
         assert_eq!(admin.post("/logging?level=info").0, 200);
     }
     for _ in 0..20 {
-        let mut stranger = Caller::<Dubbo>::connect(entry);
+        let mut stranger = Downstream::<Dubbo>::connect(entry);
         stranger.write(b"\xda\xbc");
         stranger.wait_for_close();
-        assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+        assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
     }
     assert_eq!(admin.get("/healthz/live").0, 200);
     let reader = std::thread::spawn(move || {
@@ -67,8 +67,8 @@ fn a_reload_says_what_it_changed() {
 fn lines_name_cluster_endpoint_and_listener() {
     let gone = super::support::nobody();
     let rialto = Rialto::start(&config::<Dubbo>(&[gone]));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    caller.error(&greet("Ada"));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    downstream.error(&greet("Ada"));
     let line = rialto
         .stderr
         .wait("the connect", |l| l.contains("cannot be reached"));
@@ -76,7 +76,7 @@ fn lines_name_cluster_endpoint_and_listener() {
         line.contains(&format!("cluster up: endpoint {gone} cannot be reached")),
         "{line}"
     );
-    caller.write(b"\xda\xbc");
+    downstream.write(b"\xda\xbc");
     eventually("the close", || {
         let all = rialto.stderr.all();
         let line = all.iter().find(|l| l.contains("closed:"))?;

@@ -1,7 +1,7 @@
-//! Providers that fail, lie, or go away.
+//! Tests of providers that fail, send nonsense, or go away.
 use super::support::process::Folder;
 use super::support::{
-    Answer, Bolt, Caller, Dubbo, ErrorKind, GREETER, PATIENCE, Reply, Request, Rialto, Upstream, config,
+    Answer, Bolt, Downstream, Dubbo, ErrorKind, GREETER, PATIENCE, Reply, Request, Rialto, Upstream, config,
     eventually, frames, greet, json, nobody, upstream,
 };
 use rialto_core::framed::Codec;
@@ -16,12 +16,12 @@ fn name() -> Request {
 }
 
 #[test]
-fn a_call_goes_elsewhere_if_its_host_cannot_be_reached() {
+fn a_call_goes_to_another_endpoint_if_one_cannot_be_reached() {
     let up = Upstream::<Dubbo>::greeting("alive");
     let rialto = Rialto::start(&config::<Dubbo>(&[nobody(), up.address]));
-    let mut caller = Caller::<Bolt>::connect(rialto.entry());
+    let mut downstream = Downstream::<Bolt>::connect(rialto.entry());
     for _ in 0..10 {
-        assert_eq!(caller.value(&name()), "alive");
+        assert_eq!(downstream.value(&name()), "alive");
     }
     let dead = rialto.endpoint("up", 0);
     assert!(dead["connect_failures"].as_u64().unwrap() >= 1, "{dead}");
@@ -29,35 +29,35 @@ fn a_call_goes_elsewhere_if_its_host_cannot_be_reached() {
 }
 
 #[test]
-fn without_attempts_left_the_host_is_named() {
+fn without_attempts_left_the_endpoint_is_named() {
     let dead = nobody();
     let mut config = config::<Dubbo>(&[dead]);
     config["routes"][0]["retry"] = json!({"attempts": 1});
     let rialto = Rialto::start(&config);
-    let error = Caller::<Bolt>::connect(rialto.entry()).error(&name());
+    let error = Downstream::<Bolt>::connect(rialto.entry()).error(&name());
     assert!(
         error.text.contains(&format!("endpoint {dead} cannot be reached")),
         "{error}"
     );
-    let error = Caller::<Dubbo>::connect(rialto.entry()).error(&name());
+    let error = Downstream::<Dubbo>::connect(rialto.entry()).error(&name());
     assert_eq!(error.kind, ErrorKind::Upstream, "{error}");
 }
 
 #[test]
-fn a_cluster_without_usable_endpoints_says_so() {
+fn a_cluster_without_usable_endpoints_is_named() {
     let folder = Folder::new();
     std::fs::write(folder.path("hosts.json"), "[]").unwrap();
     let mut config = config::<Dubbo>(&[]);
     config["clusters"][0]["endpoints_file"] = json!("hosts.json");
     let rialto = Rialto::start_in(folder, &config);
-    let error = Caller::<Dubbo>::connect(rialto.entry()).error(&name());
+    let error = Downstream::<Dubbo>::connect(rialto.entry()).error(&name());
     assert!(error.text.contains("no endpoint of cluster up"), "{error}");
 }
 
-/// The first connection is never read and dies while calls wait for it. The call whose bytes had begun to leave
-/// fails, the one that had not is sent over the next connection, once.
+/// The first connection is never read and dies while calls wait for it. The call that was partly sent fails;
+/// the one of which nothing was sent goes over the next connection, once.
 #[test]
-fn a_call_of_which_nothing_was_sent_survives_the_death_of_its_connection() {
+fn an_unsent_call_survives_the_loss_of_its_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (die, dies) = channel::<()>();
@@ -66,50 +66,50 @@ fn a_call_of_which_nothing_was_sent_survives_the_death_of_its_connection() {
         dies.recv().unwrap();
         drop(first);
         let (second, _) = listener.accept().unwrap();
-        upstream::answer_all::<Dubbo>(second, "second life")
+        upstream::respond_to_all::<Dubbo>(second, "second life")
     });
     let rialto = Rialto::start(&config::<Dubbo>(&[address]));
     let big = "x".repeat(7 << 20);
-    // more than the kernel takes for a connection that nobody reads
-    let mut fat = [(); 2].map(|()| Caller::<Dubbo>::connect(rialto.entry()));
+    // More than the kernel accepts for a connection that is not read.
+    let mut fat = [(); 2].map(|()| Downstream::<Dubbo>::connect(rialto.entry()));
     let first = fat[0].send(&greet(&big));
     rialto.wait_in_flight(1);
     fat[1].send(&greet(&big));
     rialto.wait_in_flight(2);
-    let mut thin = Caller::<Dubbo>::connect(rialto.entry());
+    let mut thin = Downstream::<Dubbo>::connect(rialto.entry());
     let waiting = thin.send(&name());
     rialto.wait_in_flight(3);
     die.send(()).unwrap();
-    let reply = thin.answer_to(waiting);
+    let reply = thin.response_to(waiting);
     assert_eq!(reply.answer, Ok(Answer::Value("second life".into())));
-    let lost = fat[0].answer_to(first).answer.unwrap_err();
+    let lost = fat[0].response_to(first).answer.unwrap_err();
     assert!(lost.text.contains("lost before it answered"), "{lost}");
     drop(rialto);
     let asked = seen.join().unwrap();
     assert_eq!(asked.iter().filter(|m| *m == "name").count(), 1, "{asked:?}");
 }
 
-/// An answer that breaks off, the next call on a new connection.
+/// A response breaks off; the next call uses a new connection.
 #[test]
-fn a_connection_that_ends_inside_an_answer_costs_its_calls_only() {
+fn a_connection_lost_inside_a_response_fails_only_its_calls() {
     fn check<C: Codec + 'static>() {
         let up = Upstream::<C>::start(|arrived, out| {
-            let answer = out.encoded(&upstream::greeting("it", arrived.request()));
+            let response = out.encoded(&upstream::greeting("it", arrived.request()));
             if arrived.connection == 0 {
-                out.raw(&answer[..answer.len() / 2]);
+                out.raw(&response[..response.len() / 2]);
                 out.close();
             } else {
-                out.raw(&answer);
+                out.raw(&response);
             }
         });
         let rialto = Rialto::start(&config::<C>(&[up.address]));
-        let mut caller = Caller::<C>::connect(rialto.entry());
-        let error = caller.error(&greet("Ada"));
+        let mut downstream = Downstream::<C>::connect(rialto.entry());
+        let error = downstream.error(&greet("Ada"));
         assert!(
             matches!(error.kind, ErrorKind::UpstreamClosed | ErrorKind::Upstream),
             "{error}"
         );
-        assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+        assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
         assert_eq!(up.seen().len(), 2, "what was sent is never sent twice");
     }
     check::<Dubbo>();
@@ -117,16 +117,16 @@ fn a_connection_that_ends_inside_an_answer_costs_its_calls_only() {
 }
 
 #[test]
-fn of_two_answers_to_one_call_the_first_counts() {
+fn the_first_of_two_responses_to_one_call_counts() {
     fn check<C: Codec + 'static>() {
         let up = Upstream::<C>::start(|_, out| {
             out.reply(&Reply::value("first"));
             out.reply(&Reply::value("second"));
         });
         let rialto = Rialto::start(&config::<C>(&[up.address]));
-        let mut caller = Caller::<C>::connect(rialto.entry());
+        let mut downstream = Downstream::<C>::connect(rialto.entry());
         for _ in 0..5 {
-            assert_eq!(caller.value(&greet("Ada")), "first");
+            assert_eq!(downstream.value(&greet("Ada")), "first");
         }
         eventually("the second answers", || {
             (rialto.metric("rialto_peer_errors_total", &["kind=\"late_response\""]) == 5.0).then_some(())
@@ -138,7 +138,7 @@ fn of_two_answers_to_one_call_the_first_counts() {
 }
 
 #[test]
-fn answers_to_calls_that_nobody_made_are_dropped() {
+fn responses_without_a_call_are_dropped() {
     let up = Upstream::<Dubbo>::start(|arrived, out| {
         for id in [
             0,
@@ -149,23 +149,23 @@ fn answers_to_calls_that_nobody_made_are_dropped() {
             frames::dubbo_id(&arrived.bytes) ^ (1 << 20),
         ] {
             if id != frames::dubbo_id(&arrived.bytes) {
-                out.raw(&frames::dubbo(frames::DUBBO_ANSWER, 20, id, b"\x91\x05wrong"));
+                out.raw(&frames::dubbo(frames::DUBBO_RESPONSE, 20, id, b"\x91\x05wrong"));
             }
         }
         out.reply(&Reply::value("right"));
     });
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut callers = [(); 3].map(|()| Caller::<Dubbo>::connect(rialto.entry()));
+    let mut downstreams = [(); 3].map(|()| Downstream::<Dubbo>::connect(rialto.entry()));
     for _ in 0..5 {
-        for caller in &mut callers {
-            assert_eq!(caller.value(&greet("Ada")), "right");
+        for downstream in &mut downstreams {
+            assert_eq!(downstream.value(&greet("Ada")), "right");
         }
     }
 }
 
-/// What one upstream says cannot answer the call that another one has.
+/// A response on one upstream connection must not end a call on another.
 #[test]
-fn an_upstream_cannot_answer_for_another() {
+fn an_upstream_cannot_respond_for_another() {
     let (guess, guessed) = channel();
     let slow =
         Upstream::<Dubbo>::start(move |arrived, _| guess.send(frames::dubbo_id(&arrived.bytes)).unwrap());
@@ -179,24 +179,24 @@ fn an_upstream_cannot_answer_for_another() {
         "name": "lies", "match": {"method": "name"}, "to": [{"cluster": "liar"}],
     }));
     let rialto = Rialto::start(&config);
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    assert_eq!(caller.value(&name()), "liar");
-    let waiting = caller.send(&greet("Ada").within(400));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    assert_eq!(downstream.value(&name()), "liar");
+    let waiting = downstream.send(&greet("Ada").within(400));
     let id = guessed.recv_timeout(PATIENCE).unwrap();
-    liar.broadcast(&frames::dubbo(frames::DUBBO_ANSWER, 20, id, b"\x91\x03lie"));
-    let error = caller.answer_to(waiting).answer.unwrap_err();
+    liar.broadcast(&frames::dubbo(frames::DUBBO_RESPONSE, 20, id, b"\x91\x03lie"));
+    let error = downstream.response_to(waiting).answer.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Timeout, "{error}");
 }
 
 #[test]
-fn an_answer_that_is_too_large_is_an_error_and_skipped() {
+fn a_response_beyond_the_limit_becomes_an_error_and_is_skipped() {
     let up = Upstream::<Dubbo>::start(|arrived, out| {
         if arrived.request().method == "name" {
             return out.reply(&Reply::value("still there"));
         }
         let id = frames::dubbo_id(&arrived.bytes);
         let len = (64 << 20) + 1;
-        out.raw(&frames::dubbo_head(frames::DUBBO_ANSWER, 20, id, len));
+        out.raw(&frames::dubbo_head(frames::DUBBO_RESPONSE, 20, id, len));
         let chunk = vec![0x90; 1 << 20];
         for _ in 0..64 {
             out.raw(&chunk);
@@ -204,33 +204,33 @@ fn an_answer_that_is_too_large_is_an_error_and_skipped() {
         out.raw(&[0x90]);
     });
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    let error = caller.error(&greet("Ada"));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    let error = downstream.error(&greet("Ada"));
     assert_eq!(error.kind, ErrorKind::BadResponse, "{error}");
     assert!(error.text.contains("67108881 bytes"), "{error}");
-    assert_eq!(caller.value(&name()), "still there");
+    assert_eq!(downstream.value(&name()), "still there");
     assert_eq!(up.connections(), 1);
     let peak = rialto.memory_kb("VmHWM");
     assert!(peak < 60_000, "it was read into memory: {peak} kB");
 }
 
-/// Bytes after which nothing can be trusted end the upstream connection, not the caller's.
+/// Bytes after which nothing can be trusted end the upstream connection, not the downstream's.
 #[test]
-fn an_upstream_that_talks_nonsense_is_hung_up_on() {
+fn an_upstream_that_sends_nonsense_is_disconnected() {
     fn check<C: Codec + 'static>(nonsense: &'static [u8]) {
         let up = Upstream::<C>::start(move |arrived, out| match arrived.connection {
             0 => out.raw(nonsense),
             _ => out.reply(&upstream::greeting("it", arrived.request())),
         });
         let rialto = Rialto::start(&config::<C>(&[up.address]));
-        let mut caller = Caller::<C>::connect(rialto.entry());
-        let error = caller.error(&greet("Ada"));
+        let mut downstream = Downstream::<C>::connect(rialto.entry());
+        let error = downstream.error(&greet("Ada"));
         assert!(
             matches!(error.kind, ErrorKind::UpstreamClosed | ErrorKind::Upstream),
             "{error}"
         );
         up.wait_closed(0);
-        assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+        assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
         assert_eq!(
             rialto.metric("rialto_peer_errors_total", &["kind=\"protocol\""]),
             1.0
@@ -239,7 +239,7 @@ fn an_upstream_that_talks_nonsense_is_hung_up_on() {
     check::<Dubbo>(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     // a negative length
     check::<Dubbo>(b"\xda\xbb\x02\x14\0\0\0\0\0\0\0\0\xff\xff\xff\xff");
-    // a gigabyte and more
+    // more than a gigabyte
     check::<Dubbo>(b"\xda\xbb\x02\x14\0\0\0\0\0\0\0\0\x7f\xff\xff\xff");
     check::<Bolt>(b"\xda\xbb\x02\x14");
     // an unknown type
@@ -249,11 +249,11 @@ fn an_upstream_that_talks_nonsense_is_hung_up_on() {
 }
 
 #[test]
-fn a_call_from_the_provider_s_side_is_refused() {
+fn a_call_from_a_provider_is_refused() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let rialto = Rialto::start(&config::<Dubbo>(&[listener.local_addr().unwrap()]));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    let call = caller.send(&greet("Ada"));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    let call = downstream.send(&greet("Ada"));
     let (mut stream, _) = listener.accept().unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let request = read_dubbo(&mut stream);
@@ -264,9 +264,12 @@ fn a_call_from_the_provider_s_side_is_refused() {
     assert_eq!((frames::dubbo_id(&refusal), refusal[3]), (9, 60));
     let id = frames::dubbo_id(&request);
     stream
-        .write_all(&frames::dubbo(frames::DUBBO_ANSWER, 20, id, b"\x91\x02hi"))
+        .write_all(&frames::dubbo(frames::DUBBO_RESPONSE, 20, id, b"\x91\x02hi"))
         .unwrap();
-    assert_eq!(caller.answer_to(call).answer, Ok(Answer::Value("hi".into())));
+    assert_eq!(
+        downstream.response_to(call).answer,
+        Ok(Answer::Value("hi".into()))
+    );
 }
 
 fn read_dubbo(stream: &mut impl Read) -> Vec<u8> {
@@ -279,15 +282,15 @@ fn read_dubbo(stream: &mut impl Read) -> Vec<u8> {
 }
 
 #[test]
-fn a_host_that_says_it_goes_away_gets_no_more_calls_until_it_says_it_is_back() {
+fn a_draining_endpoint_gets_no_calls_until_it_is_back() {
     let ups = ["going", "staying"].map(Upstream::<Dubbo>::greeting);
     let rialto = Rialto::start(&config::<Dubbo>(&ups.each_ref().map(|u| u.address)));
-    let mut caller = Caller::<Bolt>::connect(rialto.entry());
+    let mut downstream = Downstream::<Bolt>::connect(rialto.entry());
     let mut spread = || {
         let mut counts = HashMap::new();
         for _ in 0..10 {
             *counts
-                .entry(caller.value(&name()).as_str().unwrap().to_owned())
+                .entry(downstream.value(&name()).as_str().unwrap().to_owned())
                 .or_insert(0) += 1;
         }
         counts
@@ -308,13 +311,13 @@ fn a_host_that_says_it_goes_away_gets_no_more_calls_until_it_says_it_is_back() {
 }
 
 #[test]
-fn a_silent_upstream_is_asked_for_a_sign_of_life_and_given_up_at_last() {
+fn a_silent_upstream_gets_a_heartbeat_and_is_then_closed() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut config = config::<Dubbo>(&[listener.local_addr().unwrap()]);
     config["clusters"][0]["heartbeat_interval"] = json!("200ms");
     let rialto = Rialto::start(&config);
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    let call = caller.send(&greet("Ada").within(60_000));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    let call = downstream.send(&greet("Ada").within(60_000));
     let (mut stream, _) = listener.accept().unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     read_dubbo(&mut stream);
@@ -325,14 +328,14 @@ fn a_silent_upstream_is_asked_for_a_sign_of_life_and_given_up_at_last() {
     let mut more = vec![];
     stream.read_to_end(&mut more).unwrap();
     assert!(more.is_empty(), "it hangs up, but says {more:?}");
-    assert!(caller.answer_to(call).answer.is_err());
+    assert!(downstream.response_to(call).answer.is_err());
 }
 
 #[test]
-fn a_silent_upstream_that_answers_heartbeats_is_kept() {
+fn a_silent_upstream_that_acknowledges_heartbeats_is_kept() {
     fn check<C: Codec + 'static>() {
         let up = Upstream::<C>::start(|_, out| {
-            // each in its own thread: the reader goes on and acknowledges
+            // Each runs in its own thread, so the reader goes on and acknowledges heartbeats.
             let out = out.clone();
             std::thread::spawn(move || {
                 std::thread::sleep(std::time::Duration::from_millis(2500));
@@ -343,7 +346,7 @@ fn a_silent_upstream_that_answers_heartbeats_is_kept() {
         config["clusters"][0]["heartbeat_interval"] = json!("200ms");
         let rialto = Rialto::start(&config);
         assert_eq!(
-            Caller::<C>::connect(rialto.entry()).value(&greet("Ada").within(60_000)),
+            Downstream::<C>::connect(rialto.entry()).value(&greet("Ada").within(60_000)),
             "at last"
         );
     }
@@ -358,43 +361,44 @@ fn an_upstream_connection_without_calls_is_closed_in_time() {
     let mut config = config::<Bolt>(&[up.address]);
     config["clusters"][0]["idle_timeout"] = json!("100ms");
     let rialto = Rialto::start(&config);
-    let mut caller = Caller::<Bolt>::connect(rialto.entry());
-    assert_eq!(caller.value(&name()), "it");
+    let mut downstream = Downstream::<Bolt>::connect(rialto.entry());
+    assert_eq!(downstream.value(&name()), "it");
     up.wait_closed(0);
-    assert_eq!(caller.value(&name()), "it");
+    assert_eq!(downstream.value(&name()), "it");
     assert_eq!(up.connections(), 2);
 }
 
-/// Past the limit of calls on a connection another one is opened, up to the limit of connections.
+/// When a connection reaches its limit of calls another one is opened, up to the limit of connections.
 #[test]
 fn more_connections_are_opened_as_calls_pile_up() {
-    let answered = AtomicUsize::new(0);
-    let up = Upstream::<Dubbo>::start(move |_, _| _ = answered.fetch_add(1, Ordering::Relaxed));
+    let responded = AtomicUsize::new(0);
+    let up = Upstream::<Dubbo>::start(move |_, _| _ = responded.fetch_add(1, Ordering::Relaxed));
     let mut config = config::<Dubbo>(&[up.address]);
     config["clusters"][0]["limits"] =
         json!({"connections_per_endpoint": 2, "in_flight_per_connection": 3, "downstream_share": 100});
     let rialto = Rialto::start(&config);
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     for i in 1..=6 {
-        caller.send(&name().within(60_000));
+        downstream.send(&name().within(60_000));
         up.wait_seen(i);
     }
     assert_eq!(up.connections(), 2);
-    let error = caller.error(&name());
+    let error = downstream.error(&name());
     assert_eq!(error.kind, ErrorKind::Overload, "{error}");
 }
 
-/// Stock readers close a connection on which such an answer comes; behind a proxy that would be the one to all providers.
+/// A stock reader closes its connection on such a response; behind a proxy that would be the connection to
+/// all providers.
 #[test]
-fn an_answer_that_breaks_stock_readers_costs_its_own_call() {
-    fn answer(odd: &str, id: u32) -> Vec<u8> {
+fn a_response_that_breaks_stock_readers_fails_only_its_call() {
+    fn response(odd: &str, id: u32) -> Vec<u8> {
         let class = "com.alipay.sofa.rpc.core.response.SofaResponse";
-        let mut frame = frames::bolt_answer(id, 1, 0, class, b"O\x90");
+        let mut frame = frames::bolt_response(id, 1, 0, class, b"O\x90");
         match odd {
             "status" => frame[10..12].copy_from_slice(&77u16.to_be_bytes()),
             "command" => frame[3] = 9,
             "request command" => frame[3] = 1,
-            "class" => frame = frames::bolt_answer(id, 1, 0, &"x".repeat(40_000), b"O\x90"),
+            "class" => frame = frames::bolt_response(id, 1, 0, &"x".repeat(40_000), b"O\x90"),
             other => panic!("{other}"),
         }
         frame
@@ -407,23 +411,23 @@ fn an_answer_that_breaks_stock_readers_costs_its_own_call() {
             return;
         }
         let odd = request.args[0].as_str().unwrap();
-        out.raw(&answer(odd, frames::bolt_id(&arrived.bytes)));
+        out.raw(&response(odd, frames::bolt_id(&arrived.bytes)));
         if let Some(first) = held.lock().unwrap().take() {
             first.reply(&Reply::value("still here"));
         }
     });
     let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
-    let mut bolt = Caller::<Bolt>::connect(rialto.entry());
-    let mut dubbo = Caller::<Dubbo>::connect(rialto.entry());
+    let mut bolt = Downstream::<Bolt>::connect(rialto.entry());
+    let mut dubbo = Downstream::<Dubbo>::connect(rialto.entry());
     let mut count = 0;
     for odd in ["status", "command", "request command", "class"] {
         let waiting = bolt.send(&name());
         count += 1;
         up.wait_seen(count);
         let failing = bolt.send(&greet(odd));
-        let error = bolt.answer_to(failing).answer.unwrap_err();
+        let error = bolt.response_to(failing).answer.unwrap_err();
         assert!(matches!(error.kind, ErrorKind::Upstream), "{odd}: {error}");
-        let reply = bolt.answer_to(waiting);
+        let reply = bolt.response_to(waiting);
         assert_eq!(reply.answer, Ok(Answer::Value("still here".into())), "{odd}");
         dubbo.error(&greet(odd));
         count += 2;

@@ -1,7 +1,7 @@
-//! Changed configurations.
+//! Tests of configuration changes.
 use super::support::{
-    Answer, Bolt, Caller, Dubbo, GREETER, Reply, Request, Rialto, Upstream, config, endpoints, eventually,
-    greet, idle_config, json, nobody,
+    Answer, Bolt, Downstream, Dubbo, GREETER, Reply, Request, Rialto, Upstream, config, endpoints,
+    eventually, greet, idle_config, json, nobody,
 };
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -13,8 +13,8 @@ fn name() -> Request {
     Request::new(GREETER, "1.0", "name")
 }
 
-/// The file is all that changes. The call in flight keeps the old way, the next one takes the new one, and no
-/// connection notices.
+/// Only the file changes. The call in flight keeps the old route, the next one uses the new one, and no
+/// connection is affected.
 #[test]
 fn a_changed_file_is_taken_over_while_a_call_is_in_flight() {
     let (keep, kept) = channel();
@@ -26,16 +26,21 @@ fn a_changed_file_is_taken_over_while_a_call_is_in_flight() {
     let new = Upstream::<Dubbo>::greeting("new");
     let mut config = config::<Dubbo>(&[old.address]);
     let rialto = Rialto::start(&config);
-    let mut caller = Caller::<Bolt>::connect(rialto.entry());
-    assert_eq!(caller.value(&name()), "old");
-    let flying = caller.send(&greet("Ada"));
-    let answer = kept.recv().unwrap();
+    let mut downstream = Downstream::<Bolt>::connect(rialto.entry());
+    assert_eq!(downstream.value(&name()), "old");
+    let flying = downstream.send(&greet("Ada"));
+    let response = kept.recv().unwrap();
     config["clusters"][0]["endpoints"] = endpoints(&[new.address]);
     rialto.write(&config.to_string());
     eventually("the reload", || (rialto.reloads("accepted") == 1).then_some(()));
-    eventually("the new host", || (caller.value(&name()) == "new").then_some(()));
-    answer.reply(&Reply::value("done"));
-    assert_eq!(caller.answer_to(flying).answer, Ok(Answer::Value("done".into())));
+    eventually("the new endpoint", || {
+        (downstream.value(&name()) == "new").then_some(())
+    });
+    response.reply(&Reply::value("done"));
+    assert_eq!(
+        downstream.response_to(flying).answer,
+        Ok(Answer::Value("done".into()))
+    );
     let shown = rialto.admin.json("/listeners");
     assert_eq!(shown[0]["connections_total"], 1, "{shown}");
     old.wait_closed(0);
@@ -50,11 +55,13 @@ fn a_hangup_signal_reloads_at_once() {
     let ups = ["old", "new"].map(Upstream::<Bolt>::greeting);
     let mut config = config::<Bolt>(&[ups[0].address]);
     let rialto = Rialto::start(&config);
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    assert_eq!(caller.value(&name()), "old");
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    assert_eq!(downstream.value(&name()), "old");
     config["clusters"][0]["endpoints"] = endpoints(&[ups[1].address]);
     rialto.reload(&config);
-    eventually("the new host", || (caller.value(&name()) == "new").then_some(()));
+    eventually("the new endpoint", || {
+        (downstream.value(&name()) == "new").then_some(())
+    });
     let dump = rialto.admin.json("/config_dump");
     assert_eq!(
         dump["config"]["clusters"][0]["endpoints"][0]["address"],
@@ -63,12 +70,12 @@ fn a_hangup_signal_reloads_at_once() {
 }
 
 #[test]
-fn a_broken_file_is_refused_and_everything_stays() {
+fn a_broken_file_is_refused_and_changes_nothing() {
     let up = Upstream::<Dubbo>::greeting("it");
     let config = config::<Dubbo>(&[up.address]);
     let rialto = Rialto::start(&config);
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    assert_eq!(caller.value(&name()), "it");
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    assert_eq!(downstream.value(&name()), "it");
     let mut wrong = config.clone();
     wrong["routes"][0]["to"][0]["cluster"] = json!("nowhere");
     wrong["routes"][0]["timeout"] = json!("soon");
@@ -82,7 +89,7 @@ fn a_broken_file_is_refused_and_everything_stays() {
     rialto
         .stderr
         .wait("the reason", |l| l.contains("was refused, the former one stays"));
-    assert_eq!(caller.value(&name()), "it");
+    assert_eq!(downstream.value(&name()), "it");
     assert_eq!(
         rialto.admin.json("/config_dump")["config"]["routes"][0]["to"][0]["cluster"],
         "up"
@@ -90,12 +97,12 @@ fn a_broken_file_is_refused_and_everything_stays() {
 
     rialto.reload(&config);
     assert_eq!(rialto.metric("rialto_config_last_reload_successful", &[]), 1.0);
-    assert_eq!(caller.value(&name()), "it");
+    assert_eq!(downstream.value(&name()), "it");
     assert_eq!(rialto.admin.json("/listeners")[0]["connections_total"], 1);
 }
 
 #[test]
-fn a_configuration_that_asks_for_a_taken_port_is_refused_whole() {
+fn a_configuration_with_a_taken_port_is_refused_as_a_whole() {
     let up = Upstream::<Dubbo>::greeting("it");
     let mut changed = config::<Dubbo>(&[up.address]);
     let rialto = Rialto::start(&changed);
@@ -119,11 +126,11 @@ fn a_configuration_that_asks_for_a_taken_port_is_refused_whole() {
         "{dump}"
     );
     assert_eq!(dump["config"]["routes"][0]["name"], "all");
-    assert_eq!(Caller::<Dubbo>::connect(rialto.entry()).value(&name()), "it");
+    assert_eq!(Downstream::<Dubbo>::connect(rialto.entry()).value(&name()), "it");
 }
 
 #[test]
-fn listeners_come_and_go_and_their_connections_stay() {
+fn listeners_are_added_and_removed_and_their_connections_stay() {
     let up = Upstream::<Dubbo>::greeting("it");
     let mut config = config::<Dubbo>(&[up.address]);
     let rialto = Rialto::start(&config);
@@ -133,21 +140,21 @@ fn listeners_come_and_go_and_their_connections_stay() {
         .push(json!({"name": "second", "address": "127.0.0.1:0", "routes": ["all"]}));
     rialto.reload(&config);
     let at = rialto.listener("second");
-    let mut caller = Caller::<Bolt>::connect(at);
-    assert_eq!(caller.value(&name()), "it");
-    let mut first = Caller::<Bolt>::connect(rialto.entry());
+    let mut downstream = Downstream::<Bolt>::connect(at);
+    assert_eq!(downstream.value(&name()), "it");
+    let mut first = Downstream::<Bolt>::connect(rialto.entry());
     assert_eq!(first.value(&name()), "it");
 
     config["listeners"].as_array_mut().unwrap().pop();
     rialto.reload(&config);
     eventually("that nobody listens", || TcpStream::connect(at).err());
-    // its routes are gone with it, and the caller is told so over a connection that stands
-    let error = caller.error(&name());
+    // The listener's routes are gone with it, and the error is sent over the connection that is still open.
+    let error = downstream.error(&name());
     assert!(error.text.contains("this listener was removed"), "{error}");
     assert_eq!(first.value(&name()), "it");
 }
 
-/// The addresses are taken, but by listeners that give them away in the same change.
+/// The addresses are taken, but by listeners that release them in the same change.
 #[test]
 fn listeners_may_be_renamed_and_exchange_their_addresses() {
     let up = Upstream::<Dubbo>::greeting("it");
@@ -165,8 +172,8 @@ fn listeners_may_be_renamed_and_exchange_their_addresses() {
         config["listeners"][0]["name"] = json!(first);
         config["listeners"][1]["name"] = json!(second);
         rialto.reload(&config);
-        let mut caller = Caller::<Bolt>::connect(tcp.parse().unwrap());
-        assert_eq!(caller.value(&name()), "it");
+        let mut downstream = Downstream::<Bolt>::connect(tcp.parse().unwrap());
+        assert_eq!(downstream.value(&name()), "it");
         assert!(UnixStream::connect(&path).is_ok(), "its file is still there");
         let count = |name: &str| {
             let label = format!("listener=\"{name}\"");
@@ -203,20 +210,22 @@ fn a_file_of_endpoints_is_followed() {
     let mut config = config::<Dubbo>(&[]);
     config["clusters"][0]["endpoints_file"] = json!("hosts.json");
     let rialto = Rialto::start_in(folder, &config);
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    assert_eq!(caller.value(&name()), "old");
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    assert_eq!(downstream.value(&name()), "old");
     write(1);
-    eventually("the new host", || (caller.value(&name()) == "new").then_some(()));
+    eventually("the new endpoint", || {
+        (downstream.value(&name()) == "new").then_some(())
+    });
 }
 
-/// Until the list of the new cluster is there, calls go the old way.
+/// Until the list of the new cluster is known, calls use the old route.
 #[test]
 fn a_new_cluster_takes_calls_when_its_endpoints_are_known() {
     let ups = ["old", "new"].map(Upstream::<Dubbo>::greeting);
     let mut config = config::<Dubbo>(&[ups[0].address]);
     let rialto = Rialto::start(&config);
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    assert_eq!(caller.value(&name()), "old");
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    assert_eq!(downstream.value(&name()), "old");
     config["clusters"] = json!([{"name": "next", "protocol": "dubbo", "endpoints_file": "late.json"}]);
     config["routes"][0]["to"][0]["cluster"] = json!("next");
     rialto.write(&config.to_string());
@@ -225,19 +234,19 @@ fn a_new_cluster_takes_calls_when_its_endpoints_are_known() {
         .stderr
         .wait("the wait", |l| l.contains("waits for the endpoints of: next"));
     for _ in 0..100 {
-        assert_eq!(caller.value(&name()), "old");
+        assert_eq!(downstream.value(&name()), "old");
     }
     let list = endpoints(&[ups[1].address]).to_string();
     std::fs::write(rialto.folder.path("late.json"), list).unwrap();
     eventually("the new cluster", || {
-        (caller.value(&name()) == "new").then_some(())
+        (downstream.value(&name()) == "new").then_some(())
     });
     rialto.stderr.wait("what changed", |l| {
         l.contains("was taken over: 1 route changed (all), 1 cluster added (next), 1 cluster removed (up)")
     });
 }
 
-/// The new list is missing for good: after a while the rest of the configuration takes effect all the same.
+/// The new list never comes: after a while the rest of the configuration takes effect without it.
 #[test]
 fn a_cluster_whose_endpoints_stay_unknown_does_not_hold_the_others_up() {
     let up = Upstream::<Dubbo>::greeting("it");
@@ -248,13 +257,14 @@ fn a_cluster_whose_endpoints_stay_unknown_does_not_hold_the_others_up() {
     rialto.reload(&config);
     let dump = rialto.admin.json("/config_dump");
     assert_eq!(dump["config"]["routes"][0]["timeout"], "9s");
-    // and what the cluster had stays in use
-    assert_eq!(Caller::<Dubbo>::connect(rialto.entry()).value(&name()), "it");
+    // The cluster keeps its former endpoints.
+    assert_eq!(Downstream::<Dubbo>::connect(rialto.entry()).value(&name()), "it");
 }
 
-/// Each change adds a cluster, by address, by name or by a file that comes later, and the next one follows at once.
+/// Each change adds a cluster, by address, by name or by a file that comes later, and the next change follows
+/// at once.
 #[test]
-fn a_storm_of_changes_loses_no_call() {
+fn many_quick_changes_lose_no_call() {
     const CHANGES: usize = 60;
     let ups = ["a", "b"].map(Upstream::<Dubbo>::greeting);
     let mut config = config::<Dubbo>(&[ups[0].address]);
@@ -265,10 +275,10 @@ fn a_storm_of_changes_loses_no_call() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let mut caller = Caller::<Bolt>::connect(entry);
+                let mut downstream = Downstream::<Bolt>::connect(entry);
                 while !over.load(Ordering::Relaxed) {
-                    // panics unless it succeeds
-                    caller.value(&name());
+                    // It panics unless the call succeeds.
+                    downstream.value(&name());
                     calls.fetch_add(1, Ordering::Relaxed);
                 }
             });

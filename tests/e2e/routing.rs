@@ -1,6 +1,7 @@
-//! Which call goes where.
+//! Tests of routing.
 use super::support::{
-    Bolt, Caller, Dubbo, ErrorKind, GREETER, Json, Request, Rialto, STRING, Upstream, config, endpoints, json,
+    Bolt, Downstream, Dubbo, ErrorKind, GREETER, Json, Request, Rialto, STRING, Upstream, config, endpoints,
+    json,
 };
 use std::collections::HashMap;
 
@@ -8,7 +9,7 @@ fn name() -> Request {
     Request::new(GREETER, "1.0", "name")
 }
 
-/// Two Dubbo clusters `a` and `b`, whose providers tell these names, and routes between them.
+/// Two Dubbo clusters `a` and `b`, whose providers return these names, and routes between them.
 fn fork(routes: &Json) -> (Rialto, [Upstream<Dubbo>; 2]) {
     let ups = [Upstream::<Dubbo>::greeting("a"), Upstream::<Dubbo>::greeting("b")];
     let mut config = config::<Dubbo>(&[]);
@@ -38,8 +39,8 @@ fn goes_to_a(condition: &Json) -> (Rialto, [Upstream<Dubbo>; 2]) {
 #[track_caller]
 fn check(condition: &Json, matching: &[&Request], others: &[&Request]) {
     let (rialto, _ups) = goes_to_a(condition);
-    let mut dubbo = Caller::<Dubbo>::connect(rialto.entry());
-    let mut bolt = Caller::<Bolt>::connect(rialto.entry());
+    let mut dubbo = Downstream::<Dubbo>::connect(rialto.entry());
+    let mut bolt = Downstream::<Bolt>::connect(rialto.entry());
     for (requests, want) in [(matching, "a"), (others, "b")] {
         for request in requests {
             assert_eq!(dubbo.value(request), want, "Dubbo: {request:?}");
@@ -90,12 +91,12 @@ fn by_group_or_unique_id() {
 #[test]
 fn by_method() {
     let (rialto, ups) = goes_to_a(&json!({"method": {"regex": "att.*"}}));
-    let mut caller = Caller::<Bolt>::connect(rialto.entry());
-    assert_eq!(caller.value(&name()), "b");
+    let mut downstream = Downstream::<Bolt>::connect(rialto.entry());
+    assert_eq!(downstream.value(&name()), "b");
     let attachment = Request::new(GREETER, "1.0", "attachment")
         .arg(STRING, "k")
         .attach("k", "v");
-    assert_eq!(caller.value(&attachment), "v");
+    assert_eq!(downstream.value(&attachment), "v");
     assert_eq!((ups[0].seen().len(), ups[1].seen().len()), (1, 1));
 }
 
@@ -139,10 +140,10 @@ fn by_calling_application() {
 }
 
 #[test]
-fn by_the_caller_s_protocol_and_listener() {
+fn by_protocol_and_listener() {
     let (rialto, _ups) = goes_to_a(&json!({"protocol": "bolt"}));
-    assert_eq!(Caller::<Bolt>::connect(rialto.entry()).value(&name()), "a");
-    assert_eq!(Caller::<Dubbo>::connect(rialto.entry()).value(&name()), "b");
+    assert_eq!(Downstream::<Bolt>::connect(rialto.entry()).value(&name()), "a");
+    assert_eq!(Downstream::<Dubbo>::connect(rialto.entry()).value(&name()), "b");
 }
 
 #[test]
@@ -153,15 +154,15 @@ fn every_condition_must_hold_and_the_first_route_wins() {
         {"name": "first", "match": {"service": GREETER}, "to": [{"cluster": "a"}]},
         {"name": "second", "match": {"service": GREETER}, "to": [{"cluster": "b"}]},
     ]));
-    assert_eq!(Caller::<Dubbo>::connect(rialto.entry()).value(&name()), "a");
+    assert_eq!(Downstream::<Dubbo>::connect(rialto.entry()).value(&name()), "a");
 }
 
 #[test]
-fn a_call_that_no_route_takes_is_told_what_was_looked_for() {
+fn a_call_without_a_route_gets_an_error_with_its_names() {
     let (rialto, ups) = fork(&json!([
         {"name": "only", "match": {"service": "com.acme.Other"}, "to": [{"cluster": "a"}, {"cluster": "b"}]},
     ]));
-    let mut dubbo = Caller::<Dubbo>::connect(rialto.entry());
+    let mut dubbo = Downstream::<Dubbo>::connect(rialto.entry());
     let lost = Request {
         version: "3.0".into(),
         group: "gray".into(),
@@ -171,7 +172,7 @@ fn a_call_that_no_route_takes_is_told_what_was_looked_for() {
     assert_eq!(error.kind, ErrorKind::NoService, "{error}");
     let want = "no route on listener in for service com.acme.Greeter, version 3.0, group gray, method name";
     assert!(error.text.contains(want), "{error}");
-    let error = Caller::<Bolt>::connect(rialto.entry()).error(&lost);
+    let error = Downstream::<Bolt>::connect(rialto.entry()).error(&lost);
     assert!(error.text.contains(want), "{error}");
     let there = Request {
         service: "com.acme.Other".into(),
@@ -185,27 +186,27 @@ fn a_call_that_no_route_takes_is_told_what_was_looked_for() {
 }
 
 #[test]
-fn weights_are_kept_roughly() {
+fn weights_are_approximated() {
     let (rialto, ups) = fork(&json!([
         {"name": "split", "to": [{"cluster": "a", "weight": 95}, {"cluster": "b", "weight": 5}]},
     ]));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     for _ in 0..2000 {
-        caller.call(&name());
+        downstream.call(&name());
     }
     let b = ups[1].seen().len();
-    // 100 are expected; the deviation is 10, so this fails once in a billion runs
+    // 100 are expected with a standard deviation of 10, so this fails once in a billion runs.
     assert!((40..=160).contains(&b), "{b} of 2000 went to the share of 5 %");
     assert_eq!(ups[0].seen().len() + b, 2000);
 }
 
 #[test]
-fn a_target_of_weight_zero_takes_nothing() {
+fn a_target_of_weight_zero_gets_no_calls() {
     let (rialto, ups) = fork(&json!([
         {"name": "split", "to": [{"cluster": "a", "weight": 0}, {"cluster": "b"}]},
     ]));
-    let mut caller = Caller::<Bolt>::connect(rialto.entry());
-    (0..50).for_each(|_| assert_eq!(caller.value(&name()), "b"));
+    let mut downstream = Downstream::<Bolt>::connect(rialto.entry());
+    (0..50).for_each(|_| assert_eq!(downstream.value(&name()), "b"));
     assert_eq!(ups[0].seen().len(), 0);
 }
 
@@ -219,11 +220,11 @@ fn a_rewritten_call_arrives_under_its_new_names() {
             "attachments": {"set": {"x-gateway": "rialto"}, "remove": ["x-debug"]},
         });
         let rialto = Rialto::start(&config);
-        let mut caller = Caller::<From>::connect(rialto.entry());
+        let mut downstream = Downstream::<From>::connect(rialto.entry());
         let call = Request::new(GREETER, "1.0", "old")
             .attach("x-debug", "1")
             .attach("tenant", "gold");
-        assert_eq!(caller.value(&call), "it");
+        assert_eq!(downstream.value(&call), "it");
         let seen = up.wait_seen(1);
         let got = seen[0].request();
         assert_eq!(
@@ -240,11 +241,11 @@ fn a_rewritten_call_arrives_under_its_new_names() {
     check::<Bolt, Dubbo>();
 }
 
-fn spread(caller: &mut Caller<Dubbo>, calls: usize) -> HashMap<String, usize> {
+fn spread(downstream: &mut Downstream<Dubbo>, calls: usize) -> HashMap<String, usize> {
     let mut counts = HashMap::new();
     for _ in 0..calls {
         *counts
-            .entry(caller.value(&name()).as_str().unwrap().to_owned())
+            .entry(downstream.value(&name()).as_str().unwrap().to_owned())
             .or_default() += 1;
     }
     counts
@@ -254,13 +255,13 @@ fn spread(caller: &mut Caller<Dubbo>, calls: usize) -> HashMap<String, usize> {
 fn round_robin_is_even() {
     let ups = ["x", "y", "z"].map(Upstream::<Bolt>::greeting);
     let rialto = Rialto::start(&config::<Bolt>(&ups.each_ref().map(|u| u.address)));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    let counts = spread(&mut caller, 30);
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    let counts = spread(&mut downstream, 30);
     assert_eq!(counts, ["x", "y", "z"].map(|n| (n.to_owned(), 10)).into());
 }
 
 #[test]
-fn subsets_are_kept_and_fall_back_as_told() {
+fn subsets_are_kept_and_fall_back_as_configured() {
     let ups = ["stable", "canary"].map(Upstream::<Dubbo>::greeting);
     let at = |i: usize, release: &str| json!({"address": ups[i].address.to_string(), "metadata": {"release": release}});
     let mut config = config::<Dubbo>(&[]);
@@ -268,20 +269,20 @@ fn subsets_are_kept_and_fall_back_as_told() {
     config["clusters"][0]["subsets"] = json!({"keys": [["release"]]});
     config["routes"][0]["to"][0]["subset"] = json!({"release": "canary"});
     let rialto = Rialto::start(&config);
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    assert_eq!(spread(&mut caller, 10), [("canary".to_owned(), 10)].into());
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    assert_eq!(spread(&mut downstream, 10), [("canary".to_owned(), 10)].into());
 
     config["routes"][0]["to"][0]["subset"] = json!({"release": "next"});
     rialto.reload(&config);
-    let error = caller.error(&name());
+    let error = downstream.error(&name());
     assert!(error.text.contains("no endpoint of cluster up"), "{error}");
 
     config["clusters"][0]["subsets"] = json!({"keys": [["release"]], "fallback": "any"});
     rialto.reload(&config);
-    assert_eq!(spread(&mut caller, 10).len(), 2);
+    assert_eq!(spread(&mut downstream, 10).len(), 2);
 
     config["clusters"][0]["subsets"] =
         json!({"keys": [["release"]], "fallback": "default", "default": {"release": "stable"}});
     rialto.reload(&config);
-    assert_eq!(spread(&mut caller, 10), [("stable".to_owned(), 10)].into());
+    assert_eq!(spread(&mut downstream, 10), [("stable".to_owned(), 10)].into());
 }

@@ -1,29 +1,33 @@
-//! Rules for calls that change the protocol, and calls that only some protocols have.
+//! Tests of the rules for bridged calls, and of calls that only some protocols have.
 use super::support::{
-    Answer, Bolt, Caller, Dubbo, ErrorKind, GREETER, Json, Reply, Request, Rialto, STRING, Upstream, config,
-    frames, greet, json,
+    Answer, Bolt, Downstream, Dubbo, ErrorKind, GREETER, Json, Reply, Request, Rialto, STRING, Upstream,
+    config, frames, greet, json,
 };
 use rialto_core::framed::Codec;
 
-/// What arrives of a call under these rules.
+/// The call that arrives under these rules.
 fn arriving<From: Codec, To: Codec + 'static>(rules: &Json, call: &Request) -> Request {
     let up = Upstream::<To>::greeting("it");
     let mut config = config::<To>(&[up.address]);
     config["routes"][0]["bridge"] = rules.clone();
     let rialto = Rialto::start(&config);
-    Caller::<From>::connect(rialto.entry()).call(call);
+    Downstream::<From>::connect(rialto.entry()).call(call);
     up.wait_seen(1)[0].request().clone()
 }
 
 #[test]
 fn versions_are_mapped() {
     let rules = json!({"versions": [{"from": "1.0.0", "to": "1.0"}, {"from": "", "to": "1.0"}]});
-    for (said, heard) in [("1.0.0", "1.0"), ("", "1.0"), ("2.0", "2.0")] {
+    for (sent, received) in [("1.0.0", "1.0"), ("", "1.0"), ("2.0", "2.0")] {
         let call = Request {
-            version: said.into(),
+            version: sent.into(),
             ..greet("Ada")
         };
-        assert_eq!(arriving::<Dubbo, Bolt>(&rules, &call).version, heard, "{said:?}");
+        assert_eq!(
+            arriving::<Dubbo, Bolt>(&rules, &call).version,
+            received,
+            "{sent:?}"
+        );
         let same = Request {
             version: "1.0.0".into(),
             ..greet("Ada")
@@ -60,7 +64,7 @@ fn a_unique_id_stands_for_a_group_or_a_version_or_nothing() {
 }
 
 #[test]
-fn attachments_cross_as_allowed() {
+fn attachments_are_bridged_as_configured() {
     let call = greet("Ada")
         .attach("x-a", "1")
         .attach("x-secret", "2")
@@ -78,7 +82,7 @@ fn attachments_cross_as_allowed() {
 }
 
 #[test]
-fn response_attachments_come_back() {
+fn response_attachments_are_bridged() {
     fn check<From: Codec, To: Codec + 'static>() {
         let up = Upstream::<To>::start(|_, out| {
             let attachments = vec![("served-by".into(), "it".into())];
@@ -88,7 +92,7 @@ fn response_attachments_come_back() {
             });
         });
         let rialto = Rialto::start(&config::<To>(&[up.address]));
-        let reply = Caller::<From>::connect(rialto.entry()).call(&greet("Ada"));
+        let reply = Downstream::<From>::connect(rialto.entry()).call(&greet("Ada"));
         assert!(
             reply.attachments.contains(&("served-by".into(), "it".into())),
             "{reply:?}"
@@ -101,15 +105,15 @@ fn response_attachments_come_back() {
 }
 
 #[test]
-fn exceptions_that_a_caller_cannot_know_keep_their_text() {
+fn exceptions_unknown_to_the_consumer_keep_their_text() {
     fn check<From: Codec, To: Codec + 'static>() {
         let up =
             Upstream::<To>::start(|arrived, out| out.reply(&Reply::thrown(&arrived.request().method, "why")));
         let mut config = config::<To>(&[up.address]);
         config["routes"][0]["bridge"] = json!({"exceptions": {"forward": [{"prefix": "java.sql."}]}});
         let rialto = Rialto::start(&config);
-        let mut caller = Caller::<From>::connect(rialto.entry());
-        let mut thrown = |class: &str| match caller.call(&Request::new(GREETER, "1.0", class)).answer {
+        let mut downstream = Downstream::<From>::connect(rialto.entry());
+        let mut thrown = |class: &str| match downstream.call(&Request::new(GREETER, "1.0", class)).answer {
             Ok(Answer::Thrown { class, message }) => (class, message),
             other => panic!("not an exception: {other:?}"),
         };
@@ -130,14 +134,14 @@ fn exceptions_that_a_caller_cannot_know_keep_their_text() {
     check::<Bolt, Dubbo>();
 }
 
-/// Only Dubbo has it, so where the provider is Bolt the proxy itself answers.
+/// Only Dubbo has `$echo`, so for a Bolt provider the proxy itself responds.
 #[test]
-fn an_echo_is_answered_where_the_provider_has_none() {
+fn an_echo_gets_a_response_if_the_provider_has_none() {
     let up = Upstream::<Bolt>::greeting("it");
     let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let echo = Request::new(GREETER, "1.0", "$echo").arg("java.lang.Object", "OK");
-    assert_eq!(caller.value(&echo), "OK");
+    assert_eq!(downstream.value(&echo), "OK");
     assert_eq!(up.seen().len(), 0);
 }
 
@@ -145,17 +149,17 @@ fn an_echo_is_answered_where_the_provider_has_none() {
 fn a_generic_call_becomes_a_plain_one() {
     let up = Upstream::<Bolt>::greeting("it");
     let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let call = Request::new(GREETER, "1.0", "_invoke")
         .arg(STRING, "greet")
         .arg("[Ljava.lang.String;", json!([STRING]))
         .arg("[Ljava.lang.Object;", json!(["Ada"]));
-    // Rialto itself writes no such call.
-    let (id, mut frame) = caller.frame(&call);
+    // Rialto itself never writes such a call.
+    let (id, mut frame) = downstream.frame(&call);
     let at = frame.windows(7).position(|name| name == b"_invoke").unwrap();
     frame[at] = b'$';
-    caller.write(&frame);
-    assert!(matches!(caller.answer_to(id).answer, Ok(Answer::Value(text)) if text == "Hello, Ada"));
+    downstream.write(&frame);
+    assert!(matches!(downstream.response_to(id).answer, Ok(Answer::Value(text)) if text == "Hello, Ada"));
     let seen = up.wait_seen(1);
     assert_eq!(
         (&*seen[0].request().method, &seen[0].request().types[..]),
@@ -163,51 +167,52 @@ fn a_generic_call_becomes_a_plain_one() {
     );
 }
 
-/// What only Java can read is passed on within its protocol, and refused where it would have to be understood.
+/// A message that only Java can read is forwarded within its protocol, and refused where it would have to be
+/// bridged.
 #[test]
-fn a_dubbo_serialization_unknown_here_passes_but_is_not_translated() {
+fn a_dubbo_call_in_an_unknown_serialization_is_forwarded_but_not_bridged() {
     let body: Vec<u8> = (0..=255).collect();
-    let answer = body.clone();
+    let response = body.clone();
     let up = Upstream::<Dubbo>::start(move |arrived, out| {
         out.raw(&frames::dubbo(
             0x03,
             20,
             frames::dubbo_id(&arrived.bytes),
-            &answer,
+            &response,
         ));
     });
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let sent = frames::dubbo(0xc3, 0, 7, &body);
-    caller.write(&sent);
+    downstream.write(&sent);
     let mut got = vec![0; 16 + body.len()];
-    std::io::Read::read_exact(caller.stream(), &mut got).unwrap();
+    std::io::Read::read_exact(downstream.stream(), &mut got).unwrap();
     assert_eq!(got, frames::dubbo(0x03, 20, 7, &body));
     assert_eq!(up.wait_seen(1)[0].bytes[16..], body);
 
     let up = Upstream::<Bolt>::greeting("it");
     let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    caller.write(&sent);
-    let (id, reply) = caller.receive();
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    downstream.write(&sent);
+    let (id, reply) = downstream.receive();
     let error = reply.answer.unwrap_err();
     assert_eq!((id, error.kind), (7, ErrorKind::BadRequest), "{error}");
-    assert_eq!(caller.value(&greet("Ada")), "Hello, Ada");
+    assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
 }
 
-/// An answer that the bridge cannot read is an error of the call, in the caller's own words.
+/// If the bridge cannot read a response, the call fails with an error in the consumer's protocol.
 #[test]
-fn an_answer_that_cannot_be_read_fails_its_call_only() {
+fn an_unreadable_response_fails_only_its_call() {
     fn check<From: Codec, To: Codec + 'static>(broken: fn(&[u8]) -> Vec<u8>) {
         let up = Upstream::<To>::start(move |arrived, out| match arrived.request().method.as_str() {
             "name" => out.reply(&Reply::value("it")),
             _ => out.raw(&broken(&arrived.bytes)),
         });
         let rialto = Rialto::start(&config::<To>(&[up.address]));
-        let mut caller = Caller::<From>::connect(rialto.entry());
-        let error = caller.error(&greet("Ada"));
+        let mut downstream = Downstream::<From>::connect(rialto.entry());
+        let error = downstream.error(&greet("Ada"));
         assert!(!error.text.is_empty());
-        assert_eq!(caller.value(&Request::new(GREETER, "1.0", "name")), "it");
+        assert_eq!(downstream.value(&Request::new(GREETER, "1.0", "name")), "it");
         assert_eq!(up.connections(), 1);
         assert_eq!(
             rialto.metric("rialto_calls_total", &["outcome=\"bad_response\""]),
@@ -225,19 +230,22 @@ fn an_answer_that_cannot_be_read_fails_its_call_only() {
     check::<Bolt, Dubbo>(|request| frames::dubbo(0x02, 20, frames::dubbo_id(request), b""));
     check::<Dubbo, Bolt>(|request| {
         let class = "com.alipay.sofa.rpc.core.response.SofaResponse";
-        frames::bolt_answer(frames::bolt_id(request), 1, 0, class, b"\x4f\xff\xff")
+        frames::bolt_response(frames::bolt_id(request), 1, 0, class, b"\x4f\xff\xff")
     });
 }
 
-/// A provider that asks for a token gets it from the route: a SOFARPC caller has no place for one.
+/// If a provider requires a token, the route sets it, because SOFARPC consumers have no field for one.
 #[test]
-fn a_route_sets_attachments_that_callers_of_another_protocol_cannot() {
+fn a_route_sets_attachments_that_consumers_cannot() {
     let up = Upstream::<Dubbo>::greeting("it");
     let mut config = config::<Dubbo>(&[up.address]);
     config["routes"][0]["rewrite"] = json!({"attachments": {"set": {"token": "secret", "tag": "gray"}}});
     let rialto = Rialto::start(&config);
     let call = greet("Ada").attach("token", "theirs").attach("id", "7");
-    assert_eq!(Caller::<Bolt>::connect(rialto.entry()).value(&call), "Hello, Ada");
+    assert_eq!(
+        Downstream::<Bolt>::connect(rialto.entry()).value(&call),
+        "Hello, Ada"
+    );
     let bytes = &up.wait_seen(1)[0].bytes;
     let count = |what: &[u8]| bytes.windows(what.len()).filter(|w| *w == what).count();
     assert_eq!(count(b"\x05token\x06secret"), 1);

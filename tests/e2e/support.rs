@@ -1,14 +1,14 @@
-//! What the tests are made of.
-pub(crate) mod caller;
+//! Helpers of the end-to-end tests.
 pub(crate) mod config;
+pub(crate) mod downstream;
 pub(crate) mod frames;
 pub(crate) mod http;
 pub(crate) mod lines;
 pub(crate) mod process;
 pub(crate) mod upstream;
 
-pub(crate) use caller::Caller;
 pub(crate) use config::{config, endpoints, idle_config, nobody};
+pub(crate) use downstream::Downstream;
 pub(crate) use process::Rialto;
 pub(crate) use rialto::demo::wire::{Answer, Reply, Request};
 pub(crate) use rialto_core::ErrorKind;
@@ -19,7 +19,7 @@ pub(crate) use upstream::Upstream;
 
 use std::time::{Duration, Instant};
 
-/// Nothing that a test waits for takes longer, however busy the machine.
+/// The longest that a test waits for anything, even on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) const GREETER: &str = "com.acme.Greeter";
@@ -30,7 +30,7 @@ pub(crate) fn greet(name: &str) -> Request {
     Request::new(GREETER, "1.0", "greet").arg(STRING, name)
 }
 
-/// Asks again and again until the answer satisfies: for what only polling can tell (pages, `/proc`).
+/// Polls until a value is found, for what only polling can show (pages, `/proc`).
 pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + PATIENCE;
     loop {

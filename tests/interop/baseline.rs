@@ -1,4 +1,4 @@
-//! What stock peers do with nothing between them (`tests/peers/java/stock-baseline.json`).
+//! What stock peers do without a proxy (`tests/peers/java/stock-baseline.json`).
 use super::cell::Outcome;
 use super::plan::Pair;
 use anyhow::{Context, ensure};
@@ -6,11 +6,11 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::Path;
 
-/// All that is known.
+/// The recorded results of all pairs.
 pub(crate) struct Baseline {
-    /// Outcomes that are not ok, by consumer, provider and case.
+    /// Outcomes other than ok, by consumer, provider and case.
     failing: HashMap<(String, String, String), Outcome>,
-    /// How many cases each pair has.
+    /// The number of cases of each pair.
     runs: HashMap<(String, String), usize>,
 }
 
@@ -36,7 +36,7 @@ struct Failing {
 }
 
 impl Baseline {
-    /// Reads it.
+    /// Reads the file.
     pub(crate) fn read() -> anyhow::Result<Baseline> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/java/stock-baseline.json");
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
@@ -54,10 +54,10 @@ impl Baseline {
         Ok(Baseline { failing, runs })
     }
 
-    /// How many cases the pair has.
+    /// The number of cases of the pair.
     ///
     /// # Errors
-    /// Nobody has looked what the pair does without a proxy.
+    /// The pair was never run without a proxy.
     pub(crate) fn cases(&self, pair: &Pair) -> anyhow::Result<usize> {
         let found = self.runs.get(&(pair.consumer.name(), pair.provider.name()));
         ensure!(
@@ -68,7 +68,7 @@ impl Baseline {
         Ok(found.copied().unwrap_or_default())
     }
 
-    /// What comes of a case without a proxy.
+    /// The outcome of a case without a proxy.
     pub(crate) fn outcome(&self, pair: &Pair, case: &str) -> Outcome {
         let key = (pair.consumer.name(), pair.provider.name(), case.to_owned());
         self.failing.get(&key).copied().unwrap_or(Outcome::Ok)

@@ -1,42 +1,42 @@
-//! What came of one case of one pair, as the consumer tells it (`tests/peers/java/README.md`).
+//! The result of one case of one pair, as the consumer reports it (`tests/peers/java/README.md`).
 use serde::{Deserialize, Serialize};
 
-/// A consumer's line.
+/// One line of a consumer's output.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Cell {
     /// The name of the case.
     pub(crate) case: String,
-    /// What came of it.
+    /// The outcome.
     pub(crate) outcome: Outcome,
-    /// What was due.
+    /// The expected result.
     pub(crate) expected: String,
-    /// What came.
+    /// The actual result.
     pub(crate) got: String,
     /// The throwable with its causes.
     pub(crate) detail: String,
-    /// What the provider says it got; value cases only.
+    /// The argument that the provider received; only in value cases.
     pub(crate) argument: Option<String>,
-    /// Milliseconds.
+    /// The duration in milliseconds.
     pub(crate) ms: u64,
 }
 
-/// What came of a case.
+/// The outcome of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
-    /// As it should be.
+    /// The expected result.
     Ok,
     /// Another result or throwable.
     Different,
-    /// A throwable where a result was due.
+    /// A throwable instead of a result.
     Threw,
 }
 
-/// What became of the argument on its way to the provider.
+/// What happened to the argument on its way to the provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Argument {
-    /// It arrived whole.
+    /// It arrived unchanged.
     #[default]
     Equal,
     /// Another value arrived, or none.
@@ -44,12 +44,12 @@ pub(crate) enum Argument {
 }
 
 impl Cell {
-    /// What became of the argument; none if the case has none or the provider could not be asked.
+    /// What happened to the argument; `None` if the case has none or the provider could not be asked.
     pub(crate) fn argument(&self) -> Option<Argument> {
         let text = self.argument.as_deref()?;
         match text.split(':').next().unwrap_or_default() {
             "equal" => Some(Argument::Equal),
-            // the provider tells one from the other only if nobody called the method before
+            // The provider distinguishes these only if the method was never called before.
             "different" | "nothing" => Some(Argument::Lost),
             _ => None,
         }
@@ -60,13 +60,13 @@ impl Cell {
         self.argument.is_some()
     }
 
-    /// Whether a text occurs in what came.
+    /// Whether a text occurs in the result.
     pub(crate) fn says(&self, text: &str) -> bool {
         [&self.got, &self.detail].iter().any(|t| t.contains(text))
             || self.argument.as_ref().is_some_and(|t| t.contains(text))
     }
 
-    /// One line for people: what came, why, and what the provider saw.
+    /// One line for people: the result, the reason, and what the provider received.
     pub(crate) fn note(&self) -> String {
         let mut note = format!("{:?}: ", self.outcome);
         note.push_str(&cut(

@@ -1,4 +1,4 @@
-//! `docs/interop.md`: what was seen, for people.
+//! Writes `docs/interop.md`, the results for people.
 use super::cell::Outcome;
 use super::expected::Expected;
 use super::groups;
@@ -30,24 +30,24 @@ argument, so each direction is judged by itself. The cases are described in `tes
 
 ";
 
-/// What the document is made of.
+/// The contents of the document.
 pub(crate) struct Document<'a> {
     /// All pairs.
     pub(crate) runs: &'a [Run],
-    /// The reasons.
+    /// The reasons for what does not work.
     pub(crate) expected: &'a Expected,
     /// Reloads under load.
     pub(crate) reloads: Option<&'a Reloads>,
     /// The provider in Node.js.
     pub(crate) node: Option<&'a NodeRuns>,
-    /// Peers and the versions they tell.
+    /// The peers and the versions they report.
     pub(crate) versions: &'a [(String, String)],
     /// The version of the JDK.
     pub(crate) java: &'a str,
 }
 
 impl Document<'_> {
-    /// Writes the page, or says whether it is what was seen.
+    /// Writes the page, or returns whether it matches the results.
     pub(crate) fn write_or_check(&self, options: &Options) -> anyhow::Result<bool> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PATH);
         let text = self.text()?;
@@ -235,7 +235,7 @@ impl Document<'_> {
     }
 }
 
-/// Names of peers; all of a framework that there are in one word.
+/// The names of peers; if all peers of a framework are among them, its name alone.
 fn sides(these: &BTreeSet<&Side>, all: &BTreeSet<&Side>) -> String {
     let plain = |s: &&&Side| !matches!(s.variant, Variant::Group | Variant::Version);
     let mut texts = vec![];

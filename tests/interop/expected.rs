@@ -1,5 +1,5 @@
-//! What cannot be, and why (`tests/interop/expected.json`): a rule for each reason. A rule that a cell contradicts,
-//! by another failure or by success, fails the command, so the file stays true.
+//! What cannot work, and why (`tests/interop/expected.json`), with a rule for each reason. A rule that a cell
+//! contradicts, by another error or by success, fails the command, so the file stays true.
 use super::cell::{Argument, Cell, Outcome};
 use super::groups::matches;
 use super::plan::Pair;
@@ -7,13 +7,13 @@ use anyhow::Context;
 use serde::Deserialize;
 use std::path::Path;
 
-/// The file.
+/// The contents of the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expected {
-    /// What cannot be. The first rule that fits a cell is its rule.
+    /// What cannot work. The first rule that matches a cell applies.
     pub(crate) rules: Vec<Rule>,
-    /// What an error has to tell.
+    /// Texts that errors must contain.
     pub(crate) telling: Vec<Telling>,
 }
 
@@ -21,20 +21,20 @@ pub(crate) struct Expected {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
-    /// Patterns of consumers, separated by spaces, of which one must fit; `*` stands for anything.
+    /// Patterns of consumers, separated by spaces, of which one must match; `*` stands for anything.
     pub(crate) consumers: String,
     /// The same for providers.
     pub(crate) providers: String,
     /// The same for cases.
     pub(crate) cases: String,
-    /// What comes of them.
+    /// The outcome of these cells.
     pub(crate) outcome: Outcome,
-    /// What becomes of the argument, for cases that have one.
+    /// What happens to the argument, in cases that have one.
     #[serde(default)]
     pub(crate) argument: Argument,
-    /// What the consumer must tell, so that it is this failure and no other.
+    /// A text that the consumer must report, which identifies the error.
     pub(crate) says: String,
-    /// Why that is so, for the reader of the document.
+    /// The reason, for readers of the document.
     pub(crate) reason: String,
 }
 
@@ -56,20 +56,20 @@ impl Expected {
         serde_json::from_str(&text).with_context(|| path.display().to_string())
     }
 
-    /// The place of the rule for a cell.
+    /// The index of the rule for a cell.
     pub(crate) fn rule(&self, pair: &Pair, case: &str) -> Option<usize> {
         let fits = |r: &Rule| is_about([&r.consumers, &r.providers, &r.cases], pair, case);
         self.rules.iter().position(fits)
     }
 
-    /// The texts that must occur in what came of a case.
+    /// The texts that must occur in the result of a case.
     pub(crate) fn texts(&self, pair: &Pair, case: &str) -> impl Iterator<Item = &str> {
         let fits = move |t: &&Telling| is_about([&t.consumers, &t.providers, &t.cases], pair, case);
         self.telling.iter().filter(fits).map(|t| t.says.as_str())
     }
 }
 
-/// Whether patterns of consumers, providers and cases fit.
+/// Whether patterns of consumers, providers and cases match.
 fn is_about(patterns: [&String; 3], pair: &Pair, case: &str) -> bool {
     let names = [&pair.consumer.name(), &pair.provider.name(), case];
     let any = |(patterns, name): (&String, &str)| patterns.split_whitespace().any(|p| matches(p, name));
@@ -77,7 +77,7 @@ fn is_about(patterns: [&String; 3], pair: &Pair, case: &str) -> bool {
 }
 
 impl Rule {
-    /// Whether the cell is what the rule expects; else what differs.
+    /// Checks the cell against the rule; the error says what differs.
     pub(crate) fn judge(&self, cell: &Cell) -> Result<(), String> {
         if cell.outcome == Outcome::Ok {
             return Err(format!(

@@ -1,7 +1,7 @@
-//! Groups of cases, for tables that people can read.
+//! Groups of cases, for readable tables.
 use anyhow::bail;
 
-/// A name, and patterns of its cases. A case belongs to the first group that has it.
+/// The name of each group, and patterns of its cases. A case belongs to the first group that matches.
 const GROUPS: [(&str, &[&str]); 12] = [
     ("generic", &["generic_*", "echo_service*", "invoke_*"]),
     (
@@ -139,7 +139,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 /// The group of a case.
 ///
 /// # Errors
-/// It has none: the table here is to be completed.
+/// The case matches no group, so the table here is incomplete.
 pub(crate) fn of(case: &str) -> anyhow::Result<&'static str> {
     let special = EXCEPTIONS
         .iter()
@@ -157,7 +157,7 @@ pub(crate) fn of(case: &str) -> anyhow::Result<&'static str> {
     }
 }
 
-/// Whether a name fits a pattern, in which `*` stands for anything.
+/// Whether a name matches a pattern, in which `*` stands for anything.
 pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = name.strip_prefix(parts.next().unwrap_or_default()) else {

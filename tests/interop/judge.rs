@@ -5,42 +5,42 @@ use super::expected::Expected;
 use super::groups;
 use super::plan::{Duty, Pair};
 
-/// A cell and what is thought of it.
+/// A cell and its verdict.
 pub(crate) struct Judged {
-    /// What was seen.
+    /// The reported result.
     pub(crate) cell: Cell,
     /// The group of its case.
     pub(crate) group: &'static str,
-    /// What is thought of it.
+    /// The verdict.
     pub(crate) verdict: Verdict,
 }
 
-/// What is thought of a cell.
+/// The verdict on a cell.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It works.
     Good,
-    /// It does not work, as it does not without a proxy.
+    /// It does not work, and neither does it without a proxy.
     AsDirect,
-    /// It does not work, by the rule of this place.
+    /// It does not work, as the rule with this index says.
     NotPossible(usize),
-    /// It is not as it should be, because.
+    /// It is not as expected, for this reason.
     Failed(String),
 }
 
 /// All cells of a pair.
 pub(crate) struct Run {
-    /// Who called whom.
+    /// The consumer and the provider.
     pub(crate) pair: Pair,
-    /// What came of it.
+    /// The cells with their verdicts.
     pub(crate) cells: Vec<Judged>,
 }
 
 impl Run {
-    /// Judges what was seen.
+    /// Judges the results of a pair.
     ///
     /// # Errors
-    /// A case that has no group, or a pair of which nothing is known.
+    /// A case belongs to no group, or nothing is known of the pair.
     pub(crate) fn judge(
         pair: &Pair,
         cells: Vec<Cell>,
@@ -75,7 +75,7 @@ impl Run {
         })
     }
 
-    /// How many cells of a group (all groups if none) are as the predicate wants.
+    /// The number of cells of a group (of all groups if `None`) whose verdict is wanted.
     pub(crate) fn count(&self, group: Option<&str>, wanted: impl Fn(&Verdict) -> bool) -> usize {
         self.cells
             .iter()
@@ -83,7 +83,7 @@ impl Run {
             .count()
     }
 
-    /// The cells that are not as they should be, with the reason.
+    /// The cells that are not as expected, with the reason.
     pub(crate) fn failures(&self) -> impl Iterator<Item = (&Cell, &str)> {
         self.cells.iter().filter_map(|c| match &c.verdict {
             Verdict::Failed(why) => Some((&c.cell, why.as_str())),
@@ -92,7 +92,7 @@ impl Run {
     }
 }
 
-/// Complaints about rules of which no cell was seen.
+/// Complaints about rules that no cell matched.
 pub(crate) fn idle_rules(runs: &[Run], expected: &Expected) -> Vec<String> {
     let used = |place| {
         runs.iter()
@@ -133,7 +133,7 @@ fn works(pair: &Pair, cell: &Cell, expected: &Expected) -> Verdict {
     }
 }
 
-/// Of a lying provider no value may be taken for right.
+/// With a lying provider, no value may be accepted as correct.
 fn notices(cell: &Cell) -> Verdict {
     if cell.is_value() && cell.outcome == Outcome::Ok {
         return Verdict::Failed("the provider lied and nobody noticed".into());

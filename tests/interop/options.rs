@@ -1,4 +1,4 @@
-//! The command line, and how the command speaks.
+//! The command line, and the output of the command.
 use anyhow::{Context, bail};
 use std::io::Write;
 
@@ -17,15 +17,15 @@ FILTER           only pairs whose name contains it, such as `sofa-5.13.2 -> dubb
 RIALTO_BIN       a rialto to use instead of the one built with the test
 ";
 
-/// Set to 1 it means `--update-docs`.
+/// A variable that means `--update-docs` if it is 1.
 const UPDATE: &str = "RIALTO_UPDATE_DOCS";
 
-/// What was asked for.
+/// The options of the command.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
-    /// Parts of names of pairs; any will do. None means all.
+    /// Parts of names of pairs, of which one must match; empty means all pairs.
     pub(crate) filters: Vec<String>,
-    /// The consumers' list of cases, if not all.
+    /// The consumers' list of cases, unless all are run.
     pub(crate) cases: Option<String>,
     /// Write the document.
     pub(crate) update_docs: bool,
@@ -37,7 +37,7 @@ pub(crate) struct Options {
 
 impl Options {
     /// # Errors
-    /// An option that is not known, or a document of less than everything.
+    /// An option is unknown, or the document is requested without all pairs and cases.
     pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> anyhow::Result<Options> {
         let update_docs = std::env::var_os(UPDATE).is_some_and(|v| v == "1");
         let mut options = Options {
@@ -61,7 +61,7 @@ impl Options {
         Ok(options)
     }
 
-    /// Whether nothing is left out.
+    /// Whether all pairs and cases are run.
     pub(crate) fn is_whole(&self) -> bool {
         self.filters.is_empty() && self.cases.is_none()
     }
@@ -72,7 +72,7 @@ impl Options {
     }
 }
 
-/// Prints a line at once. A closed pipe is no failure of ours.
+/// Prints a line at once. A closed pipe is ignored.
 pub(crate) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());

@@ -1,4 +1,5 @@
-//! The Java peers: what they need, how they are built, started and listened to (`tests/peers/java/README.md`).
+//! The Java peers: their requirements, and how they are built, started and read
+//! (`tests/peers/java/README.md`).
 use super::cell::Cell;
 use super::process::{Read, Running, within};
 use anyhow::{Context, bail, ensure};
@@ -21,7 +22,7 @@ pub(crate) struct Peers {
     java: PathBuf,
 }
 
-/// `peers.json`.
+/// The contents of `peers.json`.
 #[derive(Deserialize)]
 struct PeersFile {
     jvm: Vec<String>,
@@ -36,32 +37,32 @@ struct Peer {
     consumer: Vec<String>,
 }
 
-/// A provider that serves.
+/// A provider that is ready.
 pub(crate) struct Provider {
-    /// What it says of itself.
+    /// What it reported about itself.
     pub(crate) ready: Ready,
-    /// Ends it when dropped.
+    /// Ends the provider when dropped.
     _running: Running,
 }
 
-/// What a provider says once it serves.
+/// What a provider reports when it is ready.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Ready {
-    /// On 127.0.0.1.
+    /// Its port on 127.0.0.1.
     pub(crate) port: u16,
-    /// The framework's own word for its version.
+    /// The version that the framework reports.
     pub(crate) framework_version: String,
 }
 
-/// A provider that is on its way.
+/// A provider that is being started.
 pub(crate) struct Starting(String, Running);
 
 impl Peers {
     /// Finds the peers and builds them if they have changed.
     ///
     /// # Errors
-    /// What is missing, and what to install.
+    /// Something is missing; the error says what to install.
     pub(crate) fn prepare() -> anyhow::Result<Peers> {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/java");
         let java =
@@ -184,7 +185,7 @@ impl Starting {
         Starting(what, running)
     }
 
-    /// Waits until it serves.
+    /// Waits until the provider is ready.
     pub(crate) fn ready(self) -> anyhow::Result<Provider> {
         let Starting(what, running) = self;
         let line = running

@@ -1,48 +1,48 @@
-//! Which consumer meets which provider, and how either is started.
+//! Which consumer calls which provider, and how both are started.
 
-/// A peer in one of its ways.
+/// A peer in one variant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Side {
     /// Its name in `peers.json`.
     pub(crate) peer: &'static str,
-    /// How it is set up.
+    /// Its variant.
     pub(crate) variant: Variant,
 }
 
-/// How a peer is set up.
+/// The configuration of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Variant {
-    /// As it comes.
+    /// The default configuration.
     Stock,
-    /// Dubbo 3 with its class check opened for the services' own package.
+    /// Dubbo 3 with its class check opened for the package of the services.
     Allowlist,
     /// Dubbo 3 that prefers fastjson2 to Hessian.
     Fastjson2,
     /// In a Dubbo group, or with the same uniqueId.
     Group,
-    /// Of another Dubbo version, which is the uniqueId on the SOFARPC side.
+    /// With another Dubbo version, which is the uniqueId on the SOFARPC side.
     Version,
-    /// A provider that answers with other values than it should.
+    /// A provider that returns wrong values.
     Liar,
 }
 
 /// A consumer and a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pair {
-    /// Who calls.
+    /// The peer that calls.
     pub(crate) consumer: Side,
-    /// Who is called.
+    /// The peer that is called.
     pub(crate) provider: Side,
 }
 
-/// What a pair has to show.
+/// What a pair must show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Duty {
-    /// The same as without anything between the two.
+    /// The same results as without a proxy.
     AsDirect,
-    /// Everything works, but for what is expected.
+    /// Everything works, apart from the expected exceptions.
     Works,
-    /// The consumer notices every lie: the cases can fail.
+    /// The consumer notices every lie, which proves that the cases can fail.
     NoticesLies,
 }
 
@@ -50,9 +50,9 @@ pub(crate) enum Duty {
 const SOFA: &str = "sofa-5.13.2";
 /// The names of the Dubbo peers.
 const DUBBO: [&str; 3] = ["dubbo-2.7.23", "dubbo-3.2.19", "dubbo-3.3.6"];
-/// The Dubbo peer that stands for all of them where versions do not matter.
+/// The Dubbo peer that represents all of them where versions do not matter.
 const NEWEST: &str = "dubbo-3.3.6";
-/// What a pair that is about addressing runs.
+/// The cases of pairs that test addressing.
 const ADDRESSED: &str =
     "boolean_true,string_cjk,pojo,greeter,void,fail_checked,one_way,attach*,unknown_*,after_errors";
 
@@ -61,7 +61,7 @@ impl Side {
         Side { peer, variant }
     }
 
-    /// `dubbo-3.3.6+allowlist`.
+    /// The name of the side, such as `dubbo-3.3.6+allowlist`.
     pub(crate) fn name(&self) -> String {
         let suffix = match self.variant {
             Variant::Stock => "",
@@ -74,12 +74,12 @@ impl Side {
         format!("{}{suffix}", self.peer)
     }
 
-    /// Whether it speaks Bolt.
+    /// Whether it uses Bolt.
     pub(crate) fn is_sofa(&self) -> bool {
         self.peer == SOFA
     }
 
-    /// What its command line adds.
+    /// The additional options on its command line.
     pub(crate) fn options(&self) -> &'static [&'static str] {
         match (self.variant, self.is_sofa()) {
             (Variant::Stock, _) => &[],
@@ -99,12 +99,12 @@ impl Pair {
         Pair { consumer, provider }
     }
 
-    /// `CONSUMER -> PROVIDER`.
+    /// The name of the pair, `CONSUMER -> PROVIDER`.
     pub(crate) fn name(&self) -> String {
         format!("{} -> {}", self.consumer.name(), self.provider.name())
     }
 
-    /// What it has to show.
+    /// What the pair must show.
     pub(crate) fn duty(&self) -> Duty {
         match self.provider.variant {
             Variant::Liar => Duty::NoticesLies,
@@ -114,12 +114,12 @@ impl Pair {
         }
     }
 
-    /// Whether the two speak different protocols.
+    /// Whether the two use different protocols.
     pub(crate) fn is_bridged(&self) -> bool {
         self.consumer.is_sofa() != self.provider.is_sofa()
     }
 
-    /// The cases it runs, if not all.
+    /// The cases that the pair runs, unless all.
     pub(crate) fn cases(&self) -> Option<&'static str> {
         matches!(self.provider.variant, Variant::Group | Variant::Version).then_some(ADDRESSED)
     }

@@ -11,22 +11,22 @@ use std::time::{Duration, Instant};
 pub(crate) struct Running {
     what: String,
     child: Child,
-    /// Closed by dropping it; the Java providers end then.
+    /// Closed when dropped, which ends the Java providers.
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
 }
 
-/// Which output is read; the other goes to the log file as it is.
+/// Which output is read; the other one goes to the log file.
 #[derive(Clone, Copy)]
 pub(crate) enum Read {
     /// Standard output.
     Out,
-    /// Standard error, which is copied to the log file.
+    /// Standard error, which is also copied to the log file.
     Err,
 }
 
 impl Running {
-    /// Starts a child. What it is called appears in messages; what it logs goes to the file.
+    /// Starts a child. `what` names it in messages; its output goes to the log file.
     pub(crate) fn start(what: &str, mut command: Command, read: Read, log: &Path) -> anyhow::Result<Running> {
         let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
         command.stdin(Stdio::piped());
@@ -61,7 +61,7 @@ impl Running {
         })
     }
 
-    /// The next line that it writes; none at the end of its output.
+    /// The next line of its output; `None` at the end.
     pub(crate) fn line(&self, until: Instant) -> anyhow::Result<Option<String>> {
         match self
             .lines
@@ -80,12 +80,12 @@ impl Running {
         while let Some(line) = self.line(until)? {
             all.push(line);
         }
-        // its output is at its end, so it is going
+        // Its output has ended, so it is about to exit.
         let status = self.child.wait()?;
         Ok((all, status.code()))
     }
 
-    /// Asks it to end in its own graceful way.
+    /// Asks it to end gracefully.
     pub(crate) fn terminate(&self) -> anyhow::Result<()> {
         let status = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
@@ -97,7 +97,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // fails if it has ended, which is all that is wanted
+        // Fails if it has already ended, which is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -118,7 +118,7 @@ impl Source {
     }
 }
 
-/// That long from now.
+/// The time that far from now.
 pub(crate) fn within(time: Duration) -> Instant {
     Instant::now() + time
 }

@@ -1,4 +1,4 @@
-//! The one Rialto between all peers: a listener, a route and a cluster for each provider.
+//! The one Rialto between all peers, with a listener, a route and a cluster for each provider.
 use super::plan::{Side, Variant};
 use super::process::{Read, Running, within};
 use anyhow::{Context, bail, ensure};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 const START: Duration = Duration::from_secs(15);
 const ANSWER: Duration = Duration::from_secs(10);
-/// Between looks at a page that nobody announces changes of.
+/// The time between polls of a page.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 /// More bytes than heartbeats have.
 const SEVERAL_CALLS: u64 = 20_000;
@@ -24,12 +24,12 @@ pub(crate) struct Proxy {
     config: Value,
     admin: String,
     ports: BTreeMap<String, u16>,
-    /// What it logged as wrong.
+    /// The warnings and errors that it logged.
     complaints: Vec<String>,
 }
 
-/// The configuration for providers and their ports. Consumers of either protocol come to a provider's listener;
-/// a route's bridge only concerns calls that change the protocol.
+/// The configuration for providers and their ports. Consumers of both protocols use a provider's listener;
+/// the bridge of a route only affects calls between protocols.
 fn config(providers: &[(Side, u16)], access_log: &Path) -> Value {
     let each = |make: &dyn Fn(&Side, u16) -> Value| -> Value {
         providers.iter().map(|(p, port)| make(p, *port)).collect()
@@ -49,7 +49,8 @@ fn config(providers: &[(Side, u16)], access_log: &Path) -> Value {
     })
 }
 
-/// Dubbo applications say 1.0.0 where SOFARPC ones say 1.0. What Dubbo leaves unsaid of fields and times is said here.
+/// The bridge of a provider's route. Dubbo applications use version 1.0.0 where SOFARPC ones use 1.0. Types
+/// and time zones that Dubbo does not send are configured here.
 fn bridge(provider: &Side) -> Value {
     let unique_id = if provider.variant == Variant::Version {
         "version"
@@ -75,7 +76,7 @@ fn bridge(provider: &Side) -> Value {
 }
 
 impl Proxy {
-    /// Starts it in front of the providers. What it writes goes to the directory.
+    /// Starts it with the providers as endpoints. Its output goes to the directory.
     pub(crate) fn start(providers: &[(Side, u16)], dir: &Path) -> anyhow::Result<Proxy> {
         Proxy::with(config(providers, &dir.join("access.log")), dir)
     }
@@ -110,7 +111,7 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// Takes down where it listens; never the message that is waited for.
+    /// Records the address in a message. Always returns `false`, because no such message is waited for.
     fn note_address(&mut self, message: &str) -> bool {
         if let Some(address) = message.strip_prefix("admin on ") {
             self.admin = address.to_owned();
@@ -144,10 +145,10 @@ impl Proxy {
         }
     }
 
-    /// The message of a line of the log; what is wrong is kept.
+    /// The message of a line of the log; warnings and errors are recorded.
     fn heed(&mut self, line: &str) -> Option<String> {
         let Ok(entry) = serde_json::from_str::<Value>(line) else {
-            // a panic speaks without the log's form
+            // A panic is not written in the log's format.
             self.complaints.push(line.to_owned());
             return None;
         };
@@ -182,7 +183,7 @@ impl Proxy {
         self.rewrite(&format!("{:#}\n", self.config), "was taken over")
     }
 
-    /// Makes the configuration file wrong, waits until that was refused, and restores it.
+    /// Makes the configuration file invalid, waits until it was refused, and restores it.
     pub(crate) fn reload_wrong(&mut self) -> anyhow::Result<()> {
         self.rewrite("{ \"listeners\": 5 }\n", "was refused")?;
         self.complaints.retain(|c| !c.contains("was refused"));
@@ -190,7 +191,7 @@ impl Proxy {
     }
 
     fn rewrite(&mut self, text: &str, answer: &str) -> anyhow::Result<()> {
-        // by a rename, as a reader may come at any moment
+        // The file is replaced by a rename, because it may be read at any moment.
         let fresh = self.file.with_extension("fresh");
         std::fs::write(&fresh, text)?;
         std::fs::rename(&fresh, &self.file)?;
@@ -200,14 +201,14 @@ impl Proxy {
         .and_then(|m| if m.contains(answer) { Ok(()) } else { bail!("{m}") })
     }
 
-    /// Waits until no call is in flight: also answers that nobody waits for any more have come.
+    /// Waits until no call is in flight, including calls whose consumers stopped waiting.
     pub(crate) fn await_quiet(&self, time: Duration) -> anyhow::Result<()> {
         self.await_page("/clusters", time, "calls are left in flight", |clusters| {
             clusters.iter().all(|c| c["in_flight"] == 0)
         })
     }
 
-    /// Waits until more calls have come for each of these providers.
+    /// Waits until each of these providers got more calls.
     pub(crate) fn await_calls(&self, providers: [&Side; 2], time: Duration) -> anyhow::Result<()> {
         let bytes = |listeners: &[Value]| {
             providers.map(|p| {
@@ -227,7 +228,7 @@ impl Proxy {
         })
     }
 
-    /// Looks at a page, which is a list, until it is as wanted.
+    /// Polls a page, which is a list, until it is as wanted.
     fn await_page(
         &self,
         path: &str,
@@ -262,7 +263,7 @@ impl Proxy {
         Ok(body.to_owned())
     }
 
-    /// Ends it gracefully; returns what it complained about in its life.
+    /// Ends it gracefully; returns the warnings and errors of its whole life.
     pub(crate) fn stop(mut self) -> anyhow::Result<Vec<String>> {
         self.running.terminate()?;
         let end = within(ANSWER);

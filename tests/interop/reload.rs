@@ -1,4 +1,4 @@
-//! Configuration changes while calls are made: none of them may fail.
+//! Configuration changes while calls are made; no call may fail.
 use super::options::say;
 use super::peers::Peers;
 use super::plan::{Pair, Side};
@@ -13,20 +13,20 @@ use std::time::Duration;
 
 /// How long the consumers call.
 const LOAD: Duration = Duration::from_secs(16);
-/// How long they may take to begin and end besides.
+/// The additional time for them to start and end.
 const SLACK: Duration = Duration::from_secs(60);
-/// Changes while they do, besides a wrong one.
+/// The number of changes meanwhile, besides an invalid one.
 const CHANGES: usize = 4;
 
-/// What was seen.
+/// The results.
 pub(crate) struct Reloads {
-    /// Changes taken over.
+    /// The number of changes that took effect.
     pub(crate) changes: usize,
-    /// What each consumer counted.
+    /// The counts of each consumer.
     pub(crate) loads: Vec<(String, Load)>,
 }
 
-/// What a consumer counted.
+/// The counts of a consumer.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Load {
     calls: u64,
@@ -35,7 +35,7 @@ pub(crate) struct Load {
 }
 
 impl Reloads {
-    /// Runs a bridged load each way and changes listeners, routes and clusters meanwhile.
+    /// Runs a bridged load in each direction and changes listeners, routes and clusters meanwhile.
     pub(crate) fn run(
         peers: &Peers,
         proxy: &mut Proxy,
@@ -96,7 +96,7 @@ impl Reloads {
     }
 }
 
-/// Something else each time: a new listener and route, another timeout, another way to balance, and back again.
+/// A different edit each time: a new listener and route, another timeout, another balancing, and back again.
 fn edit(config: &mut Value, change: usize) {
     match change {
         0 => {
@@ -129,7 +129,7 @@ fn each(list: &mut Value, change: impl FnMut(&mut Value)) {
     list.as_array_mut().into_iter().flatten().for_each(change);
 }
 
-/// The pairs that are loaded: a bridged one each way.
+/// The pairs under load: a bridged one in each direction.
 pub(crate) fn loaded(pairs: &[Pair]) -> anyhow::Result<[&Pair; 2]> {
     let one = |sofa: bool| {
         let stock = |s: &Side| s.options().is_empty();

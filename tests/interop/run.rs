@@ -1,4 +1,4 @@
-//! The whole command: prepare, start, run pairs side by side, judge, tell.
+//! The whole command: prepare, start, run pairs side by side, judge, and report.
 use super::baseline::Baseline;
 use super::cell::Cell;
 use super::document::Document;
@@ -17,23 +17,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What filters call the reloads under load.
+/// The filter name of the reloads under load.
 const RELOAD: &str = "reload";
-/// Consumers at once. Each is a JVM that warms up, and answers are awaited against the clock.
+/// The most consumers at once. Each is a JVM that warms up, and responses have deadlines.
 const AT_ONCE: usize = 2;
-/// For answers that come after their consumers' timeouts.
+/// The time for responses that come after their consumers' timeouts.
 const LATE: Duration = Duration::from_secs(20);
 
-/// Everything that consumers need; shared by the threads that run them.
+/// What consumers need; shared by the threads that run them.
 struct Stage<'a> {
     peers: &'a Peers,
-    /// By the provider that the listener leads to.
+    /// The listener's port for each provider.
     ports: BTreeMap<Side, u16>,
     options: &'a Options,
     dir: &'a Path,
 }
 
-/// Runs what was asked for; returns whether all is as it should be.
+/// Runs what was requested; returns whether everything is as expected.
 pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
     let all = pairs();
     let wanted: Vec<Pair> = all.iter().filter(|p| options.wants(&p.name())).cloned().collect();
@@ -116,7 +116,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
     Ok(good)
 }
 
-/// Where this run's logs go; those of the last run are removed.
+/// The directory for the logs of this run; those of the last run are removed.
 fn fresh_directory() -> anyhow::Result<PathBuf> {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop");
     if dir.exists() {
@@ -146,7 +146,7 @@ fn start_providers<'p>(
         .collect()
 }
 
-/// The frameworks as their providers name their versions.
+/// The frameworks with the versions that their providers report.
 fn versions(providers: &BTreeMap<Side, Provider>) -> Vec<(String, String)> {
     let mut all: Vec<_> = providers
         .iter()
@@ -156,7 +156,7 @@ fn versions(providers: &BTreeMap<Side, Provider>) -> Vec<(String, String)> {
     all
 }
 
-/// Pairs to be run, and the providers that are being called.
+/// Pairs to be run, and the providers in use.
 struct Queue {
     waiting: Vec<Pair>,
     busy: HashSet<Side>,
@@ -165,7 +165,8 @@ struct Queue {
 }
 
 impl Stage<'_> {
-    /// Runs the pairs, some at once, but never two with one provider: it could not tell whose argument it saw.
+    /// Runs the pairs, some at once, but never two with one provider, because it could not tell whose
+    /// argument it received.
     fn run_all(&self, pairs: &[Pair]) -> anyhow::Result<Vec<(Pair, Vec<Cell>)>> {
         let waiting = pairs.iter().rev().cloned().collect();
         let queue = Mutex::new(Queue {
@@ -230,7 +231,7 @@ impl Stage<'_> {
     }
 }
 
-/// The next pair whose provider nobody calls; none if there is nothing left to do.
+/// The next pair whose provider is free; `None` if nothing is left.
 fn take(queue: &Mutex<Queue>, changed: &Condvar) -> Option<Pair> {
     let mut queue = lock(queue);
     loop {

@@ -1,17 +1,17 @@
-//! What is printed: a row for each pair, then everything that is not as it should be.
+//! The printed summary: a row for each pair, then everything that is not as expected.
 use super::expected::Expected;
 use super::groups;
 use super::judge::{Run, Verdict};
 use super::options::say;
 
-/// Numbers of a group of cells.
+/// The numbers of a group of cells.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Counts {
-    /// What works.
+    /// Cells that work.
     pub(crate) good: usize,
-    /// What does not work for a known reason.
+    /// Cells that do not work for a known reason.
     pub(crate) excused: usize,
-    /// What is not as it should be.
+    /// Cells that are not as expected.
     pub(crate) failed: usize,
 }
 
@@ -27,7 +27,7 @@ impl Counts {
         }
     }
 
-    /// `80`, `77 + 3` or `77 + 2, 1 FAILED`.
+    /// The counts as text: `80`, `77 + 3` or `77 + 2, 1 FAILED`.
     pub(crate) fn text(self) -> String {
         let mut text = self.good.to_string();
         if self.excused > 0 {
@@ -40,7 +40,7 @@ impl Counts {
     }
 }
 
-/// Prints everything; returns how much is not as it should be.
+/// Prints everything; returns how many cells are not as expected.
 pub(crate) fn print(runs: &[Run], expected: &Expected, wrong: &[String]) -> usize {
     say("\nworks + does not work for a known reason, FAILED otherwise");
     table(runs);

@@ -1,4 +1,4 @@
-//! Starting programs in the repository's root.
+//! Starts programs in the repository's root.
 use anyhow::{Context, Result, bail};
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -8,12 +8,13 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-/// How many of the last lines of a program that failed are shown again in the end.
+/// How many of the last lines of a failed program are shown again at the end.
 const LAST_LINES: usize = 60;
-/// How long a program that has ended may be followed by what it said: what it left behind may hold its pipes.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long to wait for the output of a program that has ended, because a process that it left behind may
+/// keep its pipes open.
+const OUTPUT_GRACE: Duration = Duration::from_secs(2);
 
-/// A program that is going to be started.
+/// A program to start.
 pub(crate) struct Task(Command);
 
 /// The repository's root.
@@ -31,7 +32,7 @@ pub(crate) fn cargo<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> 
 pub(crate) fn program(name: impl AsRef<OsStr>) -> Task {
     let mut command = Command::new(name);
     command.current_dir(root());
-    // what cargo tells this program about itself is not about the programs that it starts
+    // What cargo tells this program about itself must not reach the programs that it starts.
     for (key, _) in std::env::vars_os() {
         let name = key.to_string_lossy();
         if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
@@ -41,8 +42,8 @@ pub(crate) fn program(name: impl AsRef<OsStr>) -> Task {
     Task(command)
 }
 
-/// Whether a program is there and answers.
-pub(crate) fn answers(name: &str, argument: &str) -> bool {
+/// Whether a program is installed and runs.
+pub(crate) fn is_runnable(name: &str, argument: &str) -> bool {
     program(name).args([argument]).output().is_ok()
 }
 
@@ -57,7 +58,7 @@ impl Task {
         self
     }
 
-    /// Runs it in the foreground; the error has the last lines of what it wrote.
+    /// Runs it in the foreground; the error contains the last lines of its output.
     pub(crate) fn run(mut self) -> Result<()> {
         let line = self.line();
         println!("$ {line}");
@@ -76,7 +77,7 @@ impl Task {
             pass_on(err, io::stderr(), tell);
         }
         let status = child.wait().with_context(|| format!("lost: {line}"))?;
-        let until = Instant::now() + LAST_WORDS;
+        let until = Instant::now() + OUTPUT_GRACE;
         let mut last = VecDeque::new();
         while let Ok(text) = said.recv_timeout(until.saturating_duration_since(Instant::now())) {
             last.push_back(text);
@@ -90,7 +91,7 @@ impl Task {
         Ok(())
     }
 
-    /// What it writes to its standard output; the error has what it writes to standard error.
+    /// Its standard output; the error contains its standard error.
     pub(crate) fn output(mut self) -> Result<String> {
         let line = self.line();
         let done = self
@@ -112,13 +113,13 @@ impl Task {
     }
 }
 
-/// Passes a program's output on as it comes, and tells it line by line.
+/// Passes a program's output on as it comes, and sends each line to `tell`.
 fn pass_on(from: impl Read + Send + 'static, mut to: impl Write + Send + 'static, tell: Sender<String>) {
     std::thread::spawn(move || {
         let mut from = BufReader::new(from);
         let mut line = Vec::new();
         while from.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-            // whoever reads this may be gone, and nobody may wait for the rest any more: the program goes on
+            // The reader may be gone, and the receiver may have stopped waiting; the program goes on.
             let _ = to.write_all(&line).and_then(|()| to.flush());
             let _ = tell.send(String::from_utf8_lossy(&line).into_owned());
             line.clear();
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_leaves_another_behind_has_ended_all_the_same() {
+    fn a_program_that_leaves_another_behind_has_ended() {
         let begin = Instant::now();
         program("sh").args(["-c", "sleep 20 & echo there"]).run().unwrap();
         assert!(begin.elapsed() < Duration::from_secs(15));

@@ -1,5 +1,5 @@
-//! Licences and origins of all dependencies, by the rules of `deny.toml`. `cargo deny check` looks at the same file
-//! and more; this needs nothing installed.
+//! Checks licences and origins of all dependencies by the rules of `deny.toml`. `cargo deny check` reads the
+//! same file and checks more; this needs nothing installed.
 mod licence;
 
 use crate::command::root;
@@ -10,7 +10,7 @@ use std::fs;
 
 const RULES: &str = "deny.toml";
 
-/// What `deny.toml` says, as far as it is looked at here.
+/// The rules of `deny.toml` that are checked here.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Rules {
     /// Licences that may be used.
@@ -68,7 +68,7 @@ impl Rules {
     }
 
     fn add(&mut self, table: &str, list: &str, text: &str) {
-        // every second part is between quotes; of { crate = "x", reason = "y" } the first counts
+        // Every second part is between quotes; of { crate = "x", reason = "y" } the first one counts.
         let quoted = text.split('"').skip(1).step_by(2).map(str::to_owned);
         match (table, list) {
             ("licenses", "allow") => self.allow.extend(quoted),

@@ -1,4 +1,4 @@
-//! Pages that the program writes about itself.
+//! Pages that the program generates about itself.
 use crate::command::{cargo, root};
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -18,7 +18,7 @@ pub(crate) fn write() -> Result<()> {
     Ok(())
 }
 
-/// Fails if a page is not what the program would write.
+/// Fails if a page differs from what the program prints.
 pub(crate) fn check() -> Result<()> {
     let mut stale = Vec::new();
     for (page, command) in PAGES {

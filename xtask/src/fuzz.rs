@@ -1,31 +1,32 @@
-//! The fuzz targets of `fuzz/`: a workspace of its own.
-use crate::command::{answers, cargo, root};
+//! The fuzz targets of `fuzz/`, which is a workspace of its own.
+use crate::command::{cargo, is_runnable, root};
 use anyhow::{Context, Result, bail};
 use std::fs;
 
 pub(crate) const MANIFEST: &str = "fuzz/Cargo.toml";
-/// The tests that replay the corpora, one named as each target.
+/// The tests that replay the corpora, one named like each target.
 const REPLAY: &str = "fuzz/tests/replay.rs";
-/// What cargo-fuzz is told in place of a sanitizer: the code is safe Rust, and without one it runs on stable.
+/// The option against sanitizers: the code is safe Rust, and without a sanitizer it runs on stable.
 const NO_SANITIZER: [&str; 2] = ["--sanitizer", "none"];
 
-/// Fuzzes every target for so many seconds.
+/// Fuzzes every target for this many seconds.
 pub(crate) fn run(seconds: &str) -> Result<()> {
     let seconds: u32 = seconds
         .parse()
-        .with_context(|| format!("\"{seconds}\" is no number of seconds"))?;
+        .with_context(|| format!("\"{seconds}\" is not a number of seconds"))?;
     if !is_installed() {
         bail!("cargo-fuzz is missing; install it with: cargo install cargo-fuzz");
     }
     every(|target| fuzz(target, seconds))
 }
 
-/// Whether new inputs can be looked for.
+/// Whether cargo-fuzz is installed, which searches for new inputs.
 pub(crate) fn is_installed() -> bool {
-    answers("cargo-fuzz", "--version")
+    is_runnable("cargo-fuzz", "--version")
 }
 
-/// Shows every stored input to its target, by the tests of the fuzz workspace. Needs no cargo-fuzz.
+/// Replays every stored input through its target, with the tests of the fuzz workspace. This needs no
+/// cargo-fuzz.
 pub(crate) fn replay() -> Result<()> {
     let tests = fs::read_to_string(root().join(REPLAY)).with_context(|| format!("cannot read {REPLAY}"))?;
     every(|target| {
@@ -39,13 +40,13 @@ pub(crate) fn replay() -> Result<()> {
 
 fn fuzz(target: &str, seconds: u32) -> Result<()> {
     let limit = format!("-max_total_time={seconds}");
-    // CI tries the same inputs each time, as many as a slow machine can: what chance finds must not stop a change that
-    // has nothing to do with it
+    // CI tries the same inputs each time, as many as a slow machine can: a chance finding must not stop an
+    // unrelated change.
     let inputs: &[&str] = match std::env::var_os("CI") {
         Some(_) => &["-seed=1", "-runs=50000"],
         None => &["-seed=0"],
     };
-    // what is found goes beside the build, not into the stored corpus
+    // New inputs are stored beside the build, not in the corpus.
     let scratch = format!("fuzz/target/corpus/{target}");
     fs::create_dir_all(root().join(&scratch))?;
     let corpus = format!("fuzz/corpus/{target}");
@@ -56,7 +57,7 @@ fn fuzz(target: &str, seconds: u32) -> Result<()> {
         .run()
 }
 
-/// Does something with every target, whatever became of the others.
+/// Runs `what` for every target, even after failures.
 fn every(mut what: impl FnMut(&str) -> Result<()>) -> Result<()> {
     let manifest =
         fs::read_to_string(root().join(MANIFEST)).with_context(|| format!("cannot read {MANIFEST}"))?;

@@ -1,10 +1,10 @@
 //! The test with stock Java peers.
-use crate::command::{answers, cargo, program};
+use crate::command::{cargo, is_runnable, program};
 use anyhow::{Result, bail};
 
 /// The integration test that starts the peers.
 pub(crate) const TEST: &str = "interop";
-/// Set for the test when it shall write its table into the documentation.
+/// The variable that makes the test write its table into the documentation.
 const UPDATE: &str = "RIALTO_UPDATE_DOCS";
 
 /// Builds the peers and runs the test.
@@ -13,12 +13,12 @@ pub(crate) fn run(update_docs: bool) -> Result<()> {
     test(update_docs)
 }
 
-/// Builds the peers; nothing is done if nothing changed.
+/// Builds the peers, if they have changed.
 pub(crate) fn build_peers() -> Result<()> {
     let needed = [("javac", "-version"), ("java", "-version"), ("mvn", "-version")];
     let missing: Vec<_> = needed
         .iter()
-        .filter(|(name, argument)| !answers(name, argument))
+        .filter(|(name, argument)| !is_runnable(name, argument))
         .map(|(name, _)| *name)
         .collect();
     if !missing.is_empty() {

@@ -1,4 +1,4 @@
-//! The repository's chores, as `cargo xtask COMMAND`. Plain Rust, so that nothing but the toolchain is needed.
+//! The repository's tasks, as `cargo xtask COMMAND`, in plain Rust, so that only the toolchain is needed.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,

@@ -3,17 +3,17 @@ use crate::command::cargo;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// A package of the workspace or below it.
+/// A package of the workspace, or one of its dependencies.
 pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) version: String,
-    /// SPDX expression.
+    /// The SPDX expression of its licence.
     pub(crate) license: Option<String>,
-    /// Where it comes from; none for the workspace itself.
+    /// Where the package comes from; `None` for the workspace itself.
     pub(crate) source: Option<String>,
 }
 
-/// All packages that the lock file names.
+/// All packages in the lock file.
 pub(crate) fn packages() -> Result<Vec<Package>> {
     let all = read(&["--locked"])?;
     let text = |value: &Value| value.as_str().map(str::to_owned);

@@ -1,18 +1,18 @@
-//! A list of steps, each run whatever became of the others, and a table of them in the end.
+//! A list of steps, of which each runs even if others failed, and a table of them at the end.
 use anyhow::Result;
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// How a step went.
+/// The result of a step.
 pub(crate) enum End {
-    /// As it should.
+    /// The step succeeded.
     Ok,
-    /// It was not run, because of this.
+    /// The step was not run, for this reason.
     LeftOut(String),
 }
 
-/// What ran so far.
+/// The steps that ran so far.
 #[derive(Default)]
 pub(crate) struct Steps(Vec<Done>);
 
@@ -23,7 +23,7 @@ struct Done {
 }
 
 impl Steps {
-    /// Runs one more.
+    /// Runs another step.
     pub(crate) fn run(&mut self, name: &'static str, step: impl FnOnce() -> Result<End>) {
         println!("\n=== {name} ===");
         let begin = Instant::now();
@@ -37,14 +37,14 @@ impl Steps {
         self.0.push(Done { name, took, end });
     }
 
-    /// Whether the step ran and went well.
+    /// Whether the step ran and succeeded.
     pub(crate) fn is_ok(&self, name: &str) -> bool {
         self.0
             .iter()
             .any(|done| done.name == name && matches!(done.end, Ok(End::Ok)))
     }
 
-    /// Shows why steps failed, and then the table. Fails if any step did.
+    /// Prints why steps failed, and then the table. Fails if any step failed.
     pub(crate) fn finish(&self) -> ExitCode {
         for done in &self.0 {
             if let Err(error) = &done.end {
@@ -74,7 +74,7 @@ impl Steps {
                 done.name,
                 seconds(done.took)
             );
-            // a text cannot refuse to be written to
+            // Writing to a string cannot fail.
             let _ = writeln!(text, "{}", line.trim_end());
         }
         let _ = write!(
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_no_failure() {
+    fn a_step_left_out_is_not_a_failure() {
         let mut steps = Steps::default();
         steps.run("one", || Ok(End::Ok));
         steps.run("two", || Ok(End::LeftOut("not wanted".to_owned())));

@@ -1,15 +1,15 @@
 //! `cargo xtask test`: everything that must hold before a change is merged.
-use crate::command::{answers, cargo};
+use crate::command::{cargo, is_runnable};
 use crate::steps::{End, Steps};
 use crate::{deps, docs, fuzz, interop, metadata};
 use anyhow::{Result, bail};
 use std::process::ExitCode;
 
-/// How long each target is fuzzed here.
+/// How long each target is fuzzed here, in seconds.
 const FUZZ_SECONDS: &str = "5";
 
-/// The most user instructions that calls may take in a worker: relayed and bridged ones, with 8 connections of 32
-/// calls in flight on each, and of one. This holds what was reached (docs/performance.md).
+/// The most user instructions that calls may take in a worker, relayed and bridged, with 8 connections of 32
+/// calls in flight each, and of one. These keep what was reached (docs/performance.md).
 const MOST_INSTRUCTIONS: [&str; 8] = [
     "--max-8x32",
     "2500",
@@ -23,7 +23,7 @@ const MOST_INSTRUCTIONS: [&str; 8] = [
 
 type Step = fn() -> Result<()>;
 
-/// Steps that do not depend on each other, cheap ones first.
+/// The steps, which do not depend on each other, cheap ones first.
 const STEPS: &[(&str, Step)] = &[
     ("fmt", fmt),
     ("deps", deps::check),
@@ -44,7 +44,7 @@ const INSTRUCTIONS: &str = "instructions";
 const PEERS: &str = "java-peers";
 const INTEROP: &str = interop::TEST;
 
-/// Options of the command.
+/// The options of the command.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Options<'a> {
     no_java: bool,
@@ -56,7 +56,7 @@ pub(crate) fn names() -> Vec<&'static str> {
     STEPS.iter().map(|(name, _)| *name).collect()
 }
 
-/// Runs the steps that are asked for.
+/// Runs the requested steps.
 pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode> {
     let options = Options::read(arguments)?;
     let mut steps = Steps::default();
@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode> {
                  install cargo-fuzz"
                     .to_owned(),
             ),
-            INSTRUCTIONS if !answers("valgrind", "--version") => Some(
+            INSTRUCTIONS if !is_runnable("valgrind", "--version") => Some(
                 "valgrind is not installed; install it with (Debian, Ubuntu): apt-get install valgrind".to_owned(),
             ),
             _ => None,
@@ -109,7 +109,7 @@ impl<'a> Options<'a> {
     }
 
     fn wants(&self, name: &str) -> bool {
-        // the test cannot run without its peers
+        // The test cannot run without its peers.
         let needed = name == PEERS && self.only.contains(&INTEROP);
         self.only.is_empty() || self.only.contains(&name) || needed
     }
@@ -122,7 +122,7 @@ fn fmt() -> Result<()> {
 
 fn clippy() -> Result<()> {
     cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()?;
-    // it is no part of a plain `cargo test`, and so not of all targets either
+    // The interop test is not part of a plain `cargo test`, and so not of `--all-targets` either.
     cargo([
         "clippy",
         "-p",
@@ -148,14 +148,14 @@ fn unit() -> Result<()> {
     cargo(["test", "-p", "rialto", "--lib", "--bins"]).run()
 }
 
-/// The integration tests of the root package: they start the program, which is built to be quick.
+/// The integration tests of the root package, which start the program; it is built to be fast.
 fn end_to_end() -> Result<()> {
     let tests = metadata::root_tests()?;
     let wanted: Vec<_> = tests.iter().filter(|name| *name != interop::TEST).collect();
     if wanted.is_empty() {
         bail!("the root package has no integration tests");
     }
-    // one by one, so that a test that does not compile hides no other
+    // One by one, so that a test that does not compile hides no other.
     let failed: Vec<String> = wanted
         .iter()
         .filter_map(|name| {
@@ -186,7 +186,7 @@ fn bench_smoke() -> Result<()> {
     compare("quick", &["--smoke"])
 }
 
-/// The same in every run, unlike times.
+/// Instructions are the same in every run, unlike times.
 fn instructions() -> Result<()> {
     let variants = "rialto-bolt,rialto-dubbo,rialto-bolt-to-dubbo,rialto-dubbo-to-bolt";
     let mut arguments = vec!["--callgrind", "--variants", variants];

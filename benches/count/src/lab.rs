@@ -1,4 +1,4 @@
-//! The turns of the worker between its peers.
+//! Runs the turns of the worker between its peers.
 
 use std::time::Instant;
 
@@ -14,13 +14,13 @@ use rialto_core::worker::{Now, Worker};
 use rialto_protocols::All;
 
 use crate::link::{Dials, Link};
-use crate::peers::{Caller, serve};
+use crate::peers::{Client, serve};
 
-/// The time that a call takes of the worker's clock. The deadlines of the first calls, 3 s away, pass within the
-/// shorter of the two runs that are compared, so that what deadlines cost is in the difference.
+/// The time that one call takes on the worker's clock. The deadlines of the first calls, 3 s away, pass
+/// within the shorter of the two compared runs, so the cost of deadlines is part of the difference.
 const CALL_US: u64 = 800;
 
-/// A worker as it is in production, but for its links.
+/// A worker as in production, apart from its links.
 struct InMemory;
 
 impl Env for InMemory {
@@ -28,11 +28,11 @@ impl Env for InMemory {
     type Reactor = Dials;
 }
 
-/// The worker and both sides of it.
+/// The worker, and its peers on both sides.
 pub(crate) struct Lab {
     worker: Worker<InMemory>,
     dials: Dials,
-    callers: Vec<Caller>,
+    clients: Vec<Client>,
     hosts: Vec<Link>,
     template: RequestTemplate,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Lab {
 impl Lab {
     pub(crate) fn new(config: &Config, template: RequestTemplate) -> Self {
         let mut compiler = Compiler::default();
-        let world = rialto::control::world(&instances, 1, Instant::now(), &[]);
+        let world = rialto::control::world(&discovered_endpoints, 1, Instant::now(), &[]);
         let first = compiler.configure(config, &world);
         let dials = Dials::default();
         let mut worker = Worker::new(dials.clone(), &first, 1);
@@ -50,26 +50,26 @@ impl Lab {
         Self {
             worker,
             dials,
-            callers: Vec::new(),
+            clients: Vec::new(),
             hosts: Vec::new(),
             template,
         }
     }
 
-    /// Makes so many calls over the connections, this many in flight on each; returns the number of turns. In a turn
-    /// everybody who has said something is heard.
+    /// Makes `calls` calls over the connections, with `in_flight` at a time on each; returns the number of
+    /// turns. In each turn every peer with new bytes is served.
     pub(crate) fn run(&mut self, connections: usize, in_flight: usize, calls: u64) -> anyhow::Result<u64> {
         for _ in 0..connections {
-            let caller = Caller::new(in_flight);
-            self.worker.accept(caller.link.clone(), ListenerId(0), None);
-            self.callers.push(caller);
+            let client = Client::new(in_flight);
+            self.worker.accept(client.link.clone(), ListenerId(0), None);
+            self.clients.push(client);
         }
         let mut nonces = 1..=calls;
         let (mut answered, mut turns) = (0, 0);
         let (mut ready, mut is_busy) = (Vec::new(), false);
         loop {
-            for caller in &mut self.callers {
-                answered += caller.go_on(&self.template, &mut nonces)?;
+            for client in &mut self.clients {
+                answered += client.advance(&self.template, &mut nonces)?;
             }
             if answered == calls {
                 return Ok(turns);
@@ -77,34 +77,34 @@ impl Lab {
             self.hosts.extend(self.dials.take());
             self.hosts.iter().try_for_each(serve)?;
             ready.clear();
-            let links = self.callers.iter().map(|caller| &caller.link);
+            let links = self.clients.iter().map(|client| &client.link);
             for link in links.chain(&self.hosts) {
                 ensure!(
                     !link.is_closed(),
-                    "a connection was closed after {answered} answers"
+                    "a connection was closed after {answered} responses"
                 );
                 ready.extend(link.ready());
             }
             ensure!(
                 is_busy || !ready.is_empty(),
-                "nothing goes on after {answered} answers of {calls}"
+                "nothing happens any more after {answered} responses of {calls}"
             );
             let us = answered * CALL_US;
             is_busy = self.worker.turn(&ready, Now { us });
-            // what becomes of it is not the worker's business
+            // The worker's cost ends where it hands the log over.
             drop(self.worker.take_log(0, false));
             turns += 1;
         }
     }
 }
 
-/// The endpoints that the configuration lists; where they really are is nobody's business here.
-fn instances(cluster: &config::Cluster) -> Vec<DiscoveredEndpoint> {
+/// The endpoints that the configuration lists. Their addresses are never used.
+fn discovered_endpoints(cluster: &config::Cluster) -> Vec<DiscoveredEndpoint> {
     let endpoints = cluster.endpoints.iter();
-    endpoints.filter_map(instance).collect()
+    endpoints.filter_map(discovered).collect()
 }
 
-fn instance(endpoint: &config::Endpoint) -> Option<DiscoveredEndpoint> {
+fn discovered(endpoint: &config::Endpoint) -> Option<DiscoveredEndpoint> {
     let config::Address::Socket(address) = endpoint.address else {
         return None;
     };
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn every_call_is_answered_and_every_run_takes_the_same_turns() {
+    fn every_call_gets_its_response_and_every_run_takes_the_same_turns() {
         for client in [Protocol::Bolt, Protocol::Dubbo] {
             for server in [Protocol::Bolt, Protocol::Dubbo] {
                 let first = turns(client, server);

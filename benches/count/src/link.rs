@@ -1,5 +1,5 @@
-//! Connections in memory, under a worker: what sockets and epoll are in production. They take whatever is written, and
-//! lose, delay and cut nothing.
+//! In-memory connections for a worker, in place of sockets and epoll. They accept every write, and lose,
+//! delay and split nothing.
 
 use std::cell::RefCell;
 use std::io;
@@ -15,25 +15,25 @@ pub(crate) struct Link(Rc<RefCell<State>>);
 
 #[derive(Default)]
 struct State {
-    /// Bytes on their way to the worker, from `read` on.
+    /// Bytes for the worker; those before `read` were read.
     to_worker: Vec<u8>,
     read: usize,
     to_peer: Vec<u8>,
-    /// Who it is to the worker, once it is watched.
+    /// The connection's key in the worker, once the link is watched.
     key: Option<ConnKey>,
-    /// There is something to read that the worker was not told of.
-    news: bool,
-    /// It was dialed, and the worker was not told that it stands.
+    /// Whether there are bytes that the worker was not notified of.
+    unnotified: bool,
+    /// Whether the link was dialed and the worker was not notified that it is connected.
     dialed: bool,
     closed: bool,
 }
 
-/// The links that the worker dialed, until their other end is taken.
+/// The links that the worker dialed, until the other end takes them.
 #[derive(Clone, Default)]
 pub(crate) struct Dials(Rc<RefCell<Vec<Link>>>);
 
 impl Link {
-    /// Lets the peer use the link: see what came, and append what it says.
+    /// Lets the peer use the link: read what arrived, and append what it sends.
     pub(crate) fn converse<T>(&self, peer: impl FnOnce(&mut Vec<u8>, &mut Vec<u8>) -> T) -> T {
         let state = &mut *self.0.borrow_mut();
         if state.read == state.to_worker.len() {
@@ -42,14 +42,17 @@ impl Link {
         }
         let before = state.to_worker.len();
         let result = peer(&mut state.to_peer, &mut state.to_worker);
-        state.news |= state.to_worker.len() > before;
+        state.unnotified |= state.to_worker.len() > before;
         result
     }
 
-    /// What the worker is to be told of the link, once.
+    /// The readiness that the worker must be notified of, once.
     pub(crate) fn ready(&self) -> Option<Ready> {
         let state = &mut *self.0.borrow_mut();
-        let (readable, writable) = (std::mem::take(&mut state.news), std::mem::take(&mut state.dialed));
+        let (readable, writable) = (
+            std::mem::take(&mut state.unnotified),
+            std::mem::take(&mut state.dialed),
+        );
         let conn = state.key.filter(|_| readable || writable)?;
         Some(Ready {
             conn,
@@ -59,20 +62,20 @@ impl Link {
         })
     }
 
-    /// Whether the worker closed it.
+    /// Whether the worker closed the link.
     pub(crate) fn is_closed(&self) -> bool {
         self.0.borrow().closed
     }
 }
 
 impl Dials {
-    /// The links dialed since.
+    /// The links dialed since the last call.
     pub(crate) fn take(&self) -> Vec<Link> {
         std::mem::take(&mut self.0.borrow_mut())
     }
 }
 
-/// `read` and `write` are functions of their own so that they can be left out of the count by their names.
+/// `read` and `write` are separate functions, so that they can be excluded from the count by their names.
 impl Transport for Link {
     #[inline(never)]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
@@ -116,7 +119,7 @@ impl Reactor for Dials {
         Ok(())
     }
 
-    /// Links always take everything.
+    /// A link always accepts everything.
     fn want_write(&mut self, _: &mut Link, _: ConnKey, _: bool) {}
 
     fn forget(&mut self, link: &mut Link) {

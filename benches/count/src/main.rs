@@ -1,8 +1,8 @@
-//! A number of calls through one worker, between callers and a backend in memory: the same calls in the same turns in
-//! every run, so that the instructions of a turn can be counted and compared.
+//! Makes a number of calls through one worker, between in-memory clients and a backend. Every run makes the
+//! same calls in the same turns, so that the instructions of a turn can be counted and compared.
 //!
-//! `compare --callgrind` runs it under valgrind and has only [`Worker::turn`] counted, without the links' own
-//! `read` and `write`; everything else here costs nothing. See `benches/README.md`.
+//! `compare --callgrind` runs it under valgrind and counts only [`Worker::turn`], without the links' own
+//! `read` and `write`; nothing else here is counted. See `benches/README.md`.
 //!
 //! [`Worker::turn`]: rialto_core::worker::Worker::turn
 #![forbid(unsafe_code)]

@@ -1,20 +1,20 @@
-//! The callers and the backend: they speak through the benchmark's own codecs and check every byte.
+//! The clients and the backend, which use the benchmark's own codecs and check every byte.
 
 use anyhow::{Context as _, ensure};
 use rialto_benches::wire::{Protocol, RequestTemplate};
 
 use crate::link::Link;
 
-/// Ids begin here, so that an id of 0 or 1, easily made by mistake, is no call's.
+/// The first id, so that an id of 0 or 1, a likely mistake, belongs to no call.
 const FIRST_ID: u64 = 0x1000;
 
-/// One caller's connection. The id of a call is its place in `nonces`, after [`FIRST_ID`].
-pub(crate) struct Caller {
+/// One client connection. The id of a call is its index in `nonces` plus [`FIRST_ID`].
+pub(crate) struct Client {
     pub(crate) link: Link,
     nonces: Vec<Option<u64>>,
 }
 
-impl Caller {
+impl Client {
     pub(crate) fn new(in_flight: usize) -> Self {
         Self {
             link: Link::default(),
@@ -22,9 +22,9 @@ impl Caller {
         }
     }
 
-    /// Checks the answers that came, and puts calls where none is in flight while `nonces` lasts. Returns how many
-    /// answers came.
-    pub(crate) fn go_on(
+    /// Checks the responses that came, and starts new calls in free slots while `nonces` lasts. Returns the
+    /// number of responses.
+    pub(crate) fn advance(
         &mut self,
         template: &RequestTemplate,
         nonces: &mut impl Iterator<Item = u64>,
@@ -36,7 +36,7 @@ impl Caller {
                     .get_mut(id.wrapping_sub(FIRST_ID) as usize)
                     .and_then(Option::take);
                 let nonce =
-                    call.with_context(|| format!("an answer to call {id}, which is not in flight"))?;
+                    call.with_context(|| format!("a response to call {id}, which is not in flight"))?;
                 Ok(template.check(frame, nonce)?)
             })?;
             for (id, call) in (FIRST_ID..).zip(calls).filter(|(_, call)| call.is_none()) {
@@ -49,17 +49,18 @@ impl Caller {
     }
 }
 
-/// Answers the requests that came on a connection to the backend.
+/// Responds to the requests that came on a connection to the backend.
 pub(crate) fn serve(link: &Link) -> anyhow::Result<()> {
     link.converse(|input, output| {
         let Some(first) = input.first() else { return Ok(()) };
         let protocol = Protocol::detect(*first)?;
-        frames(protocol, input, |_, frame| Ok(protocol.answer(frame, output)?))?;
+        frames(protocol, input, |_, frame| Ok(protocol.respond(frame, output)?))?;
         Ok(())
     })
 }
 
-/// Takes whole frames, which is all that a worker writes in a turn. Returns how many there were.
+/// Splits the input into frames, which are always whole, because a worker writes only whole frames in a turn.
+/// Returns their number.
 fn frames(
     protocol: Protocol,
     input: &mut Vec<u8>,

@@ -1,5 +1,5 @@
-//! The comparison, and every other part of the benchmark as a role of the same program, so that building this one
-//! program builds all that a comparison starts.
+//! The comparison, and every other part of the benchmark as a role of the same program, so that one build
+//! produces everything a comparison starts.
 
 use rialto_benches::flags::Flags;
 use rialto_benches::{backend, compare, loadgen, relay};

@@ -1,5 +1,6 @@
-//! User instructions of a worker per call, from memory to memory: `rialto-count` under valgrind in two runs of different
-//! length, their difference divided by the difference in calls. The same in every run, so it can be a gate.
+//! User instructions of a worker per call, from memory to memory: `rialto-count` runs under valgrind twice
+//! with different lengths, and the difference is divided by the difference in calls. Every run gives the same
+//! figure, so it can be a gate.
 
 use std::collections::HashSet;
 use std::fs;
@@ -20,15 +21,15 @@ use super::variant::{Proxy, Variant};
 
 /// The loads that are counted: one with much to batch, two with little.
 pub(super) const LOADS: [&str; 3] = ["8x32", "8x1", "64x1"];
-/// Calls of the shorter run; start-up and the first calls are in both and cancel out.
+/// Calls of the shorter run. Start-up and the first calls are in both runs and cancel out.
 const SHORT: u64 = 5_000;
 const LONG: u64 = 25_000;
-/// What is counted: a turn of the worker with all that it calls ...
+/// The counted function: a turn of the worker with everything that it calls.
 const COUNTED: &str = "rialto_core::worker::Worker<*>::turn";
-/// ... but not the links, which stand for the kernel.
+/// The excluded functions: the links, which stand for the kernel.
 const LINKS: &str = "<rialto_count::link::Link as ";
-/// Copies are counted as vector instructions. Beyond a length, the C library copies with one instruction that valgrind
-/// counts once for each byte.
+/// Makes copies count as vector instructions. Beyond a length, the C library would copy with one instruction
+/// that valgrind counts once per byte.
 const TUNABLES: &str = "glibc.cpu.x86_rep_movsb_threshold=0x10000000";
 
 #[derive(Debug, Serialize)]
@@ -95,7 +96,7 @@ pub(super) fn measure(lab: &Lab, options: &Options, output: &mut Output) -> anyh
     output.table(&table)
 }
 
-/// Gates are for calls that are not logged.
+/// The gate for a variant. Gates apply only to calls without an access log.
 fn limit(options: &Options, variant: &Variant, load: &str) -> Option<f64> {
     if variant.proxy != (Proxy::Rialto { access_log: false }) {
         return None;
@@ -122,7 +123,7 @@ impl Counter<'_> {
         Ok((long - short) as f64 / (LONG - SHORT) as f64)
     }
 
-    /// What the proxy itself would be given; nobody listens on these addresses.
+    /// The configuration that the proxy itself would get. Nothing listens on these addresses.
     fn config(&self, variant: &Variant) -> String {
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let sites = Sites {
@@ -135,10 +136,10 @@ impl Counter<'_> {
         configs::rialto(sites, variant.server, 1, is_logged.then_some(&access_log))
     }
 
-    /// Instructions of all turns of a run.
+    /// The instructions of all turns of a run.
     fn total(&self, config: &Path, variant: &Variant, load: &str, calls: u64) -> anyhow::Result<u64> {
         let counts = self.lab.file("callgrind.out");
-        // the stack begins behind the environment, and where it begins makes a few instructions of difference
+        // The stack begins after the environment, and its start changes the count by a few instructions.
         let output = Command::new(&self.valgrind)
             .env_clear()
             .env("GLIBC_TUNABLES", TUNABLES)
@@ -166,8 +167,8 @@ impl Counter<'_> {
     }
 }
 
-/// The sum of a callgrind file, without what was called by the name of a link. (Collection could be switched off for
-/// their time, but not everything that they call is left out then.)
+/// The sum of a callgrind file without the calls to functions of a link. (Switching collection off for them
+/// would not exclude everything that they call.)
 fn without_links(text: &str) -> anyhow::Result<u64> {
     let number = |words: Option<&str>| -> anyhow::Result<u64> {
         let word = words.and_then(|words| words.split_whitespace().last());
@@ -178,7 +179,7 @@ fn without_links(text: &str) -> anyhow::Result<u64> {
             .or_else(|| line.strip_prefix("totals:"))
     });
     let mut total = number(summary)?;
-    // functions are named `(NUMBER) NAME` where they first occur, `(NUMBER)` later
+    // Functions are named `(NUMBER) NAME` at their first occurrence, `(NUMBER)` later.
     let mut links = HashSet::new();
     let mut is_link = false;
     let mut lines = text.lines();
@@ -190,7 +191,7 @@ fn without_links(text: &str) -> anyhow::Result<u64> {
             }
             is_link = kind == "c" && links.contains(id);
         } else if line.starts_with("calls=") {
-            // the next line is where the call stands and what it took
+            // The next line gives the position of the call and its cost.
             let taken = number(lines.next())?;
             if is_link {
                 total -= taken;
@@ -205,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_links_take_is_left_out_wherever_they_are_called() {
+    fn the_cost_of_links_is_excluded_wherever_they_are_called() {
         let text = "events: Ir\nfn=(1) turn\n7 100\n\
                     cfn=(2) <rialto_count::link::Link as Transport>::read\ncalls=3 40\n8 1000\n\
                     cfn=(3) copy\ncalls=1 9\n+1 20\n\

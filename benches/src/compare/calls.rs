@@ -1,4 +1,4 @@
-//! CPU time per call and latency, every variant under every load.
+//! CPU time per call and latency, for every variant under every load.
 
 use serde::Serialize;
 
@@ -11,11 +11,11 @@ use crate::loadgen::{self, Load, Report};
 use crate::process::{complain, resident_bytes};
 use crate::stats::quantile;
 
-/// Share of a run for which a CPU may be taken away; beyond, the run is repeated.
+/// The largest share of a run in which a CPU may be taken away; beyond it the run is repeated.
 const MAX_LOST: f64 = 0.10;
-/// Runs of one variant in one round until one is undisturbed.
+/// The most runs of one variant in one round, until one is undisturbed.
 const ATTEMPTS: usize = 3;
-/// Share of an open loop's rate that must be answered within the run.
+/// The smallest share of an open loop's calls that must get a response within the run.
 const KEEPS_UP: f64 = 0.95;
 const HEADS: [&str; 13] = [
     "variant",
@@ -37,7 +37,7 @@ const LEGEND: &str = "proxy us: CPU time of the proxy per call, median 50 ms win
     exceed. x rialto: as a multiple of Rialto's with the same client. Latency: median of the rounds, from the due time \
     in open loops; behind: runs in which the rate was not kept up.";
 
-/// One run, as it is written to the results file.
+/// One run, as written to the results file.
 #[derive(Debug, Serialize)]
 pub(super) struct Run {
     section: &'static str,
@@ -93,7 +93,7 @@ pub(super) fn measure(lab: &Lab, options: &Options, output: &mut Output) -> anyh
     Ok(())
 }
 
-/// Repeats a run until the machine left it alone; `None` if it failed.
+/// Repeats a run until it is undisturbed; `None` if it failed.
 pub(super) fn undisturbed(
     lab: &Lab,
     options: &Options,
@@ -133,7 +133,7 @@ fn run(
     let placement = setting.placement;
     let backend = lab.backend(placement)?;
     let proxy = lab.proxy(variant, backend.address, setting.workers, placement)?;
-    // Without a proxy its CPU is the generator's.
+    // Without a proxy, the generator gets the proxy's CPU.
     let generator = match proxy {
         Some(_) => placement.clone(),
         None => Placement {
@@ -176,7 +176,7 @@ impl Run {
         self.cpu_us("proxy")
     }
 
-    /// Whether fewer calls were answered than an open loop sent.
+    /// Whether fewer calls got a response than an open loop sent.
     fn fell_behind(&self) -> bool {
         let rate = self.report.load.rate().map(|(rate, _)| f64::from(rate));
         rate.is_some_and(|rate| self.report.calls_per_second < KEEPS_UP * rate)
@@ -226,7 +226,7 @@ fn tabulate(load: Load, variants: &[Variant], runs: &[Run]) -> Table {
     table
 }
 
-/// How many runs counted, and in how many of them the proxy did not keep up with the rate.
+/// How many runs counted, and in how many of them the proxy fell behind the rate.
 fn counted(runs: &[&Run]) -> String {
     match runs.iter().filter(|run| run.fell_behind()).count() {
         0 => runs.len().to_string(),
@@ -234,8 +234,8 @@ fn counted(runs: &[&Run]) -> String {
     }
 }
 
-/// What the proxy's CPU time should not exceed, as a multiple of the relay's: batching makes up for the work of
-/// decoding where there is anything to batch.
+/// The goal for the proxy's CPU time, as a multiple of the relay's: if there is anything to batch, batching
+/// must make up for the work of decoding.
 fn goal(load: Load) -> Option<f64> {
     match load.to_string().as_str() {
         "1x1" => Some(1.10),
@@ -248,7 +248,7 @@ fn goal(load: Load) -> Option<f64> {
     }
 }
 
-/// Proxy CPU of each round as a multiple of the other's in the same round, sorted.
+/// The proxy's CPU time of each round as a multiple of the other's in the same round, sorted.
 pub(super) fn ratios(own: &[&Run], other: &[&Run]) -> Vec<f64> {
     let mut ratios: Vec<f64> = own
         .iter()
@@ -261,14 +261,14 @@ pub(super) fn ratios(own: &[&Run], other: &[&Run]) -> Vec<f64> {
     ratios
 }
 
-/// The median over runs of whatever they have of `value`.
+/// The median of `value` over the runs that have one.
 pub(super) fn median_of(runs: &[&Run], value: &dyn Fn(&Run) -> Option<f64>) -> Option<f64> {
     let mut values: Vec<f64> = runs.iter().filter_map(|run| value(run)).collect();
     values.sort_by(f64::total_cmp);
     quantile(&values, 0.5)
 }
 
-/// Lowest to highest.
+/// The range of sorted values, from lowest to highest.
 pub(super) fn range(sorted: &[f64]) -> String {
     match (sorted.first(), sorted.last()) {
         (Some(low), Some(high)) => format!("{low:.2}-{high:.2}"),

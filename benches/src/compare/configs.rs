@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::wire::{METHOD, Protocol, SERVICE};
 
-/// Where a proxy listens and what is behind it.
+/// The address where a proxy listens, and that of its upstream.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sites {
     pub(super) listen: SocketAddr,
@@ -13,7 +13,7 @@ pub(super) struct Sites {
     pub(super) upstream: SocketAddr,
 }
 
-/// Rialto: one listener, one route by service, one cluster with one endpoint.
+/// Rialto with one listener, one route by service, and one cluster with one endpoint.
 pub(super) fn rialto(sites: Sites, server: Protocol, workers: usize, access_log: Option<&Path>) -> String {
     let Sites {
         listen,
@@ -76,8 +76,8 @@ pub(super) fn envoy_tcp(sites: Sites) -> String {
     envoy(sites, filter)
 }
 
-/// The limits on connections and requests are raised out of the way: its Dubbo proxy takes one upstream connection for
-/// each call in flight.
+/// Envoy with limits on connections and requests that are never reached: its Dubbo proxy uses one upstream
+/// connection for each call in flight.
 fn envoy(sites: Sites, filter: &str) -> String {
     let address = |address: SocketAddr| {
         format!(

@@ -10,7 +10,7 @@ use anyhow::{Context as _, ensure};
 
 use crate::process::complain;
 
-/// The binary under test: the one given, or a fresh build of this source tree.
+/// The binary under test: the given one, or a fresh build of this source tree.
 pub(super) fn rialto(given: Option<&Path>) -> anyhow::Result<PathBuf> {
     let Some(path) = given else {
         return built("rialto").context("no binary to measure; --rialto PATH would name one");
@@ -20,8 +20,8 @@ pub(super) fn rialto(given: Option<&Path>) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("--rialto {}", path.display()))
 }
 
-/// A program of this source tree, named like its package, built now in the profile of this program: measuring a stale
-/// one is worse than measuring none.
+/// A program of this source tree, named like its package, built now in the profile of this program, because
+/// measuring a stale one is worse than measuring none.
 pub(super) fn built(package: &str) -> anyhow::Result<PathBuf> {
     let program = env::current_exe()?;
     let profile_dir = program.parent().context("this program has no folder")?;
@@ -66,7 +66,7 @@ pub(super) fn envoy() -> Option<PathBuf> {
         .or_else(envoy_of_python)
 }
 
-/// A program by its name.
+/// The program of this name on `PATH`.
 pub(super) fn on_path(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path)
@@ -74,7 +74,7 @@ pub(super) fn on_path(name: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-/// Whether a file is a program itself. A script that starts one would be measured in its place.
+/// Whether a file is machine code. A script that starts a program would be measured in its place.
 fn is_machine_code(path: &Path) -> bool {
     let mut magic = [0; 4];
     File::open(path)

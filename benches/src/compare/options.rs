@@ -1,4 +1,4 @@
-//! What the user asks of a comparison.
+//! The options of a comparison.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub(super) enum Section {
     Memory,
     /// Instructions of calls.
     Callgrind,
-    /// Only whether answers are right.
+    /// Only whether responses are right.
     Smoke,
 }
 
@@ -62,7 +62,7 @@ impl std::str::FromStr for Section {
     }
 }
 
-/// The whole request.
+/// All options.
 #[derive(Debug)]
 pub(super) struct Options {
     pub(super) rounds: usize,
@@ -83,7 +83,7 @@ pub(super) struct Options {
 /// A limit on instructions per call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gate {
-    /// Whether it is for calls that change their protocol, or for those that keep it.
+    /// Whether the gate is for bridged calls, or for those within one protocol.
     pub(super) bridged: bool,
     pub(super) load: &'static str,
     pub(super) most: f64,
@@ -163,7 +163,7 @@ impl Options {
     }
 }
 
-/// `bench` beside the folder of this program's profile.
+/// The folder `bench` beside that of this program's profile.
 fn default_out() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe()?;
     let target = program.parent().and_then(|profile| profile.parent());

@@ -1,4 +1,4 @@
-//! Where results go: tables on standard output, one JSON line a run, a Markdown report.
+//! The output of results: tables on standard output, one JSON line per run, and a Markdown report.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
@@ -20,7 +20,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Begins `results.jsonl` and `report.md` in `folder`.
+    /// Creates `results.jsonl` and `report.md` in `folder`.
     pub(super) fn create(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join("results.jsonl");
         let lines = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -32,7 +32,7 @@ impl Output {
         })
     }
 
-    /// Lines that tell the conditions.
+    /// Adds lines that describe the conditions.
     pub(super) fn note(&mut self, lines: &[String]) -> anyhow::Result<()> {
         for line in lines {
             self.markdown += &format!("\n- {line}");
@@ -41,26 +41,26 @@ impl Output {
         say(&lines.join("\n"))
     }
 
-    /// One result of one run.
+    /// Adds the result of one run.
     pub(super) fn record(&mut self, record: &impl Serialize) -> anyhow::Result<()> {
         serde_json::to_writer(&mut self.lines, record)?;
         self.lines.write_all(b"\n")?;
         Ok(self.lines.flush()?)
     }
 
-    /// A finished table.
+    /// Adds a finished table.
     pub(super) fn table(&mut self, table: &Table) -> anyhow::Result<()> {
         self.markdown += &table.to_markdown();
         say(&table.to_text())
     }
 
-    /// A run that went wrong; the comparison goes on and fails at its end.
+    /// Records a run that failed; the comparison goes on and fails at its end.
     pub(super) fn failure(&mut self, what: String) {
         complain(format_args!("FAILED: {what}"));
         self.failures.push(what);
     }
 
-    /// Writes the report; an error if anything failed.
+    /// Writes the report; returns an error if anything failed.
     pub(super) fn finish(self) -> anyhow::Result<()> {
         let path = self.folder.join("report.md");
         fs::write(&path, &self.markdown).with_context(|| format!("cannot write {}", path.display()))?;

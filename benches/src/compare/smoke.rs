@@ -1,4 +1,4 @@
-//! Whether every variant answers rightly; no figures.
+//! Checks that every variant responds correctly, without measuring.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ const LOADS: [&str; 2] = ["4x8", "4@20000p"];
 
 /// Runs each chosen variant briefly, in a closed and an open loop.
 pub(super) fn check(lab: &Lab, options: &Options, output: &mut Output) -> anyhow::Result<()> {
-    let legend = "Calls answered, each with its own nonce and argument.";
-    let mut table = Table::new("Smoke", legend, &["variant", "load", "right answers"]);
+    let legend = "Calls with a response, each with its own nonce and argument.";
+    let mut table = Table::new("Smoke", legend, &["variant", "load", "right responses"]);
     for variant in options.variants.iter().filter(|variant| lab.has(variant)) {
         for load in LOADS {
             match answered(lab, options, variant, load) {
@@ -51,7 +51,7 @@ fn answered(lab: &Lab, options: &Options, variant: &Variant, load: &str) -> anyh
     let right = report.answered - report.failed;
     ensure!(
         right == CALLS && report.dropped == 0,
-        "{right} right answers to {CALLS} calls, {} not sent for want of answers",
+        "{right} right responses to {CALLS} calls, {} not sent because responses were missing",
         report.dropped
     );
     Ok(right)

@@ -1,6 +1,7 @@
-//! A table that is printed aligned and written as Markdown.
+//! A table that is printed in aligned columns and written as Markdown.
 
-/// A title, a line of explanation, and rows under heads. The first column is text, the others are figures.
+/// A title, a line of explanation, and rows below column heads. The first column is text, the others are
+/// figures.
 #[derive(Debug)]
 pub(super) struct Table {
     title: String,
@@ -24,7 +25,7 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// With aligned columns.
+    /// The table as text with aligned columns.
     pub(super) fn to_text(&self) -> String {
         let width = |column: usize| {
             let cells = self
@@ -56,7 +57,7 @@ impl Table {
         text
     }
 
-    /// As Markdown.
+    /// The table as Markdown.
     pub(super) fn to_markdown(&self) -> String {
         let mut text = format!("\n### {}\n\n", self.title);
         if !self.legend.is_empty() {
@@ -74,7 +75,7 @@ impl Table {
     }
 }
 
-/// A figure with as many decimals as it deserves, or a dash.
+/// A figure with a useful number of decimals, or a dash.
 pub(super) fn figure(value: Option<f64>) -> String {
     match value {
         None => "-".into(),
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_aligned_and_markdown_complete() {
+    fn text_is_aligned_and_markdown_is_complete() {
         let mut table = Table::new("T", "", &["name", "us"]);
         table.row(vec!["relay".into(), figure(Some(9.876))]);
         table.row(vec!["x".into(), figure(None)]);

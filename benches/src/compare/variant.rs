@@ -1,15 +1,15 @@
-//! What is compared.
+//! The variants that are compared.
 
 use anyhow::Context as _;
 
 use crate::wire::Protocol::{self, Bolt, Dubbo};
 
-/// What stands between generator and backend.
+/// What is between generator and backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Proxy {
     /// Nothing.
     Direct,
-    /// The yardstick.
+    /// The plain relay, the yardstick.
     Relay,
     /// The proxy under test.
     Rialto {
@@ -22,16 +22,16 @@ pub(super) enum Proxy {
     EnvoyTcp,
 }
 
-/// One thing to measure.
+/// One variant to measure.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Variant {
     pub(super) name: &'static str,
     pub(super) proxy: Proxy,
-    /// What the generator speaks.
+    /// The generator's protocol.
     pub(super) client: Protocol,
-    /// What the backend is addressed in.
+    /// The backend's protocol.
     pub(super) server: Protocol,
-    /// Whether its memory is measured: once for each program and protocol is enough.
+    /// Whether its memory is measured; once for each program and protocol is enough.
     pub(super) memory: bool,
     /// Whether one worker is compared with two.
     pub(super) workers: bool,
@@ -40,7 +40,7 @@ pub(super) struct Variant {
 const QUIET: Proxy = Proxy::Rialto { access_log: false };
 const LOGGING: Proxy = Proxy::Rialto { access_log: true };
 
-/// All of them, in the order of the tables. Each yardstick stands before what is measured against it.
+/// All variants in the order of the tables. Each yardstick precedes what is measured against it.
 pub(super) const ALL: [Variant; 13] = [
     plain("direct-bolt", Proxy::Direct, Bolt, Bolt),
     plain("direct-dubbo", Proxy::Direct, Dubbo, Dubbo),
@@ -97,7 +97,7 @@ impl Variant {
         self.proxy == Proxy::Relay && self.client == client
     }
 
-    /// Whether it is what rivals for calls in `client`'s protocol are told as a multiple of.
+    /// Whether figures of other proxies for calls in `client`'s protocol are multiples of this variant's.
     pub(super) fn is_subject_for(&self, client: Protocol) -> bool {
         self.proxy == QUIET && self.client == client && self.server == client
     }
@@ -110,7 +110,8 @@ impl Variant {
         matches!(self.proxy, Proxy::EnvoyDubbo | Proxy::EnvoyTcp)
     }
 
-    /// Open files that an idle connection costs the proxy: what relays bytes holds an upstream connection for each.
+    /// Open files that an idle connection costs the proxy: a relay of bytes has an upstream connection for
+    /// each.
     pub(super) fn files_per_connection(&self) -> usize {
         if matches!(self.proxy, Proxy::Relay | Proxy::EnvoyTcp) {
             2
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_answered_with_the_known_ones() {
+    fn an_unknown_name_is_refused_with_the_known_ones() {
         assert_eq!(named("envoy-dubbo").unwrap().proxy, Proxy::EnvoyDubbo);
         let error = named("nginx").unwrap_err().to_string();
         assert!(

@@ -10,7 +10,7 @@ use crate::loadgen::Load;
 use crate::process::complain;
 use crate::stats::quantile;
 
-/// With a single connection the second worker has nothing to do.
+/// The fewest connections that keep a second worker busy.
 const MIN_CONNECTIONS: usize = 8;
 
 /// Measures the chosen variants that take part, under the chosen loads that can keep two workers busy.
@@ -26,7 +26,7 @@ pub(super) fn measure(lab: &Lab, options: &Options, output: &mut Output) -> anyh
         .copied()
         .filter(|load| load.connections >= MIN_CONNECTIONS && load.in_flight().is_some())
         .collect();
-    // Both numbers of workers have both CPUs, so that nothing but the number differs.
+    // Both get both CPUs, so that only the number of workers differs.
     let placement = lab.together();
     let mut runs = Vec::new();
     for round in 0..options.rounds {

@@ -6,12 +6,12 @@ use std::str::FromStr;
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 
-/// A load, written `8x32` (8 connections, 32 calls in flight on each), `64@20000` (64 connections, 20,000 calls a
-/// second, evenly spaced) or `64@20000p` (the same, Poisson).
+/// A load, written `8x32` (8 connections, 32 calls in flight on each), `64@20000` (64 connections, 20,000
+/// calls a second, evenly spaced) or `64@20000p` (the same, Poisson).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Load {
-    /// Connections of the generator.
+    /// The number of connections.
     pub connections: usize,
     kind: Kind,
 }
@@ -22,12 +22,12 @@ enum Kind {
     Open { rate: u32, pattern: Pattern },
 }
 
-/// How the calls of an open loop follow each other.
+/// The distances between the calls of an open loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pattern {
-    /// At equal distances.
+    /// Equal distances.
     Even,
-    /// At exponentially distributed distances, as independent callers do.
+    /// Exponentially distributed distances, as of independent clients.
     Poisson,
 }
 

@@ -1,4 +1,4 @@
-//! CPU clocks and latencies, taken in short windows; windows in which the machine stalled are left out.
+//! Measures CPU clocks and latencies in short windows; windows in which the machine stalled are left out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use crate::stall::StallWatch;
 use crate::stats::quantile;
 use crate::wire::Protocol;
 
-/// Latencies up to this are told apart, in nanoseconds.
+/// The longest latency that is distinguished, in nanoseconds.
 const MAX_LATENCY_NS: u64 = 60_000_000_000;
-/// Share of a window that may be lost before it counts as stalled.
+/// The share of a window that may be lost before it counts as stalled.
 const MAX_LOST: f64 = 0.10;
 
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(super) struct Meter {
     measured_ns: u64,
 }
 
-/// What was read at the start of a window.
+/// The values at the start of a window.
 #[derive(Debug)]
 struct Window {
     since_ns: u64,
@@ -42,7 +42,7 @@ struct Window {
     lost_ns: u64,
 }
 
-/// CPU microseconds per call, one figure a clock.
+/// CPU microseconds per call, one figure per clock.
 #[derive(Debug)]
 struct Sample(Vec<f64>);
 
@@ -68,15 +68,15 @@ impl Meter {
         })
     }
 
-    /// Counts a good answer.
+    /// Counts a correct response.
     #[inline]
-    pub(super) fn answered(&mut self, latency_ns: u64) {
+    pub(super) fn count_response(&mut self, latency_ns: u64) {
         if self.open.is_some() {
             self.latencies.saturating_record(latency_ns);
         }
     }
 
-    /// Opens the first window, or closes one that is full and opens the next.
+    /// Opens the first window, or closes a full one and opens the next.
     pub(super) fn tick(&mut self, now: u64) -> anyhow::Result<()> {
         match &self.open {
             Some(window) if now - window.since_ns < self.window_ns => Ok(()),
@@ -84,7 +84,7 @@ impl Meter {
         }
     }
 
-    /// Closes the last window. It counts if it is long enough to say something, or the only one.
+    /// Closes the last window. It counts if it is long enough to be meaningful, or the only one.
     pub(super) fn stop(&mut self, now: u64) -> anyhow::Result<()> {
         if self.open.is_some() {
             self.turn_over(now, false)

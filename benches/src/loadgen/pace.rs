@@ -1,8 +1,9 @@
-//! When the calls of an open loop are due.
+//! The due times of an open loop's calls.
 
 use super::Pattern;
 
-/// The due times, one after the other. They do not depend on when calls are really sent or answered.
+/// The due times, one after the other. They do not depend on when calls are really sent or get their
+/// responses.
 #[derive(Debug)]
 pub(super) struct Pace {
     start_ns: u64,

@@ -1,4 +1,4 @@
-//! What a run of the generator found.
+//! The results of a generator run.
 
 use std::collections::BTreeMap;
 
@@ -7,32 +7,32 @@ use serde::{Deserialize, Serialize};
 use super::Load;
 use crate::wire::Protocol;
 
-/// The outcome of one run.
+/// The results of one run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
-    /// The load that was asked for.
+    /// The requested load.
     pub load: Load,
-    /// What the generator spoke.
+    /// The generator's protocol.
     pub protocol: Protocol,
-    /// Size of a request frame.
+    /// The length of a request frame in bytes.
     pub request_bytes: usize,
-    /// Answers to calls, warm-up and end included; each of them was checked.
+    /// Responses to calls, warm-up and end included; each of them was checked.
     pub answered: u64,
-    /// Answers among them that were a failure, wrong, or nobody's.
+    /// Responses among them that were an error, wrong, or belonged to no call.
     pub failed: u64,
     /// Calls of an open loop that were not sent because too many were in flight.
     pub dropped: u64,
-    /// The first few failures.
+    /// The first few errors.
     pub errors: Vec<String>,
-    /// Calls answered while measuring.
+    /// Calls with a response during the measurement.
     pub measured_calls: u64,
     /// Their rate.
     pub calls_per_second: f64,
-    /// Windows the measurement was cut into.
+    /// The number of windows in the measurement.
     pub windows: usize,
     /// Windows left out of `cpu_us` and `latency_us` because a CPU was taken away.
     pub windows_stalled: usize,
-    /// Share of the measured time for which a CPU was taken away.
+    /// The share of the measured time for which a CPU was taken away.
     pub lost_share: f64,
     /// CPU microseconds per call, by name of the process; `generator` is this program's sending thread.
     pub cpu_us: BTreeMap<String, CpuPerCall>,
@@ -43,9 +43,9 @@ pub struct Report {
 /// CPU microseconds per call over the windows of a run.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct CpuPerCall {
-    /// In the median window.
+    /// The value of the median window.
     pub median: f64,
-    /// In the window at the lower quartile.
+    /// The value of the window at the lower quartile.
     pub lower_quartile: f64,
 }
 

@@ -7,7 +7,7 @@ use crate::net::{Leftover, Outbox, connect};
 use crate::process::now_ns;
 use crate::wire::{RequestTemplate, WireError};
 
-/// Ids begin here, so that an id of 0 or 1, easily made by mistake, is no call's.
+/// The first id, so that an id of 0 or 1, a likely mistake, belongs to no call.
 const FIRST_ID: u64 = 0x1000;
 
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) struct Session {
     state: Calls,
 }
 
-/// The calls of one connection, apart from its socket so that answers can issue the next ones.
+/// The calls of one connection, separate from its socket so that responses can issue the next ones.
 #[derive(Debug)]
 pub(super) struct Calls {
     out: Outbox,
@@ -25,21 +25,21 @@ pub(super) struct Calls {
     free: Vec<u32>,
 }
 
-/// A call in flight; free while the nonce is 0.
+/// A call in flight; the slot is free while the nonce is 0.
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     nonce: u64,
     due_ns: u64,
 }
 
-/// What an arrived frame turned out to be.
+/// What a received frame is.
 #[derive(Debug)]
-pub(super) enum Answer {
-    /// The right answer, this long after the call was due.
+pub(super) enum Received {
+    /// The right response, this long after the call was due.
     Good { latency_ns: u64 },
-    /// An answer to a call in flight that is a failure or wrong.
+    /// A response to a call in flight that is an error or wrong.
     Bad(WireError),
-    /// A frame that answers no call in flight.
+    /// A frame that belongs to no call in flight.
     Stray(u64),
 }
 
@@ -69,13 +69,14 @@ impl Session {
         self.state.issue(template, nonce, due_ns)
     }
 
-    /// Reads what arrived and tells each answer with the time of its arrival; false once the peer closed.
+    /// Reads what arrived and reports each response with the time of its arrival. Returns `false` once the
+    /// peer closed.
     pub(super) fn receive(
         &mut self,
         ended: bool,
         buffer: &mut Vec<u8>,
         template: &RequestTemplate,
-        mut on_answer: impl FnMut(&mut Calls, u64, Answer),
+        mut on_response: impl FnMut(&mut Calls, u64, Received),
     ) -> anyhow::Result<bool> {
         let Self {
             stream,
@@ -87,7 +88,7 @@ impl Session {
             let mut done = 0;
             while let Some(frame) = template.protocol().frame(&bytes[done..])? {
                 let answer = state.settle(template, frame.id, &bytes[done..done + frame.len], now);
-                on_answer(state, now, answer);
+                on_response(state, now, answer);
                 done += frame.len;
             }
             Ok(done)
@@ -96,7 +97,7 @@ impl Session {
 }
 
 impl Calls {
-    /// Queues one call; false if as many as allowed are in flight.
+    /// Queues one call. Returns `false` if as many as allowed are in flight.
     #[inline]
     pub(super) fn issue(&mut self, template: &RequestTemplate, nonce: u64, due_ns: u64) -> bool {
         let Some(index) = self.free.pop() else {
@@ -108,18 +109,18 @@ impl Calls {
     }
 
     #[inline]
-    fn settle(&mut self, template: &RequestTemplate, id: u64, frame: &[u8], now: u64) -> Answer {
+    fn settle(&mut self, template: &RequestTemplate, id: u64, frame: &[u8], now: u64) -> Received {
         let index = id.wrapping_sub(FIRST_ID) as usize;
         let slot = match self.slots.get_mut(index) {
             Some(slot) if slot.nonce != 0 => std::mem::take(slot),
-            _ => return Answer::Stray(id),
+            _ => return Received::Stray(id),
         };
         self.free.push(index as u32);
         match template.check(frame, slot.nonce) {
-            Ok(()) => Answer::Good {
+            Ok(()) => Received::Good {
                 latency_ns: now.saturating_sub(slot.due_ns),
             },
-            Err(error) => Answer::Bad(error),
+            Err(error) => Received::Bad(error),
         }
     }
 }

@@ -44,7 +44,7 @@ fn options(target: SocketAddr, protocol: Protocol, load: &str) -> Options {
 }
 
 #[test]
-fn exactly_the_asked_number_of_calls_is_made_and_answered() {
+fn exactly_the_requested_number_of_calls_is_made() {
     let target = relay(backend());
     for protocol in [Protocol::Bolt, Protocol::Dubbo] {
         for load in ["1x1", "8x32", "4@50000", "4@50000p"] {
@@ -62,7 +62,7 @@ fn exactly_the_asked_number_of_calls_is_made_and_answered() {
 }
 
 #[test]
-fn large_arguments_pass() {
+fn large_arguments_are_echoed() {
     let target = relay(backend());
     let large = Options {
         argument_len: 200_000,
@@ -72,9 +72,9 @@ fn large_arguments_pass() {
     assert_eq!(run(&large).unwrap().answered, 100);
 }
 
-/// A server that sends back the request's own bytes, as if they were an answer.
+/// A server that sends back the request's own bytes as a response.
 #[test]
-fn an_answer_that_is_not_one_is_a_failure() {
+fn a_wrong_response_is_an_error() {
     let listener = TcpListener::bind(loopback()).unwrap();
     let target = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -83,7 +83,7 @@ fn an_answer_that_is_not_one_is_a_failure() {
         while let Ok(len) = stream.read(&mut buffer)
             && len > 0
         {
-            // Response type and the status of a timeout, in the place of the request's flags.
+            // The response type and the status of a timeout replace the request's flags.
             buffer[3] = 30;
             buffer[2] &= 0x7f;
             stream.write_all(&buffer[..len]).unwrap();
@@ -103,7 +103,7 @@ fn an_answer_that_is_not_one_is_a_failure() {
 }
 
 #[test]
-fn a_closing_server_ends_the_run_with_words() {
+fn a_closing_server_ends_the_run_with_an_error() {
     let listener = TcpListener::bind(loopback()).unwrap();
     let target = listener.local_addr().unwrap();
     thread::spawn(move || drop(listener.accept().unwrap()));
@@ -117,7 +117,7 @@ fn a_closing_server_ends_the_run_with_words() {
 }
 
 #[test]
-fn options_survive_the_way_through_flags() {
+fn options_survive_conversion_to_flags() {
     let sent = Options {
         watched_cpus: vec![0, 1],
         ..options(loopback(), Protocol::Dubbo, "64@20000p")
@@ -129,7 +129,7 @@ fn options_survive_the_way_through_flags() {
 }
 
 #[test]
-fn loads_are_read_and_mistakes_named() {
+fn loads_are_parsed_and_mistakes_named() {
     for text in ["1x1", "64x32", "64@20000", "8@5000p"] {
         assert_eq!(text.parse::<Load>().unwrap().to_string(), text);
     }

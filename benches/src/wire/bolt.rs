@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use super::hessian::{Grammar, Reader, write_string, write_text};
 use super::{Frame, MAX_FRAME, METHOD, SERVICE, WireError};
 
-/// First byte of every version 1 frame.
+/// The first byte of every version 1 frame.
 pub const MAGIC: u8 = 1;
 
 const REQUEST_HEAD: usize = 22;
@@ -18,7 +18,7 @@ const COMMAND_HEARTBEAT: u8 = 0;
 const STATUS_DESERIALIZATION: u16 = 0x12;
 const TIMEOUT_MS: u32 = 3000;
 
-/// Lengths of the three variable parts, from a complete fixed header.
+/// The lengths of the three variable parts, from a complete fixed header.
 struct Parts {
     head: usize,
     class: usize,
@@ -27,7 +27,7 @@ struct Parts {
 }
 
 impl Parts {
-    /// `None` while the fixed header is incomplete.
+    /// The parts of a frame; `None` while the fixed header is incomplete.
     #[inline]
     fn of(bytes: &[u8]) -> Option<Self> {
         let response = *bytes.get(1)? == TYPE_RESPONSE;
@@ -144,7 +144,7 @@ fn request_object(service: &str) -> Vec<u8> {
     out
 }
 
-/// A draft class definition.
+/// A class definition in the draft grammar.
 fn definition(class: &str, fields: &[&str]) -> Vec<u8> {
     let mut out = vec![b'O', 0x90 + class.len().min(47) as u8];
     out.extend_from_slice(class.as_bytes());
@@ -155,8 +155,8 @@ fn definition(class: &str, fields: &[&str]) -> Vec<u8> {
     out
 }
 
-/// Answers a request frame; one-way calls get nothing.
-pub fn answer(request: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
+/// Responds to a request frame; one-way calls get nothing.
+pub fn respond(request: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
     let parts = Parts::of(request).ok_or(WireError::Truncated("the Bolt header"))?;
     if request[1] == TYPE_ONE_WAY {
         return Ok(());

@@ -3,7 +3,7 @@
 use super::hessian::{Grammar, Reader, write_string, write_text};
 use super::{Frame, MAX_FRAME, METHOD, SERVICE, WireError};
 
-/// First byte of every frame.
+/// The first byte of every frame.
 pub const MAGIC_HIGH: u8 = 0xda;
 
 const MAGIC_LOW: u8 = 0xbb;
@@ -16,7 +16,7 @@ const STATUS_OK: u8 = 20;
 const STATUS_BAD_REQUEST: u8 = 40;
 const RESPONSE_VALUE: i32 = 1;
 const RESPONSE_VALUE_WITH_ATTACHMENTS: i32 = 4;
-/// Version of the protocol, which also asks for attachments in responses.
+/// The protocol version, which also requests attachments in responses.
 const PROTOCOL_VERSION: &str = "2.0.2";
 
 /// The first frame in `bytes`, or `None` while it is incomplete.
@@ -90,8 +90,8 @@ pub fn request(argument: &[u8]) -> (Vec<u8>, usize) {
     (frame, argument_at)
 }
 
-/// Answers a request frame; one-way calls and events get nothing.
-pub fn answer(request: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
+/// Responds to a request frame; one-way calls and events get nothing.
+pub fn respond(request: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
     let (&[_, _, flags, ..], body) = request
         .split_first_chunk::<HEAD>()
         .ok_or(WireError::Truncated("the header"))?;

@@ -1,20 +1,20 @@
-//! As much Hessian as the benchmark payloads need: strings in both dialects, and stepping over any draft value.
+//! As much Hessian as the benchmark payloads need: strings in both grammars, and skipping any draft value.
 
 use super::{Protocol, WireError};
 
-/// Characters per chunk of a long string, as Java writers cut them.
+/// Characters per chunk of a long string, as Java writers split them.
 const CHUNK: usize = 0x8000;
-/// Class definitions one payload may hold.
+/// The most class definitions in one payload.
 const MAX_CLASSES: usize = 4;
-/// Nesting beyond which a payload is refused.
+/// The deepest nesting of a payload.
 const MAX_DEPTH: usize = 32;
 
-/// The two incompatible forms of Hessian 2.
+/// The two incompatible grammars of Hessian 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grammar {
-    /// What SOFARPC writes by default.
+    /// The grammar that SOFARPC writes by default.
     Draft,
-    /// What Dubbo writes.
+    /// The grammar that Dubbo writes.
     Final,
 }
 
@@ -27,7 +27,7 @@ impl Grammar {
         }
     }
 
-    /// First byte of a string chunk with a 16-bit length.
+    /// The first byte of a string chunk with a 16-bit length.
     fn chunk_tag(self, last: bool) -> u8 {
         match (self, last) {
             (_, true) => b'S',
@@ -37,7 +37,7 @@ impl Grammar {
     }
 }
 
-/// Bytes before the first character of a string of `len` characters.
+/// The number of bytes before the first character of a string of `len` characters.
 pub fn string_head_len(grammar: Grammar, len: usize) -> usize {
     match len {
         0..32 => 1,
@@ -72,14 +72,14 @@ pub fn write_text(grammar: Grammar, text: &str, out: &mut Vec<u8>) {
     write_string(grammar, text.as_bytes(), out);
 }
 
-/// Where a class definition keeps its field names.
+/// The position of a class definition's field names.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Class {
     names_at: usize,
     fields: usize,
 }
 
-/// Reads one payload from front to back.
+/// Reads one payload from start to end.
 #[derive(Debug)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
@@ -90,7 +90,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Starts at the first byte of `payload`.
+    /// A reader at the first byte of `payload`.
     pub fn new(grammar: Grammar, payload: &'a [u8]) -> Self {
         Self {
             bytes: payload,
@@ -101,12 +101,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Bytes read so far.
+    /// The number of bytes read.
     pub fn position(&self) -> usize {
         self.at
     }
 
-    /// The next byte, left where it is.
+    /// The next byte, without consuming it.
     pub fn peek(&self) -> Result<u8, WireError> {
         self.bytes
             .get(self.at)
@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Characters counted in UTF-16 units, as bytes.
+    /// Reads characters, counted in UTF-16 units, as bytes.
     fn characters(&mut self, units: usize) -> Result<&'a [u8], WireError> {
         if self
             .bytes
@@ -169,7 +169,7 @@ impl<'a> Reader<'a> {
         Ok(&self.bytes[start..self.at])
     }
 
-    /// Hands the pieces of a string to `piece`.
+    /// Passes the chunks of a string to `piece`.
     pub fn string(&mut self, mut piece: impl FnMut(&'a [u8])) -> Result<(), WireError> {
         loop {
             let tag = self.byte()?;
@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A whole string or null, lossily as text; for messages.
+    /// Reads a whole string or null as lossy text, for messages.
     pub fn text(&mut self) -> Result<String, WireError> {
         if self.peek()? == b'N' {
             self.at += 1;
@@ -199,7 +199,7 @@ impl<'a> Reader<'a> {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Steps over a string or null.
+    /// Skips a string or null.
     pub fn skip_string(&mut self) -> Result<(), WireError> {
         if self.peek()? == b'N' {
             self.at += 1;
@@ -208,7 +208,7 @@ impl<'a> Reader<'a> {
         self.string(|_| {})
     }
 
-    /// An integer in any of its forms.
+    /// Reads an integer in any of its forms.
     pub fn int(&mut self) -> Result<i32, WireError> {
         let tag = self.byte()?;
         let tagged = i32::from(tag);
@@ -228,7 +228,8 @@ impl<'a> Reader<'a> {
         usize::try_from(self.int()?).map_err(|_| WireError::Truncated("a value of negative length"))
     }
 
-    /// Class definitions, if any, and the head of an object in the draft grammar; its field values follow.
+    /// Reads class definitions, if any, and the head of an object in the draft grammar; its field values
+    /// follow.
     pub fn draft_object(&mut self) -> Result<Class, WireError> {
         loop {
             match self.byte()? {
@@ -262,7 +263,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads the values of an object: `value` gets each field's name and must read or step over its value.
+    /// Reads the values of an object: `value` gets each field's name and must read or skip its value.
     pub fn draft_fields(
         &mut self,
         class: Class,
@@ -280,7 +281,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Steps over one value in the draft grammar.
+    /// Skips one value in the draft grammar.
     pub fn skip_draft(&mut self) -> Result<(), WireError> {
         self.skip_nested(MAX_DEPTH)
     }
@@ -334,7 +335,7 @@ impl<'a> Reader<'a> {
         self.take(fixed).map(|_| ())
     }
 
-    /// The optional type of a list or map.
+    /// Skips the optional type of a list or map.
     fn draft_type(&mut self) -> Result<(), WireError> {
         match self.peek()? {
             b't' => {

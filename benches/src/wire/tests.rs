@@ -6,12 +6,12 @@ fn call(protocol: Protocol, argument_len: usize) -> (RequestTemplate, Vec<u8>, V
     let template = RequestTemplate::new(protocol, argument_len).unwrap();
     let (mut request, mut response) = (Vec::new(), Vec::new());
     template.append(7, 0x0123_4567_89ab_cdef, &mut request);
-    protocol.answer(&request, &mut response).unwrap();
+    protocol.respond(&request, &mut response).unwrap();
     (template, request, response)
 }
 
 #[test]
-fn every_size_comes_back() {
+fn every_size_is_echoed() {
     for protocol in BOTH {
         for len in [16, 31, 32, 64, 1023, 1024, 0x8000, 0x8001, 70_000] {
             let (template, request, response) = call(protocol, len);
@@ -57,12 +57,12 @@ fn another_nonce_or_a_changed_character_is_noticed() {
 }
 
 #[test]
-fn a_failure_is_told_with_its_text() {
+fn an_error_is_reported_with_its_text() {
     let mut bolt = Vec::new();
     let (template, mut request, _) = call(Protocol::Bolt, 16);
     let content_at = request.len() - 17;
     request[content_at] = b'T';
-    assert!(Protocol::Bolt.answer(&request, &mut bolt).is_err());
+    assert!(Protocol::Bolt.respond(&request, &mut bolt).is_err());
     assert_eq!(
         template.check(&bolt, 0),
         Err(WireError::Failed("Bolt status 0x12".into()))
@@ -71,7 +71,7 @@ fn a_failure_is_told_with_its_text() {
     let mut dubbo = Vec::new();
     let (template, mut request, _) = call(Protocol::Dubbo, 16);
     request[16] = b'T';
-    assert!(Protocol::Dubbo.answer(&request, &mut dubbo).is_err());
+    assert!(Protocol::Dubbo.respond(&request, &mut dubbo).is_err());
     let Err(WireError::Failed(text)) = template.check(&dubbo, 0) else {
         panic!("accepted")
     };
@@ -82,16 +82,16 @@ fn a_failure_is_told_with_its_text() {
 }
 
 #[test]
-fn heartbeats_are_answered_in_kind() {
+fn heartbeats_are_acknowledged_in_their_protocol() {
     let mut out = Vec::new();
     let bolt = [
         1, 1, 0, 0, 1, 0, 0, 0, 7, 1, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0,
     ];
-    Protocol::Bolt.answer(&bolt, &mut out).unwrap();
+    Protocol::Bolt.respond(&bolt, &mut out).unwrap();
     assert_eq!(out, [1, 0, 0, 0, 1, 0, 0, 0, 7, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     out.clear();
     let dubbo = [0xda, 0xbb, 0xe2, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 1, b'N'];
-    Protocol::Dubbo.answer(&dubbo, &mut out).unwrap();
+    Protocol::Dubbo.respond(&dubbo, &mut out).unwrap();
     assert_eq!(
         out,
         [0xda, 0xbb, 0x22, 20, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 1, b'N']
@@ -99,7 +99,7 @@ fn heartbeats_are_answered_in_kind() {
 }
 
 #[test]
-fn frames_are_found_only_when_whole_and_never_when_huge() {
+fn only_whole_frames_within_the_limit_are_found() {
     for protocol in BOTH {
         let (_, request, _) = call(protocol, 64);
         for cut in 0..request.len() {
@@ -113,11 +113,11 @@ fn frames_are_found_only_when_whole_and_never_when_huge() {
 }
 
 #[test]
-fn cut_payloads_are_refused_without_panic() {
+fn truncated_payloads_are_refused_without_panic() {
     for protocol in BOTH {
         let (template, request, response) = call(protocol, 64);
         for cut in 1..request.len() {
-            let _ = protocol.answer(&request[..cut], &mut Vec::new());
+            let _ = protocol.respond(&request[..cut], &mut Vec::new());
         }
         for cut in 0..response.len() - 20 {
             assert!(
@@ -128,7 +128,7 @@ fn cut_payloads_are_refused_without_panic() {
     }
 }
 
-/// A response of a stock SOFARPC 5.13.2 provider to `echoString("bob")`, its content only.
+/// A response of a stock SOFARPC 5.13.2 provider to `echoString("bob")`, only its content.
 #[test]
 fn a_stock_response_is_understood() {
     let mut response = vec![1, 0, 0, 2, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 101];
@@ -175,7 +175,7 @@ const STOCK_DUBBO_REQUEST: &str = "\
     6f6f1272656d6f74652e6170706c69636174696f6e0c7a6f6f2d636f6e73756d657209696e746572666163650f6c61622e7a\
     6f6f2e6170692e5a6f6f0776657273696f6e05302e302e300774696d656f757404333030305a";
 
-/// The answer of a stock Dubbo 3.3.6 provider to it.
+/// The response of a stock Dubbo 3.3.6 provider to it.
 const STOCK_DUBBO_RESPONSE: &str = "\
     dabb021489c7e09d22107b1100000015940568656c6c6f4805647562626f05322e302e325a";
 
@@ -187,7 +187,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 fn echoed(protocol: Protocol, request: &str) -> (Vec<u8>, String) {
     let (request, mut response, mut text) = (bytes(request), Vec::new(), Vec::new());
     assert_eq!(protocol.frame(&request).unwrap().unwrap().len, request.len());
-    protocol.answer(&request, &mut response).unwrap();
+    protocol.respond(&request, &mut response).unwrap();
     protocol
         .result(&response, |piece| text.extend_from_slice(piece))
         .unwrap();

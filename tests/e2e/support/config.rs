@@ -1,4 +1,4 @@
-//! Configurations. They are JSON, so that tests can change a value in the middle of one.
+//! Configurations, in JSON so that tests can change any value in them.
 use super::{Dubbo, Json, json};
 use rialto_core::framed::Codec;
 use rialto_core::session::Protocols;
@@ -10,12 +10,12 @@ pub(crate) fn protocol<C: Codec>() -> &'static str {
     All::dialect(C::PROTO).unwrap().name()
 }
 
-/// An address where nobody listens.
+/// An address on which nothing listens.
 pub(crate) fn nobody() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// Where no call is made, a cluster needs an endpoint all the same.
+/// A configuration for tests without calls, in which a cluster still needs an endpoint.
 pub(crate) fn idle_config() -> Json {
     config::<Dubbo>(&[nobody()])
 }
@@ -25,8 +25,8 @@ pub(crate) fn endpoints(all: &[SocketAddr]) -> Json {
     all.iter().map(|a| json!({"address": a.to_string()})).collect()
 }
 
-/// One listener `in` for any protocol, one route `all` for every call, one cluster `up` of the codec's protocol. One
-/// worker, so that counts are exact.
+/// One listener `in` for any protocol, one route `all` for every call, and one cluster `up` of the codec's
+/// protocol. One worker, so that counts are exact.
 pub(crate) fn config<C: Codec>(all: &[SocketAddr]) -> Json {
     json!({
         "admin": {"address": "127.0.0.1:0"},

@@ -1,7 +1,7 @@
-//! Frames that are made by hand, byte by byte.
+//! Hand-made frames.
 
 pub(crate) const DUBBO_REQUEST: u8 = 0xc2;
-pub(crate) const DUBBO_ANSWER: u8 = 0x02;
+pub(crate) const DUBBO_RESPONSE: u8 = 0x02;
 
 /// A Dubbo2 frame with any flags, status and body.
 pub(crate) fn dubbo(flags: u8, status: u8, id: u64, body: &[u8]) -> Vec<u8> {
@@ -10,7 +10,7 @@ pub(crate) fn dubbo(flags: u8, status: u8, id: u64, body: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The sixteen bytes in front of a body of any length.
+/// The sixteen bytes before a body of any length.
 pub(crate) fn dubbo_head(flags: u8, status: u8, id: u64, len: i32) -> Vec<u8> {
     let mut head = vec![0xda, 0xbb, flags, status];
     head.extend_from_slice(&id.to_be_bytes());
@@ -52,8 +52,8 @@ pub(crate) fn bolt_request(
     frame
 }
 
-/// A Bolt v1 answer.
-pub(crate) fn bolt_answer(id: u32, codec: u8, status: u16, class: &str, content: &[u8]) -> Vec<u8> {
+/// A Bolt v1 response.
+pub(crate) fn bolt_response(id: u32, codec: u8, status: u16, class: &str, content: &[u8]) -> Vec<u8> {
     let mut frame = vec![1, 0, 0, 2, 1];
     frame.extend_from_slice(&id.to_be_bytes());
     frame.push(codec);

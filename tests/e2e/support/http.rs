@@ -1,4 +1,4 @@
-//! The admin pages, as a client that closes after each request sees them.
+//! An HTTP client for the admin pages, which closes after each request.
 use super::{Json, PATIENCE};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -19,7 +19,7 @@ impl Http {
         self.request("GET", path, &format!("{header}\r\n"))
     }
 
-    /// A request for another host, or with headers of a browser.
+    /// A request for another host, or with a browser's headers.
     pub(crate) fn ask(&self, method: &str, path: &str, host: &str, headers: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.0).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -33,7 +33,7 @@ impl Http {
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         let code = head.split(' ').nth(1).unwrap().parse().unwrap();
         if head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
-            return (code, dechunked(body));
+            return (code, without_chunks(body));
         }
         (code, body.to_owned())
     }
@@ -49,7 +49,7 @@ impl Http {
     }
 }
 
-fn dechunked(mut body: &str) -> String {
+fn without_chunks(mut body: &str) -> String {
     let mut whole = String::new();
     while let Some((len, rest)) = body.split_once("\r\n") {
         let len = usize::from_str_radix(len.trim(), 16).unwrap();

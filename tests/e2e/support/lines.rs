@@ -1,4 +1,4 @@
-//! The output of a process, line by line, and waiting for a line of it.
+//! The output of a process, line by line.
 use super::PATIENCE;
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ pub(crate) struct Lines(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
-    bell: Condvar,
+    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -26,15 +26,15 @@ impl Lines {
         std::thread::spawn(move || {
             for line in BufReader::new(from).lines().map_while(Result::ok) {
                 locked(&shared.state).lines.push(line);
-                shared.bell.notify_all();
+                shared.changed.notify_all();
             }
             locked(&shared.state).ended = true;
-            shared.bell.notify_all();
+            shared.changed.notify_all();
         });
         lines
     }
 
-    /// The first line that satisfies, waiting for it.
+    /// Waits for the first line that satisfies `is`.
     pub(crate) fn wait(&self, what: &str, is: impl Fn(&str) -> bool) -> String {
         let until = Instant::now() + PATIENCE;
         let mut state = locked(&self.0.state);
@@ -50,7 +50,7 @@ impl Lines {
             );
             state = self
                 .0
-                .bell
+                .changed
                 .wait_timeout(state, left)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
@@ -62,7 +62,7 @@ impl Lines {
     }
 }
 
-/// A test that failed while it held the lock still shows what the process said.
+/// If a test failed while it held the lock, the output is still shown.
 fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -16,7 +16,7 @@ pub(crate) struct Rialto {
     pub(crate) admin: Http,
 }
 
-/// The same while nobody knows whether it serves.
+/// A process that may not be ready yet.
 pub(crate) struct Process {
     child: Child,
     pub(crate) stderr: Lines,
@@ -38,7 +38,7 @@ impl DerefMut for Rialto {
     }
 }
 
-/// A folder of the test's own, removed with it.
+/// A folder of one test, removed at its end.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -61,7 +61,7 @@ impl Drop for Folder {
     }
 }
 
-/// A command that knows nothing of the environment the tests run in.
+/// A command without the environment variables of the test run.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(BINARY);
     command
@@ -72,17 +72,17 @@ pub(crate) fn command() -> Command {
 }
 
 impl Rialto {
-    /// Starts it and waits until calls are welcome.
+    /// Starts it and waits until it is ready.
     pub(crate) fn start(config: &Json) -> Rialto {
         Rialto::start_in(Folder::new(), config)
     }
 
-    /// As [`Rialto::start`], with files that the configuration names.
+    /// Does the same as [`Rialto::start`], with files that the configuration names.
     pub(crate) fn start_in(folder: Folder, config: &Json) -> Rialto {
         Rialto::when_ready(Process::new_in(folder, config))
     }
 
-    /// As [`Rialto::start`], after the shell has carried out `first`.
+    /// Does the same as [`Rialto::start`], after a shell has run `first`.
     pub(crate) fn start_after(first: &str, config: &Json) -> Rialto {
         let mut shell = Command::new("sh");
         shell
@@ -103,7 +103,7 @@ impl Rialto {
         Rialto { process, admin }
     }
 
-    /// Where a listener listens really, as `/listeners` tells.
+    /// The real address of a listener, as `/listeners` shows it.
     pub(crate) fn listener(&self, name: &str) -> SocketAddr {
         let all = self.admin.json("/listeners");
         let found = all.as_array().unwrap().iter().find(|l| l["name"] == name);
@@ -114,17 +114,17 @@ impl Rialto {
             .unwrap()
     }
 
-    /// The listener of [`super::config()`].
+    /// The address of the listener in [`super::config()`].
     pub(crate) fn entry(&self) -> SocketAddr {
         self.listener("in")
     }
 
-    /// Puts another configuration in the place of the one in use.
+    /// Replaces the configuration file.
     pub(crate) fn write(&self, config: &str) {
         replace(&self.folder.path("rialto.json"), config);
     }
 
-    /// Puts another configuration in place and waits until it is in use.
+    /// Replaces the configuration file and waits until the change is in use.
     pub(crate) fn reload(&self, config: &Json) {
         let before = self.reloads("accepted");
         self.write(&config.to_string());
@@ -137,7 +137,7 @@ impl Rialto {
         self.admin.json("/config_dump")["reload"][what].as_u64().unwrap()
     }
 
-    /// A number of `/metrics`: the sum of all samples of the name whose labels have all these parts.
+    /// A number of `/metrics`: the sum of all samples of that name whose labels contain all these parts.
     pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> f64 {
         let text = self.admin.get("/metrics").1;
         let of = |line: &str| {
@@ -161,8 +161,8 @@ impl Rialto {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
-    /// The endpoint at this place of a cluster, as `/clusters` shows it.
-    pub(crate) fn endpoint(&self, cluster: &str, place: usize) -> Json {
+    /// The endpoint at this index of a cluster, as `/clusters` shows it.
+    pub(crate) fn endpoint(&self, cluster: &str, index: usize) -> Json {
         let all = self.admin.json("/clusters");
         let found = all
             .as_array()
@@ -170,10 +170,10 @@ impl Rialto {
             .iter()
             .find(|c| c["name"] == cluster)
             .unwrap();
-        found["endpoints"][place].clone()
+        found["endpoints"][index].clone()
     }
 
-    /// Waits until as many calls are in flight.
+    /// Waits until this number of calls is in flight.
     pub(crate) fn wait_in_flight(&self, calls: u64) {
         eventually("calls in flight", || {
             let all = self.admin.json("/listeners");
@@ -256,21 +256,21 @@ impl Drop for Process {
     }
 }
 
-/// Whole or not at all: the watcher may look at any time.
+/// Replaces a file by a rename, because the watcher may read it at any time.
 fn replace(path: &Path, text: &str) {
     let new = path.with_extension("new");
     std::fs::write(&new, text).unwrap();
     std::fs::rename(new, path).unwrap();
 }
 
-/// What a command printed and its code.
+/// Runs a command to its end: its code, and what it printed.
 pub(crate) fn output(args: &[&str]) -> (i32, String, String) {
     let out = command().args(args).output().unwrap();
     let text = |b: &[u8]| String::from_utf8(b.to_vec()).unwrap();
     (out.status.code().unwrap(), text(&out.stdout), text(&out.stderr))
 }
 
-/// The same of a command that reads this.
+/// Does the same for a command that reads `input`.
 pub(crate) fn output_of(args: &[&str], input: &str) -> (i32, String, String) {
     let mut command = command();
     let child = command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -281,7 +281,7 @@ pub(crate) fn output_of(args: &[&str], input: &str) -> (i32, String, String) {
     (out.status.code().unwrap(), text(&out.stdout), text(&out.stderr))
 }
 
-/// The JSON of a file that is being written, once it can be read.
+/// The JSON values of a file that may still be written to.
 pub(crate) fn json_lines(text: &str) -> Vec<Json> {
     text.lines()
         .map(|l| serde_json::from_str(l).unwrap_or_else(|e| json!({"unreadable": e.to_string()})))

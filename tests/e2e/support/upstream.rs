@@ -1,4 +1,4 @@
-//! A provider that does what its script says, with requests, connections and bytes.
+//! A scripted provider, which controls its responses, its connections and its bytes.
 use super::{PATIENCE, Reply, Request};
 use rialto::demo::wire::Wire;
 use rialto_core::buf::OutBuf;
@@ -11,16 +11,16 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrived {
     pub(crate) request: Result<Request, CallError>,
     pub(crate) bytes: Vec<u8>,
-    /// Which connection, counted from 0.
+    /// The index of the connection, counted from 0.
     pub(crate) connection: usize,
 }
 
-/// The way back of one request. May be kept, sent to another thread and used late, twice or never.
+/// Sends the response to one request. It may be kept, sent to another thread, and used late, twice or never.
 pub(crate) struct Outgoing<C> {
     pub(crate) to: RespondTo,
     stream: Arc<Mutex<TcpStream>>,
@@ -36,13 +36,13 @@ pub(crate) struct Upstream<C> {
 #[derive(Default)]
 struct State {
     seen: Mutex<Seen>,
-    bell: Condvar,
+    changed: Condvar,
 }
 
 #[derive(Default)]
 struct Seen {
     requests: Vec<Arrived>,
-    /// `None`: it has ended.
+    /// `None` if the connection has ended.
     connections: Vec<Option<TcpStream>>,
     stopped: bool,
 }
@@ -110,13 +110,13 @@ impl<C: Codec + 'static> Upstream<C> {
                 let connection = seen.connections.len();
                 seen.connections.push(stream.try_clone().ok());
                 drop(seen);
-                shared.bell.notify_all();
+                shared.changed.notify_all();
                 let (state, script) = (Arc::clone(&shared), Arc::clone(&script));
                 std::thread::spawn(move || {
-                    // it ends when the peer closes, or sends what no peer sends
+                    // It ends when the peer closes, or sends invalid bytes.
                     let _ = serve::<C>(stream, connection, &state, &*script);
                     state.seen.lock().unwrap().connections[connection] = None;
-                    state.bell.notify_all();
+                    state.changed.notify_all();
                 });
             }
         });
@@ -127,29 +127,29 @@ impl<C: Codec + 'static> Upstream<C> {
         }
     }
 
-    /// One that greets, and tells its own name.
+    /// An upstream that greets, and returns its own name.
     pub(crate) fn greeting(name: &'static str) -> Self {
         Upstream::start(move |arrived, out| out.reply(&greeting(name, arrived.request())))
     }
 
-    /// One that never answers.
+    /// An upstream that never responds.
     pub(crate) fn silent() -> Self {
         Upstream::start(|_, _| {})
     }
 
-    /// The requests so far.
+    /// The requests received so far.
     pub(crate) fn seen(&self) -> Vec<Arrived> {
         self.state.seen.lock().unwrap().requests.clone()
     }
 
-    /// Waits until there were as many requests.
+    /// Waits until this number of requests was received.
     pub(crate) fn wait_seen(&self, count: usize) -> Vec<Arrived> {
         self.wait("requests", |seen| {
             (seen.requests.len() >= count).then(|| seen.requests.clone())
         })
     }
 
-    /// Connections so far, ended ones included.
+    /// The number of connections so far, ended ones included.
     pub(crate) fn connections(&self) -> usize {
         self.state.seen.lock().unwrap().connections.len()
     }
@@ -161,7 +161,7 @@ impl<C: Codec + 'static> Upstream<C> {
         });
     }
 
-    /// Sends bytes over all connections that stand.
+    /// Sends bytes over all open connections.
     pub(crate) fn broadcast(&self, bytes: &[u8]) {
         for stream in self.state.seen.lock().unwrap().connections.iter_mut().flatten() {
             let _ = stream.write_all(bytes);
@@ -181,13 +181,13 @@ impl<C: Codec + 'static> Upstream<C> {
                 "in vain for {what}; {} requests came",
                 seen.requests.len()
             );
-            seen = self.state.bell.wait_timeout(seen, left).unwrap().0;
+            seen = self.state.changed.wait_timeout(seen, left).unwrap().0;
         }
     }
 }
 
 impl<C> Drop for Upstream<C> {
-    /// Nobody listens any more; connections end.
+    /// Closes the listener and all connections.
     fn drop(&mut self) {
         let mut seen = self.state.seen.lock().unwrap();
         seen.stopped = true;
@@ -199,7 +199,7 @@ impl<C> Drop for Upstream<C> {
     }
 }
 
-/// What a greeter of this name answers.
+/// The response of a greeter with this name.
 pub(crate) fn greeting(name: &str, request: &Request) -> Reply {
     let first = request.args.first().and_then(|a| a.as_str()).unwrap_or("nobody");
     match request.method.as_str() {
@@ -237,7 +237,7 @@ fn serve<C: Codec>(
             connection,
         };
         state.seen.lock().unwrap().requests.push(arrived.clone());
-        state.bell.notify_all();
+        state.changed.notify_all();
         script(
             &arrived,
             &Outgoing {
@@ -249,7 +249,7 @@ fn serve<C: Codec>(
     }
 }
 
-/// The reading end, and the writing end that it shares with the answers.
+/// The reading end of a connection, and the writing end that it shares with the responses.
 struct Ends(TcpStream, Arc<Mutex<TcpStream>>);
 
 impl Read for Ends {
@@ -269,8 +269,8 @@ impl Write for Ends {
     }
 }
 
-/// Answers everything that comes over a connection until it ends; tells which methods were called.
-pub(crate) fn answer_all<C: Codec>(stream: TcpStream, name: &str) -> Vec<String> {
+/// Responds to everything on a connection until it ends; returns the methods that were called.
+pub(crate) fn respond_to_all<C: Codec>(stream: TcpStream, name: &str) -> Vec<String> {
     let state = State::default();
     let script = |arrived: &Arrived, out: &Outgoing<C>| out.reply(&greeting(name, arrived.request()));
     let _ = serve::<C>(stream, 0, &state, &script);

@@ -1,6 +1,7 @@
-//! SPDX licence expressions: names, `WITH`, `AND`, `OR`, brackets; `/` is how old manifests write `OR`.
+//! SPDX licence expressions: names, `WITH`, `AND`, `OR`, parentheses; old manifests write `/` for `OR`.
 
-/// Whether a licence can be chosen that is allowed throughout; nothing if the text is no expression.
+/// Whether the expression can be satisfied with allowed licences only; `None` if the text is not an
+/// expression.
 pub(super) fn is_allowed(expression: &str, allowed: &dyn Fn(&str) -> bool) -> Option<bool> {
     let spaced = expression
         .replace('(', " ( ")
@@ -23,7 +24,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn any(&mut self) -> Option<bool> {
         let mut choice = self.all()?;
-        while self.takes("OR") {
+        while self.take_word("OR") {
             choice |= self.all()?;
         }
         Some(choice)
@@ -31,19 +32,19 @@ impl<'a> Reader<'a> {
 
     fn all(&mut self) -> Option<bool> {
         let mut all = self.one()?;
-        while self.takes("AND") {
+        while self.take_word("AND") {
             all &= self.one()?;
         }
         Some(all)
     }
 
     fn one(&mut self) -> Option<bool> {
-        if self.takes("(") {
+        if self.take_word("(") {
             let inner = self.any()?;
-            return self.takes(")").then_some(inner);
+            return self.take_word(")").then_some(inner);
         }
         let name = self.name()?;
-        if self.takes("WITH") {
+        if self.take_word("WITH") {
             let exception = self.name()?;
             return Some((self.allowed)(&format!("{name} WITH {exception}")));
         }
@@ -59,7 +60,7 @@ impl<'a> Reader<'a> {
         Some(name)
     }
 
-    fn takes(&mut self, word: &str) -> bool {
+    fn take_word(&mut self, word: &str) -> bool {
         let is_next = self.words.first() == Some(&word);
         if is_next {
             self.words = &self.words[1..];

@@ -1,6 +1,6 @@
-//! Callers in their variety.
+//! Tests of downstreams in their variety.
 use super::support::{
-    Bolt, Caller, Dubbo, GREETER, PATIENCE, Reply, Request, Rialto, STRING, Upstream, config, eventually,
+    Bolt, Downstream, Dubbo, GREETER, PATIENCE, Reply, Request, Rialto, STRING, Upstream, config, eventually,
     frames, greet, json,
 };
 use rialto_core::framed::Codec;
@@ -10,17 +10,17 @@ use std::net::TcpStream;
 use std::sync::Mutex;
 
 #[test]
-fn heartbeats_are_answered_while_calls_run() {
+fn heartbeats_are_acknowledged_while_calls_run() {
     let up = Upstream::<Dubbo>::silent();
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut dubbo = Caller::<Dubbo>::connect(rialto.entry());
+    let mut dubbo = Downstream::<Dubbo>::connect(rialto.entry());
     dubbo.send(&greet("Ada"));
     dubbo.write(&frames::dubbo(0xe2, 0, 42, b"N"));
     let mut ack = [0; 17];
     dubbo.stream().read_exact(&mut ack).unwrap();
     assert_eq!(ack[..], frames::dubbo(0x22, 20, 42, b"N"));
 
-    let mut bolt = Caller::<Bolt>::connect(rialto.entry());
+    let mut bolt = Downstream::<Bolt>::connect(rialto.entry());
     bolt.send(&greet("Ada"));
     bolt.write(&frames::bolt_heartbeat(43));
     let mut ack = [0; 20];
@@ -28,15 +28,15 @@ fn heartbeats_are_answered_while_calls_run() {
     assert_eq!(ack[..], *b"\x01\0\0\0\x01\0\0\0\x2b\x01\0\0\0\0\0\0\0\0\0\0");
 }
 
-/// Also as the very first bytes, which is how detection may meet a connection.
+/// A heartbeat may even be the very first frame, from which the protocol is detected.
 #[test]
 fn a_connection_may_begin_with_a_heartbeat() {
     let up = Upstream::<Dubbo>::greeting("it");
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut dubbo = Caller::<Dubbo>::connect(rialto.entry());
+    let mut dubbo = Downstream::<Dubbo>::connect(rialto.entry());
     dubbo.write(&frames::dubbo(0xe2, 0, 42, b"N"));
     assert_eq!(dubbo.value(&greet("Ada")), "Hello, Ada");
-    let mut bolt = Caller::<Bolt>::connect(rialto.entry());
+    let mut bolt = Downstream::<Bolt>::connect(rialto.entry());
     bolt.write(&frames::bolt_heartbeat(43));
     assert_eq!(bolt.value(&greet("Ada")), "Hello, Ada");
 }
@@ -46,13 +46,13 @@ fn bytes_may_come_one_at_a_time() {
     fn check<From: Codec, To: Codec + 'static>() {
         let up = Upstream::<To>::greeting("it");
         let rialto = Rialto::start(&config::<To>(&[up.address]));
-        let mut caller = Caller::<From>::connect(rialto.entry());
+        let mut downstream = Downstream::<From>::connect(rialto.entry());
         for name in ["Ada", "Grace"] {
-            let (id, frame) = caller.frame(&greet(name));
+            let (id, frame) = downstream.frame(&greet(name));
             for byte in frame {
-                caller.write(&[byte]);
+                downstream.write(&[byte]);
             }
-            let reply = caller.answer_to(id);
+            let reply = downstream.response_to(id);
             assert_eq!(reply, Reply::value(format!("Hello, {name}")));
         }
     }
@@ -60,30 +60,30 @@ fn bytes_may_come_one_at_a_time() {
     check::<Bolt, Dubbo>();
 }
 
-/// The caller's next frame is in the same packet as the end of this one, at every place.
+/// At every position, the end of this frame and the start of the next one come in the same packet.
 #[test]
-fn frames_may_be_cut_anywhere() {
+fn frames_may_be_split_anywhere() {
     let up = Upstream::<Bolt>::greeting("it");
     let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
-    let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-    let (_, one) = caller.frame(&greet("Ada"));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    let (_, one) = downstream.frame(&greet("Ada"));
     let mut ids = vec![];
     for cut in 1..one.len() {
-        let (a, mut bytes) = caller.frame(&greet("Ada"));
-        let (b, more) = caller.frame(&greet("Eve"));
+        let (a, mut bytes) = downstream.frame(&greet("Ada"));
+        let (b, more) = downstream.frame(&greet("Eve"));
         bytes.extend_from_slice(&more);
-        caller.write(&bytes[..cut]);
-        caller.write(&bytes[cut..]);
+        downstream.write(&bytes[..cut]);
+        downstream.write(&bytes[cut..]);
         ids.extend([a, b]);
-        let mut got = [caller.receive().0, caller.receive().0];
+        let mut got = [downstream.receive().0, downstream.receive().0];
         got.sort_unstable();
         assert_eq!(got, [a, b], "cut at {cut}");
     }
 }
 
-/// Callers use the same ids; answers come in another order than the calls, to the right ones.
+/// Downstreams use the same ids; responses come in another order than the requests, and reach the right ones.
 #[test]
-fn answers_find_their_callers_in_any_order() {
+fn responses_find_their_downstreams_in_any_order() {
     fn check<From: Codec, To: Codec + 'static>() {
         const CALLERS: usize = 4;
         const CALLS: usize = 50;
@@ -98,23 +98,23 @@ fn answers_find_their_callers_in_any_order() {
             }
         });
         let rialto = Rialto::start(&config::<To>(&[up.address]));
-        let mut callers: Vec<_> = (0..CALLERS)
-            .map(|_| Caller::<From>::connect(rialto.entry()))
+        let mut downstreams: Vec<_> = (0..CALLERS)
+            .map(|_| Downstream::<From>::connect(rialto.entry()))
             .collect();
         let mut sent = HashMap::new();
         for i in 0..CALLS {
-            for (c, caller) in callers.iter_mut().enumerate() {
-                let text = format!("call {i} of caller {c}");
+            for (c, downstream) in downstreams.iter_mut().enumerate() {
+                let text = format!("call {i} of downstream {c}");
                 let echo = Request::new(GREETER, "1.0", "echo").arg(STRING, text.clone());
-                sent.insert((c, caller.send(&echo)), text);
+                sent.insert((c, downstream.send(&echo)), text);
             }
         }
-        for (c, caller) in callers.iter_mut().enumerate() {
+        for (c, downstream) in downstreams.iter_mut().enumerate() {
             for _ in 0..CALLS {
-                let (id, reply) = caller.receive();
+                let (id, reply) = downstream.receive();
                 assert_eq!(
                     reply,
-                    Reply::value(sent.remove(&(c, id)).expect("one answer a call"))
+                    Reply::value(sent.remove(&(c, id)).expect("one response per call"))
                 );
             }
         }
@@ -127,17 +127,17 @@ fn answers_find_their_callers_in_any_order() {
 }
 
 #[test]
-fn large_calls_and_answers_pass_whole() {
+fn large_calls_and_responses_are_forwarded_whole() {
     fn check<From: Codec, To: Codec + 'static>() {
         let up =
             Upstream::<To>::start(|arrived, out| out.reply(&Reply::value(arrived.request().args[0].clone())));
         let rialto = Rialto::start(&config::<To>(&[up.address]));
-        let mut caller = Caller::<From>::connect(rialto.entry());
-        // around the read buffer and its headroom, and far beyond
+        let mut downstream = Downstream::<From>::connect(rialto.entry());
+        // Around the size of the read buffer and its headroom, and far beyond.
         for len in [1, 65_000, 65_536, 131_072, 3_000_000] {
             let text: String = (0..len).map(|i| char::from(b'a' + (i % 26) as u8)).collect();
             let echo = Request::new(GREETER, "1.0", "echo").arg(STRING, text.clone());
-            assert!(caller.value(&echo) == text, "{len} bytes came back different");
+            assert!(downstream.value(&echo) == text, "{len} bytes came back different");
         }
     }
     check::<Dubbo, Bolt>();
@@ -145,9 +145,9 @@ fn large_calls_and_answers_pass_whole() {
     check::<Dubbo, Dubbo>();
 }
 
-/// What a caller leaves behind is cleaned up: the call, and its answer when it comes.
+/// What a downstream leaves behind is cleaned up: the call, and its response when it comes.
 #[test]
-fn a_caller_may_leave_before_its_answer() {
+fn a_downstream_may_close_before_its_response() {
     let held = std::sync::Arc::new(Mutex::new(vec![]));
     let kept = std::sync::Arc::clone(&held);
     let up = Upstream::<Dubbo>::start(move |arrived, out| match arrived.request().method.as_str() {
@@ -155,7 +155,7 @@ fn a_caller_may_leave_before_its_answer() {
         _ => kept.lock().unwrap().push(out.clone()),
     });
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
-    let mut leaving = Caller::<Dubbo>::connect(rialto.entry());
+    let mut leaving = Downstream::<Dubbo>::connect(rialto.entry());
     leaving.send(&greet("Ada"));
     up.wait_seen(1);
     drop(leaving);
@@ -163,19 +163,19 @@ fn a_caller_may_leave_before_its_answer() {
         (rialto.metric("rialto_calls_total", &["outcome=\"cancelled\""]) == 1.0).then_some(())
     });
     rialto.wait_in_flight(0);
-    // the provider has seen the call before it keeps it
-    let answer = eventually("the call at the provider", || held.lock().unwrap().pop());
-    answer.reply(&Reply::value("nobody is here"));
-    let mut next = Caller::<Dubbo>::connect(rialto.entry());
+    // The provider records the call before it keeps it.
+    let response = eventually("the call at the provider", || held.lock().unwrap().pop());
+    response.reply(&Reply::value("nobody is here"));
+    let mut next = Downstream::<Dubbo>::connect(rialto.entry());
     assert_eq!(next.value(&Request::new(GREETER, "1.0", "name")), "here");
     eventually("the end of the quarantine", || {
         (rialto.metric("rialto_calls_quarantined", &[]) == 0.0).then_some(())
     });
 }
 
-/// Callers come and go while calls run over shared upstream connections.
+/// Downstreams come and go while calls run over shared upstream connections.
 #[test]
-fn many_callers_share_few_upstream_connections() {
+fn many_downstreams_share_few_upstream_connections() {
     let up = Upstream::<Bolt>::greeting("it");
     let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
     let at = rialto.entry();
@@ -183,10 +183,10 @@ fn many_callers_share_few_upstream_connections() {
         .map(|t| {
             std::thread::spawn(move || {
                 for round in 0..5 {
-                    let mut caller = Caller::<Dubbo>::connect(at);
+                    let mut downstream = Downstream::<Dubbo>::connect(at);
                     for call in 0..20 {
                         let name = format!("{t}.{round}.{call}");
-                        assert_eq!(caller.value(&greet(&name)), format!("Hello, {name}"));
+                        assert_eq!(downstream.value(&greet(&name)), format!("Hello, {name}"));
                     }
                 }
             })
@@ -208,29 +208,36 @@ fn a_silent_connection_is_closed_in_time_and_one_with_a_call_is_not() {
     let mut config = config::<Dubbo>(&[up.address]);
     config["listeners"][0]["limits"] = super::support::json!({"idle_timeout": "300ms"});
     let rialto = Rialto::start(&config);
-    let mut busy = Caller::<Dubbo>::connect(rialto.entry());
+    let mut busy = Downstream::<Dubbo>::connect(rialto.entry());
     let call = busy.send(&greet("Ada").within(3000));
-    let mut idle = Caller::<Dubbo>::connect(rialto.entry());
+    let mut idle = Downstream::<Dubbo>::connect(rialto.entry());
     idle.write(&frames::dubbo(0xe2, 0, 42, b"N"));
     idle.wait_for_close();
     let mut mute = TcpStream::connect(rialto.entry()).unwrap();
     mute.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut told = vec![];
-    mute.read_to_end(&mut told).unwrap();
-    assert!(told.is_empty(), "{told:?}");
-    assert!(busy.answer_to(call).answer.unwrap_err().text.contains("in time"));
+    let mut received = vec![];
+    mute.read_to_end(&mut received).unwrap();
+    assert!(received.is_empty(), "{received:?}");
+    assert!(
+        busy.response_to(call)
+            .answer
+            .unwrap_err()
+            .text
+            .contains("in time")
+    );
 }
 
-/// Dubbo and SOFARPC consumers connect when they start and say nothing before their first call or heartbeat.
+/// Dubbo and SOFARPC consumers connect when they start, and send nothing before their first call or
+/// heartbeat.
 #[test]
-fn who_says_nothing_yet_may_wait_and_who_begins_must_go_on() {
+fn a_connection_may_stay_silent_but_a_frame_must_be_completed() {
     let up = Upstream::<Dubbo>::greeting("it");
     let mut config = config::<Dubbo>(&[up.address]);
     config["listeners"][0]["limits"] = super::support::json!({"detect_timeout": "1ms"});
     let rialto = Rialto::start(&config);
-    let mut silent = Caller::<Dubbo>::connect(rialto.entry());
+    let mut silent = Downstream::<Dubbo>::connect(rialto.entry());
     for _ in 0..2 {
-        let mut begun = Caller::<Dubbo>::connect(rialto.entry());
+        let mut begun = Downstream::<Dubbo>::connect(rialto.entry());
         begun.write(&[0xda]);
         begun.wait_for_close();
     }
@@ -241,15 +248,15 @@ fn who_says_nothing_yet_may_wait_and_who_begins_must_go_on() {
     );
 }
 
-/// The end of the stream comes with the last bytes, so there is nothing to wake up for after them.
+/// The end of the stream comes with the last bytes, so no event follows them.
 #[test]
-fn a_request_and_the_end_of_its_caller_may_come_together() {
+fn a_request_and_the_end_of_its_connection_may_come_together() {
     let up = Upstream::<Dubbo>::silent();
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
     let count = 50;
     for _ in 0..count {
-        let mut caller = Caller::<Dubbo>::connect(rialto.entry());
-        caller.send(&greet("Ada").within(600_000));
+        let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+        downstream.send(&greet("Ada").within(600_000));
     }
     eventually("the end of all connections", || {
         let shown = rialto.admin.json("/listeners");
@@ -259,24 +266,24 @@ fn a_request_and_the_end_of_its_caller_may_come_together() {
 }
 
 #[test]
-fn several_workers_serve_as_one_does() {
+fn several_workers_serve_like_one() {
     let up = Upstream::<Bolt>::greeting("it");
     let mut config = config::<Bolt>(&[up.address]);
     config["runtime"]["workers"] = super::support::json!(4);
     let rialto = Rialto::start(&config);
-    let mut callers: Vec<_> = (0..12)
-        .map(|_| Caller::<Dubbo>::connect(rialto.entry()))
+    let mut downstreams: Vec<_> = (0..12)
+        .map(|_| Downstream::<Dubbo>::connect(rialto.entry()))
         .collect();
     for round in 0..10 {
-        for (c, caller) in callers.iter_mut().enumerate() {
+        for (c, downstream) in downstreams.iter_mut().enumerate() {
             let name = format!("{c}.{round}");
-            assert_eq!(caller.value(&greet(&name)), format!("Hello, {name}"));
+            assert_eq!(downstream.value(&greet(&name)), format!("Hello, {name}"));
         }
     }
     assert_eq!(
         up.connections(),
         4,
-        "each worker has its own, so callers were spread evenly"
+        "each worker has its own, so connections were spread evenly"
     );
     assert_eq!(
         rialto.metric("rialto_calls_total", &["outcome=\"ok\""]),
@@ -294,8 +301,8 @@ fn each_caller_has_a_connection_of_its_own_where_the_cluster_says_so() {
     config["runtime"] = json!({ "workers": 1 });
     let rialto = Rialto::start(&config);
     let name = Request::new(GREETER, "1.0", "name");
-    let mut bolt = Caller::<Bolt>::connect(rialto.entry());
-    let mut dubbo = Caller::<Dubbo>::connect(rialto.entry());
+    let mut bolt = Downstream::<Bolt>::connect(rialto.entry());
+    let mut dubbo = Downstream::<Dubbo>::connect(rialto.entry());
     for _ in 0..10 {
         assert_eq!(bolt.value(&name), "it");
         assert_eq!(dubbo.value(&name), "it");
@@ -310,7 +317,7 @@ fn each_caller_has_a_connection_of_its_own_where_the_cluster_says_so() {
     config["clusters"][0]["connections"] = json!("shared");
     rialto.reload(&config);
     assert_eq!(dubbo.value(&name), "it");
-    assert_eq!(Caller::<Bolt>::connect(rialto.entry()).value(&name), "it");
+    assert_eq!(Downstream::<Bolt>::connect(rialto.entry()).value(&name), "it");
     assert_eq!(up.connections(), 3);
     up.wait_closed(1);
 }

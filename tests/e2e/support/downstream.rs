@@ -1,4 +1,4 @@
-//! A caller of either protocol.
+//! A test client of either protocol, a downstream of the proxy.
 use super::{Answer, Json, PATIENCE, Reply, Request};
 use rialto::demo::wire::Wire;
 use rialto_core::framed::Codec;
@@ -6,32 +6,32 @@ use rialto_core::session::{Event, Role};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-pub(crate) struct Caller<C, S = TcpStream> {
+pub(crate) struct Downstream<C, S = TcpStream> {
     wire: Wire<C, S>,
     next: u32,
 }
 
-impl<C: Codec> Caller<C> {
+impl<C: Codec> Downstream<C> {
     pub(crate) fn connect(to: SocketAddr) -> Self {
         let stream = TcpStream::connect(to).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Caller::over(stream)
+        Downstream::over(stream)
     }
 }
 
-impl<C: Codec, S: Read + Write> Caller<C, S> {
+impl<C: Codec, S: Read + Write> Downstream<C, S> {
     pub(crate) fn over(stream: S) -> Self {
-        Caller {
+        Downstream {
             wire: Wire::new(stream, Role::Client),
             next: 1,
         }
     }
 
-    /// Makes a call and waits for its answer.
+    /// Makes a call and waits for its response.
     pub(crate) fn call(&mut self, request: &Request) -> Reply {
         let id = self.send(request);
-        self.answer_to(id)
+        self.response_to(id)
     }
 
     /// Makes a call that must succeed with a value.
@@ -50,7 +50,7 @@ impl<C: Codec, S: Read + Write> Caller<C, S> {
         }
     }
 
-    /// Sends a request and tells its id.
+    /// Sends a request and returns its id.
     pub(crate) fn send(&mut self, request: &Request) -> u32 {
         let id = self.next;
         self.next += 1;
@@ -58,7 +58,7 @@ impl<C: Codec, S: Read + Write> Caller<C, S> {
         id
     }
 
-    /// The request as [`Caller::send`] would send it.
+    /// The request as [`Downstream::send`] would send it.
     pub(crate) fn frame(&mut self, request: &Request) -> (u32, Vec<u8>) {
         let id = self.next;
         self.next += 1;
@@ -67,13 +67,13 @@ impl<C: Codec, S: Read + Write> Caller<C, S> {
         (id, bytes)
     }
 
-    /// Waits for the next answer, whichever it is.
+    /// Waits for the next response, to any call.
     pub(crate) fn receive(&mut self) -> (u32, Reply) {
         let (key, reply) = self.wire.receive().unwrap();
         (key.bits(), reply)
     }
 
-    /// Waits for the next answer; `None` if the connection ended before it.
+    /// Waits for the next response; `None` if the connection ended before it.
     pub(crate) fn receive_until_closed(&mut self) -> Option<(u32, Reply)> {
         let (key, reply) = self.wire.receive().ok()?;
         Some((key.bits(), reply))
@@ -86,24 +86,25 @@ impl<C: Codec, S: Read + Write> Caller<C, S> {
         self.wire.send(id.into(), request).is_ok()
     }
 
-    /// Waits for the answer to a call; no other may come before it.
-    pub(crate) fn answer_to(&mut self, id: u32) -> Reply {
+    /// Waits for the response to a call; no other may come before it.
+    pub(crate) fn response_to(&mut self, id: u32) -> Reply {
         let (got, reply) = self.receive();
-        assert_eq!(got, id, "the answer to another call");
+        assert_eq!(got, id, "the response to another call");
         reply
     }
 
-    /// Waits until the peer wants no new calls.
+    /// Waits until the proxy sends its drain event.
     pub(crate) fn wait_for_drain(&mut self) {
         self.wire
             .next(|event| matches!(event, Event::Drain).then_some(()))
             .unwrap();
     }
 
-    /// Waits for the end of the connection; nothing but what a session deals with by itself may come before.
+    /// Waits for the end of the connection. Before it may come only what the session handles itself, such as
+    /// heartbeats.
     pub(crate) fn wait_for_close(&mut self) -> io::ErrorKind {
         match self.wire.receive() {
-            Ok((key, reply)) => panic!("instead of the end came an answer to {}: {reply:?}", key.bits()),
+            Ok((key, reply)) => panic!("instead of the end came a response to {}: {reply:?}", key.bits()),
             Err(e) => e.kind(),
         }
     }
