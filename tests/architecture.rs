@@ -453,7 +453,7 @@ mod helpers {
         for file in [
             "core/src/lib.rs",
             "src/main.rs",
-            "tests/walls.rs",
+            "tests/architecture.rs",
             "xtask/src/main.rs",
         ] {
             assert!(all.iter().any(|f| f == file), "{file}");
