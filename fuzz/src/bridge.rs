@@ -1,5 +1,5 @@
-//! Messages that change their protocol. The first byte of the input chooses what a Bolt upstream reads, the second
-//! the caller that an answer is for; the rest is a frame of either protocol.
+//! Messages that are bridged. The first byte of the input chooses what a Bolt upstream reads, the second the
+//! consumer that a response is for; the rest is a frame of either protocol.
 use crate::frame::{ID, codec, decode, mend, protocol, written};
 use crate::stock::caller;
 use crate::values::{comparable, tokens};
@@ -16,7 +16,8 @@ use rialto_values::OwnedToken;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// A call says the same in the other protocol, and so does an answer; what cannot be said is refused in words.
+/// A call has the same meaning in the other protocol, and so has a response; what cannot be expressed is
+/// refused with a text.
 pub fn cross(data: &[u8]) {
     let Some((&[variant, caller], frame)) = data.split_first_chunk() else {
         return;
@@ -64,9 +65,9 @@ fn ask<C: Codec>(msg: &Message<'_>, variant: u32) {
     }
 }
 
-/// What a message became, wholly or up to where it was given up, is not much more than it was, and did not take long.
+/// The output, complete or abandoned, is not much longer than the input, and did not take long.
 fn in_proportion(msg: &Message<'_>, out: &[u8], began: Instant) {
-    // Attachments are written behind the values, and held against the bound when the message is whole.
+    // Attachments are written after the values, and checked against the limit when the message is complete.
     let most = 3 * room_for(msg.bytes.len());
     assert!(
         out.len() <= most,
@@ -84,7 +85,7 @@ fn in_proportion(msg: &Message<'_>, out: &[u8], began: Instant) {
     );
 }
 
-/// A refusal says whose fault it is, and why.
+/// A refusal has the right kind and a reason.
 fn refused(e: &CallError) {
     assert!(e.text.len() > 10, "{e:?}");
 }
@@ -124,7 +125,7 @@ fn same_call(call: &NeutralCall<'_>, again: &NeutralCall<'_>) {
     same_values(&call.args, &again.args);
 }
 
-/// The attachments that are no protocol's own affair.
+/// The attachments of users, without those that a protocol uses itself.
 fn users<T: AsRef<str>>(pairs: &[(T, T)]) -> BTreeMap<&str, &str> {
     pairs
         .iter()
@@ -142,7 +143,7 @@ fn same_values(values: &Values<'_>, again: &Values<'_>) {
             let (values, again) = (comparable(tokens_of), comparable(again));
             assert!(values == again, "\n{values}\n{again}");
         }
-        // A class that means something else, and nothing, in the other library.
+        // A class that means something else in the other library, and has no value there.
         Some(Err(e)) => {
             assert_eq!(
                 e.kind,
@@ -173,7 +174,7 @@ fn answer<C: Codec>(msg: &Message<'_>, choice: u8) {
         Ok(()) => {
             let msg = written::<C>(&out, Kind::Response, ID);
             let again = msg.meta.dialect.outcome(&msg);
-            // JSONB leaves some of it to the reader's classes, and generic callers have none.
+            // JSONB leaves some values to the reader's classes, and generic consumers have none.
             let is_told = !caller.is_generic && (C::PROTO != DUBBO || caller.hint & 0x1f == 2);
             if is_told {
                 same_outcome(&outcome, again);
@@ -191,14 +192,14 @@ fn same_outcome(outcome: &NeutralResponse<'_>, again: Result<NeutralResponse<'_>
     match (&outcome.reply, &again.reply) {
         (ReturnValue::Null, ReturnValue::Null) => {}
         (ReturnValue::Value(values), ReturnValue::Value(again)) => same_values(values, again),
-        // A null with a definition in front of it.
+        // A null after a class definition.
         (ReturnValue::Value(values), ReturnValue::Null) => {
             assert_eq!(tokens(values), Some(Ok(vec![OwnedToken::Null])));
         }
         (ReturnValue::Exception(thrown), ReturnValue::Exception(again)) => {
             assert_eq!((&thrown.class, &thrown.message), (&again.class, &again.message));
         }
-        // SOFARPC does not tell an exception that was returned from one that was thrown.
+        // SOFARPC does not distinguish an exception that was returned from one that was thrown.
         (ReturnValue::Value(values), ReturnValue::Exception(again)) => {
             let tokens = tokens(values);
             let Some(Ok([OwnedToken::Object(class), ..])) = tokens.as_ref().map(|t| t.as_deref()) else {
@@ -209,7 +210,7 @@ fn same_outcome(outcome: &NeutralResponse<'_>, again: Result<NeutralResponse<'_>
                 (&*again.class, true)
             );
         }
-        // Dubbo2 says that something was thrown, SOFARPC's readers see it by the fields.
+        // Dubbo2 marks a thrown exception, SOFARPC's readers recognize it by its fields.
         (ReturnValue::Exception(thrown), ReturnValue::Value(_)) => {
             assert!(
                 thrown.object.is_some() && thrown.message.is_none(),

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 const NAME: &str = "rialto.yaml";
 
-/// Any text is read or refused with places; what was read is the same when it is written down and read again.
+/// Any text is loaded, or refused with positions. A loaded configuration is the same after it was dumped and
+/// loaded again.
 pub fn load(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -18,7 +19,7 @@ pub fn load(data: &[u8]) {
             assert!(!loaded.warnings.has_errors(), "accepted with errors");
             check(&loaded.warnings, text);
             let written = dump(&loaded.config, &loaded.brought);
-            // JSON has no words for variables; `$` and what follows would be read as one.
+            // JSON has no escape for variables; `$` and what follows would be read as one.
             let again = written.to_string().replace("${", "$${");
             let again = load_str(NAME, &again).unwrap_or_else(|e| panic!("its own dump is refused:\n{e}"));
             assert_eq!(dump(&again.config, &again.brought), written);
@@ -26,7 +27,7 @@ pub fn load(data: &[u8]) {
     }
 }
 
-/// Every finding is for people and for programs, and lies within the text.
+/// Every finding has a form for people and one for programs, and its position is within the text.
 fn check(report: &Report, text: &str) {
     let shown = report.to_string();
     assert!(

@@ -1,4 +1,4 @@
-//! Telling protocols apart by their first bytes.
+//! Detection of protocols by their first bytes.
 use rialto_core::buf::OutBuf;
 use rialto_core::framed::{Codec, Decoded, Kind};
 use rialto_core::session::{DETECT_MAX, Detected, Event, Protocols, Role, Session, Settings};
@@ -6,7 +6,7 @@ use rialto_protocols::bolt::Bolt;
 use rialto_protocols::dubbo::Dubbo;
 use rialto_protocols::{All, BOLT, DUBBO, detect};
 
-/// What is decided stays decided, soon enough, and is no other protocol than the one whose frame follows.
+/// A decision stays, comes soon enough, and names the protocol of the frame that follows.
 pub fn tell(data: &[u8]) {
     let mut decided = Detected::More;
     for end in 0..=data.len().min(2 * DETECT_MAX) {
@@ -20,7 +20,7 @@ pub fn tell(data: &[u8]) {
             }
             (Detected::Is(_), _) => assert_eq!(decided, found, "another protocol after {end} bytes"),
             (_, Detected::Is(_) | Detected::More) => panic!("{decided:?} became {found:?} after {end} bytes"),
-            // Text may turn out to be none; it is not served either way.
+            // Text may turn out not to be text; it is not served in either case.
             _ => {}
         }
     }
@@ -32,7 +32,7 @@ pub fn tell(data: &[u8]) {
     }
 }
 
-/// The session that only looks says what detection says, and takes nothing.
+/// The detecting session reports what detection finds, and consumes nothing.
 fn hears(bytes: &[u8]) {
     let mut out = OutBuf::default();
     let step = All::detecting().next(bytes, &mut out);
@@ -47,7 +47,7 @@ fn hears(bytes: &[u8]) {
     }
 }
 
-/// The session of the protocol goes on where detection ended.
+/// The session of the protocol continues where detection ended.
 fn greets(bytes: &[u8], found: &Detected) {
     let Detected::Is(proto) = found else { return };
     let session = All::open(*proto, Role::Server, &Settings::default());

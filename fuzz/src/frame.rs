@@ -1,21 +1,21 @@
-//! Frames: put right where random bytes hardly ever are, and decoded.
+//! Frames: corrected where random bytes are hardly ever right, and decoded.
 use rialto_core::framed::{Codec, Decoded, Frame, Kind};
 use rialto_core::message::{Message, ProtoId};
 use rialto_core::session::{Role, Settings};
 use rialto_protocols::bolt::Bolt;
 use rialto_protocols::{BOLT, DUBBO};
 
-/// The id that mended frames carry.
+/// The id of mended frames.
 pub(crate) const ID: u64 = 5;
 
-/// A whole frame and what it is.
+/// A whole frame and its facts.
 pub(crate) struct Decoding<'a> {
     pub(crate) kind: Kind,
     pub(crate) id: u64,
     pub(crate) msg: Message<'a>,
 }
 
-/// A codec as of a connection at rest.
+/// The codec of an idle connection.
 pub(crate) fn codec<C: Codec>(role: Role, variant: u32) -> C {
     C::new(
         role,
@@ -37,19 +37,19 @@ pub(crate) fn decode<C: Codec>(bytes: &[u8]) -> Option<Decoding<'_>> {
     }
 }
 
-/// A frame of ours, which has to be one.
+/// A frame that Rialto wrote, which must be valid.
 pub(crate) fn written<C: Codec>(bytes: &[u8], kind: Kind, id: u64) -> Message<'_> {
     let found = decode::<C>(bytes).unwrap_or_else(|| panic!("not one whole frame: {bytes:x?}"));
     assert_eq!((found.kind, found.id), (kind, id), "{bytes:x?}");
     found.msg
 }
 
-/// The protocol of a frame; anything that is not Dubbo2 may pass for Bolt.
+/// The protocol of a frame; anything that is not Dubbo2 is tried as Bolt.
 pub(crate) fn protocol(bytes: &[u8]) -> ProtoId {
     if bytes.first() == Some(&0xda) { DUBBO } else { BOLT }
 }
 
-/// Makes the outermost length that of the bytes that are there, and the checksum fit.
+/// Sets the outermost length to the number of bytes, and corrects the checksum.
 pub(crate) fn mend(bytes: &mut [u8]) {
     if protocol(bytes) == DUBBO {
         let body = bytes.len().saturating_sub(16) as u32;
@@ -62,7 +62,7 @@ pub(crate) fn mend(bytes: &mut [u8]) {
 }
 
 fn mend_bolt(bytes: &mut [u8]) {
-    // v2 has a byte more in front of the type and one more behind the codec
+    // v2 has one more byte before the type and one more after the codec.
     let (kind, second) = match bytes {
         [1, kind, ..] => (*kind, 0),
         [2, _, kind, ..] => (*kind, 2),

@@ -1,4 +1,4 @@
-//! Whether two token streams are the same values, however much either of them shares.
+//! Whether two token streams have the same values, regardless of what each of them shares.
 use rialto_values::{Class, OwnedToken};
 use std::collections::HashSet;
 
@@ -56,7 +56,7 @@ impl Graph {
     }
 }
 
-/// Says where two streams differ.
+/// Describes where two streams differ.
 pub(crate) fn difference(a: &[OwnedToken], b: &[OwnedToken]) -> Option<String> {
     let (a, b) = (Graph::of(a), Graph::of(b));
     if a.roots.len() != b.roots.len() {

@@ -6,7 +6,7 @@ use crate::values::{LIMITS, WIDER, comparable, replay};
 
 const LIBRARIES: [Library; 3] = [Library::Lite, Library::Sofa3, Library::Sofa4];
 
-/// Any bytes are read or refused, within bounds; skipping and copying agree about their shape.
+/// Any bytes are read or refused, within limits; skipping and copying agree about the structure.
 pub fn read(data: &[u8]) {
     let Some((choice, stream)) = data.split_first() else {
         return;
@@ -35,7 +35,7 @@ pub fn read(data: &[u8]) {
     while !reader.is_at_end() && throwable::read(&mut reader).is_ok() {}
 }
 
-/// What is read can be written in any dialect and says the same there.
+/// Values that can be read can be written in any grammar, and mean the same there.
 pub fn splice(data: &[u8]) {
     let Some((choice, stream)) = data.split_first() else {
         return;
@@ -59,7 +59,7 @@ pub fn splice(data: &[u8]) {
             let (tokens, again) = (comparable(tokens), comparable(again));
             assert!(tokens == again, "{from:?} to {to:?}:\n{tokens}\n{again}");
         }
-        // A class that means something else, and nothing, in the other library.
+        // A class that means something else in the other library, and has no value there.
         Err(e) => assert_eq!(
             e.kind,
             ErrorKind::Unsupported,

@@ -1,4 +1,5 @@
-//! JSONB. The first byte of the input chooses what a value is declared as; the rest is a document, or a row of them.
+//! JSONB documents. The first byte of the input chooses the declared class of a value; the rest is a
+//! document, or a sequence of them.
 use crate::graph::difference;
 use crate::values::{LIMITS, WIDER, replay};
 use rialto_jsonb::{Numbering, Reader, Writer, split_document};
@@ -15,7 +16,7 @@ const DECLARED: [Option<&str>; 8] = [
     Some("int"),
 ];
 
-/// Any bytes are read or refused, within bounds; skipping, walking and copying agree about their shape.
+/// Any bytes are read or refused, within limits; skipping, walking and copying agree about the structure.
 pub fn read(data: &[u8]) {
     let Some((choice, document)) = data.split_first() else {
         return;
@@ -38,14 +39,14 @@ pub fn read(data: &[u8]) {
             copier.position(),
             "copying and skipping end at different places"
         );
-        // Well-formed, or no graph could be made of it.
+        // The tokens must be well-formed, or no graph could be made of them.
         assert_eq!(difference(&sink.tokens, &sink.tokens), None);
     }
     let _ = (reader().int(), reader().string(), reader().is_null());
     let mut walker = reader();
     if walker.begin_object() == Ok(true) && walk(&mut walker).is_ok() {
         match &skipped {
-            // Who walks has not counted the object itself.
+            // Walking does not count the object itself towards the depth.
             Err(e) if e.kind == ErrorKind::TooLarge => {}
             Err(e) => panic!("walked but not skipped: {e}"),
             Ok(()) => assert_eq!(
@@ -57,7 +58,7 @@ pub fn read(data: &[u8]) {
     }
 }
 
-/// Steps over the entries of an object.
+/// Skips the entries of an object.
 fn walk(reader: &mut Reader<'_>) -> Result<(), ValueError> {
     while let Some(key) = reader.next_key()? {
         let text = key.to_str()?;
@@ -67,7 +68,7 @@ fn walk(reader: &mut Reader<'_>) -> Result<(), ValueError> {
     Ok(())
 }
 
-/// Documents lie one behind the other.
+/// Documents follow each other.
 fn row(mut bytes: &[u8]) {
     let len = bytes.len();
     let mut taken = 0;
@@ -77,7 +78,7 @@ fn row(mut bytes: &[u8]) {
     }
 }
 
-/// What is read can be written and says the same when it is read again.
+/// Values that can be read can be written, and mean the same when they are read again.
 pub fn roundtrip(data: &[u8]) {
     let Some((choice, document)) = data.split_first() else {
         return;
@@ -93,7 +94,7 @@ pub fn roundtrip(data: &[u8]) {
         }
     };
     let again = again.unwrap_or_else(|e| panic!("{e}\n{tokens:?}"));
-    // What was written once is written the same again, and that is the same value.
+    // A written document is the same when it is written again, and has the same value.
     let document = write(&again).unwrap_or_else(|e| panic!("{e}\n{again:?}"));
     let twice = self::tokens(&document, None, &WIDER).unwrap_or_else(|e| panic!("{e}\n{again:?}"));
     if let Some(difference) = difference(&again, &twice) {
@@ -107,8 +108,9 @@ pub fn roundtrip(data: &[u8]) {
     }
 }
 
-/// Whether a value is written without its class, as fastjson2 does: numbers that can change, and lists of a Throwable;
-/// or whether it may be read as something else: a constant that is written as an object, if its class is called a map.
+/// Whether a value is written without its class, as fastjson2 does (numbers that can change, and lists of a
+/// Throwable), or may be read as something else (a constant written as an object, if its class is named like
+/// a map).
 fn is_lossy(token: &OwnedToken) -> bool {
     let is_list_of_throwable = |f: &str| f == "suppressedExceptions";
     let is_constant_of_map =

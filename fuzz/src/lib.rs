@@ -1,4 +1,4 @@
-//! What the fuzz targets do, as functions: ordinary tests replay the corpora through them.
+//! The fuzz targets as functions, so that ordinary tests can replay the corpora through them.
 pub mod bridge;
 pub mod config;
 pub mod detect;

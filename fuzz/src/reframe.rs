@@ -1,5 +1,5 @@
-//! Changes to requests. The first byte of the input chooses what changes, the second a Bolt upstream; the rest is a
-//! frame of either protocol.
+//! Edits of requests. The first byte of the input chooses the edits, the second a Bolt upstream; the rest is
+//! a frame of either protocol.
 use crate::frame::{ID, codec, decode, mend, protocol, written};
 use crate::values::{comparable, tokens};
 use rialto_core::call::NeutralCall;
@@ -14,7 +14,7 @@ use rialto_protocols::dubbo::Dubbo;
 const SET: [(&str, &str); 2] = [("k1", "grün"), ("x-new", "1")];
 const REMOVED: &str = "plain";
 
-/// A request with changes is a request that says so, and is else what it was.
+/// An edited request shows the edits, and is otherwise unchanged.
 pub fn edit(data: &[u8]) {
     let Some((&[choice, variant], frame)) = data.split_first_chunk() else {
         return;
@@ -79,7 +79,7 @@ fn same_head<C: Codec>(
     new: &Head<'_>,
     edits: &Edits,
 ) {
-    // Providers of SOFARPC know no service without a version, so a new name always has one.
+    // SOFARPC providers know no service without a version, so a new name always has one.
     let renames = edits.service.is_some() || edits.version.is_some() || edits.group.is_some();
     let old_version: &[u8] = match head.version {
         b"" if renames && C::PROTO == BOLT => b"1.0",
@@ -92,7 +92,7 @@ fn same_head<C: Codec>(
         ("method", head.method, new.method, &edits.method),
         ("caller", head.caller, new.caller, &None),
     ] {
-        // What stands behind something that cannot be read may show when that changes.
+        // When an unreadable part changes, what follows it may become visible.
         if C::PROTO == BOLT && matches!(what, "method" | "caller") && old.is_empty() {
             continue;
         }
@@ -125,7 +125,7 @@ fn same_head<C: Codec>(
     }
 }
 
-/// What the edits do not name stays.
+/// What the edits do not name stays the same.
 fn same_call(before: Result<NeutralCall<'_>, CallError>, after: Result<NeutralCall<'_>, CallError>) {
     let Ok(before) = before else { return };
     let after = after.unwrap_or_else(|e| panic!("it cannot be understood any more: {e}"));

@@ -1,5 +1,6 @@
-//! Sessions: any bytes in pieces of any sizes. The first byte of the input chooses role, variant and limit, the
-//! next three the sizes of the pieces, one the caller that answers are for; the rest is what the peer sends.
+//! Sessions: any bytes in pieces of any sizes. The first byte of the input chooses role, variant and limit,
+//! the next three the sizes of the pieces, one the consumer that responses are for; the rest is what the peer
+//! sends.
 use crate::frame::{decode, written};
 use crate::stock::{Caller, caller};
 use crate::values::tokens;
@@ -23,17 +24,17 @@ const KEYS: [&str; 6] = [
     "service",
     "rpc_trace_context.sofaTraceId",
 ];
-/// Small enough that inputs go beyond it.
+/// A limit small enough that inputs exceed it.
 const SMALL: usize = 300;
 /// What a frame may take besides its content.
 const AROUND: usize = 70_000;
 
-/// Bolt, see [`run`].
+/// Fuzzes Bolt sessions, see [`run`].
 pub fn bolt(data: &[u8]) {
     run::<Bolt>(data);
 }
 
-/// Dubbo2, see [`run`].
+/// Fuzzes Dubbo2 sessions, see [`run`].
 pub fn dubbo(data: &[u8]) {
     run::<Dubbo>(data);
 }
@@ -44,8 +45,8 @@ struct Choice {
     caller: Caller,
 }
 
-/// What the peer sends is the same sequence of events however it is cut, and every message of it can be understood
-/// and sent on or is refused.
+/// The bytes of a peer give the same events however they are split, and every message can be read and
+/// forwarded, or is refused.
 fn run<C: Codec>(data: &[u8]) {
     let Some((&[choice, a, b, c, caller_choice], stream)) = data.split_first_chunk() else {
         return;
@@ -72,11 +73,11 @@ fn run<C: Codec>(data: &[u8]) {
 /// What a session made of its input.
 #[derive(PartialEq, Debug)]
 struct Heard {
-    /// The events with the places where they began.
+    /// The events with the positions where they began.
     events: Vec<(usize, String)>,
-    /// How far it came, unless it ended with a fault.
+    /// The position at the end, unless the session ended with an error.
     at: Option<usize>,
-    /// What the peer is told at once.
+    /// The bytes that were sent back at once.
     out: Vec<u8>,
 }
 
@@ -117,7 +118,7 @@ fn listen<C: Codec>(stream: &[u8], pieces: &[usize], choice: &Choice) -> Heard {
     }
 }
 
-/// Pulls events until there are no more. Returns how many bytes they took and how many the next one needs.
+/// Takes events until there are no more. Returns how many bytes they took, and how many the next one needs.
 fn pull<C: Codec>(
     session: &mut Framed<C>,
     input: &[u8],
@@ -159,7 +160,7 @@ fn pull<C: Codec>(
     }
 }
 
-/// An event in words, and everything that a worker might do about it.
+/// Describes an event, and does everything that a worker might do with it.
 fn told<C: Codec>(event: Event<'_>, choice: &Choice) -> String {
     match event {
         Event::Request { id, msg } => {
@@ -202,7 +203,7 @@ fn facts(msg: &Message<'_>) -> impl Debug + PartialEq {
     )
 }
 
-/// A request: its head, its attachments, its meaning, and the ways on.
+/// Handles a request: its head, its attachments, its meaning, and its forwarding.
 fn asked<C: Codec>(id: u64, msg: &Message<'_>, choice: &Choice) -> String {
     let dialect = msg.meta.dialect;
     let again = dialect.view(msg.bytes).expect("a request is seen again");
@@ -253,7 +254,7 @@ fn shown(values: &Values<'_>) -> String {
     format!("{:?}", tokens(values))
 }
 
-/// Sends a request on, as it is or not at all.
+/// Forwards a request as it is, or not at all.
 fn forward<C: Codec>(msg: &Message<'_>, choice: &Choice) {
     let mut upstream = Framed::<C>::new(Role::Client, &choice.settings);
     let mut out = OutBuf::default();
@@ -284,7 +285,7 @@ fn forward<C: Codec>(msg: &Message<'_>, choice: &Choice) {
     }
 }
 
-/// Tells a caller of an error.
+/// Sends an error to a consumer.
 fn refuse<C: Codec>(to: RespondTo, error: &CallError) {
     let mut out = OutBuf::default();
     let mut caller = Framed::<C>::new(Role::Server, &Settings::default());
@@ -296,7 +297,7 @@ fn refuse<C: Codec>(to: RespondTo, error: &CallError) {
     assert!(read.is_err(), "an error became {read:?}");
 }
 
-/// An answer: its meaning, and the way back to a caller of the same protocol.
+/// Handles a response: its meaning, and its way back to a consumer of the same protocol.
 fn answered<C: Codec>(msg: &Message<'_>, choice: &Choice) -> String {
     let dialect = msg.meta.dialect;
     let threw = msg.meta.status == Status::Exception;

@@ -1,15 +1,15 @@
-//! Callers as they are: the requests of stock peers in the tests of the protocols.
+//! Real consumers: the requests of stock peers in the tests of the protocols.
 use rialto_core::message::ProtoId;
 use rialto_core::session::Protocols;
 use rialto_protocols::{All, BOLT};
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-/// Whom an answer may have to be made for.
+/// A consumer that a response may be made for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Caller {
     pub(crate) hint: u32,
-    /// It has no classes, so it gets another answer than others.
+    /// It has no classes, so it gets another response than others.
     pub(crate) is_generic: bool,
 }
 
@@ -24,7 +24,7 @@ const DUBBO_FILES: [&str; 3] = [
     include_str!("../../protocols/tests/corpus/dubbo/handmade-2.7.txt"),
 ];
 
-/// One caller of each kind that was seen.
+/// One consumer of each kind that was recorded.
 pub(crate) fn callers(proto: ProtoId) -> &'static [Caller] {
     static BOLT_CALLERS: LazyLock<Vec<Caller>> = LazyLock::new(|| of_all(BOLT, &BOLT_FILES));
     static DUBBO_CALLERS: LazyLock<Vec<Caller>> =
@@ -36,7 +36,7 @@ pub(crate) fn callers(proto: ProtoId) -> &'static [Caller] {
     }
 }
 
-/// The caller that a byte of the input names.
+/// The consumer that a byte of the input chooses.
 pub(crate) fn caller(proto: ProtoId, choice: u8) -> Caller {
     let all = callers(proto);
     all[usize::from(choice) % all.len()]

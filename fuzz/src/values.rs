@@ -1,24 +1,24 @@
-//! Arguments and results as tokens.
+//! Arguments and return values as tokens.
 use rialto_core::call::Values;
 use rialto_values::{Limits, OwnedToken, Recorder, Sink, Token, ValueError, handle};
 
-/// What is read of random bytes.
+/// Limits for reading random bytes.
 pub(crate) const LIMITS: Limits = Limits {
     depth: 64,
     tokens: 100_000,
     table: 10_000,
 };
-/// For what was made of something within [`LIMITS`], which may be somewhat more.
+/// Limits for what was made of values within [`LIMITS`], which may be somewhat larger.
 pub(crate) const WIDER: Limits = Limits {
     depth: 80,
     tokens: 1_000_000,
     table: 100_000,
 };
 
-/// More tokens of one message are not looked at.
+/// Messages with more tokens are not examined.
 const MOST: usize = 100_000;
 
-/// Keeps tokens, but not without end.
+/// Stores tokens, up to a limit.
 #[derive(Default)]
 struct Kept {
     recorder: Recorder,
@@ -35,20 +35,20 @@ impl Sink for Kept {
     }
 }
 
-/// The tokens of values; `None` if they are too many to be looked at.
+/// The tokens of values; `None` if they are too many to be examined.
 pub(crate) fn tokens(values: &Values<'_>) -> Option<Result<Vec<OwnedToken>, ValueError>> {
     let mut kept = Kept::default();
     let done = values.emit(&mut kept);
     (!kept.is_full).then(|| done.map(|()| kept.recorder.tokens))
 }
 
-/// Says tokens again.
+/// Emits stored tokens again.
 pub(crate) fn replay(tokens: &[OwnedToken], to: &mut dyn Sink) -> Result<(), ValueError> {
     tokens.iter().try_for_each(|token| to.token(token.as_token()))
 }
 
-/// Tokens as text, less what a writer or reader of Hessian may put right: counts, the type that the draft gives a
-/// map whose first key is `true`, the halves of a UUID, constants with a body.
+/// Tokens as text, without what a writer or reader of Hessian may correct: counts, the type that the draft
+/// gives a map whose first key is `true`, the halves of a UUID, and constants with a body.
 pub(crate) fn comparable(tokens: Vec<OwnedToken>) -> String {
     let uuids = tokens
         .iter()

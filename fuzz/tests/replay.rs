@@ -1,4 +1,4 @@
-//! Every file of the corpora passes its target.
+//! Replays every file of the corpora through its target.
 use rialto_fuzz::{bridge, config, detect, hessian, jsonb, reframe, session};
 use std::path::Path;
 
