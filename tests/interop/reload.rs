@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How long the consumers call.
-const LOAD: Duration = Duration::from_secs(16);
+const LOAD: Duration = Duration::from_secs(30);
 /// How long they may take to begin and end besides.
 const SLACK: Duration = Duration::from_secs(60);
 /// Changes while they do, besides a wrong one.
