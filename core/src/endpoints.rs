@@ -27,7 +27,7 @@ pub struct EndpointState {
     /// Version of the change since which its id is its own.
     since: u64,
     conns: Links,
-    /// Dials under way: one, and those that failed in this turn.
+    /// Dials under way: one, or one for each downstream that has its own, and those that failed in this turn.
     dials: Vec<Dial>,
     /// Calls that it has not answered, those included for which nobody waits any more.
     pub in_flight: u32,

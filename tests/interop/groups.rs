@@ -2,7 +2,7 @@
 use anyhow::bail;
 
 /// The name of each group, and patterns of its cases. A case belongs to the first group that matches.
-const GROUPS: [(&str, &[&str]); 12] = [
+const GROUPS: [(&str, &[&str]); 13] = [
     ("generic", &["generic_*", "echo_service*", "invoke_*"]),
     (
         "scalars",
@@ -46,6 +46,10 @@ const GROUPS: [(&str, &[&str]); 12] = [
             "month_day",
             "zone_*",
         ],
+    ),
+    (
+        "JDK types in other places",
+        &["jdk_field_*", "jdk_element_*", "jdk_map_value_*", "jdk_object_*"],
     ),
     (
         "arrays",

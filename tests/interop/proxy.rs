@@ -255,7 +255,7 @@ impl Proxy {
     fn get(&self, path: &str) -> anyhow::Result<String> {
         let mut stream = TcpStream::connect(&self.admin).context("the admin interface")?;
         stream.set_read_timeout(Some(ANSWER))?;
-        write!(stream, "GET {path} HTTP/1.0\r\nhost: rialto\r\n\r\n")?;
+        write!(stream, "GET {path} HTTP/1.0\r\nhost: {}\r\n\r\n", self.admin)?;
         let mut text = String::new();
         stream.read_to_string(&mut text)?;
         let (head, body) = text.split_once("\r\n\r\n").context("no HTTP answer")?;

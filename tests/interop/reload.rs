@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How long the consumers call.
-const LOAD: Duration = Duration::from_secs(16);
+const LOAD: Duration = Duration::from_secs(30);
 /// The additional time for them to start and end.
 const SLACK: Duration = Duration::from_secs(60);
 /// The number of changes meanwhile, besides an invalid one.

@@ -116,7 +116,11 @@ fn put_number(
         "long" | "java.lang.Long" => Token::Long(number.long()),
         "float" | "java.lang.Float" | "double" | "java.lang.Double" => Token::Double(number.double()),
         "java.math.BigDecimal" => {
-            let digits = java_double(number.double());
+            // Dubbo 2.7 takes the way by a double here, which costs digits; Dubbo 3 does not
+            let digits = match number {
+                Number::Whole(v) => v.to_string(),
+                Number::Real(v) => java_double(v),
+            };
             let digits = Token::Text(Text::of_ascii(digits.as_bytes()));
             return put_object(declared, "value", digits, sink);
         }

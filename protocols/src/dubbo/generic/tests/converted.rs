@@ -103,7 +103,12 @@ fn numbers_become_values_of_the_parameter_type() {
     );
     assert_eq!(
         converted("java.math.BigDecimal", |w| w.write_int(7)),
-        Ok(decimal("7.0"))
+        Ok(decimal("7"))
+    );
+    // more digits than a double has
+    assert_eq!(
+        converted("java.math.BigDecimal", |w| w.write_long((1 << 53) + 1)),
+        Ok(decimal("9007199254740993"))
     );
     assert_eq!(
         converted("java.math.BigInteger", |w| w.write_long(-123)),

@@ -20,6 +20,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /** Lists, sets and maps by declared type and by the class that is really passed. */
 final class CollectionValues {
@@ -49,6 +50,13 @@ final class CollectionValues {
         add("list_n_copies", "echoList", () -> Collections.nCopies(3, "copy"));
         add("list_checked", "echoList", () -> Collections.checkedList(list("checked"), Object.class));
         add("list_sub_list", "echoList", () -> list("x", "sub", "list").subList(1, 3));
+        add("list_tree_values", "echoCollection", () -> new TreeMap<>(ordered("values", "of a tree")).values());
+        add("list_hash_values", "echoCollection", () -> new HashMap<>(ordered("hash value")).values());
+        add("list_linked_values", "echoCollection", () -> ordered("z", "linked value").values());
+        add("list_concurrent_values", "echoCollection", () -> new ConcurrentHashMap<>(ordered("concurrent value")).values());
+        add("list_unmodifiable_collection", "echoCollection", () -> Collections.unmodifiableCollection(list("unmodifiable collection")));
+        add("list_as_list_sub_list", "echoList", () -> Arrays.asList("x", "of as list").subList(1, 2));
+        add("list_copy_on_write", "echoList", () -> new CopyOnWriteArrayList<>(list("copy", "on write")));
         add("list_7", "echoList", () -> list(1, 2, 3, 4, 5, 6, 7));
         add("list_8", "echoList", () -> list(1, 2, 3, 4, 5, 6, 7, 8));
         add("list_300", "echoList", () -> new ArrayList<>(Collections.nCopies(300, "n")));
@@ -93,6 +101,13 @@ final class CollectionValues {
             set.add("from map");
             return set;
         });
+        add("set_tree_key_set", "echoSet", () -> new TreeMap<>(ordered("tree", "key")).keySet());
+        add("set_concurrent_key_set", "echoSet", () -> new ConcurrentHashMap<>(ordered("concurrent key")).keySet());
+        add("set_tree_head", "echoSet", () -> new TreeSet<>(Arrays.asList("head", "tail")).headSet("tail"));
+        add("set_tree_descending", "echoSet", () -> new TreeSet<>(Arrays.asList("de", "scending")).descendingSet());
+        add("set_unmodifiable_sorted", "echoSet", () -> Collections.unmodifiableSortedSet(new TreeSet<>(Arrays.asList("un", "sorted"))));
+        add("set_synchronized", "echoSet", () -> Collections.synchronizedSet(new HashSet<>(Arrays.asList("synchronized", "set"))));
+        add("set_checked", "echoSet", () -> Collections.checkedSet(new HashSet<>(Arrays.asList("checked", "set")), String.class));
         addConstant("set_null", "echoSet", null);
         add("declared_hash_set", "echoHashSet", () -> new HashSet<>(Arrays.asList("a", "b")));
         add("declared_linked_hash_set", "echoLinkedHashSet", () -> new LinkedHashSet<>(Arrays.asList("b", "a")));
@@ -115,6 +130,10 @@ final class CollectionValues {
         add("map_unmodifiable", "echoMap", () -> Collections.unmodifiableMap(map("unmodifiable", 1)));
         add("map_synchronized", "echoMap", () -> Collections.synchronizedMap(map("synchronized", 1)));
         add("map_checked", "echoMap", () -> Collections.checkedMap(map("checked", 1), Object.class, Object.class));
+        add("map_tree_head", "echoMap", () -> new TreeMap<Object, Object>(ordered("head map", "tail")).headMap("tail"));
+        add("map_tree_descending", "echoMap", () -> new TreeMap<Object, Object>(ordered("de", "scending map")).descendingMap());
+        add("map_unmodifiable_sorted", "echoMap", () -> Collections.unmodifiableSortedMap(new TreeMap<Object, Object>(ordered("un", "sorted map"))));
+        add("map_concurrent", "echoMap", () -> new ConcurrentHashMap<Object, Object>(ordered("concurrent map")));
         add("map_true_first", "echoMap", () -> {
             Map<Object, Object> m = new LinkedHashMap<>();
             m.put(true, "yes");

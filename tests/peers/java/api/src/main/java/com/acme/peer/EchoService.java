@@ -2,6 +2,7 @@ package com.acme.peer;
 
 import com.acme.zoo.Color;
 import com.acme.zoo.Drawing;
+import com.acme.zoo.JdkFields;
 import com.acme.zoo.Node;
 import com.acme.zoo.Page;
 import com.acme.zoo.Person;
@@ -91,6 +92,7 @@ abstract class EchoService implements ZooValues {
     @Override public java.sql.Time echoSqlTime(java.sql.Time v) { return answer("echoSqlTime", v); }
     @Override public java.sql.Timestamp echoSqlTimestamp(java.sql.Timestamp v) { return answer("echoSqlTimestamp", v); }
     @Override public SqlTimes echoSqlTimes(SqlTimes v) { return answer("echoSqlTimes", v); }
+    @Override public JdkFields echoJdkFields(JdkFields v) { return answer("echoJdkFields", v); }
     @Override public Calendar echoCalendar(Calendar v) { return answer("echoCalendar", v); }
     @Override public LocalDate echoLocalDate(LocalDate v) { return answer("echoLocalDate", v); }
     @Override public LocalTime echoLocalTime(LocalTime v) { return answer("echoLocalTime", v); }

@@ -37,6 +37,7 @@ public final class Values {
         ArrayValues.fill();
         CollectionValues.fill();
         ObjectValues.fill();
+        JdkValues.fill();
     }
 
     private Values() {}

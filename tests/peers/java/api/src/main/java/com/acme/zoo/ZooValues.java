@@ -70,6 +70,7 @@ public interface ZooValues {
     java.sql.Time echoSqlTime(java.sql.Time v);
     java.sql.Timestamp echoSqlTimestamp(java.sql.Timestamp v);
     SqlTimes echoSqlTimes(SqlTimes v);
+    JdkFields echoJdkFields(JdkFields v);
     Calendar echoCalendar(Calendar v);
     LocalDate echoLocalDate(LocalDate v);
     LocalTime echoLocalTime(LocalTime v);

@@ -11,6 +11,7 @@ import java.math.BigInteger;
 import java.sql.Timestamp;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
+import java.time.LocalTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Date;
@@ -88,8 +89,30 @@ final class GenericCases {
         cases.add(one(prefix + "_local_date", raw ? leap : "2024-02-29", service, "echoLocalDate", "java.time.LocalDate", "2024-02-29"));
         LocalDateTime moment = leap.atTime(1, 2, 3, 4_000_000);
         cases.add(one(prefix + "_local_date_time", raw ? moment : "2024-02-29T01:02:03.004", service, "echoLocalDateTime", "java.time.LocalDateTime", "2024-02-29T01:02:03.004"));
+        scalars(prefix, service);
+        cases.add(one(prefix + "_int_for_decimal", new BigDecimal("5"), service, "echoBigDecimal", decimal, 5));
+        cases.add(one(prefix + "_long_for_integer", BigInteger.valueOf(5), service, "echoBigInteger", "java.math.BigInteger", 5L));
+        cases.add(one(prefix + "_text_for_sql_date", java.sql.Date.valueOf("2026-01-02"), service, "echoSqlDate", "java.sql.Date", "2026-01-02 00:00:00"));
+        cases.add(one(prefix + "_text_for_sql_time", new java.sql.Time(1767323045000L), service, "echoSqlTime", "java.sql.Time", "2026-01-02 03:04:05"));
+        cases.add(one(prefix + "_local_time", raw ? LocalTime.of(1, 2, 3) : "01:02:03", service, "echoLocalTime", "java.time.LocalTime", "01:02:03"));
         Object colors = raw ? new Color[] {Color.RED, Color.BLUE} : new Object[] {"RED", "BLUE"};
         cases.add(one(prefix + "_enum_array", colors, service, "echoColors", "com.acme.zoo.Color[]", new String[] {"RED", "BLUE"}));
+    }
+
+    private void scalars(String prefix, GenericService service) {
+        cases.add(one(prefix + "_text_for_int", 5, service, "echoInt", "int", "5"));
+        cases.add(one(prefix + "_text_for_int_box", 5, service, "echoIntBox", "java.lang.Integer", "5"));
+        cases.add(one(prefix + "_text_for_short", (short) 5, service, "echoShort", "short", "5"));
+        cases.add(one(prefix + "_text_for_byte_box", (byte) 5, service, "echoByteBox", "java.lang.Byte", "5"));
+        cases.add(one(prefix + "_text_for_double", 1.5, service, "echoDouble", "double", "1.5"));
+        cases.add(one(prefix + "_text_for_float_box", 1.5f, service, "echoFloatBox", "java.lang.Float", "1.5"));
+        cases.add(one(prefix + "_text_for_char", 'q', service, "echoChar", "char", "q"));
+        cases.add(one(prefix + "_long_for_int", 5, service, "echoInt", "int", 5L));
+        cases.add(one(prefix + "_double_for_long", 5L, service, "echoLong", "long", 5.0));
+        cases.add(one(prefix + "_ints", new int[] {1, 2}, service, "echoInts", "int[]", new int[] {1, 2}));
+        cases.add(one(prefix + "_list_for_ints", new int[] {1, 2}, service, "echoInts", "int[]", Arrays.asList(1, 2)));
+        cases.add(one(prefix + "_strings", new String[] {"a", "b"}, service, "echoStrings", "java.lang.String[]", new String[] {"a", "b"}));
+        cases.add(one(prefix + "_longs_for_list", Arrays.asList(1L, 2L), service, "echoLongList", "java.util.List", new Long[] {1L, 2L}));
     }
 
     /** Whichever of the GenericExceptions of Dubbo's two packages it is: in 2.7 they are not related. */

@@ -1,15 +1,21 @@
 package com.acme.sofa;
 
 import com.acme.peer.Case;
+import com.acme.zoo.Color;
 import com.acme.zoo.Failures;
 import com.acme.zoo.Person;
 import com.acme.zoo.Zoo;
 import com.alipay.hessian.generic.model.GenericObject;
 import com.alipay.sofa.rpc.api.GenericService;
 import com.alipay.sofa.rpc.config.ConsumerConfig;
+import java.math.BigDecimal;
+import java.sql.Timestamp;
+import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Date;
 import java.util.List;
+import java.util.UUID;
 
 /** Calls without the interface: `$invoke` with real classes, `$genericInvoke` with GenericObjects. */
 final class GenericCases {
@@ -39,6 +45,14 @@ final class GenericCases {
         cases.add(invoked("invoke_int", 7, "echoInt", "int", 7));
         cases.add(invoked("invoke_long", 1L << 40, "echoLong", "long", 1L << 40));
         cases.add(invoked("invoke_pojo", new Person("Bob", 2), "echoPerson", PERSON, new Person("Bob", 2)));
+        cases.add(invoked("invoke_decimal", new BigDecimal("1.50"), "echoBigDecimal", "java.math.BigDecimal", new BigDecimal("1.50")));
+        cases.add(invoked("invoke_date", new Date(5), "echoDate", "java.util.Date", new Date(5)));
+        cases.add(invoked("invoke_timestamp", new Timestamp(5), "echoSqlTimestamp", "java.sql.Timestamp", new Timestamp(5)));
+        cases.add(invoked("invoke_local_date", LocalDate.of(2024, 2, 29), "echoLocalDate", "java.time.LocalDate", LocalDate.of(2024, 2, 29)));
+        cases.add(invoked("invoke_enum", Color.RED, "echoColor", Color.class.getName(), Color.RED));
+        cases.add(invoked("invoke_uuid", new UUID(1, 2), "echoUuid", "java.util.UUID", new UUID(1, 2)));
+        cases.add(invoked("invoke_ints", new int[] {1, 2}, "echoInts", "[I", new int[] {1, 2}));
+        cases.add(invoked("invoke_list", new ArrayList<>(Arrays.asList(1L, 2L)), "echoLongList", "java.util.List", new ArrayList<>(Arrays.asList(1L, 2L))));
         cases.add(invoked("invoke_overload_int", "int 1", "over", "int", 1));
         cases.add(invoked("invoke_overload_string", "String s", "over", STRING, "s"));
         cases.add(invoked("invoke_future", "later x", "later", STRING, "x"));
