@@ -4,6 +4,7 @@ mod changes;
 mod embed;
 mod file;
 mod listening;
+mod lists;
 mod names;
 mod reload;
 mod shared;
@@ -11,6 +12,7 @@ mod signals;
 mod sources;
 
 pub use embed::Embedded;
+pub use lists::{ListReport, Lists};
 pub use names::{Names, NamesView, protocol_name};
 pub use shared::{ReloadState, Shared};
 
@@ -165,6 +167,7 @@ impl Control {
             names,
             signals,
             level,
+            sources.lists(),
             config::dump(&config, &loaded.brought),
         ));
         let admin = if config.admin.enabled {

@@ -452,7 +452,7 @@ mod sight {
         for file in [
             "core/src/lib.rs",
             "src/main.rs",
-            "tests/walls.rs",
+            "tests/architecture.rs",
             "xtask/src/main.rs",
         ] {
             assert!(all.iter().any(|f| f == file), "{file}");

@@ -11,7 +11,7 @@ use crate::Env;
 use crate::access_log::{AccessLogBuffer, Note};
 use crate::connections::{Connections, Owner};
 use crate::endpoints::Endpoints;
-use crate::error::{CallError, ErrorKind};
+use crate::error::{CallError, ErrorKind, Limit};
 use crate::exchange::{Exchange, State};
 use crate::metrics::WorkerMetrics;
 use crate::peer_errors::PeerErrorKind;
@@ -77,7 +77,7 @@ impl Calls {
         let mut calls = Calls {
             table: Slots::default(),
             endpoints: Endpoints::new(seed),
-            metrics: WorkerMetrics::new(compiled.snapshot.limits.series),
+            metrics: WorkerMetrics::new(&compiled.snapshot.limits.metrics),
             log: None,
             notes: HashMap::new(),
             in_flight: vec![],
@@ -185,7 +185,7 @@ impl Calls {
                 "too many calls in flight to cluster {} (limits.in_flight: {})",
                 c.name, c.max_in_flight
             );
-            return Some(CallError::new(ErrorKind::Overload, text));
+            return Some(CallError::new(ErrorKind::Overload, text).by(Limit::ClusterCalls));
         }
         self.over_share(w, ex, id, c)
     }
@@ -215,7 +215,7 @@ impl Calls {
             "cluster {} is crowded, and {whose} has its share of the calls in flight to it (limits.downstream_share: {})",
             c.name, c.downstream_share
         );
-        Some(CallError::new(ErrorKind::Overload, text))
+        Some(CallError::new(ErrorKind::Overload, text).by(Limit::DownstreamShare))
     }
 
     /// The one entry from the wire.

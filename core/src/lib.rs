@@ -31,7 +31,7 @@ pub mod value_rules;
 pub mod wheel;
 pub mod worker;
 
-pub use error::{CallError, ErrorKind};
+pub use error::{CallError, ErrorKind, Limit};
 pub use rialto_values as values;
 
 /// What a worker is made of besides the core: the set of protocols and the way to sockets.

@@ -20,6 +20,7 @@ pub use matcher::{RouteMatch, Unmet};
 use crate::bridge::Bridge;
 use crate::filter::{Filter, FilterFactory};
 use crate::message::{Edits, Head, Message, ProtoId};
+use crate::metrics::Layout;
 use crate::session::Settings;
 use crate::transport::Address;
 use index::Index;
@@ -82,8 +83,8 @@ pub struct Limits {
     pub partial_bytes: usize,
     /// Bytes that peers do not take at the moment, of all connections together.
     pub unsent_bytes: usize,
-    /// Series of calls in the metrics.
-    pub series: usize,
+    /// What the metrics of calls tell apart.
+    pub metrics: Arc<Layout>,
 }
 
 /// A place where calls come in.
@@ -240,7 +241,7 @@ impl Default for Limits {
             connections: 100_000,
             partial_bytes: 256 << 20,
             unsent_bytes: 256 << 20,
-            series: 4096,
+            metrics: Arc::default(),
         }
     }
 }

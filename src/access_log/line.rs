@@ -107,7 +107,7 @@ impl Lines {
                 return;
             };
             let parts = Parts::new(self.format, key, record, names);
-            if key.is_other() {
+            if !key.names_its_calls() {
                 // the names are those of this call
                 Some(parts)
             } else {
@@ -195,7 +195,7 @@ impl Parts {
     fn new(format: LogFormat, key: &SeriesKey, record: &Record, names: &NamesView<'_>) -> Self {
         let listener = names.listener(key.listener);
         let (service, method) = match &record.note {
-            Some(note) if key.is_other() => (note.get(Part::Service), note.get(Part::Method)),
+            Some(note) if !key.names_its_calls() => (note.get(Part::Service), note.get(Part::Method)),
             _ => (&*key.service, &*key.method),
         };
         let endpoint = record.endpoint;

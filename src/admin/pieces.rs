@@ -46,7 +46,7 @@ impl Places {
         Places(Arc::new(Semaphore::new(pages)))
     }
 
-    /// Answers with what `write` writes, or with 503 if all places are taken.
+    /// Responds with what `write` writes, or with 503 if all places are taken.
     pub(super) fn page(
         &self,
         content_type: &'static str,

@@ -62,7 +62,7 @@ impl Calls {
         let ended = match last(w, &ex) {
             Ok(ended) => ended,
             Err(error) => {
-                self.note_error(key, &error);
+                self.note_error(key, ex.series, &error);
                 CallResult::Failed(error.kind)
             }
         };
@@ -150,19 +150,21 @@ impl Calls {
     #[cold]
     pub(super) fn fail<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, error: &CallError) {
         let Some(ex) = self.table.get(key) else { return };
+        let series = ex.series;
         if !ex.one_way {
             let answer = Response::Error(error.clone());
             let no_rules = Bridge::default();
             // an error can always be said
             let _ = w.answer(ex.down.conn, ex.down.reply, &answer, From::Memory, || &no_rules);
         }
-        self.note_error(key, error);
+        self.note_error(key, series, error);
         self.abandon(w, key, error.kind);
     }
 
-    /// Why a call failed, for the access log.
+    /// Why a call failed, for metrics and the access log.
     #[cold]
-    fn note_error(&mut self, key: CallKey, error: &CallError) {
+    fn note_error(&mut self, key: CallKey, series: SeriesId, error: &CallError) {
+        self.metrics.limited(series, error.limit);
         if let Some(note) = self.notes.get_mut(&key.bits()) {
             note.set_error(&error.text);
         }

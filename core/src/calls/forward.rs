@@ -5,7 +5,7 @@ use crate::buf::Mark;
 use crate::call::{Attachments, NeutralResponse, ReturnValue};
 use crate::connections::{Connections, From};
 use crate::endpoints::{Choice, Lease};
-use crate::error::{CallError, ErrorKind};
+use crate::error::{CallError, ErrorKind, Limit};
 use crate::exchange::{State, TargetId, Up};
 use crate::message::{Edits, Head, Held, Message};
 use crate::session::{Dispatch, Response};
@@ -155,14 +155,14 @@ impl Calls {
                     "all connections to cluster {} are at their limit of calls",
                     cluster.name
                 );
-                Err(CallError::new(ErrorKind::Overload, text))
+                Err(CallError::new(ErrorKind::Overload, text).by(Limit::UpstreamCalls))
             }
             Lease::Exhausted => {
                 let text = format!(
                     "no further connection to cluster {} can be made: this process is out of descriptors or ports",
                     cluster.name
                 );
-                Err(CallError::new(ErrorKind::Overload, text))
+                Err(CallError::new(ErrorKind::Overload, text).by(Limit::Descriptors))
             }
             Lease::Ready(endpoint, conn) => {
                 if let Some(batch) = batch {

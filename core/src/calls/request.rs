@@ -7,7 +7,7 @@ use crate::access_log::Note;
 use crate::bridge::Bridge;
 use crate::buf::Mark;
 use crate::connections::{Connections, From, Owner};
-use crate::error::{CallError, ErrorKind};
+use crate::error::{CallError, ErrorKind, Limit};
 use crate::exchange::{Down, Exchange, State, TargetId, Up};
 use crate::filter::{RequestCx, Verdict};
 use crate::message::{Head, Message};
@@ -173,19 +173,20 @@ impl Calls {
             let why = "this process is going away";
             return Some(CallError::new(ErrorKind::Overload, why));
         }
-        let what = if self.in_flight[at.index()] >= listener.max_in_flight {
-            "on this listener"
+        let (limit, what) = if self.in_flight[at.index()] >= listener.max_in_flight {
+            (Limit::ListenerCalls, "on this listener (limits.in_flight)")
         } else if calls >= listener.max_per_connection {
-            "on this connection"
+            (
+                Limit::DownstreamCalls,
+                "on this connection (limits.in_flight_per_connection)",
+            )
         } else if self.table.is_full() {
-            "in this process"
+            (Limit::WorkerCalls, "in this process")
         } else {
             return None;
         };
-        Some(CallError::new(
-            ErrorKind::Overload,
-            format!("too many calls in flight {what}"),
-        ))
+        let text = format!("too many calls in flight {what}");
+        Some(CallError::new(ErrorKind::Overload, text).by(limit))
     }
 
     /// From here on the call is an exchange: it will get exactly one answer.
@@ -316,6 +317,7 @@ impl Calls {
         }
         let ended = CallResult::Failed(error.kind);
         self.metrics.refused(series, ended);
+        self.metrics.limited(series, error.limit);
         if let Some(note) = &mut note {
             note.set_error(&error.text);
         }

@@ -11,6 +11,7 @@ use crate::config::{self, Config, Protocol, SubsetFallback, Timeout};
 use crate::discovery::DiscoveredEndpoint;
 use crate::filter::FilterFactory;
 use crate::message::{Edits, ProtoId};
+use crate::metrics::Layout;
 use crate::session::Settings;
 use crate::value_rules::{DateFields, ValueRules};
 use std::collections::HashMap;
@@ -103,6 +104,7 @@ impl Compiler {
             ..Snapshot::default()
         };
         snapshot.limits.connections = config.runtime.max_connections.get() as usize;
+        snapshot.limits.metrics = Arc::new(Layout::from(&config.metrics));
         snapshot.limits.unsent_bytes =
             config.runtime.max_unsent_bytes.bytes() as usize / world.workers.max(1);
         let instances: Vec<_> = config
