@@ -6,6 +6,7 @@ mod request;
 mod response;
 mod route_cache;
 mod shares;
+mod trace;
 
 use crate::Env;
 use crate::access_log::{AccessLogBuffer, Note};
@@ -36,7 +37,7 @@ pub struct Calls {
     pub metrics: WorkerMetrics,
     /// The access log, if there is one.
     pub log: Option<AccessLogBuffer>,
-    /// What it will say of calls in flight. Empty without one.
+    /// What it or the log level `trace` will say of calls in flight. Empty without both.
     notes: HashMap<u32, Box<Note>>,
     /// Calls in flight by listener.
     in_flight: Vec<u32>,
@@ -115,6 +116,12 @@ impl Calls {
         if self.log.is_none() {
             self.notes = HashMap::new();
         }
+    }
+
+    /// Whether anybody wants to know of single calls.
+    #[inline]
+    fn takes_notes(&self) -> bool {
+        self.log.is_some() || trace::is_on()
     }
 
     /// The current snapshot.

@@ -302,6 +302,12 @@ impl WorkerMetrics {
         }
     }
 
+    /// What a series counts, if it is there.
+    pub(crate) fn key(&self, id: SeriesId) -> Option<&Arc<SeriesKey>> {
+        let series = self.series.get(id.place()).filter(|s| s.id == id)?;
+        Some(&series.key)
+    }
+
     /// Service and method of a series, as callers wrote them; `None` for what is beyond the bound.
     #[must_use]
     pub fn names(&self, id: SeriesId) -> Option<(&str, &str)> {

@@ -242,7 +242,8 @@ impl<E: Env> Worker<E> {
             match filled {
                 Filled::Nothing => {}
                 Filled::Closed => {
-                    self.connections.close_now(key);
+                    self.connections
+                        .close_now(key, format_args!("its peer or the network closed it"));
                     break;
                 }
                 Filled::Shared(range) => self.decode(key, &mut buf.bytes[range], &mut batch),

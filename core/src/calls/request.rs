@@ -242,7 +242,7 @@ impl Calls {
             epoch: Rc::clone(epoch),
             held: None,
         });
-        if self.log.is_some() {
+        if self.takes_notes() {
             self.notes.insert(key.bits(), Box::new(Note::of(msg, head)));
         }
         self.wheel.push(deadline_ms, key);
@@ -271,7 +271,7 @@ impl Calls {
             method: head.method,
         });
         let reply = (!msg.meta.one_way).then_some(down.reply);
-        let note = self.log.is_some().then(|| Box::new(Note::of(msg, head)));
+        let note = self.takes_notes().then(|| Box::new(Note::of(msg, head)));
         self.refuse(w, down.conn, reply, series, error, note);
     }
 
@@ -298,7 +298,7 @@ impl Calls {
             method: b"",
         };
         let series = self.metrics.series(&none);
-        let note = self.log.is_some().then(Box::default);
+        let note = self.takes_notes().then(Box::default);
         self.refuse(w, from, reply, series, error, note);
     }
 

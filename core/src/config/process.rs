@@ -120,9 +120,10 @@ pub enum LogLevel {
     /// Also what happened to the process: start, reload, drain.
     #[default]
     Info,
-    /// The same as `info` for now.
+    /// Also what happens to connections: made, closed and why, taken out of use.
     Debug,
-    /// The same as `info` for now.
+    /// Also a line for each call that ended: who called what, where it went, and how it ended. Slow; lines that standard
+    /// error does not take are dropped and counted.
     Trace,
 }
 

@@ -228,13 +228,15 @@ impl<E: Env> Connections<E> {
         let text = format_args!(" closed: it does not read what it asks for");
         self.peer_errors
             .report(PeerErrorKind::Limit, conn.who(), self.now_ms, text);
-        self.close_now(key);
+        self.close_now(key, format_args!("it does not read what it asks for"));
     }
 
     /// The peer wants no new calls on this connection, or wants them again.
     pub fn set_draining(&mut self, key: ConnKey, on: bool) {
         if let Some(c) = self.conns.get_mut(key) {
             c.draining = on;
+            let wish = if on { "no more calls" } else { "calls again" };
+            self.note(key, format_args!("asks for {wish}"));
         }
     }
 
@@ -260,6 +262,7 @@ impl<E: Env> Connections<E> {
                 let before = conn.out.position();
                 conn.session.drain(&mut conn.out);
                 if conn.out.position() != before {
+                    self.note(key, format_args!("was told that this process is going away"));
                     self.appended(key);
                 }
             }
