@@ -3,6 +3,14 @@
 //! A filter is one worker's own, so it needs no locks; its factory is shared by the workers and makes it anew for
 //! each snapshot. State that must outlive a snapshot (the fill of rate limits) is handed over by
 //! [`FilterFactory::make`].
+//!
+//! ```
+//! use rialto_core::config::{AttachmentEdit, Filter};
+//!
+//! // one factory for the process, one filter for each of its workers
+//! let factory = rialto_filters::factory(&Filter::Attachments(AttachmentEdit::default()), 2);
+//! let (_mine, _yours) = (factory.make(None), factory.make(None));
+//! ```
 #![forbid(unsafe_code)]
 
 mod attachments;

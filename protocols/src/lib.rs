@@ -1,5 +1,13 @@
 //! Everything that knows bytes: frame codecs and dialects of the protocols, detection, and the set of all
 //! protocols that a worker is made with. No protocol imports another; they meet in the neutral call.
+//!
+//! ```
+//! use rialto_core::session::Detected;
+//! use rialto_protocols::{DUBBO, detect};
+//!
+//! assert_eq!(detect(&[0xda]), Detected::More);
+//! assert_eq!(detect(&[0xda, 0xbb, 0xc2]), Detected::Is(DUBBO));
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod bolt;

@@ -28,7 +28,7 @@ pub(super) struct Sources {
     base: PathBuf,
     /// Those of the configuration in use.
     clusters: HashMap<String, Watched>,
-    /// New ones, and such that take the place of others, of a configuration that is to come.
+    /// Those of a configuration that is prepared: new ones, and ones that replace others.
     coming: HashMap<String, Watched>,
     /// How many of these have not spoken.
     unheard: usize,
@@ -43,7 +43,7 @@ struct Watched {
     since: Instant,
     state: Option<State>,
     list: Arc<List>,
-    /// Dropped with the rest.
+    /// Ends the task when this is dropped.
     _task: Task,
 }
 

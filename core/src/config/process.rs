@@ -19,7 +19,7 @@ use super::{Address, Secret};
 pub struct Admin {
     /// Whether it is served at all.
     pub enabled: bool,
-    /// Where it listens. Whoever reaches it sees addresses and names of services, so keep it local or set a `token`.
+    /// Where it listens. Every client that reaches it sees addresses and names of services: keep it local, or set a `token`.
     pub address: Address,
     /// Names under which browsers and other clients may ask for it, besides IP addresses and `localhost`. A request for
     /// another name is refused: it may come from a web page whose name was made to point here. Probes are always answered.
