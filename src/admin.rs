@@ -4,6 +4,7 @@ mod bounded;
 mod exposition;
 mod metrics;
 mod origin;
+mod packed;
 mod pages;
 mod pieces;
 mod process;

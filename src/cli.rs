@@ -1,5 +1,5 @@
 //! The command line.
-use crate::config::{self, Loaded, Report};
+use crate::config::{self, Report};
 use crate::{control, demo, route, version};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use std::io::Write;
@@ -62,7 +62,7 @@ struct File {
         required_unless_present = "file"
     )]
     config: Option<PathBuf>,
-    /// The same without a flag.
+    /// The configuration, without a flag.
     #[arg(value_name = "FILE", id = "file")]
     file: Option<PathBuf>,
 }
@@ -90,10 +90,7 @@ fn long_version() -> &'static str {
 #[must_use]
 pub fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Run(file) => match config::load(file.path()) {
-            Ok(loaded) => run(loaded, &file),
-            Err(report) => refuse(&report),
-        },
+        Command::Run(file) => run(&file),
         Command::Check { file, format } => check(&file, format),
         Command::Route { file, call } => match config::load(file.path()) {
             Ok(loaded) => failing(route::run(&loaded.config, &call)),
@@ -113,8 +110,16 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(loaded: Loaded, file: &File) -> ExitCode {
-    failing(control::run(loaded, Some(file.path())).map(|()| ExitCode::SUCCESS))
+fn run(file: &File) -> ExitCode {
+    // before the file is read, which may take a while
+    let process = match control::Process::new() {
+        Ok(process) => process,
+        Err(error) => return failing(Err(error)),
+    };
+    match config::load(file.path()) {
+        Ok(loaded) => failing(process.run(loaded, Some(file.path())).map(|()| ExitCode::SUCCESS)),
+        Err(report) => refuse(&report),
+    }
 }
 
 fn check(file: &File, format: Format) -> ExitCode {

@@ -125,8 +125,8 @@ pub fn load_str(name: &str, text: &str) -> Result<Loaded, Report> {
     load_source(Source::new(name, text))
 }
 
-/// Loads a configuration that was [`read`]. It may not be empty: a full disk or a template that failed empties a file,
-/// nobody else does.
+/// Loads a configuration that was [`read`]. It may not be empty: nobody empties a file on purpose, but full disks and
+/// failed templates do.
 ///
 /// # Errors
 /// The configuration is empty or wrong; the report lists all that is.

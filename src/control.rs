@@ -4,6 +4,7 @@ mod changes;
 mod embed;
 mod file;
 mod listening;
+mod lists;
 mod names;
 mod reload;
 mod shared;
@@ -11,6 +12,7 @@ mod signals;
 mod sources;
 
 pub use embed::Embedded;
+pub use lists::{ListReport, Lists};
 pub use names::{Names, NamesView, protocol_name};
 pub use shared::{ReloadState, Shared};
 
@@ -28,7 +30,7 @@ use rialto_core::directory::{Change, Compiler, Use, World};
 use rialto_core::discovery::DiscoveredEndpoint;
 use rialto_core::runtime::{Layout, Runtime, raise_limit};
 use rialto_protocols::{All, BOLT, DUBBO};
-use signals::{Signals, Told};
+use signals::{Requests, Signals, Told};
 use sources::{Sources, Update};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -45,7 +47,7 @@ const QUIET: Duration = Duration::from_millis(300);
 /// A process that serves, seen from the inside.
 struct Control {
     file: Option<File>,
-    /// Whether there is an access log, which is for good.
+    /// Whether there is an access log. That is fixed at the start.
     logs_calls: bool,
     config: Config,
     /// A changed configuration that waits for endpoints.
@@ -59,28 +61,50 @@ struct Control {
     _admin: Option<admin::Server>,
 }
 
-/// Serves a configuration until the process is told to end.
-///
-/// # Errors
-/// What keeps it from starting. Afterwards nothing ends it but a signal.
-pub fn run(loaded: Loaded, path: Option<&Path>) -> anyhow::Result<()> {
-    run_until(loaded, path, std::future::pending(), |_| {})
+/// A process that serves nothing yet, but takes `SIGHUP` and `SIGUSR1` as requests already, which would end it otherwise.
+pub struct Process {
+    tokio: tokio::runtime::Runtime,
+    requests: Requests,
 }
 
-/// As [`run`], and ends also when `stop` does. `started` is told once it serves.
+impl Process {
+    /// Takes the signals from now on: the first thing that a process should do.
+    ///
+    /// # Errors
+    /// The system refuses what an event loop needs.
+    pub fn new() -> anyhow::Result<Self> {
+        let tokio = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let requests = {
+            let _entered = tokio.enter();
+            Requests::new()?
+        };
+        Ok(Process { tokio, requests })
+    }
+
+    /// Serves a configuration until the process is told to end.
+    ///
+    /// # Errors
+    /// What keeps it from starting. Afterwards nothing ends it but a signal.
+    pub fn run(self, loaded: Loaded, path: Option<&Path>) -> anyhow::Result<()> {
+        run_until(self, loaded, path, std::future::pending(), |_| {})
+    }
+}
+
+/// As [`Process::run`], and ends also when `stop` does. `started` is told once it serves.
 fn run_until(
+    process: Process,
     loaded: Loaded,
     path: Option<&Path>,
     stop: impl Future<Output = ()>,
     started: impl FnOnce(&Shared),
 ) -> anyhow::Result<()> {
+    let Process { tokio, requests } = process;
     let level = logging::start(&loaded.config.log)?;
     let log = level.clone();
-    let tokio = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     let ended = tokio.block_on(async {
-        let mut signals = Signals::new()?;
+        let mut signals = Signals::new(requests)?;
         let (updates, mut inbox) = mpsc::channel(1024);
         let mut control = tokio::select! {
             control = Control::start(loaded, path, level, updates, &mut inbox) => control?,
@@ -97,7 +121,7 @@ fn run_until(
         control.drain(&mut signals).await;
         Ok(())
     });
-    // a name that is being looked up may take longer than anybody wants to wait
+    // does not wait for lookups of host names, which may take long
     tokio.shutdown_background();
     log.flush();
     ended
@@ -160,6 +184,7 @@ impl Control {
             names,
             signals,
             level,
+            sources.lists(),
             config::dump(&config, &loaded.brought),
         ));
         let admin = if config.admin.enabled {
@@ -258,7 +283,7 @@ impl Control {
         let limit = self.config.runtime.drain_timeout.duration();
         tracing::info!("draining for {} s at most", limit.as_secs_f32());
         self.shared.set_ready(false);
-        // first: whoever takes the paths over while calls still drain must not lose his sockets to us
+        // first: a new process may take over the paths of Unix sockets while calls drain, and must keep them
         self.listening.close();
         tokio::select! {
             () = signals.end() => {
@@ -307,7 +332,7 @@ fn warn_if_tight(config: &Config, runtime: &Runtime) {
     }
 }
 
-/// Until nothing has been in flight for a while, or nobody is there to call.
+/// Waits until nothing has been in flight for a while, or no downstream is connected.
 async fn quiet(runtime: &Runtime) {
     let step = Duration::from_millis(20);
     let mut still = Duration::ZERO;

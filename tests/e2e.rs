@@ -22,6 +22,7 @@ mod e2e {
     mod lifecycle;
     mod limits;
     mod memory;
+    mod metrics;
     mod process_log;
     mod providers;
     mod reload;

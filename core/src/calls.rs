@@ -7,13 +7,14 @@ mod request;
 mod response;
 mod route_cache;
 mod shares;
+mod trace;
 
 use crate::Env;
 use crate::access_log::{AccessLogBuffer, Note};
 use crate::connections::{Connections, Owner};
 use crate::directory::{Change, Cluster, ClusterId, Directory, EndpointId, ListenerId, PartId};
 use crate::endpoints::Endpoints;
-use crate::error::{CallError, ErrorKind};
+use crate::error::{CallError, ErrorKind, Limit};
 use crate::exchange::{Exchange, State};
 use crate::metrics::WorkerMetrics;
 use crate::peer_errors::PeerErrorKind;
@@ -39,7 +40,7 @@ pub struct Calls {
     pub metrics: WorkerMetrics,
     /// The access log, if there is one.
     pub log: Option<AccessLogBuffer>,
-    /// What it will say of calls in flight. Empty without one.
+    /// What it or the log level `trace` will say of calls in flight. Empty without both.
     notes: HashMap<u32, Box<Note>>,
     /// Calls in flight by listener.
     in_flight: Vec<u32>,
@@ -109,7 +110,7 @@ impl Calls {
         self.removed.apply(change);
         Rc::make_mut(&mut self.directory).apply(change);
         if let Some(limits) = &change.limits {
-            self.metrics.set_limit(limits.series);
+            self.metrics.set_layout(&limits.metrics);
         }
         if !change.routes.is_empty() || !change.listeners.is_empty() {
             let longest = self.directory.listeners().map(|(_, l)| l.route_count).max();
@@ -161,6 +162,12 @@ impl Calls {
         if self.log.is_none() {
             self.notes = HashMap::new();
         }
+    }
+
+    /// Whether anybody wants to know of single calls.
+    #[inline]
+    fn takes_notes(&self) -> bool {
+        self.log.is_some() || trace::is_on()
     }
 
     /// What calls are routed by.
@@ -231,7 +238,7 @@ impl Calls {
                 "too many calls in flight to cluster {} (limits.in_flight: {})",
                 c.name, c.max_in_flight
             );
-            return Some(CallError::new(ErrorKind::Overload, text));
+            return Some(CallError::new(ErrorKind::Overload, text).by(Limit::ClusterCalls));
         }
         self.over_share(w, ex, id, c)
     }
@@ -261,7 +268,7 @@ impl Calls {
             "cluster {} is crowded, and {whose} has its share of the calls in flight to it (limits.downstream_share: {})",
             c.name, c.downstream_share
         );
-        Some(CallError::new(ErrorKind::Overload, text))
+        Some(CallError::new(ErrorKind::Overload, text).by(Limit::DownstreamShare))
     }
 
     /// The one entry from the wire.

@@ -22,6 +22,7 @@ mod edit;
 mod filter;
 mod listener;
 mod matcher;
+mod metrics;
 mod path;
 mod process;
 mod route;
@@ -40,6 +41,7 @@ pub use edit::AttachmentEdit;
 pub use filter::{Filter, RateLimit, RateLimitKey};
 pub use listener::{Listener, ListenerLimits, ListenerProtocol};
 pub use matcher::{AttachmentMatch, Pattern, TextMatch};
+pub use metrics::{Latency, MetricLabels, Metrics};
 pub use path::Path;
 pub use process::{AccessLog, Admin, Log, LogFormat, LogLevel, LogOutput, Runtime, Workers};
 pub use route::{MethodPolicy, Protocol, Retry, Rewrite, Route, RouteMatch, RouteTarget};
@@ -60,6 +62,8 @@ pub struct Config {
     pub admin: Admin,
     /// Threads, drain time and process-wide limits.
     pub runtime: Runtime,
+    /// What the metrics of calls tell apart.
+    pub metrics: Metrics,
     /// One line for every finished call.
     pub access_log: AccessLog,
     /// The process's own messages.

@@ -23,6 +23,7 @@ use crate::transport::{Address, Reactor};
 use backlog::Backlog;
 use run::{Deferred, Hole, Run};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
@@ -138,7 +139,8 @@ impl<E: Env> Connections<E> {
         let theirs = |owner| matches!(owner, Owner::Endpoint(id) if ids.contains(&id));
         let left = self.conns.iter().filter(|(_, conn)| theirs(conn.owner));
         let left: Vec<ConnKey> = left.map(|(key, _)| key).collect();
-        left.into_iter().for_each(|key| self.close_now(key));
+        let why = format_args!("its endpoint was removed");
+        left.into_iter().for_each(|key| self.close_now(key, why));
         for id in ids {
             if let Some(traffic) = self.endpoints.get_mut(id.index()) {
                 *traffic = Traffic::default();
@@ -181,6 +183,7 @@ impl<E: Env> Connections<E> {
         }
         self.listeners[id.index()].opened += 1;
         self.callers += 1;
+        self.note(key, format_args!("connected"));
         Some(key)
     }
 
@@ -208,7 +211,18 @@ impl<E: Env> Connections<E> {
         let key = self.conns.insert(conn);
         self.dialing
             .push((key, self.now_ms + u64::from(cluster.connect_ms)));
+        self.note(key, format_args!("a connection to it is made"));
         Ok(key)
+    }
+
+    /// Says at the level `debug` what happened to a connection.
+    #[inline]
+    pub(crate) fn note(&self, key: ConnKey, text: fmt::Arguments<'_>) {
+        if tracing::enabled!(target: "rialto::connections", tracing::Level::DEBUG)
+            && let Some(conn) = self.conns.get(key)
+        {
+            self.peer_errors.debug(conn.who(), text);
+        }
     }
 
     /// Has the connection read next turn.
@@ -291,23 +305,30 @@ impl<E: Env> Connections<E> {
         {
             conn.session = session;
             conn.detecting = false;
+            let name = E::Protocols::dialect(proto).map_or("", |d| d.name());
+            self.note(key, format_args!("speaks {name}"));
         }
     }
 
     /// Writes what can be written and closes.
-    pub fn close(&mut self, key: ConnKey) {
+    pub fn close(&mut self, key: ConnKey, why: fmt::Arguments<'_>) {
         self.flush(key);
-        self.close_now(key);
+        self.close_now(key, why);
     }
 
     /// Closes the transport now; the connection stays in its slot until the calls on it were told.
-    pub fn close_now(&mut self, key: ConnKey) {
+    pub fn close_now(&mut self, key: ConnKey, why: fmt::Arguments<'_>) {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
         if conn.dead {
             return;
         }
+        let calls = conn.awaited();
+        self.note(key, format_args!("closed with {calls} calls in flight: {why}"));
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
         conn.dead = true;
         conn.held = 0;
         self.backlog.set(&mut conn.backlog, 0);
@@ -355,7 +376,7 @@ impl<E: Env> Connections<E> {
         let text = format_args!(" closed: {proto}: {what}");
         self.peer_errors
             .report(PeerErrorKind::Protocol, conn.who(), self.now_ms, text);
-        self.close(key);
+        self.close(key, format_args!("{what}"));
     }
 
     pub(crate) fn connect_fault(&mut self, id: EndpointId, error: &io::Error) {

@@ -23,6 +23,7 @@ use crate::bridge::Bridge;
 use crate::config::ConnectionScope;
 use crate::filter::FilterFactory;
 use crate::message::{Edits, Head, Message, ProtoId};
+use crate::metrics::Layout;
 use crate::session::Settings;
 use crate::slots::ConnKey;
 use crate::transport::Address;
@@ -80,8 +81,8 @@ pub struct Limits {
     pub partial_bytes: usize,
     /// Bytes that peers do not take at the moment, of all connections together.
     pub unsent_bytes: usize,
-    /// Series of calls in the metrics.
-    pub series: usize,
+    /// What the metrics of calls tell apart.
+    pub metrics: Arc<Layout>,
 }
 
 /// A place where calls come in.
@@ -223,7 +224,7 @@ impl Default for Limits {
             connections: 100_000,
             partial_bytes: 256 << 20,
             unsent_bytes: 256 << 20,
-            series: 4096,
+            metrics: Arc::default(),
         }
     }
 }

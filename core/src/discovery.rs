@@ -22,6 +22,17 @@ pub struct DiscoveredEndpoint {
 /// What a source knows at one time: all of it, not a difference.
 pub type State = Vec<DiscoveredEndpoint>;
 
+/// Whether the last list of a source is what the source says now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is, and never changes.
+    Fixed,
+    /// It is: the source was just asked.
+    Current,
+    /// The source cannot be asked, or says what is not believed.
+    Stale,
+}
+
 /// Where a source puts what it finds.
 pub trait Updates: Send + Sync {
     /// The cluster's endpoints are these now.
@@ -29,6 +40,9 @@ pub trait Updates: Send + Sync {
 
     /// The source cannot tell at the moment; what was published last goes on to hold.
     fn fault(&self, text: String);
+
+    /// How the last list stands, told after each time that the source was asked.
+    fn stands(&self, standing: Standing);
 }
 
 /// Runs until it is dropped.

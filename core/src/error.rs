@@ -37,6 +37,35 @@ pub struct CallError {
     pub kind: ErrorKind,
     /// What was wrong and with what.
     pub text: Cow<'static, str>,
+    /// The limit that refused the call, if one did.
+    pub limit: Option<Limit>,
+}
+
+/// A limit of this process that refuses calls.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Limit {
+    /// Calls in flight of a listener.
+    ListenerCalls,
+    /// Calls in flight of a downstream connection.
+    DownstreamCalls,
+    /// Calls in flight of a worker.
+    WorkerCalls,
+    /// Calls in flight to a cluster.
+    ClusterCalls,
+    /// A downstream's share of the calls in flight to a cluster.
+    DownstreamShare,
+    /// Calls in flight over all connections that a cluster may have.
+    UpstreamCalls,
+    /// Descriptors or ports for further upstream connections.
+    Descriptors,
+    /// Bytes that wait for an upstream connection.
+    UpstreamBytes,
+    /// A filter's rate.
+    Rate,
+    /// Length of a request.
+    RequestBytes,
+    /// Length of a message that its receiver takes.
+    MessageBytes,
 }
 
 impl ErrorKind {
@@ -74,12 +103,42 @@ impl ErrorKind {
     }
 }
 
+impl Limit {
+    /// The name in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Limit::ListenerCalls => "listener_in_flight",
+            Limit::DownstreamCalls => "connection_in_flight",
+            Limit::WorkerCalls => "worker_in_flight",
+            Limit::ClusterCalls => "cluster_in_flight",
+            Limit::DownstreamShare => "downstream_share",
+            Limit::UpstreamCalls => "upstream_connections",
+            Limit::Descriptors => "descriptors",
+            Limit::UpstreamBytes => "unsent_requests",
+            Limit::Rate => "rate_limit",
+            Limit::RequestBytes => "max_request_bytes",
+            Limit::MessageBytes => "max_message_bytes",
+        }
+    }
+}
+
 impl CallError {
     /// An error with a text.
     pub fn new(kind: ErrorKind, text: impl Into<Cow<'static, str>>) -> Self {
         CallError {
             kind,
             text: text.into(),
+            limit: None,
+        }
+    }
+
+    /// The same error, of a call that this limit refused.
+    #[must_use]
+    pub fn by(self, limit: Limit) -> Self {
+        CallError {
+            limit: Some(limit),
+            ..self
         }
     }
 }

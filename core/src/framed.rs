@@ -3,7 +3,7 @@
 use crate::bridge::Bridge;
 use crate::buf::OutBuf;
 use crate::call::{NeutralCall, NeutralResponse, ReturnValue, room_for};
-use crate::error::{CallError, ErrorKind};
+use crate::error::{CallError, ErrorKind, Limit};
 use crate::message::{Edits, Message, Meta, ProtoId};
 use crate::session::{Dispatch, Event, ProtocolError, RespondTo, Response, Role, Session, Settings, Step};
 use crate::slots::CallKey;
@@ -63,9 +63,17 @@ pub struct Refused {
 impl Refused {
     /// The error of a message beyond the limit.
     #[must_use]
-    pub fn too_long(kind: Kind, len: usize) -> CallError {
-        let text = format!("the message is {len} bytes long, more than the limit allows");
-        Refused::bad(kind, text)
+    pub fn too_long(kind: Kind, len: usize, limit: usize) -> CallError {
+        if kind == Kind::Response {
+            let text = format!(
+                "the response is {len} bytes long, more than the {limit} that are taken of a provider"
+            );
+            return Refused::bad(kind, text);
+        }
+        let text = format!(
+            "the request is {len} bytes long, more than the {limit} that this listener takes (limits.max_request_bytes)"
+        );
+        Refused::bad(kind, text).by(Limit::RequestBytes)
     }
 
     /// The error of a message that cannot be passed on.
@@ -281,7 +289,8 @@ impl<C: Codec> Framed<C> {
             Role::Client => ("request", ErrorKind::BadRequest, "provider", "cluster"),
             Role::Server => ("answer", ErrorKind::BadResponse, "caller", "listener"),
         };
-        let text = if body > self.max_sent {
+        let is_too_long = body > self.max_sent;
+        let text = if is_too_long {
             let max = self.max_sent;
             format!(
                 "the {what} is {is_part}{body} bytes long, more than the {max} that the {peer} takes \
@@ -294,7 +303,12 @@ impl<C: Codec> Framed<C> {
         } else {
             return done;
         };
-        Err(CallError::new(kind, text))
+        let error = CallError::new(kind, text);
+        Err(if is_too_long {
+            error.by(Limit::MessageBytes)
+        } else {
+            error
+        })
     }
 
     /// Refuses a message that would go on as it is, had it not that length, without a copy of it.

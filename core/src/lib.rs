@@ -3,6 +3,16 @@
 //!
 //! The path of a call is the reading order: a [`session`] decodes it, filters and the routes of the [`directory`] decide,
 //! [`endpoints`] pick a host and lease a connection, another session encodes it, and back.
+//!
+//! ```
+//! use rialto_core::config::{Config, validate};
+//!
+//! let mut config = Config::default();
+//! config.access_log.sample = 2.0;
+//! let problems = validate(&config, &|_, _| None);
+//! let text = problems.first().map(ToString::to_string).unwrap_or_default();
+//! assert!(text.starts_with("error: access_log.sample: 2 is not a share from 0 to 1"), "{text}");
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod access_log;
@@ -31,7 +41,7 @@ pub mod value_rules;
 pub mod wheel;
 pub mod worker;
 
-pub use error::{CallError, ErrorKind};
+pub use error::{CallError, ErrorKind, Limit};
 pub use rialto_values as values;
 
 /// What a worker is made of besides the core: the set of protocols and the way to sockets.

@@ -4,19 +4,18 @@
 //! interned per worker, up to a bound. Where room is short, series of which no call ever succeeded make room (`room.rs`); what has none
 //! counts under the service `_OTHER`. So neither a busy registry nor an attacker's invented names can grow the process, and invented
 //! names do not hide real ones.
+mod layout;
 mod room;
 
+pub use layout::{BUCKETS, Bounds, Layout};
+
 use crate::directory::{ClusterId, ListenerId, RouteId};
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Limit};
 use crate::hash::Mix;
 use crate::message::{ProtoId, Status};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
-
-/// Upper bounds of the latency buckets are powers of two microseconds: 2^7 (0.128 ms) to 2^24 (16.8 s).
-pub const BUCKETS: usize = 18;
-const FIRST_BUCKET_BITS: u32 = 7;
 
 /// How a call ended, as counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +76,7 @@ pub struct Series {
     pub key: Arc<SeriesKey>,
     /// Calls by outcome, see [`CallResult::index`].
     pub outcomes: [u64; OUTCOMES],
-    /// Calls by latency; the last bucket has no upper bound.
+    /// Calls by latency; the bucket after the last bound has no upper bound.
     pub buckets: [u64; BUCKETS + 1],
     /// Sum of latencies in microseconds.
     pub latency_us: u64,
@@ -110,7 +109,7 @@ pub struct Traffic {
 pub struct WorkerMetrics {
     series: Vec<Series>,
     index: HashMap<u64, u32, BuildHasherDefault<Identity>>,
-    limit: usize,
+    layout: Arc<Layout>,
     /// Series made since the access log last asked.
     fresh: Vec<SeriesId>,
     /// Places of series that were taken out.
@@ -122,8 +121,21 @@ pub struct WorkerMetrics {
     /// Series were taken out since this was last asked.
     took_out: bool,
     born: u64,
+    /// Calls that limits refused.
+    limited: HashMap<Refusal, u64>,
     /// Answers that came for nobody.
     pub late_responses: u64,
+}
+
+/// Which limit refused calls, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Refusal {
+    /// The limit.
+    pub limit: Limit,
+    /// Where the calls came in.
+    pub listener: ListenerId,
+    /// Where they were going, if a cluster was chosen.
+    pub cluster: Option<ClusterId>,
 }
 
 impl SeriesKey {
@@ -131,6 +143,12 @@ impl SeriesKey {
     #[must_use]
     pub fn is_other(&self) -> bool {
         *self.service == *OTHER
+    }
+
+    /// Whether all of its calls have its service and method.
+    #[must_use]
+    pub fn names_its_calls(&self) -> bool {
+        !self.is_other() && !self.method.is_empty()
     }
 }
 
@@ -176,12 +194,6 @@ impl CallResult {
     }
 }
 
-/// The upper bound of a latency bucket in seconds.
-#[must_use]
-pub fn bucket_seconds(index: usize) -> f64 {
-    (1u64 << (FIRST_BUCKET_BITS as usize + index)) as f64 / 1e6
-}
-
 impl Series {
     fn new(key: SeriesKey, id: SeriesId, born: u64) -> Self {
         Series {
@@ -198,22 +210,34 @@ impl Series {
 }
 
 impl WorkerMetrics {
-    /// Counters that take at most `limit` series.
+    /// Counters of this layout.
     #[must_use]
-    pub fn new(limit: usize) -> Self {
+    pub fn new(layout: &Arc<Layout>) -> Self {
         WorkerMetrics {
-            limit,
+            layout: Arc::clone(layout),
             ..WorkerMetrics::default()
         }
     }
 
-    /// Takes at most so many series from now on.
-    pub fn set_limit(&mut self, limit: usize) {
-        self.limit = limit;
+    /// Takes over a layout, unless calls were counted: their counts could not be moved to other buckets.
+    pub fn set_layout(&mut self, layout: &Arc<Layout>) {
+        if self.series.is_empty() {
+            self.layout = Arc::clone(layout);
+        }
+    }
+
+    /// What is told apart.
+    #[must_use]
+    pub fn layout(&self) -> &Arc<Layout> {
+        &self.layout
     }
 
     /// The series of a call.
     pub fn series(&mut self, of: &Lookup<'_>) -> SeriesId {
+        let of = &Lookup {
+            method: if self.layout.by_method { of.method } else { b"" },
+            ..*of
+        };
         let hash = of.hash();
         match self.index.get(&hash) {
             Some(&i) if of.is(&self.series[i as usize].key) => self.series[i as usize].id,
@@ -226,8 +250,8 @@ impl WorkerMetrics {
     fn intern(&mut self, hash: u64, of: &Lookup<'_>) -> SeriesId {
         // names that lead nowhere cost nothing to invent: they must not use up the room of those that do
         let has_room = match of.route {
-            Some(_) => self.len() < self.limit || self.make_room(),
-            None => self.len() < self.limit / 4,
+            Some(_) => self.len() < self.layout.series || self.make_room(),
+            None => self.len() < self.layout.series / 4,
         };
         if !has_room || of.service.len() > NAME_MAX || of.method.len() > NAME_MAX {
             return self.other(of);
@@ -285,6 +309,12 @@ impl WorkerMetrics {
         }
     }
 
+    /// What a series counts, if it is there.
+    pub(crate) fn key(&self, id: SeriesId) -> Option<&Arc<SeriesKey>> {
+        let series = self.series.get(id.place()).filter(|s| s.id == id)?;
+        Some(&series.key)
+    }
+
     /// Service and method of a series, as callers wrote them; `None` for what is beyond the bound.
     #[must_use]
     pub fn names(&self, id: SeriesId) -> Option<(&str, &str)> {
@@ -296,11 +326,11 @@ impl WorkerMetrics {
     /// Counts the end of a call.
     #[inline]
     pub fn end(&mut self, id: SeriesId, ended: CallResult, latency_us: u64) {
+        let bucket = self.layout.bounds.bucket(latency_us);
         let Some(s) = self.current(id) else { return };
         s.outcomes[ended.index()] += 1;
         s.latency_us += latency_us;
-        let bits = 64 - latency_us.leading_zeros();
-        s.buckets[bits.saturating_sub(FIRST_BUCKET_BITS).min(BUCKETS as u32) as usize] += 1;
+        s.buckets[bucket] += 1;
     }
 
     /// Counts a call that was given to nobody: how long that took says nothing of a service.
@@ -308,6 +338,24 @@ impl WorkerMetrics {
         if let Some(s) = self.current(id) {
             s.outcomes[ended.index()] += 1;
         }
+    }
+
+    /// Counts a call that a limit refused. There are as many counters as combinations of listeners and clusters at most.
+    #[cold]
+    pub fn limited(&mut self, id: SeriesId, limit: Option<Limit>) {
+        let Some(limit) = limit else { return };
+        let Some(series) = self.current(id) else { return };
+        let refusal = Refusal {
+            limit,
+            listener: series.key.listener,
+            cluster: series.key.cluster,
+        };
+        *self.limited.entry(refusal).or_default() += 1;
+    }
+
+    /// Calls that limits refused.
+    pub fn refusals(&self) -> impl Iterator<Item = (Refusal, u64)> {
+        self.limited.iter().map(|(refusal, count)| (*refusal, *count))
     }
 
     /// Counts a call that was sent again.
@@ -388,6 +436,7 @@ impl Hasher for Identity {
 
 #[cfg(test)]
 mod tests {
+    use super::layout::with_room;
     use super::*;
 
     fn lookup<'a>(service: &'a [u8], method: &'a [u8]) -> Lookup<'a> {
@@ -405,7 +454,7 @@ mod tests {
 
     #[test]
     fn names_beyond_the_bound_share_one_series() {
-        let mut shard = WorkerMetrics::new(2);
+        let mut shard = WorkerMetrics::new(&with_room(2));
         let a = shard.series(&lookup(b"a", b"x"));
         assert_eq!(shard.series(&lookup(b"a", b"x")), a);
         let b = shard.series(&lookup(b"b", b"x"));
@@ -420,7 +469,7 @@ mod tests {
 
     #[test]
     fn names_that_lead_nowhere_leave_room_for_those_that_do() {
-        let mut shard = WorkerMetrics::new(8);
+        let mut shard = WorkerMetrics::new(&with_room(8));
         for i in 0..100u8 {
             let nowhere = Lookup {
                 route: None,
@@ -433,14 +482,14 @@ mod tests {
     }
 
     #[test]
-    fn a_latency_lies_below_its_bucket_s_bound() {
-        let mut shard = WorkerMetrics::new(8);
+    fn a_latency_counts_in_its_bucket_and_a_refusal_in_none() {
+        let mut shard = WorkerMetrics::new(&with_room(8));
         let id = shard.series(&lookup(b"a", b"x"));
-        for us in [0, 127, 128, 1000, 16_777_215, 16_777_216, u64::from(u32::MAX)] {
+        for us in [0, 100, 101, 1000, 59_999_999, 60_000_001, u64::from(u32::MAX)] {
             shard.end(id, CallResult::Sent, us);
         }
         let s = &shard.series[0];
-        assert_eq!((s.buckets[0], s.buckets[1], s.buckets[BUCKETS]), (2, 1, 2));
+        assert_eq!((s.buckets[0], s.buckets[1], s.buckets[18]), (2, 1, 2));
         assert_eq!(s.buckets.iter().sum::<u64>(), 7);
         shard.refused(id, CallResult::Sent);
         let s = &shard.series[0];
@@ -448,6 +497,18 @@ mod tests {
             (s.buckets.iter().sum::<u64>(), s.outcomes.iter().sum::<u64>()),
             (7, 8)
         );
-        assert_eq!(bucket_seconds(0), 0.000128);
+    }
+
+    #[test]
+    fn methods_share_a_series_where_they_are_not_told_apart() {
+        let layout = Layout {
+            by_method: false,
+            ..Layout::default()
+        };
+        let mut shard = WorkerMetrics::new(&Arc::new(layout));
+        let a = shard.series(&lookup(b"a", b"x"));
+        assert_eq!(shard.series(&lookup(b"a", b"y")), a);
+        assert_ne!(shard.series(&lookup(b"b", b"y")), a);
+        assert_eq!(shard.names(a), Some(("a", "")));
     }
 }

@@ -127,6 +127,14 @@ impl PeerErrors {
         );
     }
 
+    /// Says at the level `debug` what happened to a connection of this peer.
+    #[cold]
+    pub(crate) fn debug(&self, peer: Peer, text: fmt::Arguments<'_>) {
+        let mut line = Line(String::new());
+        let _ = write!(line, "{}: {text}", Named(peer, &self.directory)); // ends early at the longest line
+        tracing::debug!(target: "rialto::connections", "{}", line.0);
+    }
+
     /// How many there were of each kind, in the order of [`PeerErrorKind::ALL`].
     #[must_use]
     pub fn totals(&self) -> [u64; PeerErrorKind::ALL.len()] {

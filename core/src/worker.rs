@@ -7,11 +7,12 @@ use crate::calls::{Batch, Calls};
 use crate::connections::{Connections, Filled, Owner, TransportOf};
 use crate::directory::{Change, ClusterId, EndpointId, ListenerId, Use};
 use crate::message::ProtoId;
-use crate::metrics::{Series, Traffic};
+use crate::metrics::{Layout, Refusal, Series, Traffic};
 use crate::session::{Event, Step};
 use crate::slots::ConnKey;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Reads of one connection per turn, so that a fast one cannot starve the others.
 const READS_PER_TURN: usize = 2;
@@ -51,6 +52,8 @@ pub struct Now {
 pub struct Report {
     /// Its calls by series.
     pub series: Vec<Series>,
+    /// What these tell apart.
+    pub layout: Arc<Layout>,
     /// Its callers' connections, by listener.
     pub listeners: Vec<(Traffic, u32)>,
     /// Its connections, by endpoint.
@@ -59,6 +62,8 @@ pub struct Report {
     pub clusters: Vec<u32>,
     /// PeerErrors of peers, in the order of [`crate::peer_errors::PeerErrorKind::ALL`].
     pub faults: Vec<u64>,
+    /// Calls that limits refused.
+    pub refusals: Vec<(Refusal, u64)>,
     /// Answers that came for nobody.
     pub late_responses: u64,
     /// Calls for which a caller waits.
@@ -238,7 +243,8 @@ impl<E: Env> Worker<E> {
             match filled {
                 Filled::Nothing => {}
                 Filled::Closed => {
-                    self.connections.close_now(key);
+                    self.connections
+                        .close_now(key, format_args!("its peer or the network closed it"));
                     break;
                 }
                 Filled::Shared(range) => self.decode(key, &mut buf.bytes[range], &mut batch),
@@ -334,6 +340,7 @@ impl<E: Env> Worker<E> {
         let clusters = directory.clusters().map(|(id, _)| id.0 + 1).max().unwrap_or(0);
         Report {
             series: self.calls.metrics.all().cloned().collect(),
+            layout: Arc::clone(self.calls.metrics.layout()),
             listeners: self
                 .connections
                 .listeners
@@ -352,6 +359,7 @@ impl<E: Env> Worker<E> {
                 .map(|i| self.calls.endpoints.cluster_in_flight(ClusterId(i)))
                 .collect(),
             faults: self.connections.peer_errors.totals().to_vec(),
+            refusals: self.calls.metrics.refusals().collect(),
             late_responses: self.calls.metrics.late_responses,
             in_flight: self.calls.in_flight(),
             quarantined: self.calls.quarantined(),

@@ -6,7 +6,7 @@ mod tests;
 use crate::resolve::{REFRESH, Resolver, has_names};
 use directory_watch::{DirectoryWatch, Seen};
 use rialto_core::config::Endpoint;
-use rialto_core::discovery::{Source, State, Updates, Watching};
+use rialto_core::discovery::{Source, Standing, State, Updates, Watching};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -37,6 +37,8 @@ struct FileState {
     parse: ParseEndpoints,
     last: Option<Result<String, String>>,
     endpoints: Option<Vec<Endpoint>>,
+    /// Whether they are what was read last.
+    is_good: bool,
 }
 
 /// The result of reading the file again.
@@ -77,9 +79,11 @@ async fn run(source: FileSource, updates: Arc<dyn Updates>) {
         parse: source.parse,
         last: None,
         endpoints: None,
+        is_good: false,
     };
     let mut published: Option<State> = None;
     let mut resolve_at = Instant::now();
+    let mut unresolved = false;
     let mut seen = Seen::Change;
     loop {
         // The watch begins before the file is read, so that no change is missed in between.
@@ -94,9 +98,11 @@ async fn run(source: FileSource, updates: Arc<dyn Updates>) {
             Change::None => {}
         }
         let mut next = Instant::now() + POLL;
+        let mut standing = file_state.standing();
         if let Some(endpoints) = &file_state.endpoints {
             if resolve_at <= Instant::now() {
                 let (state, faults) = resolver.resolve(endpoints).await;
+                unresolved = !faults.is_empty();
                 faults.into_iter().for_each(|fault| updates.fault(fault));
                 if published.as_ref() != Some(&state) {
                     updates.publish(state.clone());
@@ -108,6 +114,10 @@ async fn run(source: FileSource, updates: Arc<dyn Updates>) {
                 next = next.min(resolve_at);
             }
         }
+        if unresolved {
+            standing = Standing::Stale;
+        }
+        updates.stands(standing);
         if missed {
             // The watch missed the change, for example because the directory was replaced. Read again under a
             // new watch.
@@ -120,6 +130,14 @@ async fn run(source: FileSource, updates: Arc<dyn Updates>) {
 }
 
 impl FileState {
+    /// Whether the last good list is what the file says.
+    fn standing(&self) -> Standing {
+        match self.is_good {
+            true => Standing::Current,
+            false => Standing::Stale,
+        }
+    }
+
     /// Reads the file again and compares it with the last text.
     async fn read_again(&mut self) -> Change {
         let path = self.path.clone();
@@ -135,6 +153,7 @@ impl FileState {
             .map_err(|reason| format!("endpoints file {} cannot be read: {reason}", self.path.display()));
         let list = list.and_then(|text| self.parsed(text));
         self.last = Some(text);
+        self.is_good = list.is_ok();
         match list {
             Ok(list) => {
                 self.endpoints = Some(list);

@@ -1,7 +1,7 @@
 //! A source of the endpoints that the configuration lists.
 use crate::resolve::{REFRESH, Resolver, has_names};
 use rialto_core::config::Endpoint;
-use rialto_core::discovery::{Source, Updates, Watching};
+use rialto_core::discovery::{Source, Standing, Updates, Watching};
 use std::sync::Arc;
 
 /// The endpoints of the configuration. Host names among them are resolved again every 30 s.
@@ -34,11 +34,17 @@ impl Source for StaticSource {
             let mut last = None;
             loop {
                 let (state, faults) = self.resolver.resolve(&self.endpoints).await;
+                let standing = match faults.is_empty() {
+                    _ if !has_names(&self.endpoints) => Standing::Fixed,
+                    true => Standing::Current,
+                    false => Standing::Stale,
+                };
                 faults.into_iter().for_each(|fault| updates.fault(fault));
                 if last.as_ref() != Some(&state) {
                     updates.publish(state.clone());
                     last = Some(state);
                 }
+                updates.stands(standing);
                 if !has_names(&self.endpoints) {
                     return std::future::pending().await;
                 }
@@ -98,6 +104,7 @@ mod tests {
         let task = tokio::spawn(source.watch(Arc::clone(&record) as Arc<dyn Updates>));
         assert!(record.fault().await.contains("host name nowhere"));
         assert_eq!(record.state().await, [discovered("10.0.0.1:1", 1)]);
+        record.stands_as(Standing::Stale).await;
         // It is reported again in the next round.
         assert!(record.fault().await.contains("host name nowhere"));
         task.abort();

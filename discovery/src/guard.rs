@@ -1,6 +1,6 @@
 //! Decides which lists of its sources a cluster uses. It never waits: lists and the time go in, and a list
 //! comes out when one is due.
-use rialto_core::discovery::{DiscoveredEndpoint, State};
+use rialto_core::discovery::{DiscoveredEndpoint, Standing, State};
 use rialto_core::transport::Address;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -47,6 +47,10 @@ struct Known {
     state: Option<State>,
     /// When the source began to send empty lists that are not believed.
     doubted: Option<Instant>,
+    /// Whether the last list was too long to be taken.
+    refused: bool,
+    /// What the source says of its list; `None` before it was asked.
+    standing: Option<Standing>,
 }
 
 /// When changes that are not published yet came.
@@ -81,7 +85,8 @@ impl Guard {
     pub(crate) fn receive(&mut self, source: usize, state: State, now: Instant) -> Vec<String> {
         let known = &mut self.sources[source];
         let held = known.state.as_ref().map_or(0, Vec::len);
-        if state.len() > MOST_ENDPOINTS {
+        known.refused = state.len() > MOST_ENDPOINTS;
+        if known.refused {
             return vec![format!(
                 "a list of {} endpoints is refused, the limit is {MOST_ENDPOINTS}; the last list of {held} stays \
                  in use",
@@ -98,6 +103,30 @@ impl Guard {
         known.state = Some(state);
         self.changed(now);
         faults
+    }
+
+    /// Notes what a source says of its list.
+    pub(crate) fn stands(&mut self, source: usize, standing: Standing) {
+        self.sources[source].standing = Some(standing);
+    }
+
+    /// How the merged list stands: it is stale if that of any source is, or is not believed. `None` as long as a source was
+    /// not asked.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        let mut merged = Standing::Fixed;
+        for known in &self.sources {
+            let standing = if known.doubted.is_some() || known.refused {
+                Standing::Stale
+            } else {
+                known.standing?
+            };
+            merged = match (merged, standing) {
+                (Standing::Stale, _) | (_, Standing::Stale) => Standing::Stale,
+                (Standing::Current, _) | (_, Standing::Current) => Standing::Current,
+                (Standing::Fixed, Standing::Fixed) => Standing::Fixed,
+            };
+        }
+        Some(merged)
     }
 
     /// When [`Guard::take`] may return the next list.
@@ -118,10 +147,9 @@ impl Guard {
                 .end_of_doubt(&self.sources[source])
                 .is_some_and(|end| end <= now)
             {
-                self.sources[source] = Known {
-                    state: Some(State::new()),
-                    doubted: None,
-                };
+                let known = &mut self.sources[source];
+                known.state = Some(State::new());
+                known.doubted = None;
                 self.changed(now);
             }
         }
@@ -391,6 +419,30 @@ mod tests {
         guard.receive(1, Vec::new(), begin);
         guard.receive(0, vec![discovered("10.0.0.3:1", 3)], begin);
         assert_eq!(guard.take(begin + 100 * MS).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn the_merged_list_stands_as_the_worst_of_them() {
+        use Standing::{Current, Fixed, Stale};
+        let now = Instant::now();
+        let mut guard = guard(2, Empty::Hold);
+        guard.stands(0, Fixed);
+        assert_eq!(guard.standing(), None);
+        for (second, merged) in [
+            (Fixed, Fixed),
+            (Current, Current),
+            (Stale, Stale),
+            (Current, Current),
+        ] {
+            guard.stands(1, second);
+            assert_eq!(guard.standing(), Some(merged));
+        }
+        for bad in [vec![], vec![discovered("10.0.0.1:1", 1); MOST_ENDPOINTS + 1]] {
+            guard.receive(1, list(&["10.0.0.1:1"]), now);
+            assert_eq!(guard.standing(), Some(Current));
+            guard.receive(1, bad, now);
+            assert_eq!(guard.standing(), Some(Stale));
+        }
     }
 
     #[test]

@@ -7,6 +7,16 @@
 //!
 //! Everything here runs in the control plane, on a tokio runtime with timers, and never on the path of a
 //! call.
+//!
+//! ```
+//! use rialto_core::config::{Cluster, Protocol};
+//! use rialto_discovery::source_for;
+//!
+//! let mut cluster = Cluster::new("greeters", Protocol::Dubbo);
+//! cluster.endpoints_file = Some("/etc/rialto/greeters.yaml".into());
+//! let sources = source_for(&cluster, |_, _| Ok(Vec::new()));
+//! assert_eq!(sources[0].describe(), "file /etc/rialto/greeters.yaml");
+//! ```
 #![forbid(unsafe_code)]
 
 mod file;

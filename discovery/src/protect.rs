@@ -1,6 +1,6 @@
 //! The layer between the sources of a cluster and the user of their lists.
 use crate::guard::{Guard, Protection};
-use rialto_core::discovery::{Source, State, Updates, Watching};
+use rialto_core::discovery::{Source, Standing, State, Updates, Watching};
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -37,11 +37,17 @@ impl Source for Protected {
     }
 }
 
-/// The newest list of each source that was not processed yet. A new list replaces the one before, so a source
-/// cannot fill the inbox.
+/// What each source published last and was not processed yet. A new list replaces the one before, so a source cannot fill
+/// the inbox.
 struct Inbox {
-    states: Mutex<Vec<Option<State>>>,
+    news: Mutex<Vec<News>>,
     arrived: Notify,
+}
+
+#[derive(Clone, Default)]
+struct News {
+    state: Option<State>,
+    standing: Option<Standing>,
 }
 
 /// The place into which one source publishes its lists.
@@ -53,29 +59,38 @@ struct Slot {
 
 impl Updates for Slot {
     fn publish(&self, state: State) {
-        let mut states = self.inbox.states.lock().unwrap_or_else(PoisonError::into_inner);
-        states[self.index] = Some(state);
-        self.inbox.arrived.notify_one();
+        self.tell(|news| news.state = Some(state));
     }
 
     fn fault(&self, text: String) {
         self.updates.fault(text);
     }
+
+    fn stands(&self, standing: Standing) {
+        self.tell(|news| news.standing = Some(standing));
+    }
+}
+
+impl Slot {
+    fn tell(&self, what: impl FnOnce(&mut News)) {
+        let mut news = self.inbox.news.lock().unwrap_or_else(PoisonError::into_inner);
+        what(&mut news[self.index]);
+        self.inbox.arrived.notify_one();
+    }
 }
 
 impl Inbox {
-    fn take(&self) -> Vec<(usize, State)> {
-        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = states.iter_mut().enumerate();
-        full.filter_map(|(i, slot)| slot.take().map(|state| (i, state)))
-            .collect()
+    fn take(&self) -> Vec<News> {
+        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        let none = vec![News::default(); news.len()];
+        std::mem::replace(&mut *news, none)
     }
 }
 
 async fn run(this: Protected, updates: Arc<dyn Updates>) {
     let mut guard = Guard::new(this.sources.len(), this.protection);
     let inbox = Arc::new(Inbox {
-        states: Mutex::new(vec![None; this.sources.len()]),
+        news: Mutex::new(vec![News::default(); this.sources.len()]),
         arrived: Notify::new(),
     });
     let mut tasks = JoinSet::new();
@@ -87,19 +102,31 @@ async fn run(this: Protected, updates: Arc<dyn Updates>) {
             inbox: Arc::clone(&inbox),
             updates: Arc::clone(&updates),
         };
-        names.insert(tasks.spawn(source.watch(Arc::new(slot))).id(), name);
+        names.insert(tasks.spawn(source.watch(Arc::new(slot))).id(), (index, name));
     }
     loop {
-        for (source, state) in inbox.take() {
-            let faults = guard.receive(source, state, Instant::now());
-            faults.into_iter().for_each(|fault| updates.fault(fault));
+        for (source, news) in inbox.take().into_iter().enumerate() {
+            if let Some(state) = news.state {
+                let faults = guard.receive(source, state, Instant::now());
+                faults.into_iter().for_each(|fault| updates.fault(fault));
+            }
+            if let Some(standing) = news.standing {
+                guard.stands(source, standing);
+            }
         }
         if let Some(state) = guard.take(Instant::now()) {
             updates.publish(state);
         }
+        if let Some(standing) = guard.standing() {
+            updates.stands(standing);
+        }
         let until = guard.due().unwrap_or_else(|| Instant::now() + IDLE);
         if let Ok(Some(ended)) = tokio::time::timeout_at(until, next_event(&inbox, &mut tasks)).await {
-            updates.fault(source_ended(&names, &ended));
+            let (source, text) = source_ended(&names, &ended);
+            updates.fault(text);
+            if let Some(source) = source {
+                guard.stands(source, Standing::Stale);
+            }
         }
     }
 }
@@ -116,13 +143,19 @@ async fn next_event(inbox: &Inbox, tasks: &mut JoinSet<()>) -> Option<Result<(Id
 
 /// Describes the end of a source. Sources never end by themselves, so this is a bug; it must be visible but
 /// must not stop anything else.
-fn source_ended(names: &HashMap<Id, String>, ended: &Result<(Id, ()), JoinError>) -> String {
+fn source_ended(
+    names: &HashMap<Id, (usize, String)>,
+    ended: &Result<(Id, ()), JoinError>,
+) -> (Option<usize>, String) {
     let (id, how) = match ended {
         Ok((id, ())) => (*id, "it ended".to_owned()),
         Err(error) => (error.id(), error.to_string()),
     };
-    let name = names.get(&id).map_or("a source", String::as_str);
-    format!("{name} is no longer watched: {how}; its last list stays in use until Rialto is restarted")
+    let source = names.get(&id);
+    let name = source.map_or("a source", |(_, name)| name);
+    let text =
+        format!("{name} is no longer watched: {how}; its last list stays in use until Rialto is restarted");
+    (source.map(|(index, _)| *index), text)
 }
 
 #[cfg(test)]
@@ -134,6 +167,8 @@ mod tests {
     /// A source that publishes what the test sends to it, and ends with the sender.
     struct Puppet(UnboundedReceiver<State>);
 
+    use Standing::{Current, Stale};
+
     impl Source for Puppet {
         fn describe(&self) -> String {
             "a puppet".to_owned()
@@ -144,6 +179,7 @@ mod tests {
                 while let Some(state) = self.0.recv().await {
                     assert!(state.len() < 9, "more than a puppet can carry");
                     updates.publish(state);
+                    updates.stands(Current);
                 }
             })
         }
@@ -183,6 +219,7 @@ mod tests {
         record.state().await;
         strings[0].send(Vec::new()).unwrap();
         assert!(record.fault().await.contains("the list of endpoints is empty"));
+        record.stands_as(Stale).await;
         tokio::time::sleep(Duration::from_secs(10_000)).await;
         assert!(record.is_empty());
     }
@@ -201,6 +238,7 @@ mod tests {
 
         strings[0].send(vec![discovered("10.0.0.2:1", 1)]).unwrap();
         assert_eq!(record.state().await.len(), 2);
+        record.stands_as(Stale).await;
         strings[0].send(vec![discovered("10.0.0.2:1", 1); 9]).unwrap();
         let fault = record.fault().await;
         assert!(fault.contains("more than a puppet can carry"), "{fault}");

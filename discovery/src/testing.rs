@@ -1,6 +1,6 @@
 //! Helpers for tests of sources.
 use rialto_core::config::{Endpoint, Labels};
-use rialto_core::discovery::{DiscoveredEndpoint, State, Updates};
+use rialto_core::discovery::{DiscoveredEndpoint, Standing, State, Updates};
 use rialto_core::transport::Address;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
@@ -16,6 +16,7 @@ pub(crate) enum Update {
 #[derive(Default)]
 pub(crate) struct Record {
     updates: Mutex<Vec<Update>>,
+    standing: Mutex<Option<Standing>>,
     changed: Notify,
 }
 
@@ -26,6 +27,11 @@ impl Updates for Record {
 
     fn fault(&self, text: String) {
         self.put(Update::Fault(text));
+    }
+
+    fn stands(&self, standing: Standing) {
+        *self.standing.lock().unwrap() = Some(standing);
+        self.changed.notify_one();
     }
 }
 
@@ -46,6 +52,13 @@ impl Record {
                 Some(update) => return update,
                 None => self.changed.notified().await,
             }
+        }
+    }
+
+    /// Waits until the list stands like this.
+    pub(crate) async fn stands_as(&self, standing: Standing) {
+        while *self.standing.lock().unwrap() != Some(standing) {
+            self.changed.notified().await;
         }
     }
 

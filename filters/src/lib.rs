@@ -1,8 +1,16 @@
 //! Filters for requests, one file per filter.
 //!
 //! A filter belongs to one worker, so it needs no locks. Its factory is shared by the workers and creates a
-//! new filter for each snapshot. State that must outlive a snapshot (the levels of rate limits) is taken over
+//! new filter when its route or listener changes. State that must outlive that (the levels of rate limits) is taken over
 //! in [`FilterFactory::make`].
+//!
+//! ```
+//! use rialto_core::config::{AttachmentEdit, Filter};
+//!
+//! // one factory for the process, one filter for each of its workers
+//! let factory = rialto_filters::factory(&Filter::Attachments(AttachmentEdit::default()), 2);
+//! let (_mine, _yours) = (factory.make(None), factory.make(None));
+//! ```
 #![forbid(unsafe_code)]
 
 mod attachments;

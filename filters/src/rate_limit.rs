@@ -82,7 +82,7 @@ impl Limit {
             "over the rate limit of {} calls a second{of}; call less often, or raise rate_limit.rate",
             self.rate
         );
-        CallError::new(ErrorKind::Overload, text)
+        CallError::new(ErrorKind::Overload, text).by(rialto_core::Limit::Rate)
     }
 }
 

@@ -7,10 +7,10 @@ use rialto_core::session::Detected;
 const TLS_ALERT: &[u8] = &[21, 3, 1, 0, 2, 2, 40];
 
 const HTTP_REFUSAL: &[u8] = b"HTTP/1.1 421 Misdirected Request\r\ncontent-type: text/plain\r\n\
-connection: close\r\ncontent-length: 54\r\n\r\nThis port serves Dubbo2 and Bolt, HTTP is not enabled\n";
+connection: close\r\ncontent-length: 38\r\n\r\nThis port takes RPC calls and no HTTP\n";
 
 /// Stock Dubbo providers offer a telnet console on their port, so operators try it here too.
-const TELNET_REFUSAL: &[u8] = b"This port serves Dubbo2 and Bolt calls; there is no telnet console here.\r\n";
+const TELNET_REFUSAL: &[u8] = b"This port takes RPC calls; there is no telnet console here.\r\n";
 
 const METHODS: [&[u8]; 9] = [
     b"GET ",
@@ -38,20 +38,20 @@ pub fn detect(b: &[u8]) -> Detected {
         [2, 1 | 2] => Detected::More,
         [2, 1 | 2, 1 | 2, ..] => Detected::Is(BOLT),
         [0xda, 0xbb, ..] => Detected::Is(DUBBO),
-        [0x16, 3, ..] => Detected::Refused(TLS_ALERT, "TLS is not enabled on this listener"),
+        [0x16, 3, ..] => Detected::Refused(TLS_ALERT, "it speaks TLS, which listeners do not take"),
         _ => detect_text(b),
     }
 }
 
 fn detect_text(b: &[u8]) -> Detected {
     if METHODS.iter().chain([&PRI]).any(|m| b.starts_with(m)) {
-        return Detected::Refused(HTTP_REFUSAL, "HTTP is not enabled on this listener");
+        return Detected::Refused(HTTP_REFUSAL, "it speaks HTTP, which listeners do not take");
     }
     if METHODS.iter().chain([&PRI]).any(|m| m.starts_with(b)) {
         return Detected::More;
     }
     if b.iter().all(|c| c.is_ascii_graphic() || c.is_ascii_whitespace()) {
-        return Detected::Refused(TELNET_REFUSAL, "text, probably telnet");
+        return Detected::Refused(TELNET_REFUSAL, "it sends text, as telnet does");
     }
     Detected::Unknown
 }

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Which calls have the same names: those of a worker's series that one endpoint answered.
+/// Calls with the same names: those of one series of a worker that went to one endpoint.
 type Same = (usize, SeriesId, Option<EndpointId>);
 
 /// So many of them are remembered; more are as good as none, and all are forgotten.
@@ -35,15 +35,15 @@ struct Parts {
     behind: String,
 }
 
-/// The names of a call, in their order.
+/// The names of a call, in their order. What a call does not have is null, and `-` in the text format.
 #[derive(serde::Serialize)]
 struct Names<'a> {
     protocol: &'static str,
-    service: &'a str,
-    method: &'a str,
-    route: &'a str,
-    cluster: &'a str,
-    upstream_protocol: &'static str,
+    service: Option<&'a str>,
+    method: Option<&'a str>,
+    route: Option<&'a str>,
+    cluster: Option<&'a str>,
+    upstream_protocol: Option<&'static str>,
     endpoint: Option<&'a str>,
 }
 
@@ -107,7 +107,7 @@ impl Lines {
                 return;
             };
             let parts = Parts::new(self.format, key, record, names);
-            if key.is_other() {
+            if !key.names_its_calls() {
                 // the names are those of this call
                 Some(parts)
             } else {
@@ -181,7 +181,7 @@ fn put_note(format: LogFormat, out: &mut String, note: Option<&Note>) {
         // writing to a string cannot fail
         let _ = match format {
             LogFormat::Text => write!(out, " {name}={}", quoted(value)),
-            LogFormat::Json if value.is_empty() => write!(out, ",\"{name}\":\"\""),
+            LogFormat::Json if value.is_empty() => write!(out, ",\"{name}\":null"),
             LogFormat::Json => write!(out, ",\"{name}\":{}", json(value)),
         };
     }
@@ -195,18 +195,18 @@ impl Parts {
     fn new(format: LogFormat, key: &SeriesKey, record: &Record, names: &NamesView<'_>) -> Self {
         let listener = names.listener(key.listener);
         let (service, method) = match &record.note {
-            Some(note) if key.is_other() => (note.get(Part::Service), note.get(Part::Method)),
+            Some(note) if !key.names_its_calls() => (note.get(Part::Service), note.get(Part::Method)),
             _ => (&*key.service, &*key.method),
         };
         let endpoint = record.endpoint;
         let call = Names {
             protocol: protocol_name(key.down),
-            service,
-            method,
-            route: key.route.map_or("", |id| names.route(id)),
-            cluster: key.cluster.map_or("", |id| names.cluster(id)),
-            // nothing was sent to nobody
-            upstream_protocol: endpoint.map_or("", |_| protocol_name(key.up)),
+            service: some(service),
+            method: some(method),
+            route: key.route.map(|id| names.route(id)),
+            cluster: key.cluster.map(|id| names.cluster(id)),
+            // without an endpoint nothing was sent
+            upstream_protocol: endpoint.map(|_| protocol_name(key.up)),
             endpoint: endpoint.map(|id| names.endpoint(id)),
         };
         match format {
@@ -228,14 +228,18 @@ impl Names<'_> {
         format!(
             " {}->{} service={} method={} route={} cluster={} endpoint={}",
             self.protocol,
-            quoted(self.upstream_protocol),
-            quoted(self.service),
-            quoted(self.method),
-            quoted(self.route),
-            quoted(self.cluster),
+            quoted(self.upstream_protocol.unwrap_or_default()),
+            quoted(self.service.unwrap_or_default()),
+            quoted(self.method.unwrap_or_default()),
+            quoted(self.route.unwrap_or_default()),
+            quoted(self.cluster.unwrap_or_default()),
             quoted(self.endpoint.unwrap_or_default()),
         )
     }
+}
+
+fn some(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 fn written(format: LogFormat, caller: Option<SocketAddr>) -> String {
@@ -366,9 +370,9 @@ mod tests {
             record(0, None, None),
         ];
         let line = |caller: &str, endpoint: &str| {
-            let up = if endpoint == "null" { "" } else { "bolt" };
+            let up = if endpoint == "null" { "null" } else { "\"bolt\"" };
             format!(
-                r#"{{"time":"now","listener":"","caller":{caller},"protocol":"dubbo","service":"a\"}}{{\n","method":"say","route":"","cluster":"","upstream_protocol":"{up}","endpoint":{endpoint},"outcome":"ok","duration_us":1234567,"request_bytes":89,"attempts":2,"version":"","group":"","application":"","trace_id":"","error":""}}"#
+                r#"{{"time":"now","listener":"","caller":{caller},"protocol":"dubbo","service":"a\"}}{{\n","method":"say","route":"","cluster":null,"upstream_protocol":{up},"endpoint":{endpoint},"outcome":"ok","duration_us":1234567,"request_bytes":89,"attempts":2,"version":null,"group":null,"application":null,"trace_id":null,"error":null}}"#
             )
         };
         let wanted = [line("\"[::1]:6\"", "\"one:1\""), line("null", "null")];

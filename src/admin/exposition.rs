@@ -1,5 +1,5 @@
-//! The two text formats of Prometheus. The library writes OpenMetrics; the classic format, which is what one gets who asks for
-//! nothing else, differs in the comments only.
+//! The two text formats of Prometheus. The library writes OpenMetrics. The classic format differs in the comments only; clients
+//! get it unless they ask for OpenMetrics.
 use axum::http::{HeaderMap, header};
 use std::fmt::{self, Write};
 
@@ -21,7 +21,7 @@ pub(super) struct Classic<'a, W> {
 }
 
 impl Format {
-    /// What a client would rather have.
+    /// The format that a client prefers.
     pub(super) fn asked(headers: &HeaderMap) -> Format {
         let (mut open, mut classic) = (0.0_f32, 0.0_f32);
         let accepted = headers.get_all(header::ACCEPT).iter();

@@ -1,12 +1,12 @@
 //! Counters of all workers, summed and written for Prometheus.
 use super::SitePlaces;
 use super::exposition::{Classic, Format};
-use super::pieces::Pieces;
+use super::packed::{self, Packed};
 use super::process::Process;
 use crate::control::{Shared, protocol_name};
 use crate::version;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
@@ -15,7 +15,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use rialto_core::directory::EndpointId;
-use rialto_core::metrics::{BUCKETS, CallResult, Series, SeriesKey, Traffic, bucket_seconds};
+use rialto_core::metrics::{CallResult, Layout, Refusal, Series, SeriesKey, Traffic};
 use rialto_core::peer_errors::PeerErrorKind;
 use rialto_core::worker::Report;
 use std::collections::{BTreeMap, HashMap};
@@ -28,12 +28,23 @@ pub(super) async fn page(
     headers: HeaderMap,
 ) -> Response {
     let format = Format::asked(&headers);
-    places.scrapes.page(format.content_type(), move |page| {
-        write(shared, format, page).map_err(io::Error::other)
-    })
+    let packed = packed::is_accepted(&headers);
+    let mut response = places.scrapes.page(format.content_type(), move |page| {
+        if packed {
+            let mut to = Packed::new(page);
+            write(shared, format, &mut to).map_err(io::Error::other)?;
+            to.end()
+        } else {
+            write(shared, format, page).map_err(io::Error::other)
+        }
+    });
+    if packed && response.status() == StatusCode::OK {
+        packed::tell(response.headers_mut());
+    }
+    response
 }
 
-fn write(shared: Arc<Shared>, format: Format, page: &mut Pieces) -> fmt::Result {
+fn write(shared: Arc<Shared>, format: Format, page: &mut impl fmt::Write) -> fmt::Result {
     let reports = shared.reports();
     let mut registry = Registry::with_prefix("rialto");
     registry.register_collector(Box::new(Scrape { shared, reports }));
@@ -69,9 +80,11 @@ type Labels = Vec<(&'static str, String)>;
 impl Collector for Scrape {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         self.calls(&mut to)?;
+        self.refusals(&mut to)?;
         self.listeners(&mut to)?;
         self.endpoints(&mut to)?;
         self.clusters(&mut to)?;
+        self.lists(&mut to)?;
         build_info(&mut to)?;
         self.process(&mut to)
     }
@@ -79,7 +92,7 @@ impl Collector for Scrape {
 
 impl Scrape {
     /// Series of all workers with the same key, summed.
-    fn series(&self) -> Vec<(Labels, Series)> {
+    fn series(&self, layout: &Layout) -> Vec<(Labels, Series)> {
         let mut sums: HashMap<Arc<SeriesKey>, Series> = HashMap::new();
         for s in self.reports.iter().flat_map(|r| &r.series) {
             let sum = match sums.get_mut(&s.key) {
@@ -96,18 +109,21 @@ impl Scrape {
         }
         let labels = |k: &SeriesKey| {
             self.shared.names.with(|names| {
-                vec![
+                let mut labels = vec![
                     ("listener", names.listener(k.listener).to_owned()),
                     ("route", k.route.map_or("", |id| names.route(id)).to_owned()),
                     ("cluster", k.cluster.map_or("", |id| names.cluster(id)).to_owned()),
                     ("service", k.service.to_string()),
-                    ("method", k.method.to_string()),
                     ("protocol", protocol_name(k.down).to_owned()),
                     (
                         "upstream_protocol",
                         k.cluster.map_or("", |_| protocol_name(k.up)).to_owned(),
                     ),
-                ]
+                ];
+                if layout.by_method {
+                    labels.insert(4, ("method", k.method.to_string()));
+                }
+                labels
             })
         };
         let mut all: Vec<_> = sums.into_iter().map(|(k, s)| (labels(&k), s)).collect();
@@ -116,7 +132,10 @@ impl Scrape {
     }
 
     fn calls(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let series = self.series();
+        let Some(layout) = self.reports.first().map(|r| Arc::clone(&r.layout)) else {
+            return Ok(());
+        };
+        let series = self.series(&layout);
         let mut family = to.encode_descriptor("calls", "Calls by outcome", None, MetricType::Counter)?;
         for (labels, s) in &series {
             for (i, count) in s.outcomes.iter().enumerate().filter(|(_, n)| **n > 0) {
@@ -130,19 +149,8 @@ impl Scrape {
         let mut family =
             to.encode_descriptor("call_duration", help, Some(&seconds), MetricType::Histogram)?;
         for (labels, s) in &series {
-            let bound = |i: usize| {
-                if i < BUCKETS {
-                    bucket_seconds(i)
-                } else {
-                    f64::INFINITY
-                }
-            };
-            let buckets: Vec<_> = s
-                .buckets
-                .iter()
-                .enumerate()
-                .map(|(i, n)| (bound(i), *n))
-                .collect();
+            let bounds = layout.bounds.seconds().chain([f64::INFINITY]);
+            let buckets: Vec<_> = bounds.zip(s.buckets).collect();
             let (sum, count) = (s.latency_us as f64 / 1e6, s.buckets.iter().sum());
             family
                 .encode_family(labels)?
@@ -152,6 +160,29 @@ impl Scrape {
         let mut family = to.encode_descriptor("call_retries", help, None, MetricType::Counter)?;
         for (labels, s) in series.iter().filter(|(_, s)| s.retries > 0) {
             ConstCounter::new(s.retries).encode(family.encode_family(labels)?)?;
+        }
+        Ok(())
+    }
+
+    fn refusals(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut sums: BTreeMap<Refusal, u64> = BTreeMap::new();
+        for (refusal, count) in self.reports.iter().flat_map(|r| &r.refusals) {
+            *sums.entry(*refusal).or_default() += count;
+        }
+        let help = "Calls that a limit refused";
+        let mut family = to.encode_descriptor("refused_calls", help, None, MetricType::Counter)?;
+        for (refusal, count) in sums {
+            let labels: Labels = self.shared.names.with(|names| {
+                vec![
+                    ("limit", refusal.limit.name().to_owned()),
+                    ("listener", names.listener(refusal.listener).to_owned()),
+                    (
+                        "cluster",
+                        refusal.cluster.map_or("", |id| names.cluster(id)).to_owned(),
+                    ),
+                ]
+            });
+            ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
     }
@@ -223,6 +254,27 @@ impl Scrape {
             .collect();
         let help = "Endpoints that are known, by state";
         gauges(to, "cluster_endpoints", help, rows.iter().map(|(l, n)| (l, *n)))
+    }
+
+    /// Whether the endpoints of a cluster are what its sources say.
+    fn lists(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let labels = |name: &String| -> Labels { vec![("cluster", name.clone())] };
+        let lists: Vec<_> = (self.shared.lists.reports().iter())
+            .map(|(name, report)| (labels(name), *report))
+            .collect();
+        let help = "1 while the sources of a cluster cannot be asked, or say what is not believed, and its last list is used";
+        let stale = lists.iter().map(|(labels, list)| (labels, i64::from(list.stale)));
+        gauges(to, "cluster_endpoints_stale", help, stale)?;
+        let help = "Time since the sources of a cluster last said that its list is right";
+        let seconds = Unit::Seconds;
+        let name = "cluster_endpoints_age";
+        let mut family = to.encode_descriptor(name, help, Some(&seconds), MetricType::Gauge)?;
+        for (labels, list) in &lists {
+            if let Some(age) = list.age {
+                ConstGauge::new(age.as_secs_f64()).encode(family.encode_family(labels)?)?;
+            }
+        }
+        Ok(())
     }
 
     fn process(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -33,7 +33,7 @@ pub(super) async fn check(State(hosts): State<Hosts>, request: Request, next: Ne
     next.run(request).await
 }
 
-/// Whether nobody but us can be meant by this `Host`.
+/// Whether this `Host` can only mean this process.
 fn is_ours(host: &str, hosts: &[String]) -> bool {
     if let Some(rest) = host.strip_prefix('[') {
         let literal = rest.split_once(']').map_or("", |(literal, _)| literal);

@@ -41,7 +41,7 @@ pub(super) async fn ready(State(shared): Page) -> (StatusCode, &'static str) {
     }
 }
 
-/// Reads what workers noted, and asks none of them: the answer waits for nobody.
+/// Reads the time of each worker's last turn. Asks no worker, so the response does not wait for one.
 pub(super) async fn live(State(shared): Page) -> (StatusCode, String) {
     match shared.stuck_worker(STUCK) {
         None => (StatusCode::OK, "LIVE\n".into()),

@@ -1,5 +1,5 @@
-//! Pages that can be large: put together on another thread than the one that answers probes, sent in pieces while they
-//! grow, and only so many at a time.
+//! Pages that can be large. They are made on a thread of their own, not on the one that answers probes, and sent in pieces
+//! while they grow. Only a few are made at a time.
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -16,11 +16,11 @@ use tokio::time::Instant;
 
 /// Length of a piece.
 const PIECE: usize = 64 << 10;
-/// Pieces that wait for the client.
+/// Pieces that may wait for the client.
 const WAITING: usize = 2;
 /// A page that is not sent by then is cut off, so that slow clients cannot keep all places.
 const LIMIT: Duration = Duration::from_secs(30);
-/// When one who was turned away may come again.
+/// Seconds after which a client that got 503 may try again.
 const RETRY_AFTER: &str = "1";
 
 /// How many such pages may be made at a time.
@@ -36,7 +36,7 @@ pub(super) struct Pieces {
     control: Handle,
 }
 
-/// The other end: the body of the answer. It fails if it was not written to its end.
+/// The body of the response. It fails if the page was not written to its end, so that a part is not taken for the whole.
 struct Sent {
     pieces: mpsc::Receiver<Option<Bytes>>,
 }
@@ -46,7 +46,7 @@ impl Places {
         Places(Arc::new(Semaphore::new(pages)))
     }
 
-    /// Answers with what `write` writes, or with 503 if all places are taken.
+    /// Responds with what `write` writes, or with 503 if all places are taken.
     pub(super) fn page(
         &self,
         content_type: &'static str,

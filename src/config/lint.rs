@@ -12,7 +12,7 @@ fn is_time(key: &str) -> bool {
     key == "max_age" || key == "heartbeat_interval" || key == "timeout" || key.ends_with("_timeout")
 }
 
-/// `timeout: 3` means 3 ms, and whoever writes it hopes for seconds.
+/// `timeout: 3` means 3 ms, but most people who write it mean seconds.
 pub(super) fn bare_milliseconds(root: &Node, findings: &mut Vec<Finding>) {
     walk(root, &Path::root(), findings);
 }

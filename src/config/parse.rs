@@ -40,6 +40,7 @@ pub(super) fn parse(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Documen
         anchors: HashMap::new(),
         nodes: 0,
         last: 0..0,
+        open: Vec::new(),
         findings: Vec::new(),
         replaced: Vec::new(),
     };
@@ -64,6 +65,8 @@ struct Builder<'a> {
     anchors: HashMap<usize, Anchored>,
     nodes: usize,
     last: Span,
+    /// Where the lists and objects begin that have not ended.
+    open: Vec<usize>,
     findings: Vec<Finding>,
     replaced: Vec<Replaced>,
 }
@@ -105,6 +108,11 @@ impl<'a> Builder<'a> {
         match self.events.next_event() {
             Some(Ok((event, mark))) => {
                 self.last = self.span(&mark);
+                match event {
+                    Event::SequenceStart(..) | Event::MappingStart(..) => self.open.push(self.last.start),
+                    Event::SequenceEnd | Event::MappingEnd => drop(self.open.pop()),
+                    _ => {}
+                }
                 Ok((event, self.last.clone()))
             }
             Some(Err(error)) => {
@@ -114,6 +122,9 @@ impl<'a> Builder<'a> {
                         Finding::error("", tab, "a tab stands in the indentation").hint("indent with spaces"),
                     ));
                 }
+                if let Some(finding) = self.unclosed(at, &error.info()) {
+                    return Err(Box::new(finding));
+                }
                 let end = self.text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
                 Err(Box::new(
                     Finding::error("", at..end, error.info()).hint(self.syntax_hint(at)),
@@ -121,6 +132,28 @@ impl<'a> Builder<'a> {
             }
             None => Ok((Event::StreamEnd, self.last.clone())),
         }
+    }
+
+    /// The bracket that was not closed on its line, if there is one around the place where the text makes no sense any more.
+    fn unclosed(&self, at: usize, what: &str) -> Option<Finding> {
+        let begins = |start: &usize| self.text[*start..].starts_with(['[', '{']);
+        let start = *self.open.iter().rev().find(|start| begins(start))?;
+        let lines = self.text.get(start..at)?.matches('\n').count();
+        if lines == 0 {
+            return None;
+        }
+        let (open, close) = if self.text[start..].starts_with('[') {
+            ('[', ']')
+        } else {
+            ('{', '}')
+        };
+        let line = self.text[..at].matches('\n').count() + 1;
+        let finding = Finding::error(
+            "",
+            start..start + 1,
+            format!("this {open} is not closed before line {line}: {what}"),
+        );
+        Some(finding.hint(format!("write {close} where it ends")))
     }
 
     fn syntax_hint(&self, at: usize) -> &'static str {

@@ -56,7 +56,7 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// `wanted` is asked for by someone who may take no 0.
+    /// The reader wants `wanted` and takes no 0.
     fn whole<T: Whole>(self, wanted: &dyn Expected) -> Result<T, ReadError> {
         let text = self.plain().map(|text| text.strip_prefix('+').unwrap_or(text));
         match text.map(T::from_str) {

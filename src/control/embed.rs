@@ -1,12 +1,12 @@
-//! The control plane inside a process that does other things as well.
-use super::run_until;
+//! The control plane as a part of another process: the demo, tests.
+use super::{Process, run_until};
 use crate::config::Loaded;
 use anyhow::{Context, anyhow};
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
-/// A control plane in a thread of its own. It ends by the signals that end [`super::run`], or when it is told.
+/// A control plane in a thread of its own. It ends by the signals that end [`Process::run`], or when it is told.
 pub struct Embedded {
     listening: Vec<(String, String)>,
     admin: Option<String>,
@@ -26,10 +26,10 @@ impl Embedded {
             .name("control".into())
             .spawn(move || {
                 let told = async {
-                    // whoever held the other end is gone: that ends it too
+                    // also ends when the other end was dropped
                     let _ = told.await;
                 };
-                run_until(loaded, None, told, |shared| {
+                run_until(Process::new()?, loaded, None, told, |shared| {
                     let _ = started.send((shared.listening(), shared.admin()));
                 })
             })?;

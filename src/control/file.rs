@@ -26,7 +26,7 @@ impl File {
         })
     }
 
-    /// What it says now; what it said last if there is a pipe in its place, for nobody may be at its other end.
+    /// The text of the file now. If a pipe is in its place, the last text: no process may be writing to the pipe.
     /// `None` if this attempt says nothing about the file.
     fn read(&mut self) -> Option<Result<Source, Unreadable>> {
         let is_pipe = std::fs::metadata(&self.path).is_ok_and(|what| what.file_type().is_fifo());
@@ -69,7 +69,7 @@ impl File {
 
     /// Looks again and believes what is there: someone says that it is written. False if it cannot be looked at now.
     pub(super) fn look_now(&mut self) -> bool {
-        // whoever asks is told again
+        // the next look tells it again
         self.failing = false;
         let now = self.read();
         let is_read = now.is_some();
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn what_says_nothing_about_the_file_changes_nothing() {
         let (_folder, path, mut file) = stage();
-        // reading this one fails with EIO at address 0, whoever reads it
+        // reading this file fails with EIO at address 0, also for root
         let broken = Path::new("/proc/self/mem");
         file.path = broken.to_owned();
         for _ in 0..3 {

@@ -54,7 +54,7 @@ impl Listening {
     }
 
     /// Listens no longer on what is gone; connections are not touched. To be done before the workers forget the
-    /// listeners: whoever is accepted for one that they do not know is hung up on. Sockets that are taken over keep
+    /// listeners: a connection that is accepted for a listener that they do not know is closed. Sockets that are taken over keep
     /// their callers waiting meanwhile.
     pub(super) fn let_go(&mut self, plan: &mut Plan, runtime: &Runtime) {
         for id in plan.remove.drain(..) {

@@ -113,6 +113,7 @@ impl Control {
                 "access_log.format",
                 new.access_log.format != old.access_log.format,
             ),
+            ("metrics", new.metrics != old.metrics),
             ("log", new.log != old.log),
         ] {
             if changed {

@@ -1,5 +1,5 @@
 //! What the admin pages may see and do.
-use super::Names;
+use super::{Lists, Names};
 use crate::{access_log, logging};
 use rialto_core::config::LogLevel;
 use rialto_core::directory::{Change, Directory};
@@ -17,6 +17,8 @@ pub struct Shared {
     runtime: Arc<Runtime>,
     /// Names for the ids in reports.
     pub names: Arc<Names>,
+    /// How the endpoint lists of clusters stand.
+    pub lists: Arc<Lists>,
     signals: Arc<access_log::Signals>,
     level: logging::Level,
     ready: AtomicBool,
@@ -53,6 +55,7 @@ impl Shared {
         names: Arc<Names>,
         signals: Arc<access_log::Signals>,
         level: logging::Level,
+        lists: Arc<Lists>,
         config: serde_json::Value,
     ) -> Self {
         let reload = ReloadState {
@@ -72,6 +75,7 @@ impl Shared {
         Shared {
             runtime,
             names,
+            lists,
             signals,
             level,
             ready,

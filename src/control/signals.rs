@@ -22,13 +22,29 @@ pub(super) enum Told {
     ReopenLogs,
 }
 
+/// The signals that a running process takes as requests and one that does not take them yet dies of. Those that come
+/// from now on are kept.
+pub(super) struct Requests {
+    hangup: Signal,
+    user: Signal,
+}
+
+impl Requests {
+    pub(super) fn new() -> io::Result<Requests> {
+        Ok(Requests {
+            hangup: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined1())?,
+        })
+    }
+}
+
 impl Signals {
-    pub(super) fn new() -> io::Result<Signals> {
+    pub(super) fn new(requests: Requests) -> io::Result<Signals> {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-            user: signal(SignalKind::user_defined1())?,
+            hangup: requests.hangup,
+            user: requests.user,
         })
     }
 

@@ -1,7 +1,8 @@
 //! Runs the sources of endpoints and keeps what they last said.
+use super::lists::{List, Lists};
 use crate::config;
 use rialto_core::config::{Cluster, Endpoint};
-use rialto_core::discovery::{Source, State, Updates};
+use rialto_core::discovery::{Source, Standing, State, Updates};
 use rialto_discovery::{Protection, protect, source_for};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -27,12 +28,13 @@ pub(super) struct Sources {
     base: PathBuf,
     /// Those of the configuration in use.
     clusters: HashMap<String, Watched>,
-    /// New ones, and such that take the place of others, of a configuration that is to come.
+    /// Those of a configuration that is prepared: new ones, and ones that replace others.
     coming: HashMap<String, Watched>,
     /// How many of these have not spoken.
     unheard: usize,
     updates: mpsc::Sender<Update>,
     generation: u64,
+    lists: Arc<Lists>,
 }
 
 struct Watched {
@@ -40,7 +42,8 @@ struct Watched {
     generation: u64,
     since: Instant,
     state: Option<State>,
-    /// Dropped with the rest.
+    list: Arc<List>,
+    /// Ends the task when this is dropped.
     _task: Task,
 }
 
@@ -58,6 +61,7 @@ struct Mailbox {
     latest: std::sync::Mutex<Option<State>>,
     bell: Notify,
     cluster: String,
+    list: Arc<List>,
 }
 
 impl Updates for Mailbox {
@@ -68,6 +72,10 @@ impl Updates for Mailbox {
 
     fn fault(&self, text: String) {
         tracing::warn!("cluster {}: {text}", self.cluster);
+    }
+
+    fn stands(&self, standing: Standing) {
+        self.list.stands(standing);
     }
 }
 
@@ -102,7 +110,13 @@ impl Sources {
             unheard: 0,
             updates,
             generation: 0,
+            lists: Arc::default(),
         }
+    }
+
+    /// How the lists of the clusters in use stand.
+    pub(super) fn lists(&self) -> Arc<Lists> {
+        Arc::clone(&self.lists)
     }
 
     /// Begins to watch what these clusters need and those in use do not have. What was prepared before for a
@@ -157,15 +171,23 @@ impl Sources {
             }
             self.clusters.insert(name, watched);
         }
+        let lists = self.clusters.iter();
+        self.lists.replace(
+            lists
+                .map(|(name, w)| (name.clone(), Arc::clone(&w.list)))
+                .collect(),
+        );
     }
 
     fn watch(&mut self, cluster: &Cluster) -> Watched {
         self.generation += 1;
         let generation = self.generation;
+        let list = Arc::new(List::new());
         let mailbox = Arc::new(Mailbox {
             latest: std::sync::Mutex::new(None),
             bell: Notify::new(),
             cluster: cluster.name.clone(),
+            list: Arc::clone(&list),
         });
         let mut rooted = cluster.clone();
         rooted.endpoints_file = rooted.endpoints_file.map(|file| self.base.join(file));
@@ -180,6 +202,7 @@ impl Sources {
             generation,
             since: Instant::now(),
             state: None,
+            list,
             _task: Task(task.abort_handle()),
         }
     }

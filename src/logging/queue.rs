@@ -63,7 +63,7 @@ impl Queue {
         let (done, wait) = sync_channel(1);
         match self.lines.try_send(Item::Flush(done)) {
             Ok(()) => {
-                // a reader that does not come back in time gets no more
+                // standard error may be stuck: the process ends without its last lines then
                 let _ = wait.recv_timeout(limit);
             }
             // full: nothing has moved for long
@@ -105,7 +105,7 @@ fn write_all(inbox: &Receiver<Item>, mut to: impl Write, state: &State) {
                 }
             }
             Item::Flush(done) => {
-                // who asked may have gone on
+                // the caller may have stopped waiting
                 let _ = done.send(());
             }
         }

@@ -33,7 +33,7 @@ fn other_protocols_are_refused_in_their_own_form() {
         (b"POST /com.acme.Greeter/greet HTTP/1.1\r\n\r\n", b"HTTP/1.1 421 "),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"HTTP/1.1 421 "),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\x15\x03"),
-        (b"ls\r\n", b"This port serves Dubbo2 and Bolt calls"),
+        (b"ls\r\n", b"This port takes RPC calls;"),
         (b"\0\0\0\0", b""),
         (b"\x01\x07", b""),
         (b"\xff\xfe\xfd", b""),
@@ -69,7 +69,7 @@ fn a_listener_of_one_protocol_refuses_others_in_the_same_way() {
         for (bytes, says) in [
             (&b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"[..], &b"HTTP/1.1 421 "[..]),
             (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\x15\x03"),
-            (b"ls\r\n", b"This port serves Dubbo2 and Bolt calls"),
+            (b"ls\r\n", b"This port takes RPC calls;"),
             (b"\0\0\0\0", b""),
         ] {
             let words = bytes_until_closed(&rialto, bytes);
@@ -135,7 +135,14 @@ fn requests_beyond_the_limit_get_an_error_and_are_skipped() {
         let rialto = Rialto::start(&config);
         let mut downstream = Downstream::<C>::connect(rialto.entry());
         let error = downstream.error(&greet(&"x".repeat(6 << 20)));
-        assert!(error.text.contains("more than the limit allows"), "{error}");
+        assert!(
+            error
+                .text
+                .contains("more than the 65536 that this listener takes (limits.max_request_bytes)"),
+            "{error}"
+        );
+        let refused = rialto.metric("rialto_refused_calls_total", &["limit=\"max_request_bytes\""]);
+        assert_eq!(refused, 1.0);
         assert_eq!(
             downstream.value(&greet("Ada")),
             "Hello, Ada",

@@ -162,3 +162,38 @@ fn under_load_connections_are_closed_between_calls() {
         "responses to calls that reached the provider"
     );
 }
+
+/// The configuration comes from a pipe that nothing was written to yet, so the process cannot have read it.
+#[test]
+fn a_request_to_reload_that_comes_early_does_not_end_it() {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::Stdio;
+    let mut child = super::support::process::command()
+        .args(["run", "-c", "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    super::support::eventually("SIGHUP is caught", || {
+        let text = std::fs::read_to_string(&status).unwrap();
+        let caught = text.lines().find_map(|l| l.strip_prefix("SigCgt:"))?;
+        let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+        (caught & 1 == 1).then_some(())
+    });
+    for signal in ["-HUP", "-USR1"] {
+        let kill = std::process::Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status();
+        assert!(kill.unwrap().success());
+    }
+    let mut pipe = child.stdin.take().unwrap();
+    pipe.write_all(idle_config().to_string().as_bytes()).unwrap();
+    drop(pipe);
+    let mut log = BufReader::new(child.stderr.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    assert!(log.any(|l| l.contains("is ready")));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

@@ -1,7 +1,8 @@
 //! Tests of the process log: it blocks nothing, and names what it is about.
 use super::support::http::Http;
 use super::support::process::{Folder, command};
-use super::support::{Downstream, Dubbo, Rialto, Upstream, config, eventually, greet};
+use super::support::upstream::greeting;
+use super::support::{Downstream, Dubbo, Request, Rialto, Upstream, config, eventually, greet};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
@@ -83,4 +84,60 @@ fn lines_name_cluster_endpoint_and_listener() {
         assert!(line.contains("listener in: caller 127.0.0.1:"), "{line}");
         Some(())
     });
+}
+
+#[test]
+fn debug_tells_of_connections_and_trace_of_calls() {
+    let up = Upstream::<Dubbo>::start(|call, out| match &*call.request().method {
+        "hang up" => out.close(),
+        _ => out.reply(&greeting("it", call.request())),
+    });
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let set = |level: &str| assert_eq!(rialto.admin.post(&format!("/logging?level={level}")).0, 200);
+    let has = |what: &str| rialto.stderr.all().iter().any(|l| l.contains(what));
+    let mut caller = Downstream::<Dubbo>::connect(rialto.entry());
+    caller.call(&greet("Ada"));
+    assert!(!has("connected") && !has("outcome="), "at info");
+    drop(caller);
+
+    set("debug");
+    let mut caller = Downstream::<Dubbo>::connect(rialto.entry());
+    caller.call(&greet("Ada"));
+    let line = rialto.stderr.wait("a connection", |l| l.contains(": connected"));
+    assert!(line.contains("DEBUG listener in: caller 127.0.0.1:"), "{line}");
+    caller.error(&Request::new(super::support::GREETER, "1.0", "hang up"));
+    drop(caller);
+    rialto.stderr.wait("its end", |l| {
+        l.contains("listener in: caller") && l.contains("closed with 0 calls in flight: its peer")
+    });
+    let endpoint = format!("cluster up: endpoint {}: ", up.address);
+    rialto.stderr.wait("the provider's end", |l| {
+        l.contains(&endpoint) && l.contains("closed with")
+    });
+    let mut caller = Downstream::<Dubbo>::connect(rialto.entry());
+    caller.call(&greet("Ada"));
+    let made = format!("{endpoint}connected after");
+    rialto.stderr.wait("a new one", |l| l.contains(&made));
+    assert!(!has("outcome="), "at debug");
+
+    set("trace");
+    caller.call(&greet("Ada"));
+    let line = rialto.stderr.wait("the call", |l| l.contains("outcome="));
+    for part in [
+        "TRACE call listener=\"in\" caller=127.0.0.1:",
+        "service=\"com.acme.Greeter\" method=\"greet\"",
+        "route=\"all\" cluster=\"up\"",
+        &format!("endpoint=\"{}\" attempts=1", up.address),
+        "outcome=\"ok\"",
+    ] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    caller.call(&Request::new("a.B\nforged", "", "x"));
+    let line = rialto.stderr.wait("the refused call", |l| l.contains("forged"));
+    assert!(line.contains("service=\"a.B\\nforged\" method=\"x\""), "{line}");
+    set("info");
+    let calls = |text: &[String]| text.iter().filter(|l| l.contains("outcome=")).count();
+    let before = calls(&rialto.stderr.all());
+    caller.call(&greet("Ada"));
+    assert_eq!(calls(&rialto.stderr.all()), before);
 }

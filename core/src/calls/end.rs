@@ -1,6 +1,7 @@
 //! How exchanges end: done, failed, cancelled, timed out, upstream lost. The only file that removes from the
 //! table; each removal releases exactly what `admit` and `forward` took.
 use super::Calls;
+use super::trace::{self, Ended};
 use crate::Env;
 use crate::access_log::{Note, Record};
 use crate::bridge::Bridge;
@@ -59,7 +60,7 @@ impl Calls {
         let ended = match last(w, &ex) {
             Ok(ended) => ended,
             Err(error) => {
-                self.note_error(key, &error);
+                self.note_error(key, ex.series, &error);
                 CallResult::Failed(error.kind)
             }
         };
@@ -85,30 +86,55 @@ impl Calls {
             _ => self.metrics.end(ex.series, ended, latency_us),
         }
         self.in_flight[ex.down.listener.index()] -= 1;
-        if let Some(log) = &mut self.log
-            && let note = self.notes.remove(&key.bits())
-            && log.wants(ended)
-        {
-            let caller = w.get(ex.down.conn).and_then(|c| c.peer);
-            let CallSummary {
-                series,
-                endpoint,
-                attempts,
-                bytes_in,
-                ..
-            } = ex;
-            log.push(Record {
-                series: self.metrics.effective(series),
-                ended,
-                latency_us,
-                caller,
-                endpoint,
-                attempts,
-                bytes_in,
-                note,
-            });
+        if self.takes_notes() || !self.notes.is_empty() {
+            self.tell(w, key, ex, ended, latency_us);
         }
         w.release(ex.down.conn);
+    }
+
+    /// Tells the access log and the log level `trace`.
+    fn tell<E: Env>(
+        &mut self,
+        w: &Connections<E>,
+        key: CallKey,
+        ex: CallSummary,
+        ended: CallResult,
+        latency_us: u64,
+    ) {
+        let note = self.notes.remove(&key.bits());
+        let record = Record {
+            series: self.metrics.effective(ex.series),
+            ended,
+            latency_us,
+            caller: w.get(ex.down.conn).and_then(|c| c.peer),
+            endpoint: ex.endpoint,
+            attempts: ex.attempts,
+            bytes_in: ex.bytes_in,
+            note,
+        };
+        self.record(record);
+    }
+
+    fn record(&mut self, record: Record) {
+        if trace::is_on()
+            && let Some(key) = self.metrics.key(record.series)
+        {
+            let ended = Ended {
+                key,
+                note: record.note.as_deref(),
+                caller: record.caller,
+                endpoint: record.endpoint,
+                attempts: record.attempts,
+                latency_us: record.latency_us,
+                result: record.ended,
+            };
+            ended.tell(&self.directory);
+        }
+        if let Some(log) = &mut self.log
+            && log.wants(record.ended)
+        {
+            log.push(record);
+        }
     }
 
     /// A call that was refused before it became an exchange is logged all the same.
@@ -120,15 +146,12 @@ impl Calls {
         ended: CallResult,
         note: Option<Box<Note>>,
     ) {
-        if let Some(log) = &mut self.log
-            && log.wants(ended)
-        {
-            let caller = w.get(from).and_then(|c| c.peer);
-            log.push(Record {
+        if self.takes_notes() {
+            self.record(Record {
                 series,
                 ended,
                 latency_us: 0,
-                caller,
+                caller: w.get(from).and_then(|c| c.peer),
                 endpoint: None,
                 attempts: 0,
                 bytes_in: 0,
@@ -147,19 +170,21 @@ impl Calls {
     #[cold]
     pub(super) fn fail<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, error: &CallError) {
         let Some(ex) = self.table.get(key) else { return };
+        let series = ex.series;
         if !ex.one_way {
             let answer = Response::Error(error.clone());
             let no_rules = Bridge::default();
             // an error can always be said
             let _ = w.answer(ex.down.conn, ex.down.reply, &answer, From::Memory, || &no_rules);
         }
-        self.note_error(key, error);
+        self.note_error(key, series, error);
         self.abandon(w, key, error.kind);
     }
 
-    /// Why a call failed, for the access log.
+    /// Why a call failed, for metrics and the access log.
     #[cold]
-    fn note_error(&mut self, key: CallKey, error: &CallError) {
+    fn note_error(&mut self, key: CallKey, series: SeriesId, error: &CallError) {
+        self.metrics.limited(series, error.limit);
         if let Some(note) = self.notes.get_mut(&key.bits()) {
             note.set_error(&error.text);
         }

@@ -7,7 +7,7 @@ use crate::config::ConnectionScope;
 use crate::connections::{Connections, From};
 use crate::directory::{Directory, EndpointId, Target};
 use crate::endpoints::{Choice, Lease};
-use crate::error::{CallError, ErrorKind};
+use crate::error::{CallError, ErrorKind, Limit};
 use crate::exchange::{State, TargetId, Up};
 use crate::message::{Edits, Head, Held, Message};
 use crate::session::{Dispatch, Response};
@@ -167,14 +167,14 @@ impl Calls {
                     ConnectionScope::PerDownstream => "all connections that this downstream may have",
                 };
                 let text = format!("{all} to cluster {} are at their limit of calls", cluster.name);
-                Err(CallError::new(ErrorKind::Overload, text))
+                Err(CallError::new(ErrorKind::Overload, text).by(Limit::UpstreamCalls))
             }
             Lease::Exhausted => {
                 let text = format!(
                     "no further connection to cluster {} can be made: this process is out of descriptors or ports",
                     cluster.name
                 );
-                Err(CallError::new(ErrorKind::Overload, text))
+                Err(CallError::new(ErrorKind::Overload, text).by(Limit::Descriptors))
             }
             Lease::Ready(endpoint, conn) => {
                 if let Some(batch) = batch {

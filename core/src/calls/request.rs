@@ -8,7 +8,7 @@ use crate::bridge::Bridge;
 use crate::buf::Mark;
 use crate::connections::{Connections, From, Owner};
 use crate::directory::{ClusterId, Directory, EndpointId, Listener, ListenerId, RouteId};
-use crate::error::{CallError, ErrorKind};
+use crate::error::{CallError, ErrorKind, Limit};
 use crate::exchange::{Down, Exchange, State, TargetId, Up};
 use crate::filter::{RequestCx, Verdict};
 use crate::message::{Head, Message};
@@ -177,19 +177,20 @@ impl Calls {
             let why = "this process is going away";
             return Some(CallError::new(ErrorKind::Overload, why));
         }
-        let what = if self.in_flight[at.index()] >= listener.max_in_flight {
-            "on this listener"
+        let (limit, what) = if self.in_flight[at.index()] >= listener.max_in_flight {
+            (Limit::ListenerCalls, "on this listener (limits.in_flight)")
         } else if calls >= listener.max_per_connection {
-            "on this connection"
+            (
+                Limit::DownstreamCalls,
+                "on this connection (limits.in_flight_per_connection)",
+            )
         } else if self.table.is_full() {
-            "in this process"
+            (Limit::WorkerCalls, "in this process")
         } else {
             return None;
         };
-        Some(CallError::new(
-            ErrorKind::Overload,
-            format!("too many calls in flight {what}"),
-        ))
+        let text = format!("too many calls in flight {what}");
+        Some(CallError::new(ErrorKind::Overload, text).by(limit))
     }
 
     /// From here on the call is an exchange: it will get exactly one answer.
@@ -244,7 +245,7 @@ impl Calls {
             plan: cached.plan,
             held: None,
         });
-        if self.log.is_some() {
+        if self.takes_notes() {
             self.notes.insert(key.bits(), Box::new(Note::of(msg, head)));
         }
         self.wheel.push(deadline_ms, key);
@@ -273,7 +274,7 @@ impl Calls {
             method: head.method,
         });
         let reply = (!msg.meta.one_way).then_some(down.reply);
-        let note = self.log.is_some().then(|| Box::new(Note::of(msg, head)));
+        let note = self.takes_notes().then(|| Box::new(Note::of(msg, head)));
         self.refuse(w, down.conn, reply, series, error, note);
     }
 
@@ -300,7 +301,7 @@ impl Calls {
             method: b"",
         };
         let series = self.metrics.series(&none);
-        let note = self.log.is_some().then(Box::default);
+        let note = self.takes_notes().then(Box::default);
         self.refuse(w, from, reply, series, error, note);
     }
 
@@ -319,6 +320,7 @@ impl Calls {
         }
         let ended = CallResult::Failed(error.kind);
         self.metrics.refused(series, ended);
+        self.metrics.limited(series, error.limit);
         if let Some(note) = &mut note {
             note.set_error(&error.text);
         }

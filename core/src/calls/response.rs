@@ -100,7 +100,8 @@ impl Calls {
         if let Some((service, method)) = self.metrics.names(ex.series)
             && !error.text.contains(service)
         {
-            error.text = format!("{service}#{method}: {error}").into();
+            let separator = if method.is_empty() { "" } else { "#" };
+            error.text = format!("{service}{separator}{method}: {error}").into();
         }
         Some(Response::Error(error))
     }

@@ -19,7 +19,7 @@ use super::{Address, Secret};
 pub struct Admin {
     /// Whether it is served at all.
     pub enabled: bool,
-    /// Where it listens. Whoever reaches it sees addresses and names of services, so keep it local or set a `token`.
+    /// Where it listens. Every client that reaches it sees addresses and names of services: keep it local, or set a `token`.
     pub address: Address,
     /// Names under which browsers and other clients may ask for it, besides IP addresses and `localhost`. A request for
     /// another name is refused: it may come from a web page whose name was made to point here. Probes are always answered.
@@ -120,9 +120,10 @@ pub enum LogLevel {
     /// Also what happened to the process: start, reload, drain.
     #[default]
     Info,
-    /// The same as `info` for now.
+    /// Also what happens to connections: made, closed and why, taken out of use.
     Debug,
-    /// The same as `info` for now.
+    /// Also a line for each call that ended: who called what, where it went, and how it ended. Slow; lines that standard
+    /// error does not take are dropped and counted.
     Trace,
 }
 

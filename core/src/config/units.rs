@@ -32,6 +32,12 @@ pub struct Size(u64);
 #[error("{0}")]
 pub struct UnitError(String);
 
+impl UnitError {
+    pub(super) fn new(text: String) -> Self {
+        UnitError(text)
+    }
+}
+
 const TIME_UNITS: [(&str, u64); 5] = [
     ("ms", 1),
     ("s", 1_000),
@@ -89,7 +95,9 @@ impl FromStr for Period {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let milliseconds = parse_milliseconds(text.trim()).ok_or_else(|| {
+        let trimmed = text.trim();
+        let milliseconds = whole(trimmed).or_else(|| sum_of(trimmed, &TIME_UNITS));
+        let milliseconds = milliseconds.ok_or_else(|| {
             UnitError(format!(
                 "\"{text}\" is no duration; write it like 250ms, 2s, 1m30s or 1h"
             ))
@@ -106,11 +114,14 @@ impl FromStr for Period {
     }
 }
 
-/// Sums `<number><unit>` pairs; a single bare number is milliseconds, as in Dubbo.
-fn parse_milliseconds(text: &str) -> Option<u64> {
-    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        return text.parse().ok();
-    }
+/// A bare number is milliseconds, as in Dubbo.
+fn whole(text: &str) -> Option<u64> {
+    let is_whole = text.bytes().all(|b| b.is_ascii_digit());
+    is_whole.then(|| text.parse().ok())?
+}
+
+/// Sums `<number><unit>` pairs.
+pub(super) fn sum_of(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let mut rest = text;
     let mut total = 0u64;
     while !rest.is_empty() {
@@ -120,7 +131,7 @@ fn parse_milliseconds(text: &str) -> Option<u64> {
             .find(|c: char| !c.is_ascii_alphabetic())
             .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit_end);
-        let scale = TIME_UNITS.iter().find(|(name, _)| *name == unit)?.1;
+        let scale = units.iter().find(|(name, _)| *name == unit)?.1;
         total = total.checked_add(scaled(number, scale)?)?;
         rest = tail.trim_start();
         if rest.is_empty() {

@@ -5,7 +5,7 @@ use crate::Env;
 use crate::bridge::Bridge;
 use crate::buf::Mark;
 use crate::calls::Application;
-use crate::error::{CallError, ErrorKind};
+use crate::error::{CallError, ErrorKind, Limit};
 use crate::message::Message;
 use crate::peer_errors::PeerErrorKind;
 use crate::session::{Dispatch, RespondTo, Response, Session};
@@ -41,10 +41,8 @@ impl<E: Env> Connections<E> {
             ));
         };
         if conn.out.len() > UPSTREAM_MAX {
-            return Err(CallError::new(
-                ErrorKind::Overload,
-                "the provider does not read its requests",
-            ));
+            let text = "the provider does not read its requests";
+            return Err(CallError::new(ErrorKind::Overload, text).by(Limit::UpstreamBytes));
         }
         conn.calls += 1;
         conn.called_ms = self.now_ms;
@@ -199,10 +197,8 @@ impl<E: Env> Connections<E> {
     pub fn hold_back(&mut self, key: ConnKey, bytes: usize) -> Result<(), CallError> {
         if let Some(c) = self.conns.get_mut(key) {
             if c.pending() > UPSTREAM_MAX {
-                return Err(CallError::new(
-                    ErrorKind::Overload,
-                    "too much waits for a connection to the provider",
-                ));
+                let text = "too much waits for a connection to the provider";
+                return Err(CallError::new(ErrorKind::Overload, text).by(Limit::UpstreamBytes));
             }
             c.held += bytes;
             let waits = c.held;
@@ -232,13 +228,15 @@ impl<E: Env> Connections<E> {
         let text = format_args!(" closed: it does not read what it asks for");
         self.peer_errors
             .report(PeerErrorKind::Limit, conn.who(), self.now_ms, text);
-        self.close_now(key);
+        self.close_now(key, format_args!("it does not read what it asks for"));
     }
 
     /// The peer wants no new calls on this connection, or wants them again.
     pub fn set_draining(&mut self, key: ConnKey, on: bool) {
         if let Some(c) = self.conns.get_mut(key) {
             c.draining = on;
+            let wish = if on { "no more calls" } else { "calls again" };
+            self.note(key, format_args!("asks for {wish}"));
         }
     }
 
@@ -264,6 +262,7 @@ impl<E: Env> Connections<E> {
                 let before = conn.out.position();
                 conn.session.drain(&mut conn.out);
                 if conn.out.position() != before {
+                    self.note(key, format_args!("was told that this process is going away"));
                     self.appended(key);
                 }
             }

@@ -148,6 +148,9 @@ impl<E: Env> Connections<E> {
         );
         self.peer_errors
             .report(PeerErrorKind::Limit, conn.who(), self.now_ms, text);
-        self.close_now(key);
+        self.close_now(
+            key,
+            format_args!("half-received messages use up the memory for them"),
+        );
     }
 }

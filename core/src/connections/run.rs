@@ -120,7 +120,7 @@ impl<E: Env> Connections<E> {
                     self.count_out(owner, n);
                 }
                 Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-                Err(_) => self.close_now(run.to), // the bytes are kept below: they may be sent elsewhere
+                Err(e) => self.close_now(run.to, format_args!("cannot be written to: {e}")), // the bytes are kept below: they may be sent elsewhere
             }
         }
         if !bytes.is_empty()

@@ -24,7 +24,11 @@ const UPSTREAM_STALL_MS: u64 = 10_000;
 enum Fate {
     Keep,
     Heartbeat,
-    Retire,
+    /// It takes no more calls.
+    Retire(&'static str),
+    /// Its time is over.
+    End(&'static str),
+    /// It is closed because of what its peer does.
     Close(&'static str),
 }
 
@@ -36,7 +40,7 @@ impl<E: Env> Connections<E> {
             if let Some(Owner::Endpoint(id)) = self.get(key).map(|c| c.owner) {
                 self.connect_fault(id, &io::ErrorKind::TimedOut.into());
             }
-            self.close_now(key);
+            self.close_now(key, format_args!("it cannot be reached in time"));
         }
     }
 
@@ -46,16 +50,15 @@ impl<E: Env> Connections<E> {
             match self.fate(key, s) {
                 Fate::Keep => {}
                 Fate::Heartbeat => self.heartbeat(key),
-                Fate::Retire => self.retire(key),
+                Fate::Retire(why) => self.retire_because(key, why),
+                Fate::End(why) => self.close(key, format_args!("{why}")),
                 Fate::Close(why) => {
-                    if let Some(conn) = self.conns.get(key)
-                        && !why.is_empty()
-                    {
+                    if let Some(conn) = self.conns.get(key) {
                         let text = format_args!(" closed: {why}");
                         self.peer_errors
                             .report(PeerErrorKind::Limit, conn.who(), self.now_ms, text);
                     }
-                    self.close(key);
+                    self.close(key, format_args!("{why}"));
                 }
             }
         }
@@ -95,12 +98,12 @@ impl<E: Env> Connections<E> {
             }
             Owner::Listener(id) => {
                 if conn.retired && conn.is_idle() {
-                    return Fate::Close("");
+                    return Fate::End("its last call is over");
                 }
                 let Some(l) = s.listener(id) else {
                     // removed: its caller is told by the end of the connection, after its last answer
                     return if conn.is_idle() {
-                        Fate::Close("")
+                        Fate::End("its listener was removed")
                     } else {
                         Fate::Keep
                     };
@@ -112,24 +115,33 @@ impl<E: Env> Connections<E> {
                     return Fate::Close("it did not show its protocol in time");
                 }
                 if past(l.idle_ms, silent) && conn.calls == 0 {
-                    return Fate::Close("");
+                    return Fate::End("it was idle for the listener's idle_timeout");
                 }
                 Fate::Keep
             }
             Owner::Endpoint(id) => {
                 let over = conn.calls == conn.quarantined && unused >= LINGER_MS;
                 if conn.retired && (over || conn.is_idle()) {
-                    return Fate::Close("");
+                    return Fate::End("its last call is over");
                 }
                 let cluster = s.endpoint(id).and_then(|e| s.cluster(e.cluster));
-                let Some(c) = cluster else { return Fate::Retire }; // no longer configured
-                let unused = past(c.idle_ms, unused) && conn.is_idle();
+                let Some(c) = cluster else {
+                    return Fate::Retire("its endpoint is not configured any more");
+                };
                 let needed = match c.connections {
                     ConnectionScope::Shared => conn.reserved_for.is_none(),
                     ConnectionScope::PerDownstream => has_downstream,
                 };
-                if (unused || !needed || past(c.max_age_ms, age)) && !conn.retired {
-                    return Fate::Retire;
+                if !conn.retired && !needed {
+                    return Fate::Retire(
+                        "its downstream is gone, or the cluster's connections setting has changed",
+                    );
+                }
+                if !conn.retired && past(c.idle_ms, unused) && conn.is_idle() {
+                    return Fate::Retire("it was idle for the cluster's idle_timeout");
+                }
+                if !conn.retired && past(c.max_age_ms, age) {
+                    return Fate::Retire("it has the cluster's max_age");
                 }
                 if conn
                     .asked_ms
@@ -159,19 +171,25 @@ impl<E: Env> Connections<E> {
         self.appended(key);
     }
 
-    /// Takes a connection out of use; it closes when its last call is over.
+    /// Takes a connection out of use because calls to it were lost; it closes when its last call is over.
     pub fn retire(&mut self, key: ConnKey) {
+        self.retire_because(key, "calls to it were lost");
+    }
+
+    fn retire_because(&mut self, key: ConnKey, why: &str) {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
-        conn.retired = true;
+        if !std::mem::replace(&mut conn.retired, true) {
+            self.note(key, format_args!("takes no more calls: {why}"));
+        }
         self.close_if_done(key);
     }
 
     /// Closes a connection that was only waiting for its last call.
     pub fn close_if_done(&mut self, key: ConnKey) {
         if self.conns.get(key).is_some_and(|c| c.retired && c.is_idle()) {
-            self.close(key);
+            self.close(key, format_args!("its last call is over"));
         }
     }
 }

@@ -62,7 +62,7 @@ impl<E: Env> Connections<E> {
                 if let Owner::Endpoint(id) = owner {
                     self.connect_fault(id, &e);
                 }
-                self.close_now(key);
+                self.close_now(key, format_args!("it cannot be reached: {e}"));
                 return false;
             }
             conn.heard_ms = self.now_ms;
@@ -70,9 +70,17 @@ impl<E: Env> Connections<E> {
             if let Owner::Endpoint(id) = conn.owner {
                 self.endpoints[id.index()].opened += 1;
             }
+            let took = self.now_ms - conn.opened_ms;
+            self.note(key, format_args!("connected after {took} ms"));
             self.dialing.retain(|(k, _)| *k != key);
+            let Some(conn) = self.conns.get_mut(key) else {
+                return false;
+            };
             self.reactor.want_write(&mut conn.transport, key, false);
         }
+        let Some(conn) = self.conns.get_mut(key) else {
+            return false;
+        };
         if std::mem::take(&mut conn.blocked) && !connected {
             self.clogged -= usize::from(conn.is_callers());
             self.reactor.want_write(&mut conn.transport, key, false);
@@ -98,10 +106,10 @@ impl<E: Env> Connections<E> {
         let mut sent = 0;
         let failed = loop {
             if conn.out.is_empty() {
-                break false;
+                break None;
             }
             match conn.transport.write(conn.out.unsent()) {
-                Ok(0) => break true,
+                Ok(0) => break Some(io::ErrorKind::WriteZero.into()),
                 Ok(n) => {
                     conn.out.advance(n);
                     sent += n;
@@ -114,9 +122,9 @@ impl<E: Env> Connections<E> {
                     }
                     self.clogged += usize::from(conn.is_callers());
                     self.reactor.want_write(&mut conn.transport, key, true);
-                    break false;
+                    break None;
                 }
-                Err(_) => break true,
+                Err(e) => break Some(e),
             }
         };
         if conn.calls == 0 && conn.is_callers() {
@@ -126,8 +134,8 @@ impl<E: Env> Connections<E> {
         self.backlog.set(&mut conn.backlog, waits);
         let drained = conn.paused && conn.out.len() < LOW;
         self.count_out(owner, sent);
-        if failed {
-            self.close_now(key);
+        if let Some(e) = failed {
+            self.close_now(key, format_args!("cannot be written to: {e}"));
         } else if drained {
             self.resume(key);
         }
@@ -155,7 +163,7 @@ impl<E: Env> Connections<E> {
             );
             self.peer_errors
                 .report(PeerErrorKind::Limit, conn.who(), self.now_ms, text);
-            self.close_now(key);
+            self.close_now(key, format_args!("unsent bytes use up the memory for them"));
         }
     }
 

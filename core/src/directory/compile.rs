@@ -6,6 +6,7 @@ use crate::config::{self, Config, Labels, Protocol};
 use crate::discovery::DiscoveredEndpoint;
 use crate::filter::FilterFactory;
 use crate::message::ProtoId;
+use crate::metrics::Layout;
 use crate::transport::Address;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -76,6 +77,7 @@ impl Compiler {
         let limits = Limits {
             connections: config.runtime.max_connections.get() as usize,
             unsent_bytes: config.runtime.max_unsent_bytes.bytes() as usize / world.workers.max(1),
+            metrics: Arc::new(Layout::from(&config.metrics)),
             ..Limits::default()
         };
         change.limits = (limits != self.directory.limits || change.version == 1).then_some(limits);

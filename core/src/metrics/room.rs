@@ -35,7 +35,7 @@ impl WorkerMetrics {
             .map(|s| (s.rank(), s.id))
             .collect();
         idle.sort_unstable_by_key(|(rank, _)| *rank);
-        idle.truncate((self.limit / SHARE).max(1));
+        idle.truncate((self.layout.series / SHARE).max(1));
         for (_, id) in &idle {
             self.take_out(*id);
         }
@@ -153,6 +153,7 @@ impl Series {
 
 #[cfg(test)]
 mod tests {
+    use super::super::layout::with_room;
     use super::*;
     use crate::directory::{ListenerId, RouteId};
     use crate::error::ErrorKind;
@@ -181,7 +182,7 @@ mod tests {
 
     #[test]
     fn invented_names_do_not_hide_real_ones() {
-        let mut shard = WorkerMetrics::new(64);
+        let mut shard = WorkerMetrics::new(&with_room(64));
         let old = call(&mut shard, "com.acme.Old", OK);
         let down = (0..9)
             .map(|_| call(&mut shard, "com.acme.Down", FAILED))
@@ -211,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_call_that_ends_after_its_series_counts_all_the_same() {
-        let mut shard = WorkerMetrics::new(1);
+        let mut shard = WorkerMetrics::new(&with_room(1));
         let early = shard.series(&called(b"early"));
         let late = call(&mut shard, "late", OK);
         assert_eq!(early.place(), late.place(), "its place was given away");
@@ -227,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_log_learns_what_there_is() {
-        let mut shard = WorkerMetrics::new(2);
+        let mut shard = WorkerMetrics::new(&with_room(2));
         let names = |shard: &mut WorkerMetrics, all| -> Vec<String> {
             let fresh = shard.take_fresh(all);
             fresh.iter().map(|(_, key)| key.service.to_string()).collect()

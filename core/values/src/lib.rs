@@ -21,6 +21,23 @@
 //! `com.acme.Order$Line`), array types of lists as the Hessian writers do (`[int`, `[string`,
 //! `[com.acme.Order`, `[[int`). Classes that a serialization library substitutes for those of the JDK
 //! (handles) have a neutral spelling, see [`handle`].
+//!
+//! # Example
+//!
+//! ```
+//! use rialto_values::{Class, Recorder, Sink, Token};
+//!
+//! let order = Class::new("com.acme.Order", ["id"]);
+//! let mut kept = Recorder::default();
+//! for token in [Token::Object(&order), Token::Int(7), Token::End] {
+//!     kept.token(token)?;
+//! }
+//! // a recorder stands for any writer
+//! let mut again = Recorder::default();
+//! kept.replay(&mut again)?;
+//! assert_eq!(again.tokens, kept.tokens);
+//! # Ok::<(), rialto_values::ValueError>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod allowance;

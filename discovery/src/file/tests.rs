@@ -199,3 +199,15 @@ async fn a_replaced_directory_is_followed() {
         assert_eq!(state[0].address.to_string(), format!("10.0.0.{n}:1"));
     }
 }
+
+#[tokio::test]
+async fn a_list_is_stale_while_the_file_says_something_else() {
+    let stage = Stage::new(write("10.0.0.1:1"));
+    assert_eq!(stage.list().await, ["10.0.0.1:1"]);
+    stage.record.stands_as(Standing::Current).await;
+    stage.write("nonsense");
+    assert!(stage.record.fault().await.contains("list:1"));
+    stage.record.stands_as(Standing::Stale).await;
+    stage.write("10.0.0.1:1");
+    stage.record.stands_as(Standing::Current).await;
+}

@@ -21,6 +21,27 @@
 //!
 //! [`Reader::copy_value_as`] reads them rightly if the declared class of the whole value is known; the last
 //! two rows it refuses.
+//!
+//! # Example
+//!
+//! ```
+//! use rialto_jsonb::{Numbering, Reader, Writer, split_document};
+//! use rialto_values::{Limits, OwnedToken, Recorder, Sink, Token};
+//!
+//! let limits = Limits::default();
+//! let mut writer = Writer::framed(Vec::new(), &limits);
+//! for token in [Token::List { class: None, len: Some(2) }, Token::Int(1), Token::Null, Token::End] {
+//!     writer.token(token)?;
+//! }
+//! let body = writer.finish()?;
+//!
+//! let mut reader = Reader::new(split_document(&mut &body[..])?, &limits)?;
+//! let mut seen = Recorder::default();
+//! reader.copy_value(&mut seen, &mut Numbering::new(&limits))?;
+//! reader.finish()?;
+//! assert_eq!(seen.tokens[1], OwnedToken::Int(1));
+//! # Ok::<(), rialto_values::ValueError>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod code;

@@ -76,7 +76,7 @@ fn judge(b: &[u8], f: Fixed, limit: usize) -> Result<Decoded, ProtocolError> {
         if !fits {
             return Err(BAD_COMMAND);
         }
-        let error = Refused::too_long(kind, f.end());
+        let error = Refused::too_long(kind, f.end(), limit);
         return Ok(refused(b, &f, kind, error));
     }
     if !fits || f.is_odd() {

@@ -71,7 +71,8 @@ pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, ProtocolError> {
     let (len, id) = (HEADER + body_len, id_of(head));
     let hint = Hint::of_frame(flags.0 & SERIALIZATION);
     let one_way = flags.is(REQUEST) && !flags.is(TWO_WAY);
-    if body_len > if flags.is(EVENT) { EVENT_MAX } else { limit } {
+    let limit = if flags.is(EVENT) { EVENT_MAX } else { limit };
+    if body_len > limit {
         let kind = flags.kind(&[]);
         return Ok(Decoded::Refused(Refused {
             len,
@@ -79,7 +80,7 @@ pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, ProtocolError> {
             kind,
             hint: hint.bits(),
             one_way,
-            error: Refused::too_long(kind, len),
+            error: Refused::too_long(kind, len, limit),
         }));
     }
     let Some(body) = b.get(HEADER..len) else {

@@ -253,7 +253,7 @@ fn malformed_text_is_shown_where_it_breaks() {
     finds(
         "listeners: [1, 2\nroutes: 3\n",
         &[
-            "2:7 : illegal placement of ':' indicator (this is not well-formed YAML or JSON; check the indentation, brackets and quotes before this place)",
+            "1:12 : this [ is not closed before line 2: illegal placement of ':' indicator (write ] where it ends)",
         ],
     );
     finds(
@@ -285,7 +285,7 @@ fn a_text_that_is_no_object_is_refused() {
     finds(
         "- a\n",
         &[
-            "1:3 : expected keys with values, found a list (possible keys: admin, runtime, access_log, log, listeners, routes, clusters)",
+            "1:3 : expected keys with values, found a list (possible keys: admin, runtime, metrics, access_log, log, listeners, routes, clusters)",
         ],
     );
 }

@@ -1,4 +1,4 @@
-//! An HTTP client for the admin pages, which closes after each request.
+//! The admin pages, as a client that closes after each request sees them.
 use super::{Json, PATIENCE};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -19,8 +19,14 @@ impl Http {
         self.request("GET", path, &format!("{header}\r\n"))
     }
 
-    /// A request for another host, or with a browser's headers.
+    /// A request for another host, or with headers of a browser.
     pub(crate) fn ask(&self, method: &str, path: &str, host: &str, headers: &str) -> (u16, String) {
+        let (code, body) = self.bytes(method, path, host, headers);
+        (code, String::from_utf8(body).unwrap())
+    }
+
+    /// The same with whatever bytes come.
+    pub(crate) fn bytes(&self, method: &str, path: &str, host: &str, headers: &str) -> (u16, Vec<u8>) {
         let mut stream = TcpStream::connect(self.0).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         write!(
@@ -28,14 +34,15 @@ impl Http {
             "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{headers}\r\n"
         )
         .unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let mut whole = vec![];
+        stream.read_to_end(&mut whole).unwrap();
+        let at = whole.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+        let (head, body) = (std::str::from_utf8(&whole[..at]).unwrap(), &whole[at + 4..]);
         let code = head.split(' ').nth(1).unwrap().parse().unwrap();
         if head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
-            return (code, without_chunks(body));
+            return (code, dechunked(body));
         }
-        (code, body.to_owned())
+        (code, body.to_vec())
     }
 
     pub(crate) fn json(&self, path: &str) -> Json {
@@ -49,11 +56,12 @@ impl Http {
     }
 }
 
-fn without_chunks(mut body: &str) -> String {
-    let mut whole = String::new();
-    while let Some((len, rest)) = body.split_once("\r\n") {
-        let len = usize::from_str_radix(len.trim(), 16).unwrap();
-        whole.push_str(&rest[..len]);
+fn dechunked(mut body: &[u8]) -> Vec<u8> {
+    let mut whole = vec![];
+    while let Some(end) = body.windows(2).position(|w| w == b"\r\n") {
+        let len = usize::from_str_radix(std::str::from_utf8(&body[..end]).unwrap().trim(), 16).unwrap();
+        let rest = &body[end + 2..];
+        whole.extend_from_slice(&rest[..len]);
         body = rest.get(len + 2..).unwrap_or_default();
     }
     whole

@@ -1,7 +1,11 @@
-//! Checks of `admin`, `runtime` and the logs.
+//! Checks of `admin`, `runtime`, `metrics` and the logs.
 
 use super::Problems;
-use crate::config::{Address, Config, Path};
+use crate::config::{Address, Config, Metrics, Path};
+
+/// Most buckets and series that can be configured.
+const MOST_BUCKETS: usize = 32;
+const MOST_SERIES: u32 = 65_536;
 
 pub(super) fn check(config: &Config, problems: &mut Problems) {
     let admin = Path::root().key("admin");
@@ -47,5 +51,38 @@ pub(super) fn check(config: &Config, problems: &mut Problems) {
                 format!("{sample} is not a share from 0 to 1"),
             )
             .hint("0.01 writes one successful call in a hundred");
+    }
+    metrics(&config.metrics, problems);
+}
+
+fn metrics(metrics: &Metrics, problems: &mut Problems) {
+    let path = Path::root().key("metrics");
+    let buckets = path.clone().key("buckets");
+    if metrics.buckets.is_empty() || metrics.buckets.len() > MOST_BUCKETS {
+        problems
+            .error(
+                buckets,
+                format!(
+                    "{} buckets cannot be counted: write 1 to {MOST_BUCKETS}",
+                    metrics.buckets.len()
+                ),
+            )
+            .hint("buckets: [1ms, 5ms, 20ms, 100ms, 500ms, 2s]");
+    } else if let Some(i) = metrics.buckets.windows(2).position(|pair| pair[0] >= pair[1]) {
+        let (before, after) = (metrics.buckets[i], metrics.buckets[i + 1]);
+        problems
+            .error(
+                buckets.index(i + 1),
+                format!("{after} comes after {before}, but is not longer"),
+            )
+            .hint("write the bounds of buckets from the shortest to the longest, each once");
+    }
+    if metrics.max_series.get() > MOST_SERIES {
+        problems
+            .error(
+                path.key("max_series"),
+                format!("{} is more than {MOST_SERIES}", metrics.max_series),
+            )
+            .hint("each worker keeps so many, and each scrape transfers them; metrics.labels.method: false needs fewer");
     }
 }

@@ -465,3 +465,24 @@ fn a_listener_should_take_no_more_than_its_providers() {
         &[],
     );
 }
+
+#[test]
+fn buckets_rise() {
+    let ms = |n: u64| Latency::from_micros(n * 1000);
+    expect(
+        |config| {
+            config.metrics.buckets = vec![ms(1), ms(5), ms(5)];
+            config.metrics.max_series = std::num::NonZeroU32::MAX;
+        },
+        &[
+            "error: metrics.buckets[2]: 5ms comes after 5ms, but is not longer (write the bounds of buckets from the shortest to the longest, each once)",
+            "error: metrics.max_series: 4294967295 is more than 65536 (each worker keeps so many, and each scrape transfers them; metrics.labels.method: false needs fewer)",
+        ],
+    );
+    expect(
+        |config| config.metrics.buckets = vec![],
+        &[
+            "error: metrics.buckets: 0 buckets cannot be counted: write 1 to 32 (buckets: [1ms, 5ms, 20ms, 100ms, 500ms, 2s])",
+        ],
+    );
+}

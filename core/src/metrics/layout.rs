@@ -1,0 +1,106 @@
+//! What the metrics of calls tell apart: fixed when the process starts, because counts cannot be moved between buckets.
+use crate::config;
+
+/// Most buckets with an upper bound; another one has none.
+pub const BUCKETS: usize = 32;
+
+/// How many series there may be, and what they tell apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Most series of a worker.
+    pub series: usize,
+    /// Whether each method has series of its own.
+    pub by_method: bool,
+    /// The latency buckets.
+    pub bounds: Bounds,
+}
+
+/// Upper bounds of the latency buckets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// In microseconds, rising. A latency lies below its bucket's bound or on it.
+    micros: Vec<u64>,
+    /// By the number of bits of a latency: the first bucket that it can be in. At most a few bounds have as many bits, so
+    /// a bucket is found without a search.
+    first: [u8; 65],
+}
+
+impl Bounds {
+    /// Buckets with these upper bounds in microseconds, which have to rise. Bounds after [`BUCKETS`] are left out.
+    #[must_use]
+    pub fn new(micros: impl IntoIterator<Item = u64>) -> Self {
+        let micros: Vec<u64> = micros.into_iter().take(BUCKETS).collect();
+        let mut first = [0; 65];
+        for (bits, first) in first.iter_mut().enumerate().skip(1) {
+            let least = 1u64 << (bits - 1);
+            *first = micros.partition_point(|bound| *bound < least) as u8;
+        }
+        Bounds { micros, first }
+    }
+
+    /// The bucket of a latency; the one after the last bound if it is longer than all.
+    #[inline]
+    #[must_use]
+    pub fn bucket(&self, latency_us: u64) -> usize {
+        let bits = 64 - latency_us.leading_zeros();
+        let mut at = usize::from(self.first[bits as usize]);
+        while self.micros.get(at).is_some_and(|bound| *bound < latency_us) {
+            at += 1;
+        }
+        at
+    }
+
+    /// The upper bounds in seconds.
+    pub fn seconds(&self) -> impl Iterator<Item = f64> {
+        self.micros.iter().map(|micros| *micros as f64 / 1e6)
+    }
+}
+
+impl From<&config::Metrics> for Layout {
+    fn from(config: &config::Metrics) -> Self {
+        Layout {
+            series: config.max_series.get() as usize,
+            by_method: config.labels.method,
+            bounds: Bounds::new(config.buckets.iter().map(|bound| bound.micros())),
+        }
+    }
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Layout::from(&config::Metrics::default())
+    }
+}
+
+/// The default layout with room for so many series.
+#[cfg(test)]
+pub(super) fn with_room(series: usize) -> std::sync::Arc<Layout> {
+    std::sync::Arc::new(Layout {
+        series,
+        ..Layout::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_latency_is_in_the_first_bucket_whose_bound_is_not_below_it() {
+        let odd = Bounds::new([1, 3, 64, 65, 66, 127, 128, 1000, 1001, 5_000_000]);
+        for bounds in [Layout::default().bounds, odd, Bounds::new([])] {
+            let near = bounds.micros.iter().flat_map(|b| [b - 1, *b, b + 1]);
+            for us in near.chain([0, 1, 2, u64::from(u32::MAX), u64::MAX]) {
+                let want = bounds.micros.iter().position(|bound| us <= *bound);
+                assert_eq!(bounds.bucket(us), want.unwrap_or(bounds.micros.len()), "{us}");
+            }
+        }
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_buckets_only() {
+        let bounds = Bounds::new((1..).map(|i| i * 1000).take(100));
+        assert_eq!(bounds.bucket(u64::MAX), BUCKETS);
+        assert_eq!(bounds.seconds().count(), BUCKETS);
+    }
+}
