@@ -260,7 +260,7 @@ fn a_response_that_would_become_gigabytes_of_class_names_is_an_error() {
         let reply = downstream.receive().1;
         let error = reply.answer.unwrap_err();
         assert_eq!(error.kind, ErrorKind::BadResponse, "{error}");
-        assert!(error.text.contains("answer"), "{error}");
+        assert!(error.text.contains("response"), "{error}");
     }
     costs_little(&rialto, before);
     assert_ne!(
