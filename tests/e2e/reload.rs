@@ -233,7 +233,7 @@ fn a_new_cluster_takes_calls_when_its_endpoints_are_known() {
         (caller.value(&name()) == "new").then_some(())
     });
     rialto.stderr.wait("what changed", |l| {
-        l.contains("was taken over: 1 route changed, 1 cluster added, 1 cluster removed")
+        l.contains("was taken over: 1 route changed (all), 1 cluster added (next), 1 cluster removed (up)")
     });
 }
 

@@ -57,7 +57,7 @@ pub(super) fn check(config: &Config, problems: &mut Problems) {
 
 fn metrics(metrics: &Metrics, problems: &mut Problems) {
     let path = Path::root().key("metrics");
-    let buckets = path.clone().key("buckets");
+    let buckets = path.key("buckets");
     if metrics.buckets.is_empty() || metrics.buckets.len() > MOST_BUCKETS {
         problems
             .error(
