@@ -1,0 +1,239 @@
+//! The search for an endpoint and a connection that take a call.
+use super::health::back_off;
+use super::{Choice, Dial, Endpoints, Lease};
+use crate::Env;
+use crate::connections::{Connections, Owner};
+use crate::directory::{Cluster, Directory, Endpoint, EndpointId, EndpointSet, Target};
+use crate::slots::ConnKey;
+use crate::transport::is_process_wide;
+
+/// So often the policy is asked for an endpoint before any that can be used is taken.
+const PICKS: usize = 4;
+/// So many dials may fail at once while an endpoint is looked for.
+const DIALS: usize = 3;
+
+/// What an endpoint has for a call.
+enum Offer {
+    /// A connection with room.
+    Ready(ConnKey),
+    /// A connection for which much waits already, or none that is not at its limit of calls.
+    Crowded(Option<ConnKey>),
+    /// A dial under way.
+    Dialing(ConnKey),
+    /// Nothing, unless it is dialed.
+    Dial,
+}
+
+/// What was found on the way to an endpoint.
+#[derive(Default)]
+struct Search {
+    /// A connection that can take the call, though much waits for it already.
+    crowded: Option<(EndpointId, ConnKey)>,
+    is_full: bool,
+    /// This process has no room for another connection.
+    is_exhausted: bool,
+    failed_dials: usize,
+}
+
+/// Where the cause lies that a dial failed at once.
+pub(super) enum DialFailed {
+    /// This process or machine has no room for another connection.
+    Here,
+    /// The endpoint cannot be reached.
+    There,
+}
+
+impl Search {
+    fn may_dial(&self) -> bool {
+        !self.is_exhausted && self.failed_dials < DIALS
+    }
+
+    fn in_vain(&self) -> Lease {
+        match self {
+            Search {
+                is_exhausted: true, ..
+            } => Lease::Exhausted,
+            Search { is_full: true, .. } => Lease::Full,
+            _ => Lease::None,
+        }
+    }
+}
+
+impl Endpoints {
+    /// An endpoint of the set and a connection to it: the one that the policy picks; then any that is well, for chance
+    /// may miss it, and the less loaded of two is the one that is down; then, if the choice allows it, any at all.
+    pub fn lease<E: Env>(
+        &mut self,
+        w: &mut Connections<E>,
+        directory: &Directory,
+        target: &Target,
+        choice: Choice,
+    ) -> Lease {
+        let Some(cluster) = directory.cluster(target.cluster) else {
+            return Lease::None;
+        };
+        let Some(set) = cluster.subsets.get(usize::from(target.subset)) else {
+            return Lease::None;
+        };
+        let n = set.endpoints.len();
+        if n == 0 {
+            return Lease::None;
+        }
+        let mut search = Search::default();
+        for _ in 0..PICKS.min(n) {
+            let id = self.pick(target, set);
+            if self.is_well(w, id, choice, n)
+                && let Some(lease) = self.ask(w, directory, cluster, id, choice.downstream, &mut search)
+            {
+                return lease;
+            }
+        }
+        let start = self.rng.usize(..n);
+        let around = |i: usize| set.endpoints[(start + i) % n].endpoint;
+        for id in (0..n).map(around) {
+            if self.is_well(w, id, choice, n)
+                && let Some(lease) = self.ask(w, directory, cluster, id, choice.downstream, &mut search)
+            {
+                return lease;
+            }
+        }
+        if let Some((id, conn)) = search.crowded {
+            return Lease::Ready(id, conn);
+        }
+        if choice.or_any {
+            for id in (0..n).map(around) {
+                if let Some(lease) = self.ask(w, directory, cluster, id, choice.downstream, &mut search) {
+                    return lease;
+                }
+            }
+        }
+        search.in_vain()
+    }
+
+    fn is_well<E: Env>(&self, w: &Connections<E>, id: EndpointId, choice: Choice, n: usize) -> bool {
+        !self.list[id.index()].is_avoided(w.now_ms) && (choice.not != Some(id) || n == 1)
+    }
+
+    /// Asks an endpoint for a connection; `None` if the search goes on.
+    #[inline]
+    fn ask<E: Env>(
+        &mut self,
+        w: &mut Connections<E>,
+        directory: &Directory,
+        cluster: &Cluster,
+        id: EndpointId,
+        downstream: Option<ConnKey>,
+        search: &mut Search,
+    ) -> Option<Lease> {
+        match self.offer(w, cluster, id, downstream) {
+            Offer::Ready(conn) => return Some(Lease::Ready(id, conn)),
+            Offer::Dialing(conn) => return Some(Lease::Dialing(id, conn)),
+            Offer::Crowded(conn) => {
+                search.is_full = true;
+                search.crowded = search.crowded.or(conn.map(|conn| (id, conn)));
+            }
+            Offer::Dial if search.may_dial() => {
+                match self.dial(w, directory.endpoint(id)?, cluster, id, downstream) {
+                    Ok(conn) => return Some(Lease::Dialing(id, conn)),
+                    Err(DialFailed::Here) => search.is_exhausted = true,
+                    Err(DialFailed::There) => search.failed_dials += 1,
+                }
+            }
+            Offer::Dial => {}
+        }
+        None
+    }
+
+    /// Which endpoint the set's policy picks.
+    #[inline]
+    fn pick(&mut self, target: &Target, set: &EndpointSet) -> EndpointId {
+        let picker = &mut self.clusters[target.cluster.index()].pickers[usize::from(target.subset)];
+        picker.pick(set, &self.list, &mut self.rng)
+    }
+
+    /// A connection to the endpoint: the least loaded one, a new one past the limit of calls on it.
+    fn offer<E: Env>(
+        &self,
+        w: &Connections<E>,
+        cluster: &Cluster,
+        id: EndpointId,
+        downstream: Option<ConnKey>,
+    ) -> Offer {
+        let e = &self.list[id.index()];
+        let usable = |k: ConnKey| w.get(k).filter(|c| c.takes_calls());
+        let best = (e.conns.of(downstream))
+            .filter_map(|k| usable(k).map(|c| (c.awaited(), c.is_full(), k)))
+            .min_by_key(|(calls, is_full, _)| (*is_full, *calls));
+        if let Some((calls, is_full, conn)) = best
+            && calls < cluster.max_per_connection
+        {
+            return if is_full {
+                Offer::Crowded(Some(conn))
+            } else {
+                Offer::Ready(conn)
+            };
+        }
+        let mut dials = e.dials.iter().filter(|dial| dial.reserved_for == downstream);
+        if let Some(dial) = dials.find(|dial| w.alive(dial.conn)) {
+            return Offer::Dialing(dial.conn);
+        }
+        let live = e.conns.of(downstream).filter_map(usable).count() as u32;
+        let all = e.conns.len() + e.dials.len();
+        let is_full = downstream.is_some() && all >= cluster.max_per_endpoint as usize;
+        if live >= cluster.max_connections || is_full {
+            return Offer::Crowded(None);
+        }
+        // All connections drain. Behind the address there may be a new process already; if there is not, the one that
+        // goes away still serves, and would say so again on each connection. So dials are spaced.
+        let draining = |k: ConnKey| w.get(k).filter(|c| c.is_draining()).map(|c| (c.awaited(), k));
+        let draining = e
+            .conns
+            .of(downstream)
+            .filter_map(draining)
+            .min_by_key(|(calls, _)| *calls);
+        match draining {
+            Some((calls, conn)) if w.now_ms < e.redial_at_ms => {
+                if calls < cluster.max_per_connection {
+                    Offer::Ready(conn)
+                } else {
+                    Offer::Crowded(None)
+                }
+            }
+            _ => Offer::Dial,
+        }
+    }
+
+    pub(super) fn dial<E: Env>(
+        &mut self,
+        w: &mut Connections<E>,
+        conf: &Endpoint,
+        cluster: &Cluster,
+        id: EndpointId,
+        downstream: Option<ConnKey>,
+    ) -> Result<ConnKey, DialFailed> {
+        let e = &mut self.list[id.index()];
+        let conns = || e.conns.of(downstream).filter_map(|k| w.get(k));
+        if conns().any(|c| c.is_draining()) && !conns().any(|c| c.takes_calls()) {
+            e.redials = e.redials.saturating_add(1);
+            e.redial_at_ms = w.now_ms + back_off(e.redials);
+        }
+        match w.dial(&conf.address, cluster, Owner::Endpoint(id), downstream) {
+            Ok(conn) => {
+                e.dials.push(Dial {
+                    conn,
+                    reserved_for: downstream,
+                    waiting: vec![],
+                });
+                Ok(conn)
+            }
+            Err(error) => {
+                w.connect_fault(id, &error);
+                if is_process_wide(&error) {
+                    return Err(DialFailed::Here);
+                }
+                self.dial_failed(id, w.now_ms);
+                Err(DialFailed::There)
+            }
+        }
+    }
+}
