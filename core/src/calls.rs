@@ -215,7 +215,7 @@ impl Calls {
             self.shares.ended(id, holder);
         }
         let cluster = self.directory.cluster(id);
-        if cluster.is_none_or(|c| self.endpoints.cluster_in_flight(id) < c.crowded_at() / 2) {
+        if cluster.is_none_or(|c| self.endpoints.cluster_in_flight(id) < c.crowded_at / 2) {
             self.shares.close(id);
         }
     }
@@ -230,7 +230,7 @@ impl Calls {
         c: &Cluster,
     ) -> Option<CallError> {
         let in_flight = self.endpoints.cluster_in_flight(id);
-        if in_flight < c.crowded_at() {
+        if in_flight < c.crowded_at {
             return None;
         }
         if in_flight >= c.max_in_flight {

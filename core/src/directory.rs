@@ -203,6 +203,8 @@ pub struct Cluster {
     pub capacity: u32,
     /// How much of that one downstream may take, in percent.
     pub downstream_share: u8,
+    /// With fewer calls in flight no downstream can have more than its share.
+    pub crowded_at: u32,
 }
 
 /// One process of a provider.
@@ -370,13 +372,6 @@ impl Cluster {
             ConnectionScope::Shared => None,
             ConnectionScope::PerDownstream => Some(downstream),
         }
-    }
-
-    /// With fewer calls in flight no downstream can have more than its share.
-    #[inline]
-    #[must_use]
-    pub fn crowded_at(&self) -> u32 {
-        (u64::from(self.capacity) * u64::from(self.downstream_share) / 100) as u32
     }
 }
 

@@ -12,13 +12,13 @@ const FUZZ_SECONDS: &str = "5";
 /// calls in flight each, and of one. These keep what was reached (docs/performance.md).
 const MOST_INSTRUCTIONS: [&str; 8] = [
     "--max-8x32",
-    "2500",
+    "2600",
     "--max-8x1",
-    "3800",
+    "3950",
     "--max-bridged-8x32",
-    "7500",
+    "7700",
     "--max-bridged-8x1",
-    "8400",
+    "8600",
 ];
 
 type Step = fn() -> Result<()>;

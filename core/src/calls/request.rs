@@ -31,7 +31,7 @@ impl Calls {
         let Some(caller) = w.get(from) else { return };
         let Owner::Listener(at) = caller.owner else { return };
         let (calls, is_full) = (caller.calls, caller.is_full());
-        let is_known = caller.application.is_some();
+        let is_unknown = caller.application.is_none();
         let directory = Rc::clone(&self.directory);
         let mut down = Down {
             conn: from,
@@ -62,7 +62,7 @@ impl Calls {
         if is_full {
             w.pause_if_full(from);
         }
-        if !is_known {
+        if is_unknown && !head.caller.is_empty() {
             w.set_application(from, Application::named(head.caller));
         }
         if head.echo

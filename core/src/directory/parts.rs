@@ -86,6 +86,7 @@ impl ClusterSource {
             max_in_flight: c.limits.in_flight.map_or(u32::MAX, |n| n.get()),
             capacity: capacity(c, ids.len()),
             downstream_share: c.limits.downstream_share,
+            crowded_at: crowded_at(c, ids.len()),
         }
     }
 
@@ -227,6 +228,12 @@ fn capacity(cluster: &config::Cluster, endpoints: usize) -> u32 {
     let connections = max_per_endpoint(cluster).saturating_mul(endpoints.max(1) as u32);
     let calls = limits.in_flight_per_connection.get().saturating_mul(connections);
     limits.in_flight.map_or(calls, |n| n.get().min(calls))
+}
+
+/// How many calls in flight are one downstream's share.
+fn crowded_at(cluster: &config::Cluster, endpoints: usize) -> u32 {
+    let all = u64::from(capacity(cluster, endpoints));
+    (all * u64::from(cluster.limits.downstream_share) / 100) as u32
 }
 
 fn ms(millis: u64) -> u32 {

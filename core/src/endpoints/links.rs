@@ -42,7 +42,11 @@ impl Links {
     #[inline]
     pub(super) fn of(&self, downstream: Option<ConnKey>) -> impl Iterator<Item = ConnKey> + '_ {
         let place = downstream.map(ConnKey::bits);
-        let start = self.0.partition_point(|l| l.place() < place);
+        // the shared ones come first, and most clusters have no others
+        let start = match downstream {
+            None => 0,
+            Some(_) => self.0.partition_point(|l| l.place() < place),
+        };
         let theirs = self.0[start..]
             .iter()
             .take_while(move |l| l.reserved_for == downstream);
