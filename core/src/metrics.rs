@@ -226,7 +226,7 @@ impl WorkerMetrics {
         }
     }
 
-    /// What is told apart.
+    /// The latency buckets and labels by which calls are counted.
     #[must_use]
     pub fn layout(&self) -> &Arc<Layout> {
         &self.layout

@@ -68,7 +68,7 @@ enum Key {
     Listener(ListenerId),
 }
 
-/// A peer is told of once in this time.
+/// The log has at most one line for a peer and kind in this time.
 const PEER_MS: u64 = 1000;
 /// Lines of a kind that may come at once ...
 const BURST: u32 = 8;

@@ -101,7 +101,7 @@ impl<E: Env> Connections<E> {
                     return Fate::End("its last call is over");
                 }
                 let Some(l) = s.listener(id) else {
-                    // removed: its caller is told by the end of the connection, after its last answer
+                    // The listener was removed. The connection ends after its last response, which is how the downstream learns of it.
                     return if conn.is_idle() {
                         Fate::End("its listener was removed")
                     } else {

@@ -17,7 +17,7 @@ impl WorkerMetrics {
         self.series.len() - self.free.len()
     }
 
-    /// Whether series were taken out since this was last asked: whoever remembers ids by names has to forget them.
+    /// Whether series were removed since the last call of this function. A cache of series by names has to be cleared then.
     pub(crate) fn take_out_happened(&mut self) -> bool {
         std::mem::take(&mut self.took_out)
     }
