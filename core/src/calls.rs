@@ -194,16 +194,6 @@ impl Calls {
         self.in_flight.get(id.index()).copied().unwrap_or(0)
     }
 
-    /// A call was given to an endpoint.
-    #[inline]
-    fn began_upstream<E: Env>(&mut self, w: &Connections<E>, key: CallKey) {
-        let Some(ex) = self.table.get(key) else { return };
-        self.endpoints.began(ex.up.endpoint, ex.target.cluster);
-        if let Some(holder) = self.shares.holder(w, ex) {
-            self.shares.began(ex.target.cluster, holder);
-        }
-    }
-
     /// Nobody waits any more for a call that was given to an endpoint.
     #[inline]
     fn gave_up_upstream(&mut self, id: ClusterId, holder: Option<Holder>) {

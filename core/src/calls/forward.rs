@@ -5,7 +5,7 @@ use crate::buf::Mark;
 use crate::call::{Attachments, NeutralResponse, ReturnValue};
 use crate::config::ConnectionScope;
 use crate::connections::{Connections, From};
-use crate::directory::{Directory, EndpointId, Target};
+use crate::directory::{Cluster, Directory, EndpointId, Target};
 use crate::endpoints::{Choice, Lease};
 use crate::error::{CallError, ErrorKind, Limit};
 use crate::exchange::{State, TargetId, Up};
@@ -49,17 +49,20 @@ impl Calls {
             edits,
         } = *sending;
         let target = &plan.route.targets[usize::from(id.index)];
-        let cluster = directory.cluster(id.cluster);
-        if let Some(e) = cluster.and_then(|c| self.over_budget(w, key, id.cluster, c)) {
+        let Some(cluster) = directory.cluster(id.cluster) else {
+            let error = CallError::new(ErrorKind::NoEndpoint, "the cluster was removed");
+            return self.fail(w, key, &error);
+        };
+        if let Some(e) = self.over_budget(w, key, id.cluster, cluster) {
             return self.fail(w, key, &e);
         }
         let Some(ex) = self.table.get(key) else { return };
         let choice = Choice {
             not,
             or_any: ex.attempts < ex.max_attempts,
-            downstream: cluster.and_then(|c| c.reserves_for(ex.down.conn)),
+            downstream: cluster.reserves_for(ex.down.conn),
         };
-        let lease = match self.lease(w, batch, directory, target, choice) {
+        let lease = match self.lease(w, batch, directory, cluster, target, choice) {
             Ok(lease) => lease,
             Err(e) => return self.fail(w, key, &e),
         };
@@ -97,7 +100,10 @@ impl Calls {
                 if ex.one_way {
                     self.one_ways.push(key);
                 }
-                self.began_upstream(w, key);
+                self.endpoints.began(endpoint, id.cluster);
+                if let Some(holder) = self.shares.holder(w, ex) {
+                    self.shares.began(id.cluster, holder);
+                }
             }
             Err(e) => self.fail(w, key, &e),
         }
@@ -134,12 +140,10 @@ impl Calls {
         w: &mut Connections<E>,
         batch: Option<&mut Batch>,
         directory: &Directory,
+        cluster: &Cluster,
         target: &Target,
         choice: Choice,
     ) -> Result<Lease, CallError> {
-        let Some(cluster) = directory.cluster(target.cluster) else {
-            return Err(CallError::new(ErrorKind::NoEndpoint, "the cluster was removed"));
-        };
         if let Some(Batch { leased: Some(l) }) = &batch
             && (l.cluster, l.subset) == (target.cluster, target.subset)
             && w.get(l.conn).is_some_and(|c| {
@@ -150,7 +154,7 @@ impl Calls {
         {
             return Ok(Lease::Ready(l.endpoint, l.conn));
         }
-        match self.endpoints.lease(w, directory, target, choice) {
+        match self.endpoints.lease(w, directory, cluster, target, choice) {
             Lease::None => {
                 let text = match choice.not.and_then(|id| directory.endpoint(id)) {
                     Some(last) => format!(

@@ -66,12 +66,10 @@ impl Endpoints {
         &mut self,
         w: &mut Connections<E>,
         directory: &Directory,
+        cluster: &Cluster,
         target: &Target,
         choice: Choice,
     ) -> Lease {
-        let Some(cluster) = directory.cluster(target.cluster) else {
-            return Lease::None;
-        };
         let Some(set) = cluster.subsets.get(usize::from(target.subset)) else {
             return Lease::None;
         };
