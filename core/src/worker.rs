@@ -1,5 +1,5 @@
-//! The turn: ready connections, events, exchanges, timers, and one flush of each connection that has
-//! something to say.
+//! One turn of a data thread: reads the ready connections, handles their events and the timers that are due,
+//! and writes each connection that has something to send once.
 use crate::Env;
 use crate::access_log::{AccessLogBuffer, Batch as LogBatch};
 use crate::buf::ReadBuf;
@@ -14,12 +14,12 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Reads of one connection per turn, so that a fast one cannot starve the others.
+/// The number of reads of one connection per turn. The limit keeps a fast peer from starving the others.
 const READS_PER_TURN: usize = 2;
-/// How often connections are looked at for age and silence.
+/// The interval at which every connection is checked for age, idleness and silence, in milliseconds.
 const SWEEP_MS: u64 = 500;
 
-/// One data thread's whole state.
+/// The whole state of one data thread. Threads share no calls and no connections.
 pub struct Worker<E: Env> {
     connections: Connections<E>,
     calls: Calls,
@@ -27,72 +27,73 @@ pub struct Worker<E: Env> {
     next_sweep_ms: u64,
 }
 
-/// What the reactor says of a connection.
+/// The readiness of one connection, as the reactor reports it.
 #[derive(Clone, Copy, Debug)]
 pub struct Ready {
-    /// Which.
+    /// The connection that became ready.
     pub conn: ConnKey,
-    /// There is something to read, or it was closed.
+    /// The connection has bytes to read, or its peer has closed it.
     pub readable: bool,
-    /// It takes bytes again, or a dial ended.
+    /// The connection accepts bytes again, or its dial ended.
     pub writable: bool,
-    /// The peer will send nothing more. The reactor says so once, so it has to be remembered until the end of
-    /// the stream was read.
+    /// The peer will send nothing more. The reactor reports this once, so the connection remembers it until it
+    /// has read the end of the stream.
     pub closed: bool,
 }
 
-/// The time at the start of a turn, since the worker's own beginning.
+/// The time at the start of a turn, counted from the start of the worker.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Now {
-    /// In microseconds.
+    /// Microseconds.
     pub us: u64,
 }
 
-/// What a worker tells of itself when asked.
+/// Counters and gauges of one worker, copied for the admin pages.
 pub struct Report {
-    /// Its calls by series.
+    /// The worker's calls by series.
     pub series: Vec<Series>,
-    /// What these tell apart.
+    /// The labels that the series are distinguished by.
     pub layout: Arc<Layout>,
-    /// Its callers' connections, by listener.
+    /// The traffic of downstream connections and the number of calls in flight, by listener id.
     pub listeners: Vec<(Traffic, u32)>,
-    /// Its connections, by endpoint.
+    /// The traffic, connections and health of each endpoint, by endpoint id.
     pub endpoints: Vec<EndpointReport>,
-    /// Calls in flight by cluster.
+    /// Calls in flight by cluster id.
     pub clusters: Vec<u32>,
-    /// PeerErrors of peers, in the order of [`crate::peer_errors::PeerErrorKind::ALL`].
+    /// Errors of peers, in the order of [`crate::peer_errors::PeerErrorKind::ALL`].
     pub faults: Vec<u64>,
-    /// Calls that limits refused.
+    /// Calls that a limit refused.
     pub refusals: Vec<(Refusal, u64)>,
-    /// Answers that came for nobody.
+    /// Responses for which no call was waiting.
     pub late_responses: u64,
-    /// Calls for which a caller waits.
+    /// Calls whose downstream still waits for a response.
     pub in_flight: usize,
-    /// Calls that wait for a late answer.
+    /// Calls that the downstream no longer waits for, and whose late response may still come.
     pub quarantined: u32,
-    /// Connections of any kind.
+    /// All connections, downstream and upstream.
     pub connections: usize,
-    /// The last change of the directory that it has taken over.
+    /// The version of the last directory change that this worker applied.
     pub version: u64,
 }
 
-/// An endpoint as one worker knows it.
+/// One endpoint as one worker sees it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EndpointReport {
-    /// Connections and bytes.
+    /// Connections opened and closed, and bytes.
     pub traffic: Traffic,
-    /// Connections that stand.
+    /// Connections that are established.
     pub connections: usize,
-    /// Calls given to it and not over.
+    /// Calls that were given to it and are not over.
     pub in_flight: u32,
-    /// Calls go elsewhere if they can.
+    /// The worker sends calls to other endpoints if it can.
     pub avoided: bool,
-    /// It said that it is going away.
+    /// The endpoint has announced that it is going away.
     pub read_only: bool,
 }
 
 impl<E: Env> Worker<E> {
-    /// A worker without connections. Its random choices follow the seed. `first` has all parts that there are.
+    /// Creates a worker without connections. The seed determines its random choices. `first` contains all parts
+    /// of the directory.
     pub fn new(reactor: E::Reactor, first: &Change, seed: u64) -> Self {
         let mut worker = Worker {
             connections: Connections::new(reactor),
@@ -104,15 +105,17 @@ impl<E: Env> Worker<E> {
         worker
     }
 
-    /// Takes over parts that are new. Calls and connections of those that stay are not touched.
+    /// Applies a change of the directory. Calls and connections of unchanged parts stay as they are.
     pub fn apply(&mut self, change: &Change) {
+        // The connections of a reused id go first, so that they cannot count for the new endpoint.
         let anew = self.calls.endpoints.changed_hands(change);
         self.connections.begin_anew(anew.into_iter());
         self.connections.apply(change);
         self.calls.apply(change);
     }
 
-    /// What this worker uses of the parts that were removed.
+    /// Reports the removed parts that this worker still uses. The control plane keeps their ids until no worker
+    /// does.
     pub fn uses(&mut self) -> Use {
         Use {
             version: self.calls.directory().version,
@@ -120,7 +123,7 @@ impl<E: Env> Worker<E> {
         }
     }
 
-    /// Takes over a caller's connection.
+    /// Takes over a downstream connection that a listener accepted.
     pub fn accept(&mut self, transport: TransportOf<E>, listener: ListenerId, peer: Option<SocketAddr>) {
         let directory = Rc::clone(self.calls.directory());
         if let Some(l) = directory.listener(listener) {
@@ -129,80 +132,83 @@ impl<E: Env> Worker<E> {
         }
     }
 
-    /// Counts a downstream connection that was closed before it came here.
+    /// Counts a downstream connection that was closed before it reached a worker.
     pub fn refused(&mut self, listener: ListenerId) {
         if let Some(traffic) = self.connections.listeners.get_mut(listener.index()) {
             traffic.failed += 1;
         }
     }
 
-    /// Starts, changes or ends the access log.
+    /// Starts, changes or stops the access log.
     pub fn set_log(&mut self, log: Option<AccessLogBuffer>) {
         self.calls.set_log(log);
     }
 
-    /// Tells callers that this process is going away.
+    /// Announces to downstream peers that this process is going away.
     pub fn announce_drain(&mut self) {
         self.connections.announce_drain();
         self.connections.flush_dirty();
     }
 
-    /// Closes each caller's connection as soon as no call is in flight on it.
+    /// Closes each downstream connection as soon as it has no call in flight.
     pub fn part_from_callers(&mut self) {
         self.connections.part_from_callers();
     }
 
-    /// Refuses all calls that still come.
+    /// Refuses all calls that come from now on.
     pub fn refuse_calls(&mut self) {
         self.calls.refusing = true;
     }
 
-    /// Whether anything has to happen at a certain time.
+    /// Whether a timer may become due, so that the thread must not sleep without a limit.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.calls.in_flight() > 0 || self.connections.waits_for_dials()
     }
 
-    /// Calls for which a caller waits.
+    /// Calls whose downstream still waits for a response.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.calls.in_flight()
     }
 
-    /// Calls for which a caller waits, and callers that have not taken all of their answers.
+    /// Calls whose downstream waits, and downstream connections that have not taken all of their responses. A
+    /// drain is complete when it is 0.
     #[must_use]
     pub fn unfinished(&self) -> usize {
         self.calls.in_flight() + self.connections.clogged()
     }
 
-    /// Calls with a slot of the table, those in quarantine included.
+    /// Entries of the table of calls, including those in quarantine.
     #[must_use]
     pub fn held_calls(&self) -> usize {
         self.calls.table.len()
     }
 
-    /// Callers connected now.
+    /// Downstream connections that are open now.
     #[must_use]
     pub fn callers(&self) -> usize {
         self.connections.callers()
     }
 
-    /// The connections, for simulations that look into them.
+    /// The connections, for simulations that check their state.
     pub fn connections(&self) -> &Connections<E> {
         &self.connections
     }
 
-    /// The reactor.
+    /// The reactor, for the thread that waits on it.
     pub fn reactor_mut(&mut self) -> &mut E::Reactor {
         self.connections.reactor_mut()
     }
 
-    /// One turn. True when there is more to do at once.
+    /// Runs one turn. Returns true when there is more to do at once.
     #[inline(never)]
     pub fn turn(&mut self, ready: &[Ready], now: Now) -> bool {
         let now_ms = now.us / 1000;
         self.connections.now_ms = now_ms;
         self.calls.now_us = now.us;
+        // Connections that reached their limit of reads in the last turn: the reactor does not report them
+        // again.
         for key in self.connections.take_again() {
             self.read(key);
             self.connections.close_if_done(key);
@@ -218,6 +224,7 @@ impl<E: Env> Worker<E> {
                 self.read(r.conn);
             }
         }
+        // Timers run after reads: a response that has arrived counts, even if its deadline is over.
         self.calls.expire(&mut self.connections);
         self.connections.sweep_dials();
         if now_ms >= self.next_sweep_ms {
@@ -227,10 +234,12 @@ impl<E: Env> Worker<E> {
             drop(directory);
             self.calls.sweep(&mut self.connections);
         }
+        // Closing a connection moves its calls, which writes to other connections, which may close in turn.
         self.calls.reap(&mut self.connections);
         while self.connections.flush_dirty() {
             self.calls.reap(&mut self.connections);
         }
+        // Only after the flush is it known whether the bytes of a one-way call have left.
         self.calls.finish_one_ways(&mut self.connections);
         self.connections.has_more()
     }
@@ -250,6 +259,7 @@ impl<E: Env> Worker<E> {
                 Filled::Shared(range) => self.decode(key, &mut buf.bytes[range], &mut batch),
                 Filled::Own(mut bytes) => self.decode(key, &mut bytes, &mut batch),
             }
+            // The reactor reports changes only, so the connection has to be read again without a report.
             if !more {
                 break;
             }
@@ -261,14 +271,16 @@ impl<E: Env> Worker<E> {
         self.read_buf = buf;
     }
 
-    /// Pulls event after event; nothing is borrowed between two of them but the read buffer. What is left over
-    /// goes to the connection's tail.
+    /// Decodes the input event by event. An event borrows the read buffer only, so that handling it can write
+    /// to any connection. The bytes of an incomplete message are kept with the connection.
     fn decode(&mut self, key: ConnKey, input: &mut [u8], batch: &mut Batch) {
         let mut at = 0;
         let expected_len = loop {
             let Step { used, event } = match self.connections.next(key, &input[at..]) {
                 Ok(step) => step,
                 Err(fault) => {
+                    // Frames before the broken one were valid, so they are forwarded before the connection
+                    // closes.
                     self.connections.end_run(input);
                     self.connections.refuse_stranger(key, &input[at..]);
                     return self.connections.fault(key, fault.0);
@@ -282,6 +294,7 @@ impl<E: Env> Worker<E> {
                 Event::Detected(proto) => self.detected(key, proto),
                 event => {
                     self.calls.on_event(&mut self.connections, batch, key, event);
+                    // The event no longer borrows the input: its frame can now be patched and forwarded.
                     self.connections.settle(input, at..at + used);
                     at += used;
                 }
@@ -305,8 +318,8 @@ impl<E: Env> Worker<E> {
         self.connections.detected(key, proto, &settings);
     }
 
-    /// The calls that ended since, for the access log; `None` if there were none.
-    /// With `all_names`, the names of all series go along, for a log that has missed some.
+    /// Takes the calls that ended since the last time, for the access log; `None` if there were none. With
+    /// `all_names`, the batch carries the names of all series, for a log that has missed some.
     pub fn take_log(&mut self, worker: usize, all_names: bool) -> Option<LogBatch> {
         let log = self.calls.log.as_mut()?;
         if log.is_empty() {
@@ -321,7 +334,7 @@ impl<E: Env> Worker<E> {
         })
     }
 
-    /// Counters and gauges, copied.
+    /// Copies counters and gauges.
     #[must_use]
     pub fn report(&self) -> Report {
         let directory = self.calls.directory();

@@ -1,5 +1,5 @@
-//! How exchanges end: done, failed, cancelled, timed out, upstream lost. The only file that removes from the
-//! table; each removal releases exactly what `admit` and `forward` took.
+//! How calls end: completed, failed, cancelled, timed out, upstream lost. This is the only file that removes
+//! from the table, and each removal releases exactly what `admit` and `forward` took.
 use super::Calls;
 use super::trace::{self, Ended};
 use crate::Env;
@@ -14,11 +14,12 @@ use crate::metrics::{CallResult, SeriesId};
 use crate::session::{Protocols, Response};
 use crate::slots::{CallKey, ConnKey};
 
-/// An answer that is so late was lost: providers drop requests whose time is over without a word. Its connection is
-/// replaced, because only its end makes sure that the call's id is free again.
+/// A response that is later than this is taken for lost, because providers drop requests whose time is over
+/// without a response. The connection is then replaced: only its end guarantees that the call's id is free
+/// again.
 const QUARANTINE_MS: u64 = 30_000;
 
-/// What is left to do when the caller's side of an exchange ends.
+/// What counting and logging need of a call whose downstream side ends.
 #[derive(Clone, Copy)]
 struct CallSummary {
     series: SeriesId,
@@ -43,12 +44,12 @@ impl CallSummary {
 }
 
 impl Calls {
-    /// The caller has what it will get.
+    /// Ends a call whose downstream has been sent everything that it will get.
     pub(super) fn finish<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, ended: CallResult) {
         self.finish_with(w, key, |_, _| Ok(ended));
     }
 
-    /// The caller gets what `last` gives it, which tells how the call ended.
+    /// Ends a call. `last` sends the downstream its response and returns the result.
     #[inline]
     pub(super) fn finish_with<E: Env>(
         &mut self,
@@ -56,6 +57,7 @@ impl Calls {
         key: CallKey,
         last: impl FnOnce(&mut Connections<E>, &Exchange) -> Result<CallResult, CallError>,
     ) {
+        // The entry is removed first, so that nothing in `last` can end the same call again.
         let Some(ex) = self.table.remove(key) else { return };
         let ended = match last(w, &ex) {
             Ok(ended) => ended,
@@ -81,6 +83,7 @@ impl Calls {
         ended: CallResult,
     ) {
         let latency_us = self.now_us.saturating_sub(ex.started_us);
+        // Without an attempt no endpoint took part, and a latency would only describe this proxy.
         match ex.attempts {
             0 => self.metrics.refused(ex.series, ended),
             _ => self.metrics.end(ex.series, ended, latency_us),
@@ -92,7 +95,7 @@ impl Calls {
         w.release(ex.down.conn);
     }
 
-    /// Tells the access log and the log level `trace`.
+    /// Passes the call to the access log and the log level `trace`.
     fn tell<E: Env>(
         &mut self,
         w: &Connections<E>,
@@ -137,7 +140,7 @@ impl Calls {
         }
     }
 
-    /// A call that was refused before it became an exchange is logged all the same.
+    /// Logs a call that was refused before it entered the table.
     pub(super) fn log_refused<E: Env>(
         &mut self,
         w: &Connections<E>,
@@ -166,7 +169,7 @@ impl Calls {
         self.endpoints.ended(ex.up.endpoint);
     }
 
-    /// Answers with an error and gives up upstream.
+    /// Responds with an error and stops waiting for the upstream.
     #[cold]
     pub(super) fn fail<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, error: &CallError) {
         let Some(ex) = self.table.get(key) else { return };
@@ -174,14 +177,14 @@ impl Calls {
         if !ex.one_way {
             let answer = Response::Error(error.clone());
             let no_rules = Bridge::default();
-            // an error can always be said
+            // every protocol can encode an error
             let _ = w.answer(ex.down.conn, ex.down.reply, &answer, From::Memory, || &no_rules);
         }
         self.note_error(key, series, error);
         self.abandon(w, key, error.kind);
     }
 
-    /// Why a call failed, for metrics and the access log.
+    /// Records the cause of a failure for metrics and the access log.
     #[cold]
     fn note_error(&mut self, key: CallKey, series: SeriesId, error: &CallError) {
         self.metrics.limited(series, error.limit);
@@ -190,14 +193,16 @@ impl Calls {
         }
     }
 
-    /// The caller gets nothing more.
+    /// Ends the downstream side of a call. If its bytes have gone upstream, the entry stays in quarantine until
+    /// the response comes or the connection closes.
     fn abandon<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, kind: ErrorKind) {
         let Some(ex) = self.table.get_mut(key) else { return };
+        // Without a live upstream connection no response can come, and the id is free at once.
         if ex.state != State::Sent || ex.one_way || !w.alive(ex.up.conn) {
             return self.finish(w, key, CallResult::Failed(kind));
         }
         let holder = self.shares.holder(w, ex);
-        // the wire id is still out there: nobody else may get it
+        // the upstream still knows the id, so no other call may get it
         ex.state = State::Quarantined;
         ex.held = None;
         ex.deadline_ms = w.now_ms + QUARANTINE_MS;
@@ -206,10 +211,11 @@ impl Calls {
         let quarantined = w.quarantine(ex.up.conn);
         let cluster = self.directory.cluster(ex.target.cluster);
         if cluster.is_some_and(|c| quarantined >= c.max_per_connection) {
-            // as many calls as it may have at once are lost on it: a new connection has none of their ids
+            // as many calls as the connection may carry at once are lost on it: replace it by one with free ids
             w.retire(ex.up.conn);
         }
         if kind == ErrorKind::Timeout {
+            // One timeout may be a slow call. Silence of the whole connection may be a dead peer.
             w.ask_if_silent(ex.up.conn, self.now_us.saturating_sub(ex.started_us) / 1000);
         }
         let (cluster, summary) = (ex.target.cluster, CallSummary::of(ex));
@@ -217,7 +223,7 @@ impl Calls {
         self.leave_caller(w, key, summary, CallResult::Failed(kind));
     }
 
-    /// The late answer came, or the connection ended.
+    /// Removes a call from quarantine: its late response came, or its connection closed.
     pub(super) fn unquarantine<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey) {
         if let Some(ex) = self.table.remove(key) {
             self.quarantined -= 1;
@@ -226,13 +232,14 @@ impl Calls {
         }
     }
 
-    /// Fails calls whose time is over.
+    /// Handles deadlines that have passed.
     pub fn expire<E: Env>(&mut self, w: &mut Connections<E>) {
         let mut due = std::mem::take(&mut self.due);
         self.wheel.sweep(w.now_ms, &mut due);
         for key in due.drain(..) {
             let Some(ex) = self.table.get(key) else { continue };
             match ex.state {
+                // The wheel covers 16 seconds, so a later deadline comes up early and is queued again.
                 _ if ex.deadline_ms > w.now_ms => self.wheel.push(ex.deadline_ms, key),
                 State::Quarantined => w.retire(ex.up.conn),
                 State::Waiting => {
@@ -254,7 +261,7 @@ impl Calls {
         self.due = due;
     }
 
-    /// One-way calls are over once their bytes left.
+    /// Ends one-way calls whose bytes have left.
     pub fn finish_one_ways<E: Env>(&mut self, w: &mut Connections<E>) {
         if self.one_ways.is_empty() {
             return;
@@ -264,6 +271,7 @@ impl Calls {
             let Some(ex) = self.table.get(*key) else {
                 return false;
             };
+            // Until a byte has left, the call can still be sent over another connection.
             if ex.state == State::Sent && w.unsent(ex.up.conn, ex.up.mark).is_some() {
                 return true;
             }
@@ -275,13 +283,16 @@ impl Calls {
         self.one_ways.append(&mut waiting);
     }
 
-    /// Tells the calls of closed connections: one pass for all that died together, none if they were idle.
+    /// Ends or moves the calls of closed connections. All connections that closed together share one pass over
+    /// the table, and idle ones need none.
     pub fn reap<E: Env>(&mut self, w: &mut Connections<E>) {
         while !w.closed_conns.is_empty() {
             let closed_conns = std::mem::take(&mut w.closed_conns);
             let mut stranded = vec![];
             for &closed in &closed_conns {
                 if let Some(Owner::Endpoint(id)) = w.get(closed).map(|c| c.owner) {
+                    // Calls that waited for a failed dial are moved last, when the table has no call on a
+                    // closed connection.
                     let waiting = self.endpoints.lost(w, id, closed);
                     stranded.extend(waiting.into_iter().map(|call| (call, id, closed)));
                 }
@@ -302,21 +313,22 @@ impl Calls {
             for (call, id, dial) in stranded {
                 self.try_elsewhere(w, call, id, dial);
             }
+            // Entries are removed last: until here calls look up the keys of their closed connections.
             for closed in closed_conns {
                 w.remove(closed);
             }
         }
     }
 
-    /// Nobody waits for the answer any more. One-way calls go on without their caller; its key still tells which
-    /// connections are reserved for it.
+    /// Cancels a call whose downstream connection closed. A one-way call goes on, because no response is due;
+    /// the key of its downstream connection still selects the upstream connections reserved for it.
     fn caller_lost<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey) {
         if self.table.get(key).is_some_and(|ex| !ex.one_way) {
             self.abandon(w, key, ErrorKind::Cancelled);
         }
     }
 
-    /// Sends the call elsewhere if not a byte of it left, and fails it otherwise.
+    /// Sends the call to another endpoint if no byte of it has left, and fails it otherwise.
     fn upstream_lost<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey) {
         let Some(ex) = self.table.get_mut(key) else { return };
         if ex.state == State::Quarantined {
@@ -326,7 +338,7 @@ impl Calls {
         if !ex.one_way && !w.alive(ex.down.conn) {
             return self.finish(w, key, CallResult::Failed(ErrorKind::Cancelled));
         }
-        // the bytes are in the upstream's own protocol; edits and bridging are already in them
+        // the bytes are in the upstream's protocol; edits and bridging have been applied to them
         let dialect = w.proto(lost.conn).and_then(E::Protocols::dialect);
         let unsent = dialect.zip(w.unsent(lost.conn, lost.mark));
         let Some(held) = unsent
