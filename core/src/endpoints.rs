@@ -1,4 +1,5 @@
-//! A worker's own view of the endpoints: connections, load, calls that wait for a dial. Indexed by interned ids.
+//! The endpoints as one worker sees them: connections, load, health, and calls that wait for a dial. Lists are
+//! indexed by id.
 mod health;
 mod lease;
 mod links;
@@ -14,84 +15,85 @@ use links::Links;
 use pick::Picker;
 use std::sync::Arc;
 
-/// One endpoint as this worker knows it.
+/// The state of one endpoint in this worker.
 #[derive(Default)]
 pub struct EndpointState {
-    /// Version of the change since which its id is its own.
+    /// The version of the change that gave the endpoint its id.
     since: u64,
     conns: Links,
-    /// Dials under way: one, or one for each downstream that has its own, and those that failed in this turn.
+    /// Dials under way: one, or one for each downstream with connections of its own. Also those that failed in
+    /// this turn.
     dials: Vec<Dial>,
-    /// Calls that it has not answered, those included for which nobody waits any more.
+    /// Calls without a response yet, including those whose downstream no longer waits.
     pub in_flight: u32,
     health: Health,
-    /// It said that it is going away.
+    /// The endpoint has announced that it is going away.
     pub read_only: bool,
-    /// Dials made although it still stands and says so, and when the next one may be.
+    /// The number of dials made while all connections drain, and the earliest time of the next one.
     redials: u8,
     redial_at_ms: u64,
-    /// Dials that failed.
+    /// Failed dials since the start.
     pub dial_failures: u64,
 }
 
 /// A dial under way.
 struct Dial {
     conn: ConnKey,
-    /// The downstream that it is for, if it is for one only.
+    /// The only downstream that may use the connection; `None` for a shared one.
     reserved_for: Option<ConnKey>,
-    /// The calls that wait for it.
+    /// The calls that wait for the dial.
     waiting: Vec<CallKey>,
 }
 
-/// All endpoints.
+/// The endpoints of all clusters.
 #[derive(Default)]
 pub struct Endpoints {
     list: Vec<EndpointState>,
     clusters: Vec<ClusterState>,
-    /// Endpoints that were removed and have connections or calls still.
+    /// Removed endpoints that still have connections or calls.
     removed: Vec<EndpointId>,
-    /// Endpoints whose last dial failed: they are dialed again in the background.
+    /// Endpoints whose last dial failed. They are dialed again in the background.
     failing: Vec<EndpointId>,
     rng: fastrand::Rng,
 }
 
-/// A cluster as this worker knows it.
+/// The state of one cluster in this worker.
 #[derive(Default)]
 struct ClusterState {
-    /// Calls for which somebody waits.
+    /// Calls whose downstream waits for a response.
     in_flight: u32,
-    /// What is remembered between two choices, by subset.
+    /// The state of the load balancer, by subset.
     pickers: Vec<Picker>,
 }
 
-/// What came of asking for an endpoint.
+/// The result of looking for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lease {
     /// This connection takes the call.
     Ready(EndpointId, ConnKey),
-    /// The endpoint is being dialed; the call has to wait for this connection.
+    /// The endpoint is being dialed, and the call has to wait for this connection.
     Dialing(EndpointId, ConnKey),
-    /// Nothing can be used.
+    /// No endpoint can be reached.
     None,
-    /// A limit of connections and calls is reached.
+    /// All usable connections are at their limit of calls, and no more may be opened.
     Full,
-    /// This process has no room for another connection.
+    /// This process has no descriptor or port for another connection.
     Exhausted,
 }
 
-/// Which endpoints a call may be given to.
+/// Which endpoints and connections a call may be given to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
-    /// The one that it comes from: taken only if there is no other.
+    /// The endpoint that has just failed the call. It is used only if it is the only one.
     pub not: Option<EndpointId>,
-    /// The downstream whose own connections it has to use; `None` for shared ones.
+    /// The downstream whose own connections the call has to use; `None` for shared ones.
     pub downstream: Option<ConnKey>,
-    /// Also one that is not known to be well, if no other can be used.
+    /// Allows endpoints that are avoided, if no other can be used.
     pub or_any: bool,
 }
 
 impl Endpoints {
-    /// A view whose random choices follow a seed.
+    /// Creates an empty state. The seed determines random choices.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Endpoints {
@@ -100,8 +102,8 @@ impl Endpoints {
         }
     }
 
-    /// Takes over clusters and endpoints that are new. Endpoints keep their state, and clusters go on choosing where they
-    /// were. `before` is the directory without the change.
+    /// Applies a change of the directory. Endpoints keep their state, and load balancers go on from theirs.
+    /// `before` is the directory without the change.
     pub fn apply(&mut self, change: &Change, before: &Directory) {
         for id in self.changed_hands(change) {
             let since = change.endpoints.iter().find(|(other, _)| *other == id);
@@ -130,7 +132,7 @@ impl Endpoints {
         }
     }
 
-    /// Changes the state of an endpoint, which there may not have been yet.
+    /// Changes the state of an endpoint, and creates it if necessary.
     fn state(&mut self, id: EndpointId, change: impl FnOnce(&mut EndpointState)) {
         if self.list.len() <= id.index() {
             self.list.resize_with(id.index() + 1, EndpointState::default);
@@ -138,7 +140,7 @@ impl Endpoints {
         change(&mut self.list[id.index()]);
     }
 
-    /// Ids that stand for another endpoint than so far.
+    /// The ids in a change that now stand for another endpoint.
     pub(crate) fn changed_hands(&self, change: &Change) -> Vec<EndpointId> {
         let is_new = |(id, e): &(EndpointId, Option<Arc<Endpoint>>)| {
             let since = e.as_ref()?.since;
@@ -148,7 +150,7 @@ impl Endpoints {
         change.endpoints.iter().filter_map(is_new).collect()
     }
 
-    /// Removed endpoints to which there are connections or calls still.
+    /// Removed endpoints that still have connections or calls.
     pub(crate) fn removed_in_use(&mut self) -> Vec<PartId> {
         let list = &self.list;
         self.removed.retain(|id| {
@@ -158,44 +160,44 @@ impl Endpoints {
         self.removed.iter().map(|id| PartId::Endpoint(*id)).collect()
     }
 
-    /// A random number.
+    /// A random number of the worker's generator.
     #[inline]
     pub fn random(&mut self) -> u32 {
         self.rng.u32(..)
     }
 
-    /// The state of an endpoint.
+    /// The state of an endpoint; `None` for an id that was never used.
     #[must_use]
     pub fn get(&self, id: EndpointId) -> Option<&EndpointState> {
         self.list.get(id.index())
     }
 
-    /// Calls to a cluster for which somebody waits.
+    /// Calls to a cluster whose downstream waits.
     #[must_use]
     pub fn cluster_in_flight(&self, id: ClusterId) -> u32 {
         self.clusters.get(id.index()).map_or(0, |c| c.in_flight)
     }
 
-    /// A call was given to an endpoint.
+    /// Counts a call that was given to an endpoint.
     #[inline]
     pub fn began(&mut self, endpoint: EndpointId, cluster: ClusterId) {
         self.list[endpoint.index()].in_flight += 1;
         self.clusters[cluster.index()].in_flight += 1;
     }
 
-    /// Nobody waits for the call any more: it no longer counts against the cluster's limits.
+    /// Stops counting a call for its cluster, because its downstream no longer waits.
     #[inline]
     pub fn gave_up(&mut self, cluster: ClusterId) {
         self.clusters[cluster.index()].in_flight -= 1;
     }
 
-    /// The endpoint has nothing more to do with the call.
+    /// Stops counting a call for its endpoint, because no response can come any more.
     #[inline]
     pub fn ended(&mut self, endpoint: EndpointId) {
         self.list[endpoint.index()].in_flight -= 1;
     }
 
-    /// A call waits for the dial of an endpoint.
+    /// Adds a call to those that wait for a dial.
     pub fn wait(&mut self, endpoint: EndpointId, dial: ConnKey, call: CallKey) {
         let dials = &mut self.list[endpoint.index()].dials;
         if let Some(dial) = dials.iter_mut().find(|d| d.conn == dial) {
@@ -212,7 +214,7 @@ impl Endpoints {
         e.health.dial_failed(now_ms);
     }
 
-    /// Dials endpoints again whose last dial failed, so that no call has to find out whether they are back.
+    /// Dials endpoints whose last dial failed, so that no call has to find out whether they are back.
     pub fn probe<E: Env>(&mut self, w: &mut Connections<E>, directory: &Directory) {
         for id in std::mem::take(&mut self.failing) {
             let e = &self.list[id.index()];
@@ -225,13 +227,14 @@ impl Endpoints {
             }
             self.failing.push(id);
             if e.dials.is_empty() && e.health.may_dial(w.now_ms) {
-                // a failure was counted and logged; in a cluster without shared connections it is closed once it stands
+                // the failure is counted and logged; in a cluster without shared connections the sweep closes
+                // the connection again
                 let _ = self.dial(w, conf, cluster, id, None);
             }
         }
     }
 
-    /// A dial succeeded: the calls that waited for it.
+    /// Handles a dial that succeeded, and returns the calls that waited for it.
     pub fn connected(&mut self, id: EndpointId, conn: ConnKey) -> Vec<CallKey> {
         let e = &mut self.list[id.index()];
         e.health = Health::default();
@@ -242,7 +245,7 @@ impl Endpoints {
         dial.map_or(vec![], |dial| dial.waiting)
     }
 
-    /// The endpoint said that it is going away, or that it is back.
+    /// Records that the endpoint is going away, or that it is back.
     pub fn set_read_only(&mut self, id: EndpointId, on: bool) {
         let e = &mut self.list[id.index()];
         e.read_only = on;
@@ -251,7 +254,7 @@ impl Endpoints {
         }
     }
 
-    /// A connection is gone; if it was a dial, the calls that wait for it have to look elsewhere.
+    /// Handles a closed connection. If it was a dial, returns the calls that waited for it.
     pub fn lost<E: Env>(&mut self, w: &mut Connections<E>, id: EndpointId, conn: ConnKey) -> Vec<CallKey> {
         let e = &mut self.list[id.index()];
         if e.conns.remove(conn) {
@@ -277,13 +280,13 @@ impl EndpointState {
         Some(self.dials.swap_remove(at))
     }
 
-    /// Connections that stand.
+    /// The number of established connections.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.conns.len()
     }
 
-    /// Whether calls go elsewhere if they can.
+    /// Whether calls go to other endpoints if possible.
     #[must_use]
     pub fn is_avoided(&self, now_ms: u64) -> bool {
         self.read_only || self.health.is_avoided(now_ms)

@@ -1,4 +1,4 @@
-//! One call from its first byte to its last, whatever the protocols on its two sides.
+//! The table entry of one call, from its request to its response.
 use crate::buf::Mark;
 use crate::calls::Plan;
 use crate::directory::{ClusterId, EndpointId, ListenerId};
@@ -10,83 +10,82 @@ use std::rc::Rc;
 
 /// A call in progress.
 pub(crate) struct Exchange {
-    /// The caller's side.
+    /// The downstream side.
     pub(crate) down: Down,
-    /// The provider's side; of a call that waits, the dial that it waits for.
+    /// The upstream side. For a call that waits, it names the dial.
     pub(crate) up: Up,
-    /// How far it is.
+    /// The stage that the call has reached.
     pub(crate) state: State,
-    /// Nobody waits for an answer.
+    /// The call expects no response.
     pub(crate) one_way: bool,
-    /// How often it was given to an endpoint.
+    /// The number of times it was given to an endpoint.
     pub(crate) attempts: u8,
-    /// How often it may be.
+    /// The largest number of attempts.
     pub(crate) max_attempts: u8,
-    /// Where it goes.
+    /// The target of the route that was chosen.
     pub(crate) target: TargetId,
-    /// What it counts for.
+    /// The series that counts it.
     pub(crate) series: SeriesId,
-    /// The worker's clock when it came, in microseconds.
+    /// The time of its arrival on the worker's clock, in microseconds.
     pub(crate) started_us: u64,
-    /// The worker's clock when it fails, in milliseconds; `u64::MAX` for never.
+    /// Its deadline on the worker's clock, in milliseconds; `u64::MAX` for none.
     pub(crate) deadline_ms: u64,
-    /// Length of the request.
+    /// The length of the request in bytes.
     pub(crate) bytes_in: u32,
-    /// The route that it takes.
+    /// The route, as it was when the call arrived.
     pub(crate) plan: Rc<Plan>,
-    /// The request while it waits. `None` on the fast path.
+    /// The request while it waits; `None` for a call that is sent at once.
     pub(crate) held: Option<Box<Held>>,
 }
 
-/// A target of the exchange's route.
+/// A target of the call's route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TargetId {
-    /// Its index.
+    /// Its index in the route.
     pub(crate) index: u16,
     /// Its cluster.
     pub(crate) cluster: ClusterId,
 }
 
-/// The caller's side.
+/// The downstream side of a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Down {
-    /// Its connection.
+    /// The connection that the request came on.
     pub(crate) conn: ConnKey,
-    /// Its name for the call.
+    /// The downstream's id of the call, and the format of the response.
     pub(crate) reply: RespondTo,
-    /// The listener that it came through.
+    /// The listener that accepted the connection.
     pub(crate) listener: ListenerId,
-    /// What it speaks.
+    /// The protocol of the request.
     pub(crate) proto: ProtoId,
 }
 
-/// The provider's side.
+/// The upstream side of a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Up {
-    /// Its connection.
+    /// The connection that the request was sent on.
     pub(crate) conn: ConnKey,
-    /// Where the request lies in that connection's stream.
+    /// The position of the request in that connection's stream.
     pub(crate) mark: Mark,
-    /// The host.
+    /// The endpoint that the connection leads to.
     pub(crate) endpoint: EndpointId,
 }
 
-/// How far a call is.
+/// The stage of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {
-    /// No connection has it: it is being decided upon, or waits for a dial and is held.
+    /// No connection has it: it is being routed, or is parked until a dial ends.
     Waiting,
-    /// In an upstream out-buffer or beyond.
+    /// It is in an upstream out-buffer, or has been sent.
     Sent,
-    /// Over for the caller. The slot, and so the wire id, stays taken until the late answer came or the
-    /// connection ended.
+    /// It is over for the downstream. The entry, and thus the wire id, stays taken until the late response
+    /// comes or the connection closes.
     Quarantined,
 }
 
 impl Exchange {
-    /// Whether it waits for this dial. Lists of those that wait are not told of calls that end before, and where calls
-    /// are short, a slot has gone through all of its generations while a host does not answer: a key in such a list
-    /// may name a call that is meant for somebody else by then.
+    /// Whether the call waits for this dial. Lists of waiting calls are not updated when a call ends earlier,
+    /// and a key in such a list may by then belong to another call, so the dial has to be compared.
     pub(crate) fn waits_for(&self, dial: ConnKey) -> bool {
         self.state == State::Waiting && self.up.conn == dial
     }

@@ -1,8 +1,9 @@
-//! A session speaks one protocol on one connection, as server or client, sans-IO.
+//! A session speaks one protocol on one connection, as server or client. It reads and writes buffers only,
+//! never sockets.
 //!
-//! It is *pulled*: an event borrows the input only, never the session or the connection, so between two
-//! events any connection can be written to. Events carry our key of a call, commands carry the session's own
-//! id of it, so neither side keeps a map for protocols whose ids we choose.
+//! Events are *pulled*: an event borrows the input only, neither the session nor the connection, so that
+//! between two events any connection can be written to. Events carry our key of a call and commands carry the
+//! session's id of it, so that neither side keeps a map for protocols whose ids we choose.
 use crate::bridge::Bridge;
 use crate::buf::OutBuf;
 use crate::call::NeutralResponse;
@@ -10,7 +11,7 @@ use crate::error::CallError;
 use crate::message::{Edits, Head, Message, ProtoId};
 use crate::slots::CallKey;
 
-/// Which end of the connection we are.
+/// The side of a connection that this process is on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
     /// The peer calls us.
@@ -19,107 +20,108 @@ pub enum Role {
     Client,
 }
 
-/// One event and what it consumed.
+/// One event and the number of bytes that it consumed.
 pub struct Step<'a> {
-    /// Bytes of the input that belong to it.
+    /// Bytes of the input that belong to the event.
     pub used: usize,
-    /// The event.
+    /// The event itself.
     pub event: Event<'a>,
 }
 
 /// What a session found in its input.
 pub enum Event<'a> {
-    /// Nothing whole is left. The number says how many bytes the next message takes in all, counted from the
-    /// start of what is left; 0 if that is not known yet.
+    /// The input contains no further whole message. The number is the whole length of the message that the
+    /// remaining bytes begin; 0 if it is not known yet.
     More(usize),
-    /// Dealt with inside (heartbeats, skipped bytes).
+    /// The session has handled it itself (heartbeats, skipped bytes).
     Handled,
-    /// A new call under the session's own id.
+    /// A new call, under the session's own id.
     Request {
-        /// The caller's id.
+        /// The downstream's id of the call.
         id: u64,
-        /// The request.
+        /// The request as received.
         msg: Message<'a>,
     },
-    /// A call that must not be passed on, and why; its bytes are skipped.
+    /// A call that must not be forwarded. Its bytes are skipped.
     Refused {
-        /// Whom to tell; `None` if nobody waits.
+        /// The call to respond to; `None` if it is one-way.
         reply: Option<RespondTo>,
-        /// What to tell.
+        /// The error to respond with.
         error: CallError,
     },
-    /// An answer to one of our calls.
+    /// A response to one of our calls.
     Response {
-        /// The call.
+        /// The call that it belongs to.
         call: CallKey,
-        /// The answer.
+        /// The response as received, or the error that replaces it.
         answer: Response<'a>,
     },
-    /// The peer wants no new calls here.
+    /// The peer wants no new calls on this connection.
     Drain,
     /// The peer takes new calls again.
     Undrain,
-    /// A frame that makes no sense in this direction; it was skipped.
+    /// A frame that has no meaning in this direction. It was skipped.
     Unexpected(&'static str),
-    /// From detection only: replace this session; nothing was consumed.
+    /// Detection found this protocol. The session must be replaced, and nothing was consumed.
     Detected(ProtoId),
 }
 
-/// Everything that a caller can be sent.
+/// Everything that can be sent to a downstream as a response.
 pub enum Response<'a> {
-    /// The very message of the other side.
+    /// The message of the upstream, as received.
     Message(Message<'a>),
-    /// A neutral result; boxed, because it is rare and large.
+    /// A neutral response. It is boxed, because it is rare and large.
     NeutralResponse(Box<NeutralResponse<'a>>),
-    /// An error.
+    /// An error of this process, or one that replaces a response.
     Error(CallError),
 }
 
-/// Ends the connection: what the peer sent leaves no way to go on. May carry last words.
+/// The input breaks the protocol so that the connection has to be closed. The text is for the log.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ProtocolError(pub &'static str);
 
-/// Whom an answer goes to.
+/// The call that a response belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RespondTo {
-    /// The caller's id of the call.
+    /// The downstream's id of the call.
     pub id: u64,
-    /// See [`crate::message::Meta::hint`].
+    /// The format of the response, see [`crate::message::Meta::hint`].
     pub hint: u32,
 }
 
-/// How a message is to be encoded.
+/// How a request is to be encoded.
 #[derive(Clone, Copy)]
 pub struct Dispatch<'a> {
-    /// Changes by route and filters, if there are any.
+    /// Changes by the route and filters; `None` if there are none.
     pub edits: Option<&'a Edits>,
-    /// The head of the request, if it is still at hand.
+    /// The head of the request, if the caller still has it.
     pub head: Option<&'a Head<'a>>,
     /// Rules for calls that change the protocol.
     pub bridge: &'a Bridge,
-    /// What is left until the deadline, for requests that have to be encoded anew.
+    /// The time left until the deadline, for requests that are encoded anew, in milliseconds; 0 for no limit.
     pub timeout_ms: u32,
 }
 
 /// One protocol on one connection.
 pub trait Session {
-    /// The protocol.
+    /// The protocol that the session speaks.
     fn proto(&self) -> ProtoId;
 
-    /// The next event in `input`. What the peer itself must be told at once goes to `out`.
+    /// Decodes the next event of `input`. Immediate responses, such as those to heartbeats, are appended to
+    /// `out`.
     ///
     /// # Errors
-    /// The connection cannot go on.
+    /// The input breaks the protocol, and the connection cannot go on.
     fn next<'a>(&mut self, input: &'a [u8], out: &mut OutBuf) -> Result<Step<'a>, ProtocolError>;
 
-    /// Whether a message can go to this peer as the bytes received, apart from its id. `to` is the call that
-    /// it answers, `None` for a request.
+    /// Whether a message can be sent to this peer as the bytes received, apart from its id. `to` is the call
+    /// that a response belongs to, `None` for a request.
     fn forwards_as_is(&self, msg: &Message<'_>, to: Option<RespondTo>) -> bool;
 
     /// Encodes a call under the id `call.bits()`.
     ///
     /// # Errors
-    /// Why it cannot be said in this protocol; nothing was appended then.
+    /// The call has no form in this protocol. Nothing was appended then.
     fn request(
         &mut self,
         out: &mut OutBuf,
@@ -128,10 +130,11 @@ pub trait Session {
         dispatch: &Dispatch<'_>,
     ) -> Result<(), CallError>;
 
-    /// Encodes an answer. What cannot be said in this protocol becomes an error answer, which is returned.
+    /// Encodes a response. If it has no form in this protocol, an error response is encoded instead and its
+    /// error returned.
     ///
     /// # Errors
-    /// The error that the caller was sent instead of the answer.
+    /// The error that was encoded in place of the response.
     fn answer(
         &mut self,
         out: &mut OutBuf,
@@ -143,57 +146,60 @@ pub trait Session {
     /// Writes an id into a message of this protocol.
     fn set_id(&self, frame: &mut [u8], id: u64);
 
-    /// Asks an idle peer for a sign of life.
+    /// Sends a heartbeat, to find out whether a silent peer is alive.
     fn heartbeat(&mut self, out: &mut OutBuf);
 
-    /// Tells callers that this connection is going away, if the protocol has words for it.
+    /// Announces that this connection is going away, if the protocol can express it.
     fn drain(&mut self, out: &mut OutBuf);
 }
 
-/// What detection made of a connection's first bytes.
+/// What detection concludes from the first bytes of a connection.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Detected {
-    /// This protocol.
+    /// The bytes are of this protocol.
     Is(ProtoId),
-    /// Could still be several.
+    /// The bytes may be of several protocols; more are needed.
     More,
-    /// Something we know but do not serve here: these bytes are the polite refusal.
+    /// A known protocol that is not served here: the bytes to refuse it with in its own form, and a text for
+    /// the log.
     Refused(&'static [u8], &'static str),
-    /// Nothing we know.
+    /// An unknown protocol.
     Unknown,
 }
 
-/// The most bytes that detection may ask for.
+/// The largest number of bytes that detection may need.
 pub const DETECT_MAX: usize = 64;
 
-/// The set of protocols. [`Protocols::Session`] is an enum of all of them: one match chooses.
+/// The set of protocols. [`Protocols::Session`] is an enum of all sessions, so that a call is dispatched by one
+/// match.
 pub trait Protocols: 'static {
-    /// Any session.
+    /// A session of any of the protocols.
     type Session: Session;
 
-    /// A session of a protocol in a role. `None` if there is no such protocol.
+    /// Creates a session of a protocol in a role; `None` if the protocol does not exist.
     fn open(proto: ProtoId, role: Role, settings: &Settings) -> Option<Self::Session>;
 
-    /// The session of an accepted connection whose protocol is yet to be found out.
+    /// The session of an accepted connection whose protocol has to be detected.
     fn detecting() -> Self::Session;
 
-    /// What a stranger is told who begins like this, in words that it understands; `None` if there are none.
+    /// The refusal of a peer that begins with these bytes, in the peer's own protocol; `None` for an unknown
+    /// one.
     fn refusal(first: &[u8]) -> Option<&'static [u8]>;
 
-    /// How messages of a protocol are read.
+    /// The reader of a protocol's messages.
     fn dialect(proto: ProtoId) -> Option<&'static dyn crate::message::MessageReader>;
 }
 
-/// What a session is told about its peer and its bounds.
+/// Bounds of a session, and what is known of its peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The largest message taken, in bytes; larger ones are refused and skipped.
+    /// The largest message accepted, in bytes. Longer ones are refused and skipped.
     pub max_message: usize,
-    /// The largest message that the peer takes, in bytes; none is sent that is larger. `None` for what stock peers of
-    /// the protocol take.
+    /// The largest message that the peer accepts, in bytes. Longer ones are not sent. `None` stands for the
+    /// limit of stock peers of the protocol.
     pub max_sent: Option<usize>,
-    /// Which of a protocol's dialects an upstream speaks (Bolt: whether its Hessian is the final grammar);
-    /// the protocol's own matter.
+    /// Which variant of its protocol an upstream speaks (Bolt: whether it reads Hessian's final grammar). Only
+    /// the protocol's own code interprets it.
     pub variant: u32,
 }
 

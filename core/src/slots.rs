@@ -1,39 +1,39 @@
-//! A table whose keys are 32-bit sequence numbers: the one container of connections and of calls.
+//! A table whose keys are 32-bit sequence numbers. It contains connections and calls.
 //!
-//! A key fits the id of every protocol, so the key of a call *is* its id on the upstream wire. Keys are given out in
-//! order and a number comes round only after 2^32 others: a response that arrives late or twice finds nothing, however
-//! many calls were made since.
+//! A key fits into the ids of every protocol, so the key of a call *is* its id on the upstream wire. Keys are
+//! given out in order, and a number returns only after 2^32 others, so that a late or repeated response finds
+//! no entry, however many calls were made since.
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Names one entry of a [`Slots`] of the same tag; stale keys are harmless.
+/// Identifies one entry of a [`Slots`] with the same tag. A stale key finds nothing.
 pub struct Key<Tag>(u32, PhantomData<fn() -> Tag>);
 
-/// Tag of connection keys.
+/// The tag of connection keys.
 pub enum ConnTag {}
-/// Tag of call keys.
+/// The tag of call keys.
 pub enum CallTag {}
-/// Names a connection of a worker.
+/// Identifies a connection of a worker.
 pub type ConnKey = Key<ConnTag>;
-/// Names a call of a worker; its bits are the call's id on the upstream wire.
+/// Identifies a call of a worker. Its bits are the call's id on the upstream wire.
 pub type CallKey = Key<CallTag>;
 
-/// How many entries a [`Slots`] takes.
+/// The largest number of entries in a [`Slots`].
 pub const CAPACITY: usize = 1 << 20;
 
-/// A wire id that no call ever has; heartbeats that we send carry it.
+/// A wire id that no call has. Our own heartbeats carry it.
 pub const RESERVED_ID: u32 = u32::MAX;
 
-/// The smallest table. It is a power of two, as all sizes are.
+/// The smallest length of the table. All lengths are powers of two.
 const SMALLEST: usize = 16;
 
-/// A table with O(1) insert, look-up and removal.
+/// A table with O(1) insertion, look-up and removal.
 ///
-/// An entry lies at its key modulo the length of the table. The table is at most half full, so that the next free key
-/// is found after a look or two, and it shrinks again when it is nearly empty.
+/// The slot of an entry is its key modulo the length of the table. The table is at most half full, so that a
+/// free key is found after one or two steps, and it shrinks when it is nearly empty.
 pub struct Slots<Tag, T> {
     entries: Vec<Entry<T>>,
-    /// The last key that was given out.
+    /// The key that was given out last.
     last: u32,
     len: usize,
     tag: PhantomData<fn() -> Tag>,
@@ -47,14 +47,14 @@ struct Entry<T> {
 // === impl Key ===
 
 impl<Tag> Key<Tag> {
-    /// The key that has these bits; whether it names anything is found out at the look-up.
+    /// The key with these bits. It need not belong to an entry.
     #[inline(always)]
     #[must_use]
     pub const fn from_bits(bits: u32) -> Self {
         Key(bits, PhantomData)
     }
 
-    /// The bits of the key.
+    /// The number that the key consists of.
     #[inline(always)]
     #[must_use]
     pub const fn bits(self) -> u32 {
@@ -101,13 +101,13 @@ impl<Tag, T> Default for Slots<Tag, T> {
 }
 
 impl<Tag, T> Slots<Tag, T> {
-    /// Entries in use.
+    /// The number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether nothing is in use.
+    /// Whether there is no entry.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -120,21 +120,21 @@ impl<Tag, T> Slots<Tag, T> {
         self.len >= CAPACITY
     }
 
-    /// The key that the next `insert` will return (a value may have to know its own key).
+    /// The key that the next `insert` will return, for values that have to know their own key.
     pub fn next_key(&mut self) -> Key<Tag> {
         self.make_room();
         Key::from_bits(self.free_key())
     }
 
-    /// Puts a value into the table.
+    /// Adds a value and returns its key.
     ///
     /// # Panics
-    /// When [`is_full`](Self::is_full): callers ask before they take on more.
+    /// If [`is_full`](Self::is_full), which has to be checked before.
     #[inline]
     pub fn insert(&mut self, value: T) -> Key<Tag> {
         self.make_room();
         let key = self.free_key();
-        let at = self.place(key);
+        let at = self.slot(key);
         self.entries[at] = Entry {
             key,
             value: Some(value),
@@ -144,30 +144,30 @@ impl<Tag, T> Slots<Tag, T> {
         Key::from_bits(key)
     }
 
-    /// The value of a key that is still in use.
+    /// The value of a key; `None` for a stale key.
     #[inline(always)]
     #[must_use]
     pub fn get(&self, key: Key<Tag>) -> Option<&T> {
-        match self.entries.get(self.place(key.0)) {
+        match self.entries.get(self.slot(key.0)) {
             Some(e) if e.key == key.0 => e.value.as_ref(),
             _ => None,
         }
     }
 
-    /// As [`get`](Self::get), to change it.
+    /// The value of a key, to change it.
     #[inline(always)]
     pub fn get_mut(&mut self, key: Key<Tag>) -> Option<&mut T> {
-        let at = self.place(key.0);
+        let at = self.slot(key.0);
         match self.entries.get_mut(at) {
             Some(e) if e.key == key.0 => e.value.as_mut(),
             _ => None,
         }
     }
 
-    /// Takes the value out; its key is stale from now on.
+    /// Removes a value. Its key is stale from then on.
     #[inline]
     pub fn remove(&mut self, key: Key<Tag>) -> Option<T> {
-        let at = self.place(key.0);
+        let at = self.slot(key.0);
         let e = self.entries.get_mut(at)?;
         if e.key != key.0 {
             return None;
@@ -177,7 +177,7 @@ impl<Tag, T> Slots<Tag, T> {
         Some(value)
     }
 
-    /// Gives back the memory of a table that was much larger once.
+    /// Frees memory of a table that was much larger before.
     pub fn shrink(&mut self) {
         let mut size = self.entries.len();
         while size > SMALLEST && self.len <= size / 16 && self.resize(size / 2) {
@@ -185,32 +185,32 @@ impl<Tag, T> Slots<Tag, T> {
         }
     }
 
-    /// All entries in use.
+    /// All entries, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (Key<Tag>, &T)> {
         self.entries
             .iter()
             .filter_map(|e| e.value.as_ref().map(|v| (Key::from_bits(e.key), v)))
     }
 
-    /// The keys in use, as they are now: the table may be changed while they are walked.
+    /// A copy of all keys, so that the table can be changed while they are visited.
     #[must_use]
     pub fn keys(&self) -> Vec<Key<Tag>> {
         self.iter().map(|(k, _)| k).collect()
     }
 
-    /// Where a key lies. In an empty table this is beyond its end.
+    /// The slot of a key. In an empty table it lies beyond the end.
     #[inline(always)]
-    fn place(&self, key: u32) -> usize {
+    fn slot(&self, key: u32) -> usize {
         key as usize & self.entries.len().wrapping_sub(1)
     }
 
-    /// The next number whose place is free. There is one, because the table is at most half full.
+    /// The next number whose slot is free. One exists, because the table is at most half full.
     #[inline]
     fn free_key(&self) -> u32 {
         let mut key = self.last;
         loop {
             key = key.wrapping_add(1);
-            if key != RESERVED_ID && self.entries[self.place(key)].value.is_none() {
+            if key != RESERVED_ID && self.entries[self.slot(key)].value.is_none() {
                 return key;
             }
         }
@@ -227,22 +227,23 @@ impl<Tag, T> Slots<Tag, T> {
     fn grow(&mut self) {
         assert!(self.len < CAPACITY, "the table is full");
         let size = (self.entries.len() * 2).max(SMALLEST);
-        // keys that differ modulo the old size differ modulo the new one
+        // keys with different slots keep different slots when the size doubles
         self.resize(size);
     }
 
-    /// Moves all entries into a table of another size. False, and nothing changed, if two of them would meet there.
+    /// Moves all entries into a table of another size. Returns false and changes nothing if two entries would
+    /// share a slot.
     fn resize(&mut self, size: usize) -> bool {
-        let place = |key: u32| key as usize & (size - 1);
+        let slot = |key: u32| key as usize & (size - 1);
         let mut taken = vec![false; size];
-        let meet = |key: u32| std::mem::replace(&mut taken[place(key)], true);
-        if self.iter().map(|(key, _)| key.0).any(meet) {
+        let collides = |key: u32| std::mem::replace(&mut taken[slot(key)], true);
+        if self.iter().map(|(key, _)| key.0).any(collides) {
             return false;
         }
         let mut entries: Vec<Entry<T>> = Vec::with_capacity(size);
         entries.resize_with(size, || Entry { key: 0, value: None });
         for entry in self.entries.drain(..).filter(|e| e.value.is_some()) {
-            let at = place(entry.key);
+            let at = slot(entry.key);
             entries[at] = entry;
         }
         self.entries = entries;
@@ -265,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_comes_round_after_all_others_only() {
+    fn a_key_returns_only_after_all_others() {
         let mut s: Slots<CallTag, u8> = Slots::default();
         let stays = s.insert(1);
         let mut last = stays.bits();
@@ -276,7 +277,7 @@ mod tests {
             s.remove(key);
         }
         assert!(s.entries.len() <= SMALLEST);
-        // the numbers begin anew: those in use and the reserved one are left out
+        // the numbers wrap: keys in use and the reserved one are left out
         s.last = RESERVED_ID - 3;
         let keys: Vec<u32> = (0..4).map(|_| s.insert(3).bits()).collect();
         assert_eq!(keys, [RESERVED_ID - 2, RESERVED_ID - 1, 1, 2]);
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_use_stays_while_the_table_grows_and_shrinks() {
+    fn entries_survive_growing_and_shrinking() {
         let mut s: Slots<CallTag, usize> = Slots::default();
         let mut rng = fastrand::Rng::with_seed(1);
         let mut live = vec![];
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reserved_id_names_nothing() {
+    fn the_reserved_id_is_never_a_key() {
         let mut s: Slots<CallTag, u8> = Slots::default();
         assert!(s.get(Key::from_bits(RESERVED_ID)).is_none());
         for _ in 0..CAPACITY {

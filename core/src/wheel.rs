@@ -1,8 +1,8 @@
-//! Coarse timer wheel: push only. An entry whose call is gone is dropped when its slot comes up, so a call
-//! that is answered in time costs one push and nothing else.
+//! A coarse timer wheel without removal. A stale entry is dropped when its slot comes up, so that the timer of
+//! a call with a timely response costs one push only.
 use crate::slots::CallKey;
 
-/// Milliseconds a slot spans.
+/// The time that one slot covers, in milliseconds.
 pub const TICK_MS: u64 = 16;
 const SLOTS: u64 = 1024;
 
@@ -22,15 +22,15 @@ impl Default for Wheel {
 }
 
 impl Wheel {
-    /// Wakes `key` once `at_ms` has passed, or earlier if that lies beyond the wheel's 16 seconds: whoever is
-    /// woken looks at the call's own deadline and pushes again.
+    /// Makes `key` due once `at_ms` has passed, or earlier if that lies beyond the wheel's 16 seconds. The
+    /// caller then checks the call's own deadline and pushes the key again.
     #[inline]
     pub fn push(&mut self, at_ms: u64, key: CallKey) {
         let tick = (at_ms / TICK_MS + 1).clamp(self.swept + 1, self.swept + SLOTS - 1);
         self.slots[(tick % SLOTS) as usize].push(key);
     }
 
-    /// Moves every entry whose slot has passed into `due`.
+    /// Moves the keys of all slots that have passed to `due`.
     pub fn sweep(&mut self, now_ms: u64, due: &mut Vec<CallKey>) {
         let now = now_ms / TICK_MS;
         if now - self.swept.min(now) >= SLOTS {

@@ -1,10 +1,10 @@
-//! The bytes that wait because peers do not take them, of all connections together.
+//! The bytes that wait because peers do not take them, counted over all connections.
 //!
-//! A peer that is slow may let much wait: it costs memory, but its calls are good. So connections are not judged one by
-//! one by how much waits, but closed when they take nothing for some time, and when all of them together need more
-//! memory than there is for them. Then the one with the most goes first.
+//! A slow peer may have many unsent bytes: they cost memory, but its calls are valid. A connection is therefore
+//! not closed for the length of its own backlog, but if it takes nothing for some time, or if all backlogs
+//! together exceed their memory. The longest backlog is closed first.
 
-/// How much waits, and how much may.
+/// The unsent bytes of all connections, and their bound.
 #[derive(Debug)]
 pub(super) struct Backlog {
     total: usize,
@@ -21,14 +21,14 @@ impl Default for Backlog {
 }
 
 impl Backlog {
-    /// One connection's part is `now` from here on.
+    /// Changes one connection's part of the total to `now`.
     #[inline]
     pub(super) fn set(&mut self, part: &mut usize, now: usize) {
         self.total = self.total - *part + now;
         *part = now;
     }
 
-    /// Whether there is more than the memory for it.
+    /// Whether the total exceeds its memory.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
         self.total > self.max

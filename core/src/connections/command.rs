@@ -1,4 +1,4 @@
-//! Commands of the exchanges.
+//! The commands by which calls act on connections.
 use super::run::Deferred;
 use super::{Connections, UPSTREAM_MAX};
 use crate::Env;
@@ -11,20 +11,20 @@ use crate::peer_errors::PeerErrorKind;
 use crate::session::{Dispatch, RespondTo, Response, Session};
 use crate::slots::{CallKey, ConnKey};
 
-/// Where a message's bytes are.
+/// Where the bytes of a message are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum From {
-    /// In the input of the current event: they may be forwarded from there after it.
+    /// In the input of the current event, from where they can be forwarded after the event.
     Input,
-    /// Somewhere else.
+    /// In other memory, from where they are copied.
     Memory,
 }
 
 impl<E: Env> Connections<E> {
-    /// Gives a call to an upstream connection. Returns where its bytes will lie in the connection's stream.
+    /// Gives a call to an upstream connection. Returns the position of its bytes in the connection's stream.
     ///
     /// # Errors
-    /// Why it cannot go there; nothing was appended then.
+    /// The connection cannot take the call, or the call has no form in its protocol. Nothing was appended then.
     #[inline]
     pub fn request(
         &mut self,
@@ -44,9 +44,11 @@ impl<E: Env> Connections<E> {
             let text = "the provider does not read its requests";
             return Err(CallError::new(ErrorKind::Overload, text).by(Limit::UpstreamBytes));
         }
+        // Counted first: a failure below undoes it, and every other path ends in `release`.
         conn.calls += 1;
         conn.called_ms = self.now_ms;
         if dispatch.edits.is_none() && conn.session.forwards_as_is(msg, None) {
+            // The frame is forwarded after the event, behind the frames already collected for this connection.
             let at = conn.out.position() + self.run_before(key) as u64;
             self.pass_on(key, u64::from(call.bits()), msg, from);
             return Ok(Mark {
@@ -54,6 +56,7 @@ impl<E: Env> Connections<E> {
                 len: msg.bytes.len() as u32,
             });
         }
+        // An encoded message must follow the forwarded ones that precede it in the input.
         self.make_room(key);
         let Some(conn) = self.conns.get_mut(key) else {
             unreachable!("looked up above")
@@ -73,10 +76,10 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// Answers a caller.
+    /// Sends a response to a downstream.
     ///
     /// # Errors
-    /// The error that the caller was sent because the answer could not be said in its protocol.
+    /// The error that the downstream was sent, because the response has no form in its protocol.
     #[inline]
     pub fn answer<'b>(
         &mut self,
@@ -107,7 +110,7 @@ impl<E: Env> Connections<E> {
         said
     }
 
-    /// Forwards the very bytes.
+    /// Forwards the bytes of a message unchanged except for the id.
     #[inline]
     fn pass_on(&mut self, key: ConnKey, id: u64, msg: &Message<'_>, from: From) {
         match from {
@@ -127,14 +130,14 @@ impl<E: Env> Connections<E> {
         self.appended(key);
     }
 
-    /// Calls over this connection are this application's.
+    /// Records the application that calls over this connection.
     pub fn set_application(&mut self, key: ConnKey, application: Option<Application>) {
         if let Some(c) = self.conns.get_mut(key) {
             c.application = application;
         }
     }
 
-    /// One more exchange names this connection.
+    /// Counts one more call that refers to this connection.
     #[inline]
     pub fn hold(&mut self, key: ConnKey) {
         if let Some(c) = self.conns.get_mut(key) {
@@ -142,18 +145,17 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// One exchange less.
+    /// Counts one call less.
     #[inline]
     pub fn release(&mut self, key: ConnKey) {
         let Some(c) = self.conns.get_mut(key) else { return };
         c.calls -= 1;
         if c.retired && c.calls == c.quarantined && !c.dead {
-            self.read_again(key); // looked at when no event is under way
+            self.read_again(key); // `close_if_done` must not run during an event
         }
     }
 
-    /// Nobody waits any more for the answer to a call on this connection.
-    /// Returns of how many that is so.
+    /// Counts a call on this connection whose downstream no longer waits. Returns the number of such calls.
     pub fn quarantine(&mut self, key: ConnKey) -> u32 {
         let Some(c) = self.conns.get_mut(key) else {
             return 0;
@@ -166,7 +168,7 @@ impl<E: Env> Connections<E> {
         quarantined
     }
 
-    /// Asks the peer for a sign of life, if nothing came from it for as long as a call to it took in vain.
+    /// Sends a heartbeat if the peer has sent nothing since a call that timed out began.
     pub fn ask_if_silent(&mut self, key: ConnKey, call_ms: u64) {
         let Some(c) = self.conns.get_mut(key) else { return };
         let silent = self.now_ms.saturating_sub(c.heard_ms) >= call_ms;
@@ -177,23 +179,23 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// Such an answer came, or never will.
+    /// Counts a quarantined call less: its late response came, or its connection closed.
     pub fn unquarantine(&mut self, key: ConnKey) {
         if let Some(c) = self.conns.get_mut(key) {
             c.quarantined -= 1;
         }
     }
 
-    /// The bytes of a call, if none of them left: they can be sent elsewhere.
+    /// The bytes of a call, if none of them has left, so that it can be sent elsewhere.
     #[must_use]
     pub fn unsent(&self, key: ConnKey, mark: Mark) -> Option<&[u8]> {
         self.conns.get(key)?.out.unsent_at(mark)
     }
 
-    /// A request waits for the connection to stand; its bytes count as if they were in the out-buffer.
+    /// Counts the bytes of a request that waits for the dial, as if they were in the out-buffer.
     ///
     /// # Errors
-    /// Too much waits there already.
+    /// Too many bytes wait for this connection already.
     pub fn hold_back(&mut self, key: ConnKey, bytes: usize) -> Result<(), CallError> {
         if let Some(c) = self.conns.get_mut(key) {
             if c.pending() > UPSTREAM_MAX {
@@ -207,9 +209,9 @@ impl<E: Env> Connections<E> {
         Ok(())
     }
 
-    /// Stops reading a downstream for which too much waits to be sent, until it has taken most of that. Its own calls
-    /// pay for that, nobody else's: a downstream is not stopped for one of its providers, and an upstream never, as
-    /// others wait for their responses behind it.
+    /// Stops reading a downstream for which too many bytes wait, until it has taken most of them. The pause
+    /// affects its own calls only. An upstream is never paused, because the responses to other downstreams
+    /// would wait behind it.
     pub fn pause_if_full(&mut self, key: ConnKey) {
         if let Some(c) = self.conns.get_mut(key)
             && c.is_full()
@@ -218,7 +220,8 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// Closes an upstream that has more to read than its requests, because we had to tell it much that it does not take.
+    /// Closes an upstream that does not read although it keeps sending frames that we must respond to, such as
+    /// heartbeats.
     #[cold]
     pub(super) fn close_if_stuck(&mut self, key: ConnKey) {
         let Some(conn) = self.conns.get(key) else { return };
@@ -231,7 +234,7 @@ impl<E: Env> Connections<E> {
         self.close_now(key, format_args!("it does not read what it asks for"));
     }
 
-    /// The peer wants no new calls on this connection, or wants them again.
+    /// Records that the peer wants no new calls on this connection, or wants them again.
     pub fn set_draining(&mut self, key: ConnKey, on: bool) {
         if let Some(c) = self.conns.get_mut(key) {
             c.draining = on;
@@ -240,7 +243,7 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// Closes callers' connections between two calls. What has arrived on them is read before.
+    /// Closes each downstream connection once it has no call. What has arrived on it is read before.
     pub fn part_from_callers(&mut self) {
         for key in self.conns.keys() {
             if let Some(conn) = self.conns.get_mut(key)
@@ -252,7 +255,7 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// Tells all callers that this process is going away, in the protocols that have words for it.
+    /// Announces to all downstream peers that this process is going away, in protocols that can express it.
     pub fn announce_drain(&mut self) {
         for key in self.conns.keys() {
             let Some(conn) = self.conns.get_mut(key) else {

@@ -1,4 +1,4 @@
-//! One connection.
+//! The state of one connection.
 use super::{HIGH, SessionOf, TransportOf};
 use crate::Env;
 use crate::buf::OutBuf;
@@ -9,66 +9,73 @@ use crate::session::Role;
 use crate::slots::ConnKey;
 use std::net::SocketAddr;
 
-/// Why a connection is there.
+/// Which side a connection belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// A caller's, accepted by this listener.
+    /// A downstream connection, accepted by this listener.
     Listener(ListenerId),
-    /// Ours, to this endpoint.
+    /// An upstream connection, to this endpoint.
     Endpoint(EndpointId),
 }
 
-/// A connection and everything that belongs to it.
+/// A connection with its session, its buffers and its counts.
 pub struct Conn<E: Env> {
     pub(super) session: SessionOf<E>,
     pub(super) transport: TransportOf<E>,
-    /// Received, but no whole message yet.
+    /// The start of a message whose end has not been received.
     pub(super) partial_message: Vec<u8>,
-    /// How long that message is in all; 0 if unknown.
+    /// The whole length of that message; 0 if unknown.
     pub(super) expected_len: usize,
     pub(super) out: OutBuf,
-    /// Bytes of requests that wait until it stands.
+    /// Bytes of requests that wait until the connection is established.
     pub(super) held: usize,
-    /// What of `out` counts as [backlog](super::backlog).
+    /// The part of `out` that counts in the [backlog](super::backlog).
     pub(super) backlog: usize,
-    /// When the peer last took bytes, or when bytes began to wait for it.
+    /// The time at which the peer last took bytes, or bytes began to wait for it.
     pub(super) took_ms: u64,
-    /// Why it is there.
+    /// The listener or endpoint that the connection belongs to.
     pub owner: Owner,
-    /// The downstream whose calls alone it carries; `None` if those of all downstreams may use it.
+    /// The only downstream whose calls it carries; `None` if it carries those of all.
     pub reserved_for: Option<ConnKey>,
-    /// The caller's address, if it has one.
+    /// The downstream's address; `None` over a Unix socket and for upstream connections.
     pub peer: Option<SocketAddr>,
-    /// The application that calls over it, as its first call that names one says.
+    /// The application that calls over it, taken from the first call that names one.
     pub application: Option<Application>,
     pub(super) role: Role,
-    /// Exchanges that name this connection.
+    /// The number of calls that refer to this connection.
     pub calls: u32,
-    /// Those of them for whose answer nobody waits any more.
+    /// The calls among them whose downstream no longer waits for a response.
     pub(super) quarantined: u32,
     pub(super) opened_ms: u64,
-    /// When something last came in ...
+    /// The time at which the last bytes were received.
     pub(super) heard_ms: u64,
-    /// ... and when it was last given a call.
+    /// The time at which the last call was given to it.
     pub(super) called_ms: u64,
+    /// The protocol has not been detected yet.
     pub(super) detecting: bool,
+    /// The dial has not ended yet.
     pub(super) connecting: bool,
+    /// It is queued for the flush at the end of the turn.
     pub(super) dirty: bool,
+    /// The transport takes no bytes at the moment.
     pub(super) blocked: bool,
+    /// It is closed; its entry remains until its calls have ended.
     pub(super) dead: bool,
+    /// The reactor reported bytes while it was paused.
     pub(super) unread: bool,
+    /// It is not read, because too many bytes wait for its peer.
     pub(super) paused: bool,
-    /// It is read next turn.
+    /// It is queued to be read in the next turn.
     pub(super) queued: bool,
-    /// The peer closed; what it sent before may still have to be read.
+    /// The peer will send nothing more; earlier bytes may still have to be read.
     pub(super) hung_up: bool,
-    /// The peer wants no new calls here.
+    /// The peer wants no new calls on it.
     pub(super) draining: bool,
-    /// We want no new calls here, and close it when the last one is over.
+    /// This side gives it no new calls and closes it after the last one.
     pub(crate) retired: bool,
-    /// Heartbeats that we sent since something last came in.
+    /// Heartbeats sent since the last bytes were received.
     pub(super) unanswered: u8,
-    /// When it was asked for a sign of life because a call to it had timed out, if nothing came in since.
+    /// The time of the heartbeat that a timed-out call caused, if nothing was received since.
     pub(super) asked_ms: Option<u64>,
 }
 
@@ -122,44 +129,44 @@ impl<E: Env> Conn<E> {
         !self.dead && !self.draining && !self.retired && !self.connecting
     }
 
-    /// Whether it would take calls, had its peer not asked for no more.
+    /// Whether only the peer's wish keeps it from taking calls.
     #[must_use]
     pub(crate) fn is_draining(&self) -> bool {
         self.draining && !self.dead && !self.retired
     }
 
-    /// Whether nobody needs it now: no caller waits for an answer, and nothing is to be sent.
+    /// Whether no downstream waits for a response on it and no bytes are to be sent.
     pub(super) fn is_idle(&self) -> bool {
         self.calls == self.quarantined && self.out.is_empty()
     }
 
-    /// Whether a listener accepted it.
+    /// Whether it is a downstream connection.
     pub(super) fn is_callers(&self) -> bool {
         matches!(self.owner, Owner::Listener(_))
     }
 
-    /// Bytes on their way to this peer.
+    /// Bytes that wait to be sent to this peer.
     #[inline]
     #[must_use]
     pub fn pending(&self) -> usize {
         self.out.len() + self.held
     }
 
-    /// How many calls on it somebody waits for.
+    /// The number of calls on it whose downstream waits.
     #[inline]
     #[must_use]
     pub fn awaited(&self) -> u32 {
         self.calls - self.quarantined
     }
 
-    /// Whether so much is on its way to the peer that more should not be added.
+    /// Whether so many bytes wait for the peer that no more should be added.
     #[inline]
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.pending() >= HIGH
     }
 
-    /// Who is at its other end.
+    /// The peer at its other end, for logs.
     pub(crate) fn who(&self) -> Peer {
         match self.owner {
             Owner::Listener(id) => Peer::Caller(id, self.peer),

@@ -1,4 +1,4 @@
-//! Bytes in.
+//! Reading: from the transport to the events of a session.
 use super::{Connections, Owner};
 use crate::Env;
 use crate::buf::{HEADROOM, READ, ReadBuf};
@@ -9,21 +9,21 @@ use crate::transport::Transport;
 use std::io;
 use std::ops::Range;
 
-/// What one read gave.
+/// The result of one read.
 pub enum Filled {
-    /// Nothing to decode.
+    /// No bytes to decode.
     Nothing,
-    /// The peer closed, or the transport failed.
+    /// The peer closed the connection, or the transport failed.
     Closed,
-    /// The bytes to decode lie in this part of the read buffer.
+    /// The bytes to decode are in this part of the read buffer.
     Shared(Range<usize>),
-    /// The bytes to decode are a message that was too long for the read buffer, and what follows it.
+    /// The bytes to decode are a message too long for the read buffer, and what follows it.
     Own(Vec<u8>),
 }
 
 impl<E: Env> Connections<E> {
-    /// One read. The bytes to decode are the connection's tail and what came. The flag says that there is
-    /// probably more to read at once.
+    /// Reads once. The bytes to decode are the incomplete message kept before, followed by what was received.
+    /// The flag says whether more can probably be read at once.
     pub fn fill(&mut self, key: ConnKey, buf: &mut ReadBuf) -> (Filled, bool) {
         let Some(conn) = self.conns.get_mut(key) else {
             return (Filled::Nothing, false);
@@ -31,6 +31,7 @@ impl<E: Env> Connections<E> {
         if conn.dead || conn.connecting || conn.queued {
             return (Filled::Nothing, false);
         }
+        // The reactor reports readiness once, so it is remembered until the connection resumes.
         if conn.paused {
             conn.unread = true;
             return (Filled::Nothing, false);
@@ -55,6 +56,7 @@ impl<E: Env> Connections<E> {
         if t == 0 {
             return (Filled::Shared(got), more);
         }
+        // A short start of a message moves in front of the new bytes, so that decoding sees one piece.
         if t <= HEADROOM && conn.expected_len <= t + n {
             buf.bytes[HEADROOM - t..HEADROOM].copy_from_slice(&conn.partial_message);
             self.partial -= t;
@@ -64,6 +66,7 @@ impl<E: Env> Connections<E> {
             }
             return (Filled::Shared(HEADROOM - t..got.end), more);
         }
+        // A long message grows in its own memory, so that each of its bytes is copied once.
         conn.partial_message.extend_from_slice(&buf.bytes[got]);
         self.partial += n;
         if conn.partial_message.len() < conn.expected_len {
@@ -74,17 +77,17 @@ impl<E: Env> Connections<E> {
         (Filled::Own(std::mem::take(&mut conn.partial_message)), more)
     }
 
-    /// The peer will send nothing more: what is there is read up to its end.
+    /// Records that the peer will send nothing more, so that reads go on to the end of the stream.
     pub fn hung_up(&mut self, key: ConnKey) {
         if let Some(conn) = self.conns.get_mut(key) {
             conn.hung_up = true;
         }
     }
 
-    /// The next event. It borrows the input only, so every connection is free to be written to.
+    /// Returns the next event. It borrows the input only, so that handling it can write to any connection.
     ///
     /// # Errors
-    /// The connection cannot go on.
+    /// The input breaks the protocol, and the connection cannot go on.
     #[inline]
     pub fn next<'a>(&mut self, key: ConnKey, input: &'a [u8]) -> Result<Step<'a>, ProtocolError> {
         let Some(conn) = self.conns.get_mut(key) else {
@@ -101,6 +104,7 @@ impl<E: Env> Connections<E> {
         }
         let before = conn.out.position();
         let step = conn.session.next(input, &mut conn.out);
+        // The session itself has responded, for example to a heartbeat.
         if conn.out.position() != before {
             let (is_full, is_downstream) = (conn.is_full(), conn.is_callers());
             self.appended(key);
@@ -113,7 +117,8 @@ impl<E: Env> Connections<E> {
         step
     }
 
-    /// Keeps what was not decoded. `expected_len` is the length of the message that it begins, 0 if unknown.
+    /// Keeps the bytes that were not decoded. `expected_len` is the length of the message that they begin, 0 if
+    /// unknown.
     pub fn keep_partial(&mut self, key: ConnKey, rest: &[u8], expected_len: usize) {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
@@ -128,7 +133,8 @@ impl<E: Env> Connections<E> {
         self.keep_partial_within_bounds();
     }
 
-    /// Closes the connections with the longest half-received messages while all of them expected_len more memory than there is.
+    /// Closes the connections with the longest incomplete messages while all of them together exceed their
+    /// memory.
     #[inline]
     fn keep_partial_within_bounds(&mut self) {
         while self.partial > self.partial_max {

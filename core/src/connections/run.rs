@@ -1,11 +1,11 @@
-//! Frames that go on as the bytes received are not copied one by one. Consecutive ones for the same connection
-//! form a *run* in the read buffer: their ids are patched there, and the run is written straight from it if it
-//! is large and nothing is queued before it, or else copied to the out-buffer at once.
-//!
+//! Forwarding without copying each frame. Consecutive frames of the input that go to the same connection
+//! unchanged form a *run* in the read buffer. Their ids are patched there. A long run is written from the read
+//! buffer if nothing is queued before it, and otherwise copied to the out-buffer in one piece.
 //! An event borrows the input, so a frame that is to go on is only noted ([`Deferred`]) and handled by
-//! [`Connections::settle`] when the event is over. If something else has to be appended to the run's connection in
-//! between, room for the run is left before it ([`Hole`]) and filled in at once after the event: positions in
-//! the stream, by which calls are retried, are those at which the bytes finally lie.
+//! An event borrows the input, so a frame to forward is only recorded ([`Deferred`]) and handled by
+//! [`Connections::settle`] after the event. If other bytes have to be appended to the run's connection during
+//! the event, room for the run is left before them ([`Hole`]) and filled right after the event. Positions in
+//! the stream, by which calls are retried, are thus final when they are given out.
 use super::{Connections, EARLY_FLUSH};
 use crate::Env;
 use crate::session::Session;
@@ -14,7 +14,7 @@ use crate::transport::Transport;
 use std::io;
 use std::ops::Range;
 
-/// From this length on a run is written from the read buffer.
+/// A run of at least this length is written from the read buffer.
 const WRITE_THROUGH: usize = 16 << 10;
 
 /// Consecutive frames of the input for one connection.
@@ -24,20 +24,20 @@ pub(super) struct Run {
     pub(super) len: usize,
 }
 
-/// The frame of the current event is to go there under this id.
+/// The destination of the current event's frame, and the id to write into it.
 pub(super) struct Deferred {
     pub(super) to: ConnKey,
     pub(super) id: u64,
 }
 
-/// Room in an out-buffer for a run.
+/// The room left for a run in an out-buffer.
 pub(super) struct Hole {
     run: Run,
     at: u64,
 }
 
 impl<E: Env> Connections<E> {
-    /// Bytes of the run that will precede whatever is appended to `key` next.
+    /// The length of the run that precedes the bytes appended to `key` next.
     #[inline]
     pub(super) fn run_before(&self, key: ConnKey) -> usize {
         match &self.run {
@@ -46,7 +46,7 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// Something else is about to be appended to `key`.
+    /// Leaves room for the run of `key`, because other bytes are about to be appended to it.
     #[inline]
     pub(super) fn make_room(&mut self, key: ConnKey) {
         if self.run.as_ref().is_some_and(|run| run.to == key)
@@ -60,7 +60,7 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// After an event: `frame` is where its message lay in the input.
+    /// Finishes an event. `frame` is the range of its message in the input.
     #[inline]
     pub fn settle(&mut self, input: &mut [u8], frame: Range<usize>) {
         if self.hole.is_some() {
@@ -102,7 +102,7 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// The input ends, or the run does.
+    /// Writes the run or copies it to the out-buffer, because it ends or the input does.
     #[inline]
     pub fn end_run(&mut self, input: &[u8]) {
         let Some(run) = self.run.take() else { return };

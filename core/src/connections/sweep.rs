@@ -1,4 +1,5 @@
-//! What time does to connections: dials given up, idle ones closed, silent ones asked, old ones replaced.
+//! Periodic checks of connections: gives up dials, closes idle and stalled ones, sends heartbeats, replaces old
+//! ones.
 use super::{Connections, Owner};
 use crate::Env;
 use crate::config::ConnectionScope;
@@ -8,32 +9,34 @@ use crate::session::Session;
 use crate::slots::ConnKey;
 use std::io;
 
-/// A peer that leaves this many heartbeats unanswered is taken for dead.
+/// A peer that leaves this many heartbeats without a response is taken for dead.
 const UNANSWERED_MAX: u8 = 3;
-/// A peer that is asked for a sign of life because a call to it timed out has this long to give one.
+/// The time in which a peer must send something after a call to it timed out, in milliseconds.
 const SIGN_OF_LIFE_MS: u64 = 5000;
-/// A retired connection whose last call is over waits this long for its peer to take what is left to be sent.
+/// The time that a retired connection without calls waits for its peer to take the remaining bytes, in
+/// milliseconds.
 const LINGER_MS: u64 = 10_000;
 
-/// A downstream that takes none of its responses for this long is closed. One that reads slowly is not.
+/// A downstream that takes no bytes at all for this long is closed, in milliseconds. A slow one is not.
 const DOWNSTREAM_STALL_MS: u64 = 30_000;
-/// An upstream that takes none of its requests for this long is closed: its calls are lost anyway, and those that were
-/// not sent can go elsewhere.
+/// An upstream that takes no bytes at all for this long is closed, in milliseconds: its calls are lost anyway,
+/// and the unsent ones can go to other endpoints.
 const UPSTREAM_STALL_MS: u64 = 10_000;
 
+/// What a check decides about a connection. The texts are reasons for the log.
 enum Fate {
     Keep,
     Heartbeat,
-    /// It takes no more calls.
+    /// Gives it no more calls.
     Retire(&'static str),
-    /// Its time is over.
+    /// Closes it because its time is over.
     End(&'static str),
-    /// It is closed because of what its peer does.
+    /// Closes it because of its peer, and counts an error of the peer.
     Close(&'static str),
 }
 
 impl<E: Env> Connections<E> {
-    /// Gives up dials that took too long. Cheap: asked every turn.
+    /// Gives up dials whose time is over. This is cheap, and runs in every turn.
     pub fn sweep_dials(&mut self) {
         while let Some(at) = self.dialing.iter().position(|(_, until)| *until <= self.now_ms) {
             let (key, _) = self.dialing.swap_remove(at);
@@ -44,7 +47,7 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// Looks at every connection; once per second is enough.
+    /// Checks every connection. The worker calls this every half second.
     pub fn sweep(&mut self, s: &Directory) {
         for key in self.conns.keys() {
             match self.fate(key, s) {
@@ -64,6 +67,7 @@ impl<E: Env> Connections<E> {
         }
     }
 
+    /// Decides about one connection. A peer that takes nothing is closed first, whatever else is due.
     fn fate(&mut self, key: ConnKey, s: &Directory) -> Fate {
         let reserved_for = self.conns.get(key).and_then(|c| c.reserved_for);
         let has_downstream = reserved_for.is_some_and(|downstream| self.alive(downstream));
@@ -71,7 +75,7 @@ impl<E: Env> Connections<E> {
             return Fate::Keep;
         };
         if conn.connecting && matches!(conn.owner, Owner::Endpoint(id) if s.endpoint(id).is_none()) {
-            return Fate::Close(""); // nobody wants to reach it any more
+            return Fate::Close(""); // its endpoint was removed
         }
         if conn.dead || conn.connecting {
             return Fate::Keep;
@@ -79,6 +83,7 @@ impl<E: Env> Connections<E> {
         let silent = self.now_ms.saturating_sub(conn.heard_ms);
         let unused = self.now_ms.saturating_sub(conn.called_ms);
         let age = self.now_ms.saturating_sub(conn.opened_ms);
+        // An idle connection owns no buffers.
         if silent > 1000 {
             conn.out.trim();
             conn.partial_message.shrink_to_fit();
@@ -101,7 +106,8 @@ impl<E: Env> Connections<E> {
                     return Fate::End("its last call is over");
                 }
                 let Some(l) = s.listener(id) else {
-                    // The listener was removed. The connection ends after its last response, which is how the downstream learns of it.
+                    // The listener was removed. The connection closes after its last response, which is how its
+                    // peer notices.
                     return if conn.is_idle() {
                         Fate::End("its listener was removed")
                     } else {
@@ -109,7 +115,8 @@ impl<E: Env> Connections<E> {
                     };
                 };
                 if conn.detecting && conn.partial_message.is_empty() {
-                    // stock consumers connect long before their first call: the time begins with the first byte
+                    // stock consumers connect long before their first call, so the time counts from the first
+                    // byte
                     conn.opened_ms = self.now_ms;
                 } else if conn.detecting && age >= u64::from(l.detect_ms) {
                     return Fate::Close("it did not show its protocol in time");
@@ -120,6 +127,7 @@ impl<E: Env> Connections<E> {
                 Fate::Keep
             }
             Owner::Endpoint(id) => {
+                // Quarantined calls do not keep a retired connection open; unsent bytes do, for a while.
                 let over = conn.calls == conn.quarantined && unused >= LINGER_MS;
                 if conn.retired && (over || conn.is_idle()) {
                     return Fate::End("its last call is over");
@@ -132,6 +140,7 @@ impl<E: Env> Connections<E> {
                     ConnectionScope::Shared => conn.reserved_for.is_none(),
                     ConnectionScope::PerDownstream => has_downstream,
                 };
+                // A reserved connection is useless without its downstream, and so is one of the former scope.
                 if !conn.retired && !needed {
                     return Fate::Retire(
                         "its downstream is gone, or the cluster's connections setting has changed",
@@ -171,7 +180,7 @@ impl<E: Env> Connections<E> {
         self.appended(key);
     }
 
-    /// Takes a connection out of use because calls to it were lost; it closes when its last call is over.
+    /// Takes a connection out of use because calls to it were lost. It closes after its last call.
     pub fn retire(&mut self, key: ConnKey) {
         self.retire_because(key, "calls to it were lost");
     }
@@ -186,7 +195,7 @@ impl<E: Env> Connections<E> {
         self.close_if_done(key);
     }
 
-    /// Closes a connection that was only waiting for its last call.
+    /// Closes a retired connection whose last call is over.
     pub fn close_if_done(&mut self, key: ConnKey) {
         if self.conns.get(key).is_some_and(|c| c.retired && c.is_idle()) {
             self.close(key, format_args!("its last call is over"));

@@ -1,4 +1,4 @@
-//! Bytes out.
+//! Writing: from out-buffers to the transport.
 use super::{Connections, EARLY_FLUSH, LOW, Owner};
 use crate::Env;
 use crate::peer_errors::PeerErrorKind;
@@ -7,8 +7,7 @@ use crate::transport::{Reactor, Transport};
 use std::io;
 
 impl<E: Env> Connections<E> {
-    /// Queues a connection for the flush at the end of the turn, or at the end of the event if so much waits
-    /// that it has to go now.
+    /// Queues a connection for the flush at the end of the turn, or of the event if very many bytes wait.
     #[inline]
     pub(super) fn appended(&mut self, key: ConnKey) {
         let Some(conn) = self.conns.get_mut(key) else {
@@ -30,7 +29,7 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// Writes every connection that was appended to in this turn, once. True if there was any.
+    /// Writes every connection that was appended to in this turn, once. Returns whether there was any.
     pub fn flush_dirty(&mut self) -> bool {
         let mut dirty = std::mem::take(&mut self.dirty);
         let any = !dirty.is_empty();
@@ -46,7 +45,7 @@ impl<E: Env> Connections<E> {
         any
     }
 
-    /// The transport can take more. True when a dial has just succeeded.
+    /// Handles a transport that takes bytes again. Returns true if a dial has just succeeded.
     pub fn writable(&mut self, key: ConnKey) -> bool {
         let Some(conn) = self.conns.get_mut(key) else {
             return false;
@@ -57,6 +56,7 @@ impl<E: Env> Connections<E> {
         let connected = std::mem::take(&mut conn.connecting);
         if connected {
             if let Err(e) = conn.transport.connected() {
+                // `close_now` counts a failed dial by this flag.
                 conn.connecting = true;
                 let owner = conn.owner;
                 if let Owner::Endpoint(id) = owner {
@@ -89,6 +89,7 @@ impl<E: Env> Connections<E> {
         connected && self.alive(key)
     }
 
+    /// Writes until the transport takes no more, and updates what depends on the number of unsent bytes.
     #[inline(never)]
     pub(super) fn flush(&mut self, key: ConnKey) {
         let Some(conn) = self.conns.get_mut(key) else {
@@ -97,6 +98,7 @@ impl<E: Env> Connections<E> {
         if conn.dead || conn.connecting {
             return;
         }
+        // The reactor reports when it takes bytes again. Until then only the backlog grows.
         if conn.blocked {
             let waits = conn.out.len();
             self.backlog.set(&mut conn.backlog, waits);
@@ -117,6 +119,7 @@ impl<E: Env> Connections<E> {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     conn.blocked = true;
+                    // The stall begins anew whenever the peer takes bytes.
                     if sent > 0 || conn.backlog == 0 {
                         conn.took_ms = self.now_ms;
                     }
@@ -167,7 +170,7 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// Reads the connection again.
+    /// Resumes reading, because the peer has taken most of its bytes.
     fn resume(&mut self, key: ConnKey) {
         let Some(conn) = self.conns.get_mut(key) else {
             return;

@@ -1,32 +1,32 @@
-//! Whether an endpoint can be reached, as far as its connections tell.
+//! Whether an endpoint can be reached, judged by its connections.
 
-/// An endpoint is not dialed for this long after a dial failed, doubled with each further failure up to the maximum.
+/// The pause after a failed dial, in milliseconds. It doubles with each further failure, up to the maximum.
 const BACKOFF_MS: u64 = 250;
 const BACKOFF_MAX_MS: u64 = 30_000;
-/// An endpoint whose connection broke is not the first choice for this long.
+/// The time for which an endpoint is avoided after one of its connections broke, in milliseconds.
 const BROKEN_MS: u64 = 1000;
 
-/// What an endpoint's connections tell of it. The default is an endpoint of which nothing bad is known.
+/// The health of one endpoint. The default is healthy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Health {
-    /// Dials that failed, one after the other, since the last one that succeeded.
+    /// Failed dials in a row.
     failures: u8,
-    /// It is not the first choice before this time.
+    /// The end of the time for which it is avoided.
     avoided_until_ms: u64,
 }
 
 impl Health {
-    /// Whether its last dial failed.
+    /// Whether the last dial failed.
     pub(super) fn is_failing(&self) -> bool {
         self.failures > 0
     }
 
-    /// Whether calls go elsewhere if they can. An endpoint whose dial failed is avoided until a dial succeeds.
+    /// Whether calls go to other endpoints if possible. After a failed dial this holds until a dial succeeds.
     pub(super) fn is_avoided(&self, now_ms: u64) -> bool {
         self.is_failing() || self.avoided_until_ms > now_ms
     }
 
-    /// Whether it is time for another dial.
+    /// Whether the pause after the last failed dial is over.
     pub(super) fn may_dial(&self, now_ms: u64) -> bool {
         self.avoided_until_ms <= now_ms
     }
@@ -41,7 +41,7 @@ impl Health {
     }
 }
 
-/// How long to wait after so many failures in a row.
+/// The pause after this number of failures in a row, in milliseconds.
 pub(super) fn back_off(failures: u8) -> u64 {
     (BACKOFF_MS << u32::from(failures.saturating_sub(1)).min(10)).min(BACKOFF_MAX_MS)
 }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_is_dialed_ever_more_seldom_and_avoided_until_it_answers() {
+    fn the_pause_between_failed_dials_doubles_and_the_endpoint_stays_avoided() {
         let mut health = Health::default();
         let (mut now, mut waits) = (0, vec![]);
         for _ in 0..10 {
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_whose_connection_broke_is_soon_as_good_as_any() {
+    fn an_endpoint_whose_connection_broke_is_avoided_for_a_second() {
         let mut health = Health::default();
         health.connection_broke(5);
         assert!(health.is_avoided(5) && !health.is_avoided(5 + BROKEN_MS));

@@ -7,35 +7,36 @@ use crate::directory::{Cluster, Directory, Endpoint, EndpointId, EndpointSet, Ta
 use crate::slots::ConnKey;
 use crate::transport::is_process_wide;
 
-/// So often the policy is asked for an endpoint before any that can be used is taken.
+/// The number of times the load balancer is asked before all endpoints are tried in turn.
 const PICKS: usize = 4;
-/// So many dials may fail at once while an endpoint is looked for.
+/// The number of dials that may fail at once during one search.
 const DIALS: usize = 3;
 
-/// What an endpoint has for a call.
+/// What an endpoint has to offer for a call.
 enum Offer {
     /// A connection with room.
     Ready(ConnKey),
-    /// A connection for which much waits already, or none that is not at its limit of calls.
+    /// A connection with many unsent bytes, or no connection below its limit of calls.
     Crowded(Option<ConnKey>),
     /// A dial under way.
     Dialing(ConnKey),
-    /// Nothing, unless it is dialed.
+    /// No connection; a dial would be needed.
     Dial,
 }
 
-/// What was found on the way to an endpoint.
+/// What a search has found so far.
 #[derive(Default)]
 struct Search {
-    /// A connection that can take the call, though much waits for it already.
+    /// A connection that can take the call although many bytes wait for it.
     crowded: Option<(EndpointId, ConnKey)>,
+    /// An endpoint was at its limit of connections and calls.
     is_full: bool,
-    /// This process has no room for another connection.
+    /// This process has no descriptor or port for another connection.
     is_exhausted: bool,
     failed_dials: usize,
 }
 
-/// Where the cause lies that a dial failed at once.
+/// The side that made a dial fail at once.
 pub(super) enum DialFailed {
     /// This process or machine has no room for another connection.
     Here,
@@ -48,6 +49,7 @@ impl Search {
         !self.is_exhausted && self.failed_dials < DIALS
     }
 
+    /// The result of a search that found nothing, with the most telling reason.
     fn in_vain(&self) -> Lease {
         match self {
             Search {
@@ -60,8 +62,8 @@ impl Search {
 }
 
 impl Endpoints {
-    /// An endpoint of the set and a connection to it: the one that the policy picks; then any that is well, for chance
-    /// may miss it, and the less loaded of two is the one that is down; then, if the choice allows it, any at all.
+    /// Leases a connection to an endpoint of the target, in three passes: endpoints that the load balancer
+    /// picks; any healthy endpoint, since random picks may miss it; and, if the choice allows it, any endpoint.
     pub fn lease<E: Env>(
         &mut self,
         w: &mut Connections<E>,
@@ -86,6 +88,7 @@ impl Endpoints {
                 return lease;
             }
         }
+        // The passes start at a random endpoint, so that its neighbours do not get all the calls.
         let start = self.rng.usize(..n);
         let around = |i: usize| set.endpoints[(start + i) % n].endpoint;
         for id in (0..n).map(around) {
@@ -95,6 +98,7 @@ impl Endpoints {
                 return lease;
             }
         }
+        // A crowded connection of a healthy endpoint is better than any of an avoided one.
         if let Some((id, conn)) = search.crowded {
             return Lease::Ready(id, conn);
         }
@@ -112,7 +116,7 @@ impl Endpoints {
         !self.list[id.index()].is_avoided(w.now_ms) && (choice.not != Some(id) || n == 1)
     }
 
-    /// Asks an endpoint for a connection; `None` if the search goes on.
+    /// Asks one endpoint for a connection; `None` means that the search goes on.
     #[inline]
     fn ask<E: Env>(
         &mut self,
@@ -142,14 +146,14 @@ impl Endpoints {
         None
     }
 
-    /// Which endpoint the set's policy picks.
+    /// The endpoint that the target's load balancer picks.
     #[inline]
     fn pick(&mut self, target: &Target, set: &EndpointSet) -> EndpointId {
         let picker = &mut self.clusters[target.cluster.index()].pickers[usize::from(target.subset)];
         picker.pick(set, &self.list, &mut self.rng)
     }
 
-    /// A connection to the endpoint: the least loaded one, a new one past the limit of calls on it.
+    /// What the endpoint offers: its least loaded connection, a dial under way, or a new connection.
     fn offer<E: Env>(
         &self,
         w: &Connections<E>,
@@ -171,6 +175,7 @@ impl Endpoints {
                 Offer::Ready(conn)
             };
         }
+        // One dial at a time is enough: all calls that come meanwhile wait for it.
         let mut dials = e.dials.iter().filter(|dial| dial.reserved_for == downstream);
         if let Some(dial) = dials.find(|dial| w.alive(dial.conn)) {
             return Offer::Dialing(dial.conn);
@@ -181,8 +186,9 @@ impl Endpoints {
         if live >= cluster.max_connections || is_full {
             return Offer::Crowded(None);
         }
-        // All connections drain. Behind the address there may be a new process already; if there is not, the one that
-        // goes away still serves, and would say so again on each connection. So dials are spaced.
+        // All connections drain. A new process may already listen at the address, so a dial makes sense. If
+        // not, the old process still serves and would announce its end on each new connection, so dials are
+        // spaced.
         let draining = |k: ConnKey| w.get(k).filter(|c| c.is_draining()).map(|c| (c.awaited(), k));
         let draining = e
             .conns

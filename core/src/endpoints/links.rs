@@ -1,8 +1,8 @@
-//! The connections of one endpoint, by the downstream connection that each is reserved for.
+//! The connections of one endpoint, by the downstream that each is reserved for.
 use crate::slots::ConnKey;
 
-/// The connections to an endpoint. Those that no downstream has to itself come first, then those of one downstream
-/// after those of another: a worker may have thousands of them.
+/// The connections to an endpoint. Shared ones come first, and the reserved ones are sorted by downstream,
+/// since a worker may have thousands of them.
 #[derive(Default)]
 pub(super) struct Links(Vec<Link>);
 
@@ -12,7 +12,7 @@ struct Link {
 }
 
 impl Link {
-    fn place(&self) -> Option<u32> {
+    fn sort_key(&self) -> Option<u32> {
         self.reserved_for.map(ConnKey::bits)
     }
 }
@@ -28,24 +28,24 @@ impl Links {
 
     pub(super) fn insert(&mut self, conn: ConnKey, reserved_for: Option<ConnKey>) {
         let link = Link { conn, reserved_for };
-        let at = self.0.partition_point(|l| l.place() <= link.place());
+        let at = self.0.partition_point(|l| l.sort_key() <= link.sort_key());
         self.0.insert(at, link);
     }
 
-    /// Whether it was there.
+    /// Returns whether the connection was in the list.
     pub(super) fn remove(&mut self, conn: ConnKey) -> bool {
         let at = self.0.iter().position(|l| l.conn == conn);
         at.map(|at| self.0.remove(at)).is_some()
     }
 
-    /// Those that calls of this downstream may use; `None` stands for the shared ones.
+    /// The connections that calls of this downstream may use; `None` stands for the shared ones.
     #[inline]
     pub(super) fn of(&self, downstream: Option<ConnKey>) -> impl Iterator<Item = ConnKey> + '_ {
-        let place = downstream.map(ConnKey::bits);
-        // the shared ones come first, and most clusters have no others
+        let sort_key = downstream.map(ConnKey::bits);
+        // shared connections come first, and most clusters have no others
         let start = match downstream {
             None => 0,
-            Some(_) => self.0.partition_point(|l| l.place() < place),
+            Some(_) => self.0.partition_point(|l| l.sort_key() < sort_key),
         };
         let theirs = self.0[start..]
             .iter()

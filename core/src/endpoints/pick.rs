@@ -1,20 +1,21 @@
-//! The choice of an endpoint.
+//! The load balancers: how one endpoint of a set is chosen.
 use super::EndpointState;
 use crate::directory::{Balance, EndpointId, EndpointSet};
 use std::collections::HashMap;
 
-/// What a worker remembers between two choices from one set.
+/// The state of a load balancer between two choices.
 pub(super) enum Picker {
-    /// Weights are equal: a cursor is enough.
+    /// Round robin with equal weights: the index of the last choice.
     Cursor(usize),
-    /// Smooth weighted round robin: each endpoint gains its weight, the richest is taken and pays the sum.
+    /// Smooth weighted round robin: each endpoint gains its weight, and the one with the most is chosen and
+    /// pays the sum.
     Smooth(Box<[i64]>),
-    /// Nothing.
+    /// No state, for random choices.
     None,
 }
 
 impl Picker {
-    /// Begins anywhere: all workers beginning with the first endpoint would load it first.
+    /// Starts at a random endpoint, because otherwise all workers would load the first one first.
     pub(super) fn new(set: &EndpointSet, rng: &mut fastrand::Rng) -> Self {
         match set.balance {
             Balance::RoundRobin if set.even => Picker::Cursor(rng.usize(..set.endpoints.len().max(1))),
@@ -23,8 +24,8 @@ impl Picker {
         }
     }
 
-    /// Goes on where the picker of the former set was: endpoints that are in both keep what they have gained. Otherwise the
-    /// shares of endpoints would not follow their weights where sets change often.
+    /// Goes on from the picker of the former set: endpoints in both sets keep what they have gained. Otherwise
+    /// the shares would not follow the weights where sets change often.
     pub(super) fn following(
         was: Option<(&EndpointSet, Picker)>,
         set: &EndpointSet,
@@ -96,9 +97,9 @@ fn by_weight(set: &EndpointSet, rng: &mut fastrand::Rng) -> usize {
     0
 }
 
-/// Power of two choices: two are drawn by weight, then load is measured against weight, and the first one wins a tie.
-/// Thus shares follow the weights where calls are few, too: without that, endpoints of little weight would get none while
-/// others are as idle, and as many as anybody else where there are enough of them to be drawn.
+/// Power of two choices: draws two endpoints by weight and takes the one with less load relative to its weight;
+/// the first one wins a tie. Shares thus follow the weights even where calls are few. Without that, endpoints
+/// of little weight would get no calls while others are idle, too, and as many as heavy ones in large sets.
 fn least_request(set: &EndpointSet, endpoints: &[EndpointState], rng: &mut fastrand::Rng) -> usize {
     let n = set.endpoints.len();
     if n == 1 {
@@ -108,7 +109,7 @@ fn least_request(set: &EndpointSet, endpoints: &[EndpointState], rng: &mut fastr
     let b = if set.even {
         (a + 1 + rng.usize(..n - 1)) % n
     } else {
-        // the same one at times, or else one of two would be asked about each call
+        // both may be the same one; otherwise one of two endpoints would take part in every choice
         by_weight(set, rng)
     };
     let cost = |i: usize, by: usize| {
@@ -158,21 +159,21 @@ mod tests {
     }
 
     #[test]
-    fn a_host_of_weight_zero_is_never_taken() {
+    fn an_endpoint_of_weight_zero_is_never_picked() {
         for balance in [Balance::RoundRobin, Balance::Random, Balance::LeastRequest] {
             assert_eq!(counts(&set(balance, &[0, 1, 1]), &idle(3), 100)[0], 0);
         }
     }
 
     #[test]
-    fn chance_follows_the_weights() {
+    fn random_picks_follow_the_weights() {
         let c = counts(&set(Balance::Random, &[90, 10]), &idle(2), 10_000);
         assert!((8700..9300).contains(&c[0]), "{c:?}");
     }
 
-    /// Files and registries may name any weights.
+    /// Files and registries may contain any weights.
     #[test]
-    fn weights_may_add_up_to_more_than_any_of_them_can_be() {
+    fn the_sum_of_weights_may_exceed_32_bits() {
         let weights = [u32::MAX, u32::MAX / 2];
         assert_eq!(
             counts(&set(Balance::RoundRobin, &weights), &idle(2), 300),
@@ -183,14 +184,14 @@ mod tests {
     }
 
     #[test]
-    fn the_less_loaded_of_two_is_taken() {
+    fn least_request_picks_the_less_loaded_of_two() {
         let mut endpoints = idle(2);
         endpoints[0].in_flight = 5;
         assert_eq!(
             counts(&set(Balance::LeastRequest, &[1, 1]), &endpoints, 100),
             [0, 100]
         );
-        // six times the weight carries six times the load, and is drawn first as often
+        // six times the weight may carry six times the load, and the heavy endpoint is mostly drawn first
         endpoints[1].in_flight = 1;
         let c = counts(&set(Balance::LeastRequest, &[6, 1]), &endpoints, 10_000);
         assert!(c[1] < 300, "only where it was drawn twice: {c:?}");
