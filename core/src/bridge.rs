@@ -1,5 +1,5 @@
-//! Rules for calls that change the protocol on their way. They act on the neutral call, so they hold for
-//! every pair of protocols; a call that keeps its protocol is never touched by them.
+//! Rules for calls that change their protocol. They act on the neutral call and so hold for every pair of
+//! protocols. A call that keeps its protocol is not affected.
 use crate::call::{Attachments, Exception, NeutralCall, NeutralResponse, ReturnValue};
 use crate::config::{AttachmentBridge, ExceptionBridge, TextMatch};
 use crate::value_rules::ValueRules;
@@ -8,33 +8,33 @@ use std::borrow::Cow;
 /// The rules for one target of a route.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bridge {
-    /// Versions by name: the first pair whose left side is the call's version decides.
+    /// Pairs of versions: the first pair whose left side is the call's version replaces it by the right side.
     pub versions: Vec<(Box<str>, Box<str>)>,
-    /// What becomes of group (Dubbo) and unique id (SOFARPC).
+    /// The rule for group (Dubbo) and unique id (SOFARPC).
     pub group: GroupRule,
-    /// Which attachments pass, in both directions.
+    /// The attachments that are passed on, in both directions.
     pub attachments: AttachmentBridge,
-    /// Exceptions that pass as themselves, or do not, whatever holds for others of their packages.
+    /// Exceptions whose class is passed on or substituted, whatever the rule for their package.
     pub exceptions: ExceptionBridge,
-    /// What holds for arguments, results and exceptions.
+    /// The rules for arguments, results and exceptions.
     pub values: ValueRules,
 }
 
-/// What a group turns into on the other side.
+/// The rule for the group of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GroupRule {
-    /// Group and unique id are the same thing.
+    /// Group and unique id correspond to each other.
     #[default]
     Keep,
-    /// Not passed on.
+    /// The group is not passed on.
     Drop,
-    /// It becomes the version.
+    /// The group becomes the version.
     ToVersion,
-    /// It is made of the version, which is then left out.
+    /// The version becomes the group, and the call has no version.
     FromVersion,
 }
 
-/// Unchecked exceptions and errors that every Java reader on both sides knows and lets through.
+/// Unchecked exceptions and errors that Java readers on both sides know and accept.
 const COMMON: [&str; 13] = [
     "ArithmeticException",
     "ArrayIndexOutOfBoundsException",
@@ -51,8 +51,8 @@ const COMMON: [&str; 13] = [
     "StringIndexOutOfBoundsException",
 ];
 
-/// Packages whose classes exist on one side only (the frameworks' own) or that readers refuse unless a method
-/// declares them (the rest of the JDK).
+/// Packages whose classes exist on one side only (those of the frameworks), or that readers refuse unless a
+/// method declares them (the rest of the JDK).
 const FOREIGN: [&str; 9] = [
     "java.",
     "javax.",
@@ -65,10 +65,10 @@ const FOREIGN: [&str; 9] = [
     "com.caucho.",
 ];
 
-/// What an exception that does not pass arrives as.
+/// The class that replaces an exception that is not passed on.
 const SUBSTITUTE: &str = "java.lang.RuntimeException";
 
-/// Whether exceptions of a class can be expected to exist on both sides: an application's own, and the
+/// Whether a class of exceptions can be expected to exist on both sides: an application's own classes and the
 /// unchecked ones of `java.lang`.
 fn passes(class: &str) -> bool {
     match class.strip_prefix("java.lang.") {
@@ -98,7 +98,7 @@ impl Bridge {
         self.sift(&mut call.attachments);
     }
 
-    /// Applies the rules to an outcome on its way to the caller.
+    /// Applies the rules to a response on its way to the downstream.
     pub fn on_response<'a>(&'a self, outcome: &mut NeutralResponse<'a>) {
         match &mut outcome.reply {
             ReturnValue::Null => {}
@@ -128,7 +128,8 @@ impl Bridge {
 }
 
 impl Exception<'_> {
-    /// Turns the exception into one that every caller can read, and that still tells what was thrown.
+    /// Replaces the exception by one that every Java client can read. Its message still names the class that
+    /// was thrown.
     pub fn substitute(&mut self) {
         let message = match &self.message {
             Some(text) => format!("{}: {text}", self.class),
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_mapped_and_a_group_can_stand_for_one() {
+    fn versions_are_mapped_and_a_group_can_replace_a_version() {
         let with = |group| Bridge {
             versions: vec![("1.0.0".into(), "1.0".into())],
             group,

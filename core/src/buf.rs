@@ -1,17 +1,18 @@
-//! The memory that bytes can be in: the worker's read buffer, a connection's tail, its out-buffer.
+//! The memory that bytes are kept in: the worker's read buffer and each connection's out-buffer.
 use std::cell::RefCell;
 
-/// Bytes read at once. An upstream's answers to many callers come in one piece: where a read ends, the run of answers
-/// for a caller is cut, and takes another write. At 8x32, 256 KB take 10 % less CPU time a call than 64 KB
-/// (docs/performance.md).
+/// The size of one read in bytes. An upstream's responses to many downstreams arrive together, and the end of a
+/// read splits a downstream's run of responses, which costs another write. With 8 upstream and 32 downstream
+/// connections, 256 KB take 10 % less CPU time per call than 64 KB (docs/performance.md).
 pub const READ: usize = 256 << 10;
-/// Tails up to this size are copied in front of the next read; larger frames are assembled in the tail itself.
+/// An incomplete message up to this size is copied in front of the next read, in bytes. A longer one is
+/// assembled in its own memory.
 pub const HEADROOM: usize = 64 << 10;
-/// An out-buffer that has been written down to nothing keeps no more memory than this.
+/// The largest memory that an empty out-buffer keeps, in bytes.
 const KEEP: usize = 256 << 10;
 
-/// Memory that connections at rest gave back is kept for those that write next, so much of it and in pieces up to
-/// this size: else every turn would take it from the allocator and grow into it anew.
+/// A per-thread list of free write buffers: at most 16 of at most 64 KB. Without it idle connections would keep
+/// their memory, or every turn would allocate it again.
 const SPARES: usize = 16;
 const SPARE_MAX: usize = 64 << 10;
 
@@ -19,14 +20,15 @@ thread_local! {
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// One per worker. Bytes are read at [`HEADROOM`]; the connection's tail is put right before them.
+/// The read buffer of one worker. Reads start at [`HEADROOM`], and the connection's incomplete message is
+/// copied right before them.
 #[derive(Default)]
 pub struct ReadBuf {
     pub(crate) bytes: Box<[u8]>,
 }
 
-/// Unsent bytes of a connection. Positions count every byte ever appended, so a call can tell later whether
-/// it left this process.
+/// The unsent bytes of a connection. Positions count all bytes ever appended, so that it can be found out later
+/// whether a call has left this process.
 #[derive(Default)]
 pub struct OutBuf {
     bytes: Vec<u8>,
@@ -34,17 +36,17 @@ pub struct OutBuf {
     base: u64,
 }
 
-/// Where a message lies in the life-long byte stream of one connection.
+/// The range of a message in the byte stream of one connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
-    /// Position of its first byte.
+    /// The position of its first byte.
     pub at: u64,
-    /// Its length.
+    /// Its length in bytes.
     pub len: u32,
 }
 
 impl ReadBuf {
-    /// The buffer of one worker.
+    /// Allocates the buffer of one worker.
     #[must_use]
     pub fn new() -> Self {
         ReadBuf {
@@ -54,14 +56,14 @@ impl ReadBuf {
 }
 
 impl OutBuf {
-    /// Bytes not yet given to the transport.
+    /// The number of bytes that the transport has not taken.
     #[inline(always)]
     #[must_use]
     pub fn len(&self) -> usize {
         self.bytes.len() - self.sent
     }
 
-    /// Whether everything was given to the transport.
+    /// Whether the transport has taken all bytes.
     #[inline(always)]
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -74,7 +76,7 @@ impl OutBuf {
         self.tail_mut().extend_from_slice(bytes);
     }
 
-    /// Appends bytes and returns the copy, for patching.
+    /// Appends bytes and returns the copy, so that it can be patched.
     #[inline(always)]
     pub fn put_mut(&mut self, bytes: &[u8]) -> &mut [u8] {
         let at = self.bytes.len();
@@ -82,7 +84,7 @@ impl OutBuf {
         &mut self.bytes[at..]
     }
 
-    /// The plain vector, to encode into. Only appending is allowed.
+    /// The vector to encode into. It may only be appended to.
     #[inline(always)]
     pub fn tail_mut(&mut self) -> &mut Vec<u8> {
         if self.bytes.capacity() == 0 {
@@ -96,7 +98,7 @@ impl OutBuf {
         self.bytes = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
     }
 
-    /// Takes back what was appended from `position` on.
+    /// Removes the bytes appended from `position` on.
     pub fn truncate_to(&mut self, position: u64) {
         let at = position.saturating_sub(self.base) as usize;
         debug_assert!(at >= self.sent);
@@ -110,13 +112,13 @@ impl OutBuf {
         self.base + self.bytes.len() as u64
     }
 
-    /// What waits for the transport.
+    /// The bytes that wait for the transport.
     #[must_use]
     pub fn unsent(&self) -> &[u8] {
         &self.bytes[self.sent..]
     }
 
-    /// The transport took `n` bytes.
+    /// Removes `n` bytes that the transport has taken.
     pub fn advance(&mut self, n: usize) {
         self.sent += n;
         if self.sent == self.bytes.len() {
@@ -133,20 +135,20 @@ impl OutBuf {
         }
     }
 
-    /// `n` bytes went to the transport without passing through here; only while nothing is unsent.
+    /// Counts `n` bytes that went to the transport without passing through the buffer, which must be empty.
     pub fn passed(&mut self, n: usize) {
         debug_assert!(self.bytes.is_empty());
         self.base += n as u64;
     }
 
-    /// Bytes appended earlier, to be filled in; nothing of them may have been sent.
+    /// Bytes appended before, to be filled in. None of them may have been sent.
     pub fn range_mut(&mut self, at: u64, len: usize) -> &mut [u8] {
         let at = (at - self.base) as usize;
         debug_assert!(at >= self.sent);
         &mut self.bytes[at..at + len]
     }
 
-    /// The message at `mark`, if not one byte of it was handed to the transport: then it may go elsewhere.
+    /// The message at `mark`, if the transport has taken none of its bytes, so that it can be sent elsewhere.
     #[must_use]
     pub fn unsent_at(&self, mark: Mark) -> Option<&[u8]> {
         let at = usize::try_from(mark.at.checked_sub(self.base)?).ok()?;
@@ -156,7 +158,7 @@ impl OutBuf {
         self.bytes.get(at..at + mark.len as usize)
     }
 
-    /// Gives back the memory of a connection at rest.
+    /// Frees the memory of an idle connection.
     pub fn trim(&mut self) {
         if !self.bytes.is_empty() || self.bytes.capacity() == 0 {
             return;
@@ -175,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_unsent_until_its_first_byte_went() {
+    fn a_message_is_unsent_until_its_first_byte_is_sent() {
         let mut out = OutBuf::default();
         out.put(b"first");
         let mark = Mark {
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_of_a_connection_at_rest_goes_to_the_next_that_writes() {
+    fn the_memory_of_an_idle_connection_is_reused_by_the_next_writer() {
         let used = |len: usize| {
             let mut out = OutBuf::default();
             out.put(&vec![b'x'; len]);

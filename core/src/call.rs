@@ -1,5 +1,5 @@
-//! The neutral call: where all protocols meet. Each turns its messages into these types and back; a pair of
-//! protocols is never coded as a pair.
+//! The neutral call, through which all protocols are translated. Each protocol has a translation to and from
+//! these types, and no pair of protocols has code of its own.
 use crate::message::Edits;
 use crate::value_rules::{Dated, ValueRules};
 use rialto_values::{Limits, Sink, ValueError};
@@ -7,63 +7,63 @@ use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::fmt;
 
-/// An attachment: its name and its value.
+/// The name and value of an attachment.
 pub type Attachment<'a> = (Cow<'a, str>, Cow<'a, str>);
 
-/// Attachments, in the order in which they came.
+/// Attachments in the order of their arrival.
 pub type Attachments<'a> = SmallVec<[Attachment<'a>; 8]>;
 
-/// A request without its protocol. Borrows from the received bytes where it can.
+/// A request independent of its protocol. It borrows from the received bytes where possible.
 #[derive(Clone, Debug, Default)]
 pub struct NeutralCall<'a> {
-    /// Interface name.
+    /// The interface name.
     pub service: Cow<'a, str>,
-    /// Service version, empty if none.
+    /// The service version; empty if there is none.
     pub version: Cow<'a, str>,
-    /// Group (SOFARPC: unique id), empty if none.
+    /// The group (SOFARPC: the unique id); empty if there is none.
     pub group: Cow<'a, str>,
-    /// Method name.
+    /// The method name.
     pub method: Cow<'a, str>,
-    /// Parameter types as `java.lang.Class.getName()` spells them, one for each argument.
+    /// The parameter types as `java.lang.Class.getName()` spells them, one for each argument.
     pub types: SmallVec<[Cow<'a, str>; 4]>,
     /// The arguments.
     pub args: Values<'a>,
-    /// User attachments, without the facts that have a field of their own here.
+    /// Attachments, without those that have a field of their own here.
     pub attachments: Attachments<'a>,
-    /// How many of the attachments, the last ones, a route or filter has set: they go out under whatever name. The
-    /// caller's do not if the other protocol has the name for itself.
+    /// The number of attachments at the end of the list that routes and filters have set. They are sent under
+    /// any name; the caller's own are not sent under names that the other protocol reserves.
     pub set: u32,
-    /// What is left of the caller's timeout; 0 for none.
+    /// The time left of the caller's timeout in milliseconds; 0 for none.
     pub timeout_ms: u32,
-    /// Name of the calling application, empty if unknown.
+    /// The name of the calling application; empty if unknown.
     pub caller: Cow<'a, str>,
-    /// Trace context.
+    /// The trace context.
     pub trace: Trace<'a>,
-    /// Nobody waits for an answer.
+    /// The call expects no response.
     pub one_way: bool,
 }
 
-/// Trace context under the names of both worlds; empty where unknown.
+/// The trace context in the forms of both W3C and SOFATracer. Unknown fields are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace<'a> {
-    /// W3C `traceparent`.
+    /// The W3C `traceparent`.
     pub traceparent: Cow<'a, str>,
-    /// W3C `tracestate`.
+    /// The W3C `tracestate`.
     pub tracestate: Cow<'a, str>,
-    /// SOFATracer trace id.
+    /// SOFATracer's trace id.
     pub sofa_trace_id: Cow<'a, str>,
-    /// SOFATracer span id: `0`, `0.1`, `0.1.2` ...
+    /// SOFATracer's span id: `0`, `0.1`, `0.1.2` ...
     pub sofa_rpc_id: Cow<'a, str>,
-    /// SOFATracer sampling decision as sent.
+    /// SOFATracer's sampling decision, as received.
     pub sofa_sampled: Cow<'a, str>,
 }
 
-/// An answer of the service without its protocol.
+/// A response of the service, independent of its protocol.
 #[derive(Clone, Debug, Default)]
 pub struct NeutralResponse<'a> {
     /// What the method returned or threw.
     pub reply: ReturnValue<'a>,
-    /// Response attachments.
+    /// The attachments of the response.
     pub attachments: Attachments<'a>,
 }
 
@@ -82,17 +82,17 @@ pub enum ReturnValue<'a> {
 /// A Throwable that the service threw.
 #[derive(Clone, Debug)]
 pub struct Exception<'a> {
-    /// Its class.
+    /// Its class name.
     pub class: Cow<'a, str>,
     /// Its message.
     pub message: Option<Cow<'a, str>>,
-    /// The object itself; `None` when only class and message are to be sent.
+    /// The object itself; `None` if only class and message are to be sent.
     pub object: Option<Values<'a>>,
 }
 
 impl Exception<'_> {
-    /// Only class and message, for when the object has no form in the caller's protocol: they still tell what was
-    /// thrown. `None` if there is no more than that.
+    /// The exception with class and message only, for protocols in which the object has no form. `None` if it
+    /// has no object.
     #[must_use]
     pub fn bare(&self) -> Option<Self> {
         self.object.is_some().then(|| Exception {
@@ -102,40 +102,40 @@ impl Exception<'_> {
     }
 }
 
-/// Consecutive values in a received stream: plain data, and who can read it.
+/// Consecutive values in a received stream, with the reader of their serialization.
 #[derive(Clone, Copy)]
 pub struct Values<'a> {
-    /// The serialization they are in.
+    /// The reader of their serialization.
     pub source: &'static dyn ValueSource,
-    /// The stream that they are part of: references may point to anything before them.
+    /// The whole stream, since references may point to earlier values.
     pub stream: &'a [u8],
-    /// Where in it the first begins.
+    /// The position of the first value in the stream.
     pub at: u32,
-    /// How many there are.
+    /// The number of values.
     pub count: u32,
-    /// The source's own matter (dialect, library, way of unwrapping).
+    /// What only the source interprets (grammar, library, wrapping).
     pub tag: u32,
-    /// What the route says about values; none are the usual rules.
+    /// The route's rules for values; `None` for the default rules.
     pub rules: Option<&'a ValueRules>,
 }
 
-/// Reads values of one serialization.
+/// Reads the values of one serialization.
 pub trait ValueSource: Sync {
-    /// Emits the values, one after the other, as one token stream.
+    /// Passes the values to the sink one after the other, as one stream of tokens.
     ///
     /// # Errors
-    /// What is wrong with the bytes, or what the sink refuses.
+    /// The bytes are malformed, or the sink refuses them.
     fn emit(&self, values: &Values<'_>, sink: &mut dyn Sink) -> Result<(), ValueError>;
 
-    /// Whether the first value is an exception. Asked for results, by protocols that cannot tell one that was returned
-    /// from one that was thrown, so it must be cheap.
+    /// Whether the first value is an exception. Protocols that do not distinguish returned from thrown objects
+    /// ask this about each result, so it must be cheap.
     fn is_throwable(&self, values: &Values<'_>) -> bool {
         let _ = values;
         false
     }
 }
 
-/// The source of no values.
+/// The source of empty lists of values.
 pub struct NoValues;
 
 impl ValueSource for NoValues {
@@ -145,10 +145,10 @@ impl ValueSource for NoValues {
 }
 
 impl<'a> Values<'a> {
-    /// Emits the values into `sink`.
+    /// Passes the values to `sink`, with the route's rules applied.
     ///
     /// # Errors
-    /// As [`ValueSource::emit`].
+    /// As for [`ValueSource::emit`].
     pub fn emit(&self, sink: &mut dyn Sink) -> Result<(), ValueError> {
         match self.rules {
             Some(rules) if !rules.dates.is_empty() => {
@@ -158,7 +158,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// The bounds for reading them.
+    /// The bounds for reading the values.
     #[must_use]
     pub fn limits(&self) -> Limits {
         let usual = Limits::default();
@@ -168,27 +168,28 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// As [`ValueSource::is_throwable`].
+    /// Whether the first value is an exception, see [`ValueSource::is_throwable`].
     #[must_use]
     pub fn is_throwable(&self) -> bool {
         self.source.is_throwable(self)
     }
 }
 
-/// How long a message may get by being translated: so many times as long as what it is made of, and a bit. Names that
-/// one serialization numbers are spelled out in another; lists of small objects grow thirtyfold by that.
+/// A translated message may be this many times as long as its source, plus a constant. Names that one
+/// serialization numbers are spelled out in another, which makes lists of small objects up to thirty times as
+/// long.
 const GROWTH: usize = 32;
-/// Definitions, attachments and the like, which the other protocol may need for any message.
+/// The constant, in bytes: definitions, attachments and the like, which any message may need.
 const GROWTH_FREE: usize = 256 << 10;
 
-/// The most bytes that a message made of so many may have.
+/// The largest length of a message translated from this number of bytes.
 #[must_use]
 pub const fn room_for(received: usize) -> usize {
     received.saturating_mul(GROWTH).saturating_add(GROWTH_FREE)
 }
 
 impl Values<'_> {
-    /// The most bytes that these values may become in another serialization.
+    /// The largest length that these values may have in another serialization, in bytes.
     #[must_use]
     pub fn room(&self) -> usize {
         room_for(self.stream.len())
@@ -196,7 +197,7 @@ impl Values<'_> {
 }
 
 impl ReturnValue<'_> {
-    /// The most bytes that it may become in another serialization.
+    /// The largest length that it may have in another serialization, in bytes.
     #[must_use]
     pub fn room(&self) -> usize {
         match self {
@@ -237,7 +238,7 @@ impl fmt::Debug for Values<'_> {
 }
 
 impl NeutralCall<'_> {
-    /// Applies what routes and filters changed.
+    /// Makes the changes of routes and filters.
     pub fn apply(&mut self, edits: &Edits) {
         let put = |to: &mut Cow<'_, str>, from: &Option<Box<str>>| {
             if let Some(v) = from {
@@ -268,7 +269,7 @@ impl NeutralCall<'_> {
         }
     }
 
-    /// The attachments that came with the call, and those that were set on the way.
+    /// The attachments that came with the call, and those that routes and filters have set.
     #[must_use]
     pub fn attachments_by_origin(&self) -> (&[Attachment<'_>], &[Attachment<'_>]) {
         let came = self.attachments.len().saturating_sub(self.set as usize);
@@ -277,7 +278,7 @@ impl NeutralCall<'_> {
 }
 
 impl<'a> Trace<'a> {
-    /// The fact that attachments of this name stand for.
+    /// The field that an attachment of this name stands for; `None` if it is an ordinary attachment.
     pub fn fact(&mut self, name: &str) -> Option<&mut Cow<'a, str>> {
         Some(match name {
             "traceparent" => &mut self.traceparent,
@@ -295,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_set_is_told_from_what_came_and_trace_facts_stay_such() {
+    fn set_attachments_are_separate_and_trace_attachments_change_the_trace() {
         let mut call = NeutralCall {
             attachments: [("k", "theirs"), ("tag", "old")]
                 .map(|(k, v)| (k.into(), v.into()))

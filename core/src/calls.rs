@@ -1,5 +1,5 @@
-//! All exchanges of a worker and what they need: routes, endpoints, deadlines, counters. Acts on connections only
-//! through the commands of `Connections`; never sees a socket or a wire format.
+//! All calls of a worker and what they need: routes, endpoints, deadlines, counters. It acts on connections
+//! only through the commands of `Connections`, and sees neither sockets nor wire formats.
 mod end;
 mod forward;
 mod plans;
@@ -30,41 +30,42 @@ use std::rc::Rc;
 pub(crate) use plans::{Plan, note};
 pub use shares::Application;
 
-/// The calls of a worker.
+/// The calls of a worker, and the state by which they are routed, limited and counted.
 pub struct Calls {
-    /// Those in progress.
+    /// The calls in progress, including those in quarantine.
     pub(crate) table: Slots<CallTag, Exchange>,
-    /// The endpoints.
+    /// Connections, load and health of the endpoints, as this worker sees them.
     pub endpoints: Endpoints,
-    /// Counters.
+    /// Counters by series.
     pub metrics: WorkerMetrics,
-    /// The access log, if there is one.
+    /// The buffer of the access log; `None` if it is off.
     pub log: Option<AccessLogBuffer>,
-    /// What it or the log level `trace` will say of calls in flight. Empty without both.
+    /// Texts about calls in flight, for the access log and the log level `trace`. Empty when both are off.
     notes: HashMap<u32, Box<Note>>,
-    /// Calls in flight by listener.
+    /// Calls in flight by listener id.
     in_flight: Vec<u32>,
-    /// Calls that wait for a late answer.
+    /// Calls that the downstream no longer waits for, and whose late response may still come.
     quarantined: u32,
-    /// One-way calls: over as soon as their bytes are out.
+    /// One-way calls. They are over as soon as their bytes have left.
     one_ways: Vec<CallKey>,
-    /// Who has how many of the calls to clusters that are crowded.
+    /// Calls in flight by downstream, for the clusters that are crowded.
     shares: Shares,
     wheel: Wheel,
-    /// What calls are routed by. Nobody else holds it between two turns.
+    /// The directory that calls are routed by. Between two turns this is the only reference, so that a change
+    /// is applied in place.
     directory: Rc<Directory>,
     plans: Plans,
     removed: Removed,
-    /// Routes that were found of late.
+    /// The routes of recent calls, by their names.
     route_cache: RouteCache,
     pub(crate) now_us: u64,
     due: Vec<CallKey>,
-    /// The process is going away: calls that still come are refused.
+    /// The process is going away, so new calls are refused.
     pub(crate) refusing: bool,
 }
 
-/// What holds for the events of one read only: the endpoint chosen for it. Spreading the calls of one read over
-/// many connections costs up to twice the CPU time, so the choice is made per read.
+/// State that lasts for the events of one read: the endpoint that was chosen. Spreading the calls of one read
+/// over many connections costs up to twice the CPU time, so the choice is made once per read.
 #[derive(Default)]
 pub struct Batch {
     leased: Option<Leased>,
@@ -79,7 +80,7 @@ struct Leased {
 }
 
 impl Calls {
-    /// No calls yet. Random choices follow the seed.
+    /// Creates a table without calls. The seed determines random choices.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Calls {
@@ -103,7 +104,7 @@ impl Calls {
         }
     }
 
-    /// Takes over parts that are new. Calls in progress keep the plans of their routes.
+    /// Applies a change of the directory. Calls in progress keep the plans of their routes.
     pub fn apply(&mut self, change: &Change) {
         self.endpoints.apply(change, &self.directory);
         self.plans.apply(change);
@@ -122,7 +123,7 @@ impl Calls {
         }
     }
 
-    /// Which of the removed parts are used still. Series of those that are not are gone from here on.
+    /// Lists the removed parts that are still in use, and deletes the series of the others.
     pub fn removed_in_use<E: Env>(&mut self, w: &Connections<E>) -> Vec<PartId> {
         self.plans.let_go();
         let (plans, metrics) = (&self.plans, &mut self.metrics);
@@ -156,7 +157,7 @@ impl Calls {
         used
     }
 
-    /// Starts, changes or ends the access log.
+    /// Starts, changes or stops the access log.
     pub fn set_log(&mut self, log: Option<AccessLogBuffer>) {
         self.log = log;
         if self.log.is_none() {
@@ -164,37 +165,37 @@ impl Calls {
         }
     }
 
-    /// Whether anybody wants to know of single calls.
+    /// Whether the access log or the log level `trace` needs the texts of single calls.
     #[inline]
     fn takes_notes(&self) -> bool {
         self.log.is_some() || trace::is_on()
     }
 
-    /// What calls are routed by.
+    /// The directory that calls are routed by.
     #[must_use]
     pub fn directory(&self) -> &Rc<Directory> {
         &self.directory
     }
 
-    /// Calls for which a caller waits.
+    /// Calls whose downstream still waits for a response.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.table.len() - self.quarantined as usize
     }
 
-    /// Calls that wait for a late answer.
+    /// Calls that the downstream no longer waits for, and whose late response may still come.
     #[must_use]
     pub fn quarantined(&self) -> u32 {
         self.quarantined
     }
 
-    /// Calls in flight of a listener.
+    /// Calls in flight that came through a listener.
     #[must_use]
     pub fn listener_in_flight(&self, id: ListenerId) -> u32 {
         self.in_flight.get(id.index()).copied().unwrap_or(0)
     }
 
-    /// Nobody waits any more for a call that was given to an endpoint.
+    /// Updates the counts of a cluster when the downstream stops waiting for a call that was given to it.
     #[inline]
     fn gave_up_upstream(&mut self, id: ClusterId, holder: Option<Holder>) {
         self.endpoints.gave_up(id);
@@ -205,12 +206,14 @@ impl Calls {
             self.shares.ended(id, holder);
         }
         let cluster = self.directory.cluster(id);
+        // Counting stops at half of the bound at which it starts, so that it does not start and stop with each
+        // call.
         if cluster.is_none_or(|c| self.endpoints.cluster_in_flight(id) < c.crowded_at / 2) {
             self.shares.close(id);
         }
     }
 
-    /// Why the cluster takes no further call from this downstream.
+    /// Returns an error if the cluster takes no further call from this downstream.
     #[inline]
     fn over_budget<E: Env>(
         &mut self,
@@ -220,6 +223,7 @@ impl Calls {
         c: &Cluster,
     ) -> Option<CallError> {
         let in_flight = self.endpoints.cluster_in_flight(id);
+        // Below this bound no limit can be exceeded, which is the common case.
         if in_flight < c.crowded_at {
             return None;
         }
@@ -242,6 +246,7 @@ impl Calls {
         c: &Cluster,
     ) -> Option<CallError> {
         if !self.shares.has(id) {
+            // Only calls that were given to the cluster count: quarantined ones have no downstream that waits.
             let counts = |ex: &&Exchange| ex.state == State::Sent && ex.target.cluster == id;
             let calls = self.table.iter().map(|(_, ex)| ex).filter(counts);
             self.shares.open(id, calls.filter_map(|ex| Holder::of(w, ex)));
@@ -261,7 +266,7 @@ impl Calls {
         Some(CallError::new(ErrorKind::Overload, text).by(Limit::DownstreamShare))
     }
 
-    /// The one entry from the wire.
+    /// Handles one event of a session. All calls and responses come in here.
     #[inline]
     pub fn on_event<E: Env>(
         &mut self,
@@ -294,13 +299,13 @@ impl Calls {
         }
     }
 
-    /// What is to be done now and then.
+    /// Does the periodic work: releases memory of the table and probes endpoints that failed.
     pub fn sweep<E: Env>(&mut self, w: &mut Connections<E>) {
         self.table.shrink();
         self.endpoints.probe(w, &self.directory);
     }
 
-    /// A dial succeeded: the calls that waited for it go.
+    /// Sends the calls that waited for a dial which has succeeded.
     pub fn connected<E: Env>(&mut self, w: &mut Connections<E>, conn: ConnKey) {
         let Some(Owner::Endpoint(id)) = w.get(conn).map(|c| c.owner) else {
             return;

@@ -1,5 +1,5 @@
-//! All connections of a worker: sessions, buffers, transports. Knows ids and bytes, nothing of routes or
-//! exchanges, and is the only one that touches transports.
+//! All connections of a worker: sessions, buffers, transports. It deals in ids and bytes, knows neither routes
+//! nor calls, and is the only module that uses transports.
 mod backlog;
 mod command;
 mod conn;
@@ -30,52 +30,54 @@ use std::net::SocketAddr;
 pub(crate) type SessionOf<E> = <<E as Env>::Protocols as Protocols>::Session;
 pub(crate) type TransportOf<E> = <<E as Env>::Reactor as Reactor>::Transport;
 
-/// A connection is written before the end of the turn when this much waits.
+/// A connection with this many unsent bytes is written before the end of the turn.
 pub const EARLY_FLUSH: usize = 128 << 10;
-/// A downstream is not read while more than this waits to be sent to it, and an upstream with so much is chosen only
-/// if no other endpoint can be used.
+/// A downstream with more unsent bytes than this is not read. An upstream with more is chosen only if no other
+/// endpoint can be used.
 pub const HIGH: usize = 1 << 20;
-/// A downstream is read again once less than this waits.
+/// A downstream is read again once it has fewer unsent bytes than this.
 pub const LOW: usize = HIGH / 4;
-/// An upstream connection for which this much waits takes no more calls.
+/// An upstream connection with more unsent bytes than this takes no more calls.
 pub const UPSTREAM_MAX: usize = 16 << 20;
 
-/// The connections.
+/// The connections of a worker, and what they count and bound together.
 pub struct Connections<E: Env> {
     conns: Slots<ConnTag, Conn<E>>,
     reactor: E::Reactor,
     dirty: Vec<ConnKey>,
-    /// Read again next turn: capped for fairness, or just resumed.
+    /// Connections to read in the next turn without a report: they reached the limit of reads per turn, or were
+    /// resumed.
     again: Vec<ConnKey>,
-    /// Closed, but the calls on them do not know yet.
+    /// Closed connections whose calls have not been ended yet.
     pub(crate) closed_conns: Vec<ConnKey>,
-    /// Dials under way and when they are given up.
+    /// Dials under way, with the time at which each is given up.
     dialing: Vec<(ConnKey, u64)>,
+    // The next four fields are the state of forwarding without copying; see `run.rs`.
     run: Option<Run>,
     deferred: Option<Deferred>,
     hole: Option<Hole>,
     overfull: Option<ConnKey>,
-    /// The worker's clock. 64 bits: in 32 it would begin anew after 49 days.
+    /// The worker's clock, in milliseconds. It has 64 bits because 32 would wrap after 49 days.
     pub(crate) now_ms: u64,
-    /// What peers did wrong.
+    /// Counts and log lines of what peers did wrong.
     pub peer_errors: PeerErrors,
-    /// Callers' connections, by listener.
+    /// Traffic of downstream connections, by listener id.
     pub listeners: Vec<Traffic>,
-    /// Our connections, by endpoint.
+    /// Traffic of upstream connections, by endpoint id.
     pub endpoints: Vec<Traffic>,
-    /// Callers connected now.
+    /// Downstream connections that are open now.
     callers: usize,
-    /// Callers whose answers cannot be written now.
+    /// Downstream connections whose transport takes no bytes at the moment.
     clogged: usize,
-    /// Bytes of half-received messages.
+    /// Bytes of incomplete messages, over all connections.
     partial: usize,
     partial_max: usize,
-    /// Bytes that peers do not take at the moment.
+    /// Bytes that peers do not take at the moment, over all connections.
     backlog: Backlog,
 }
 
 impl<E: Env> Connections<E> {
-    /// No connections yet.
+    /// Creates a table without connections.
     pub fn new(reactor: E::Reactor) -> Self {
         Connections {
             conns: Slots::default(),
@@ -100,12 +102,12 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// The reactor.
+    /// The reactor, for the thread that waits on it.
     pub fn reactor_mut(&mut self) -> &mut E::Reactor {
         &mut self.reactor
     }
 
-    /// Takes over parts that are new. Connections of those that stay are not touched.
+    /// Applies a change of the directory. Existing connections stay as they are.
     pub fn apply(&mut self, change: &Change) {
         fn grow<Id>(list: &mut Vec<Traffic>, ids: impl Iterator<Item = Id>, index: impl Fn(Id) -> usize) {
             let longest = ids.map(index).max().map_or(0, |last| last + 1);
@@ -130,7 +132,7 @@ impl<E: Env> Connections<E> {
         self.peer_errors.learn(change);
     }
 
-    /// These ids stand for other endpoints from now on: nothing of the former ones is left.
+    /// Closes the connections and clears the traffic of ids that now stand for other endpoints.
     pub(crate) fn begin_anew(&mut self, ids: impl Iterator<Item = EndpointId>) {
         let ids: BTreeSet<EndpointId> = ids.collect();
         if ids.is_empty() {
@@ -148,7 +150,7 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// Takes over a caller's connection. `None` if it was refused.
+    /// Takes over a downstream connection. Returns `None` if a limit refused it.
     pub fn accept(
         &mut self,
         mut transport: TransportOf<E>,
@@ -187,10 +189,10 @@ impl<E: Env> Connections<E> {
         Some(key)
     }
 
-    /// Begins to connect to a host.
+    /// Begins to connect to an endpoint.
     ///
     /// # Errors
-    /// The attempt failed at once.
+    /// The attempt failed at once, for example because descriptors have run out.
     pub fn dial(
         &mut self,
         to: &Address,
@@ -215,7 +217,7 @@ impl<E: Env> Connections<E> {
         Ok(key)
     }
 
-    /// Says at the level `debug` what happened to a connection.
+    /// Logs an event of a connection at the level `debug`.
     #[inline]
     pub(crate) fn note(&self, key: ConnKey, text: fmt::Arguments<'_>) {
         if tracing::enabled!(target: "rialto::connections", tracing::Level::DEBUG)
@@ -225,7 +227,7 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// Has the connection read next turn.
+    /// Schedules the connection to be read in the next turn.
     pub(crate) fn read_again(&mut self, key: ConnKey) {
         if let Some(conn) = self.conns.get_mut(key)
             && !std::mem::replace(&mut conn.queued, true)
@@ -234,12 +236,12 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// Whether any is to be read next turn.
+    /// Whether a connection is to be read in the next turn.
     pub(crate) fn has_more(&self) -> bool {
         !self.again.is_empty()
     }
 
-    /// Those to be read in this turn without being reported.
+    /// Takes the connections that were scheduled to be read in this turn.
     pub(crate) fn take_again(&mut self) -> Vec<ConnKey> {
         for key in &self.again {
             if let Some(conn) = self.conns.get_mut(*key) {
@@ -249,56 +251,56 @@ impl<E: Env> Connections<E> {
         std::mem::take(&mut self.again)
     }
 
-    /// The connection, also if it is dead and its calls do not know yet.
+    /// The connection, including one that is closed while its calls have not been ended.
     #[inline]
     #[must_use]
     pub fn get(&self, key: ConnKey) -> Option<&Conn<E>> {
         self.conns.get(key)
     }
 
-    /// Whether the connection can be used.
+    /// Whether the connection exists and is not closed.
     #[inline]
     #[must_use]
     pub fn alive(&self, key: ConnKey) -> bool {
         self.conns.get(key).is_some_and(|c| !c.dead)
     }
 
-    /// All connections.
+    /// All connections, including closed ones whose calls have not been ended.
     pub fn iter(&self) -> impl Iterator<Item = (ConnKey, &Conn<E>)> {
         self.conns.iter()
     }
 
-    /// How many connections there are.
+    /// The number of connections.
     #[must_use]
     pub fn count(&self) -> usize {
         self.conns.len()
     }
 
-    /// Callers connected now.
+    /// Downstream connections that are open now.
     #[must_use]
     pub fn callers(&self) -> usize {
         self.callers
     }
 
-    /// Callers whose answers cannot be written now.
+    /// Downstream connections whose transport takes no bytes at the moment.
     #[must_use]
     pub fn clogged(&self) -> usize {
         self.clogged
     }
 
-    /// What the connection speaks.
+    /// The protocol of the connection; `None` if it is gone.
     #[must_use]
     pub fn proto(&self, key: ConnKey) -> Option<ProtoId> {
         Some(self.conns.get(key)?.session.proto())
     }
 
-    /// Whether something has to happen at a certain time even if no call runs.
+    /// Whether a dial is under way, whose time limit needs the clock even if no call runs.
     #[must_use]
     pub fn waits_for_dials(&self) -> bool {
         !self.dialing.is_empty()
     }
 
-    /// Replaces the detecting session by one of the protocol found.
+    /// Replaces the detecting session by one of the protocol that it found.
     pub fn detected(&mut self, key: ConnKey, proto: ProtoId, settings: &Settings) {
         if let Some(conn) = self.conns.get_mut(key)
             && let Some(session) = E::Protocols::open(proto, conn.role, settings)
@@ -310,13 +312,13 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// Writes what can be written and closes.
+    /// Writes what the transport takes and closes the connection.
     pub fn close(&mut self, key: ConnKey, why: fmt::Arguments<'_>) {
         self.flush(key);
         self.close_now(key, why);
     }
 
-    /// Closes the transport now; the connection stays in its slot until the calls on it were told.
+    /// Closes the transport now. The entry stays until the calls on the connection have been ended.
     pub fn close_now(&mut self, key: ConnKey, why: fmt::Arguments<'_>) {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
@@ -347,17 +349,19 @@ impl<E: Env> Connections<E> {
         self.closed_conns.push(key);
     }
 
-    /// Forgets a connection whose calls were told.
+    /// Removes the entry of a closed connection whose calls have been ended.
     pub(crate) fn remove(&mut self, key: ConnKey) {
         self.conns.remove(key);
     }
 
-    /// A stranger on a listener of one protocol is refused in its own words. Detection has said them by itself.
+    /// Responds to a peer that speaks another protocol than its listener, in the peer's own protocol. Detection
+    /// sends such a refusal itself.
     pub fn refuse_stranger(&mut self, key: ConnKey, input: &[u8]) {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
-        // whoever was answered before is none, and would take them for a broken frame
+        // a peer that has already been sent a response speaks the right protocol, and would read this text as a
+        // broken frame
         let known = conn.calls > 0 || conn.out.position() > 0;
         if conn.is_callers()
             && !conn.detecting
@@ -369,7 +373,7 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// Closes the connection because of what its peer did, and says so.
+    /// Closes the connection because of an error of its peer, and logs and counts the error.
     pub fn fault(&mut self, key: ConnKey, what: &str) {
         let Some(conn) = self.conns.get(key) else { return };
         let proto = E::Protocols::dialect(conn.session.proto()).map_or("no protocol yet", |d| d.name());

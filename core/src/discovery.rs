@@ -1,58 +1,58 @@
-//! What finds the endpoints of clusters. Sources run in the control plane and yield full states; a cluster is compiled from
-//! the last one.
+//! The interface of endpoint sources. Sources run in the control plane and publish full lists, and a cluster is
+//! compiled from the last one.
 use crate::config::Labels;
 use crate::transport::Address;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// One provider process, as a source sees it.
+/// One provider process, as a source describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiscoveredEndpoint {
-    /// Where it is reached.
+    /// The address to connect to.
     pub address: Address,
-    /// How the source writes its address (a host name, say); for people.
+    /// The address as the source spells it (a host name, for example), for people.
     pub name: Arc<str>,
-    /// Its share; 0 takes no calls.
+    /// Its share of the calls; 0 takes none.
     pub weight: u32,
-    /// What subsets choose by.
+    /// The labels that subsets select by.
     pub metadata: Labels,
 }
 
-/// What a source knows at one time: all of it, not a difference.
+/// All endpoints that a source knows at one time; never a difference.
 pub type State = Vec<DiscoveredEndpoint>;
 
-/// Whether the last list of a source is what the source says now.
+/// Whether the last list of a source is up to date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It is, and never changes.
     Fixed,
-    /// It is: the source was just asked.
+    /// It is, because the source has just been asked.
     Current,
-    /// The source cannot be asked, or says what is not believed.
+    /// It may not be: the source cannot be asked, or its list was not accepted.
     Stale,
 }
 
-/// Where a source puts what it finds.
+/// Receives the results of a source.
 pub trait Updates: Send + Sync {
-    /// The cluster's endpoints are these now.
+    /// Replaces the cluster's endpoints.
     fn publish(&self, state: State);
 
-    /// The source cannot tell at the moment; what was published last goes on to hold.
+    /// Reports that the source cannot be read at the moment. The last list remains in use.
     fn fault(&self, text: String);
 
-    /// How the last list stands, told after each time that the source was asked.
+    /// Reports whether the last list is up to date. Called each time after the source was asked.
     fn stands(&self, standing: Standing);
 }
 
-/// Runs until it is dropped.
+/// A running source. It stops when it is dropped.
 pub type Watching = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Finds the endpoints of one cluster.
 pub trait Source: Send {
-    /// For logs and admin pages: the kind and what it looks at.
+    /// The kind of the source and where it looks, for logs and admin pages.
     fn describe(&self) -> String;
 
-    /// Publishes the first state and every later one.
+    /// Publishes the first list and every later one.
     fn watch(self: Box<Self>, updates: Arc<dyn Updates>) -> Watching;
 }

@@ -1,75 +1,75 @@
-//! The one error model of all protocols. Each codec turns it into a valid answer of its own protocol.
+//! The error model of all protocols. Each codec translates an error into a valid response of its own protocol.
 use std::borrow::Cow;
 use std::fmt;
 
-/// Why a call failed without an answer of the service itself.
+/// The reason why a call failed without a response of the service.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum ErrorKind {
     /// No route matches the call.
     NoRoute,
-    /// The provider knows no such service, version, group or method.
+    /// The provider does not have the service, version, group or method.
     NoService,
-    /// No endpoint could be used, or none took the connection.
+    /// No endpoint could be used, or none accepted a connection.
     NoEndpoint,
     /// The deadline passed.
     Timeout,
-    /// A limit of the proxy or the provider's pool is exhausted.
+    /// A limit of the proxy or of the provider's thread pool is exhausted.
     Overload,
     /// The caller may not make this call.
     Denied,
-    /// The request cannot be read, or the provider could not read it.
+    /// The request cannot be read by the proxy or by the provider.
     BadRequest,
-    /// The answer cannot be read or expressed in the caller's protocol.
+    /// The response cannot be read, or has no form in the downstream's protocol.
     BadResponse,
-    /// The connection to the provider was lost after the request left.
+    /// The connection to the provider closed after the request was sent.
     UpstreamClosed,
-    /// The provider reported a failure of its own machinery.
+    /// The provider reported a failure outside of the service.
     Upstream,
-    /// The caller is gone.
+    /// The downstream connection closed before the response came.
     Cancelled,
 }
 
-/// A failed call: the kind decides the status on the wire, the text is for people.
+/// A failed call. The kind determines the status on the wire, and the text is for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallError {
-    /// Its kind.
+    /// The kind of failure.
     pub kind: ErrorKind,
-    /// What was wrong and with what.
+    /// What went wrong, with the names involved.
     pub text: Cow<'static, str>,
-    /// The limit that refused the call, if one did.
+    /// The limit that refused the call, if a limit did.
     pub limit: Option<Limit>,
 }
 
 /// A limit of this process that refuses calls.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Limit {
-    /// Calls in flight of a listener.
+    /// Calls in flight on a listener.
     ListenerCalls,
-    /// Calls in flight of a downstream connection.
+    /// Calls in flight on a downstream connection.
     DownstreamCalls,
-    /// Calls in flight of a worker.
+    /// Calls in flight in a worker.
     WorkerCalls,
     /// Calls in flight to a cluster.
     ClusterCalls,
     /// A downstream's share of the calls in flight to a cluster.
     DownstreamShare,
-    /// Calls in flight over all connections that a cluster may have.
+    /// Calls in flight on all connections that a cluster may have.
     UpstreamCalls,
-    /// Descriptors or ports for further upstream connections.
+    /// Descriptors or ports for more upstream connections.
     Descriptors,
     /// Bytes that wait for an upstream connection.
     UpstreamBytes,
-    /// A filter's rate.
+    /// The rate of a rate-limit filter.
     Rate,
-    /// Length of a request.
+    /// The length of a request.
     RequestBytes,
-    /// Length of a message that its receiver takes.
+    /// The length of a message that its receiver accepts.
     MessageBytes,
 }
 
 impl ErrorKind {
-    /// All kinds, in the order of their numbers.
+    /// All kinds, ordered by number.
     pub const ALL: [ErrorKind; 11] = [
         ErrorKind::NoRoute,
         ErrorKind::NoService,
@@ -124,7 +124,7 @@ impl Limit {
 }
 
 impl CallError {
-    /// An error with a text.
+    /// Creates an error that no limit caused.
     pub fn new(kind: ErrorKind, text: impl Into<Cow<'static, str>>) -> Self {
         CallError {
             kind,
@@ -133,7 +133,7 @@ impl CallError {
         }
     }
 
-    /// The same error, of a call that this limit refused.
+    /// Adds the limit that refused the call.
     #[must_use]
     pub fn by(self, limit: Limit) -> Self {
         CallError {

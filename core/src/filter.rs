@@ -1,42 +1,42 @@
-//! Filters look at calls between routing and the choice of a host.
+//! Filters act on calls after routing and before an endpoint is chosen.
 //!
-//! Each worker has its own, so `&self` and `Cell` are enough and nothing locks. They outlive every change but one of their
-//! own route or listener.
+//! Each worker has its own instances, so `&self` with `Cell` is enough and nothing locks. An instance lives
+//! until its own route or listener changes.
 use crate::error::CallError;
 use crate::message::{Edits, Head, Message};
 use std::any::Any;
 
 /// What a filter sees and may change.
 pub struct RequestCx<'a> {
-    /// The request.
+    /// The request as received.
     pub msg: &'a Message<'a>,
-    /// Its head, attachments included.
+    /// Its head.
     pub head: &'a Head<'a>,
-    /// Changes so far; more may be added.
+    /// The changes so far, to which the filter may add.
     pub edits: &'a mut Edits,
-    /// The worker's clock in milliseconds; it begins anew after 49 days.
+    /// The worker's clock in milliseconds. It wraps after 49 days.
     pub now_ms: u32,
 }
 
-/// What is to become of the call.
+/// A filter's decision about a call.
 pub enum Verdict {
-    /// Go on.
+    /// The call goes on.
     Continue,
-    /// Response with this error.
+    /// The call is refused with this error.
     Reject(CallError),
 }
 
 /// One worker's instance of a filter.
 pub trait Filter: Any {
-    /// A call came.
+    /// Decides about a call, and may change it.
     fn on_request(&self, cx: &mut RequestCx<'_>) -> Verdict;
 
-    /// For its successor to take state over.
+    /// The instance for its successor, which may take its state over.
     fn as_any(&self) -> &dyn Any;
 }
 
-/// Makes instances. Shared by all workers.
+/// Creates instances of one configured filter. All workers share it.
 pub trait FilterFactory: Send + Sync {
-    /// An instance for one worker. `before` is the filter that it takes the place of, if there is one.
+    /// Creates the instance of one worker. `before` is the instance that it replaces, if there is one.
     fn make(&self, before: Option<&dyn Filter>) -> std::rc::Rc<dyn Filter>;
 }

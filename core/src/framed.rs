@@ -1,5 +1,5 @@
-//! One generic session for every protocol of self-contained frames with ids: [`Framed`], given a [`Codec`].
-//! The id on an upstream connection is the call's key, so this session keeps no table at all.
+//! The session of every protocol with self-contained frames and ids: [`Framed`] with the protocol's [`Codec`].
+//! The id on an upstream connection is the call's key, so the session keeps no table of calls.
 use crate::bridge::Bridge;
 use crate::buf::OutBuf;
 use crate::call::{NeutralCall, NeutralResponse, ReturnValue, room_for};
@@ -10,16 +10,16 @@ use crate::slots::CallKey;
 
 /// What a codec found at the start of the input.
 pub enum Decoded {
-    /// Not a whole frame yet; how long it is in all, 0 if unknown.
+    /// An incomplete frame, with its whole length; 0 if unknown.
     More(usize),
     /// A whole frame.
     Frame(Frame),
-    /// A frame that is not taken, and is stepped over; maybe only its head is there.
+    /// A frame that is refused and skipped. Possibly only its head has been received.
     Refused(Refused),
 }
 
 impl Decoded {
-    /// The message of the whole frame that the bytes begin with, if it is one.
+    /// The message at the start of the bytes; `None` unless it is a whole frame.
     #[must_use]
     pub fn message(self, bytes: &[u8]) -> Option<Message<'_>> {
         let Decoded::Frame(Frame { len, meta, .. }) = self else {
@@ -30,38 +30,38 @@ impl Decoded {
     }
 }
 
-/// A whole frame.
+/// A whole frame, as its head describes it.
 #[derive(Clone, Copy)]
 pub struct Frame {
     /// Its length in bytes.
     pub len: usize,
     /// Its id.
     pub id: u64,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// Its facts.
+    /// What the head says about its message.
     pub meta: Meta,
 }
 
-/// A frame whose end is known, but which is too long or is nothing that a peer of the other side could read. It costs
-/// its own call and no other one on the connection.
+/// A frame whose end is known, but which is too long or has no meaning for the other side. Only its own call
+/// fails, and the connection goes on.
 pub struct Refused {
-    /// Its length in bytes, all of which will be skipped.
+    /// Its length in bytes, all of which are skipped.
     pub len: usize,
     /// Its id.
     pub id: u64,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// The hint for the answer.
+    /// The format of the response, see [`Meta::hint`].
     pub hint: u32,
-    /// Nobody waits for an answer.
+    /// The frame expects no response.
     pub one_way: bool,
-    /// What the caller is told.
+    /// The error that the downstream gets.
     pub error: CallError,
 }
 
 impl Refused {
-    /// The error of a message beyond the limit.
+    /// The error for a message longer than the limit.
     #[must_use]
     pub fn too_long(kind: Kind, len: usize, limit: usize) -> CallError {
         if kind == Kind::Response {
@@ -76,7 +76,7 @@ impl Refused {
         Refused::bad(kind, text).by(Limit::RequestBytes)
     }
 
-    /// The error of a message that cannot be passed on.
+    /// The error for a message that cannot be forwarded.
     #[must_use]
     pub fn bad(kind: Kind, text: String) -> CallError {
         let kind = match kind {
@@ -87,54 +87,54 @@ impl Refused {
     }
 }
 
-/// Kinds of frames.
+/// The kinds of frames.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// A call.
     Request,
-    /// An answer.
+    /// A response to a call.
     Response,
-    /// Wants an acknowledgement.
+    /// Asks for an acknowledgement.
     Heartbeat,
-    /// Acknowledges ours.
+    /// Acknowledges our heartbeat.
     HeartbeatAck,
-    /// Send no new calls here.
+    /// Asks for no new calls on this connection.
     Drain,
-    /// New calls are welcome again.
+    /// Asks for new calls again.
     Undrain,
 }
 
-/// What a frame protocol has to say about its bytes. State is a few plain bytes that can be written down.
+/// The frame format of one protocol. An implementation keeps at most a few bytes of state per connection.
 pub trait Codec: Sized {
-    /// The protocol.
+    /// The protocol's number.
     const PROTO: ProtoId;
 
-    /// The largest message that stock peers take, in bytes as [`Codec::body_len`] counts them.
+    /// The largest message that stock peers accept, in bytes as [`Codec::body_len`] counts them.
     const MAX_SENT: usize;
 
-    /// How many bytes of a frame its receiver holds against its limit.
+    /// The part of a frame that its receiver counts against its limit, in bytes.
     fn body_len(frame: &[u8]) -> usize;
 
-    /// The codec of a new connection.
+    /// Creates the codec of a new connection.
     fn new(role: Role, settings: &Settings) -> Self;
 
-    /// Looks at the start of the input. Lengths are checked here, before anything is buffered.
+    /// Decodes the frame at the start of the input. Lengths are checked here, before anything is buffered.
     ///
     /// # Errors
-    /// The stream makes no sense; nothing after this can be trusted.
+    /// The bytes are no frame, so the rest of the stream cannot be read either.
     fn decode(&mut self, bytes: &[u8]) -> Result<Decoded, ProtocolError>;
 
-    /// Writes an id into a frame and restores what depends on it (checksums).
+    /// Writes an id into a frame and updates what depends on it (checksums).
     fn set_id(frame: &mut [u8], id: u64);
 
-    /// Whether a frame of this protocol can go to this peer as it is (apart from its id), or must be framed
-    /// anew. For requests `to` is `None`.
+    /// Whether this peer can read a frame of this protocol unchanged, apart from its id. `to` is the call that
+    /// a response belongs to, `None` for a request.
     fn forwards_as_is(&self, msg: &Message<'_>, to: Option<RespondTo>) -> bool;
 
-    /// A request or answer of this protocol with changes, or in this peer's framing.
+    /// Encodes a request or response of the same protocol with changes, or in this peer's framing.
     ///
     /// # Errors
-    /// Why the changes cannot be made; `out` may hold a partial frame then, which the caller cuts off.
+    /// The changes cannot be made. `out` may then contain a partial frame, which the session cuts off.
     fn reframe(
         &mut self,
         out: &mut Vec<u8>,
@@ -147,10 +147,10 @@ pub trait Codec: Sized {
     /// Encodes a neutral call.
     ///
     /// # Errors
-    /// What cannot be expressed; `out` may hold a partial frame then.
+    /// The call has no form in this protocol. `out` may then contain a partial frame.
     fn request(&mut self, out: &mut Vec<u8>, id: u64, call: &NeutralCall<'_>) -> Result<(), CallError>;
 
-    /// Encodes a neutral outcome.
+    /// Encodes a neutral response.
     ///
     /// # Errors
     /// As for [`Codec::request`].
@@ -161,16 +161,16 @@ pub trait Codec: Sized {
         outcome: &NeutralResponse<'_>,
     ) -> Result<(), CallError>;
 
-    /// Encodes an error; there is always a way to say one.
+    /// Encodes an error. Every protocol can express one.
     fn error(&mut self, out: &mut Vec<u8>, to: RespondTo, error: &CallError);
 
-    /// Asks for a sign of life, under the id [`crate::slots::RESERVED_ID`].
+    /// Encodes a heartbeat, under the id [`crate::slots::RESERVED_ID`].
     fn heartbeat(&mut self, out: &mut Vec<u8>);
 
-    /// Acknowledges a heartbeat frame.
+    /// Encodes the acknowledgement of a heartbeat frame.
     fn heartbeat_ack(&mut self, frame: &[u8], out: &mut Vec<u8>);
 
-    /// Says that no new calls are wanted, where the protocol can.
+    /// Announces that no new calls are wanted, if the protocol can express it.
     fn drain(&mut self, out: &mut Vec<u8>);
 }
 
@@ -178,17 +178,17 @@ pub trait Codec: Sized {
 pub struct Framed<C> {
     codec: C,
     role: Role,
-    /// The largest message that the peer takes.
+    /// The largest message that the peer accepts, in bytes.
     max_sent: usize,
-    /// Bytes of a refused frame that are still to come.
+    /// Bytes of a refused frame that have not been received yet.
     skip: usize,
 }
 
-/// A refused frame longer than this ends the connection instead of being skipped.
+/// A refused frame longer than this closes the connection instead of being skipped, in bytes.
 const SKIP_MAX: usize = 1 << 30;
 
 impl<C: Codec> Framed<C> {
-    /// A new connection's session.
+    /// Creates the session of a new connection.
     #[must_use]
     pub fn new(role: Role, settings: &Settings) -> Self {
         Framed {
@@ -226,7 +226,8 @@ impl<C: Codec> Framed<C> {
         })
     }
 
-    /// A request from the provider's side (callbacks) has nobody to go to here.
+    /// Handles a frame in the wrong direction. A request from the provider (a callback) gets an error, because
+    /// no consumer's connection belongs to it.
     fn against(&mut self, frame: &Frame, out: &mut OutBuf) -> &'static str {
         if frame.kind == Kind::Request && !frame.meta.one_way {
             let to = RespondTo {
@@ -241,22 +242,23 @@ impl<C: Codec> Framed<C> {
     }
 }
 
-/// An id beyond 32 bits is none of ours; the reserved one names nothing.
+/// The key that an id stands for. An id beyond 32 bits is not ours, and the reserved one finds no call.
 #[inline]
 fn call_key(id: u64) -> CallKey {
     CallKey::from_bits(u32::try_from(id).unwrap_or(crate::slots::RESERVED_ID))
 }
 
-/// What the other protocol may need more for the same message: names and definitions that it spells out.
+/// What the other protocol may need in addition for the same message, in bytes: names and definitions that it
+/// spells out.
 const ROOM: usize = 512;
 
-/// Longer texts of errors are cut: they repeat what peers said, who set no bound to it. Every peer takes as much, however
-/// it is escaped.
+/// Longer error texts are cut, in bytes: they quote peers, who set no bound. Every peer accepts this length,
+/// however it is escaped.
 const TEXT_MAX: usize = 8 << 10;
 
 impl<C: Codec> Framed<C> {
-    /// Runs `encode` for a message of so many bytes; what it left behind is cut off again if it failed, or if it is more
-    /// than the peer takes.
+    /// Appends a message made from `len` bytes of source. Cuts it off again if encoding fails, or if it is
+    /// longer than the peer accepts.
     fn append(
         &mut self,
         out: &mut OutBuf,
@@ -266,7 +268,7 @@ impl<C: Codec> Framed<C> {
         let start = out.position();
         let tail = out.tail_mut();
         let from = tail.len();
-        // In one step: buffers of callers at rest are empty, and messages are put together from many pieces.
+        // Reserved in one step, since messages are built from many pieces and idle connections have no buffer.
         tail.reserve(len.min(self.max_sent) + ROOM);
         let mut done = encode(&mut self.codec, tail);
         let frame = &tail[from..];
@@ -279,11 +281,11 @@ impl<C: Codec> Framed<C> {
         done
     }
 
-    /// Holds a long message against what its peer takes, and against the length of what it was made of.
+    /// Compares a long message with what its peer accepts, and with the length of its source.
     #[cold]
     fn check_sent(&self, frame: &[u8], len: usize, done: Result<(), CallError>) -> Result<(), CallError> {
         let body = C::body_len(frame);
-        // Of one that was given up there is only a part.
+        // An encoding that was given up is incomplete, so its length is a lower bound.
         let is_part = if done.is_ok() { "" } else { "at least " };
         let (what, kind, peer, place) = match self.role {
             Role::Client => ("request", ErrorKind::BadRequest, "provider", "cluster"),
@@ -311,7 +313,7 @@ impl<C: Codec> Framed<C> {
         })
     }
 
-    /// Refuses a message that would go on as it is, had it not that length, without a copy of it.
+    /// Refuses a message that could be forwarded unchanged if it were shorter, without copying it.
     fn check_passed(&self, msg: &Message<'_>, to: Option<RespondTo>) -> Result<(), CallError> {
         if self.takes_len(msg) || !self.codec.forwards_as_is(msg, to) {
             return Ok(());
@@ -319,13 +321,13 @@ impl<C: Codec> Framed<C> {
         self.check_sent(msg.bytes, msg.bytes.len(), Ok(()))
     }
 
-    /// Whether the peer takes a message of that length.
+    /// Whether the peer accepts a message of this length.
     #[inline]
     fn takes_len(&self, msg: &Message<'_>) -> bool {
         msg.bytes.len() <= self.max_sent || C::body_len(msg.bytes) <= self.max_sent
     }
 
-    /// Says an error, in not too many words.
+    /// Encodes an error, with its text cut to a bounded length.
     fn say(&mut self, out: &mut OutBuf, to: RespondTo, error: &CallError) {
         if error.text.len() <= TEXT_MAX {
             return self.codec.error(out.tail_mut(), to, error);
@@ -403,6 +405,7 @@ impl<C: Codec> Session for Framed<C> {
         dispatch: &Dispatch<'_>,
     ) -> Result<(), CallError> {
         let id = u64::from(call.bits());
+        // The same protocol, but with edits or in another framing: no values are translated.
         if msg.meta.proto == C::PROTO {
             if dispatch.edits.is_none() {
                 self.check_passed(msg, None)?;
@@ -411,6 +414,7 @@ impl<C: Codec> Session for Framed<C> {
                 codec.reframe(v, id, msg, None, dispatch.edits.unwrap_or(Edits::NONE))
             });
         }
+        // Another protocol: the call is translated through its neutral form.
         let mut neutral = NeutralCall::default();
         msg.meta.dialect.read_call(msg, dispatch.head, &mut neutral)?;
         neutral.timeout_ms = dispatch.timeout_ms;
@@ -452,6 +456,7 @@ impl<C: Codec> Session for Framed<C> {
             }
             Response::Error(e) => Err(e.clone()),
         };
+        // The downstream gets an error in place of a response that has no form in its protocol.
         said.inspect_err(|e| self.say(out, to, e))
     }
 

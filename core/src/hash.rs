@@ -1,11 +1,11 @@
-//! Fast hashes for short names of the wire.
+//! Fast hashes for short names from the wire.
 //!
-//! Not secure, and need not be where they are used: keys of the tables come from the configuration, or a collision
-//! costs a caller nothing but its own series in the metrics, or a look-up.
+//! They are not secure, and need not be: keys of the tables come from the configuration, or a collision only
+//! costs a caller its own series in the metrics, or a look-up.
 use std::hash::Hasher;
 
-/// A place among `1 << bits` for calls of a service and a method, told apart from others by `more`. It only glances at
-/// the names: whoever keeps something there compares them.
+/// A cache slot out of `1 << bits` for calls of a service and method, and `more`. It reads only the last bytes
+/// of the names, so the cache has to compare them.
 #[inline]
 #[must_use]
 pub fn cache_slot(service: &[u8], method: &[u8], more: u64, bits: u32) -> usize {
@@ -31,13 +31,13 @@ pub fn cache_slot(service: &[u8], method: &[u8], more: u64, bits: u32) -> usize 
 pub(crate) struct Mix(u64);
 
 impl Mix {
-    /// Takes a number.
+    /// Adds a number.
     #[inline(always)]
     pub(crate) fn mix(&mut self, v: u64) {
         self.0 = (self.0.rotate_left(5) ^ v).wrapping_mul(0x517c_c1b7_2722_0a95);
     }
 
-    /// Takes bytes, and their number.
+    /// Adds bytes and their number.
     #[inline]
     pub(crate) fn bytes(&mut self, b: &[u8]) {
         let (words, rest) = b.as_chunks::<8>();
@@ -47,7 +47,7 @@ impl Mix {
         self.mix(rest.iter().fold(b.len() as u64, |v, x| v << 8 | u64::from(*x)));
     }
 
-    /// The hash.
+    /// The hash of what was added.
     #[inline(always)]
     pub(crate) fn get(self) -> u64 {
         self.0

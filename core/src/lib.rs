@@ -1,8 +1,9 @@
-//! The proxy itself, without any wire format: connections (`connections`), exchanges (`calls`) and the turn
-//! (`worker`).
+//! The proxy itself, without any wire format: connections ([`connections`]), calls in progress ([`calls`]) and
+//! the loop over events of one thread ([`worker`]).
 //!
-//! The path of a call is the reading order: a [`session`] decodes it, filters and the routes of the [`directory`] decide,
-//! [`endpoints`] pick a host and lease a connection, another session encodes it, and back.
+//! Read it along the path of a call: a [`session`] decodes the request, filters and the routes of the
+//! [`directory`] choose a cluster, [`endpoints`] picks an endpoint and leases a connection, another session
+//! encodes the request, and the response takes the same way back.
 //!
 //! ```
 //! use rialto_core::config::{Config, validate};
@@ -44,10 +45,11 @@ pub mod worker;
 pub use error::{CallError, ErrorKind, Limit};
 pub use rialto_values as values;
 
-/// What a worker is made of besides the core: the set of protocols and the way to sockets.
+/// The two choices that the core is generic over. The binary, the simulation and the benchmarks each make their
+/// own.
 pub trait Env: Sized + 'static {
-    /// The protocols.
+    /// The set of protocols that connections can speak.
     type Protocols: session::Protocols;
-    /// The sockets.
+    /// The source of transports: sockets in production, memory in tests.
     type Reactor: transport::Reactor;
 }

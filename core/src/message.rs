@@ -1,95 +1,96 @@
-//! What passes between two sessions of the same protocol: a message as received, with the few facts that its
-//! decoder found anyway.
+//! Messages as received, with the few facts that decoding them yields anyway.
 use crate::call::{NeutralCall, NeutralResponse};
 use crate::error::CallError;
 use std::borrow::Cow;
 
-/// Names a protocol; the numbers are given out by the crate that has the protocols.
+/// Identifies a protocol. The crate that implements the protocols assigns the numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ProtoId(pub u8);
 
-/// Facts of a message that cost nothing to know.
+/// The facts about a message that decoding its frame yields.
 #[derive(Clone, Copy)]
 pub struct Meta {
-    /// The protocol. Compared instead of `dialect`: statics without size may share an address.
+    /// The protocol. Compared instead of `dialect`, because statics of size 0 may share an address.
     pub proto: ProtoId,
-    /// How messages of this protocol are read.
+    /// The reader of this protocol's messages.
     pub dialect: &'static dyn MessageReader,
-    /// What an answer must repeat (frame version, serialization ...): written and read by the dialect only.
+    /// What a response must repeat (frame version, serialization ...). Only the protocol's own code interprets
+    /// it.
     pub hint: u32,
-    /// The caller's timeout, if the frame tells it; 0 if not.
+    /// The caller's timeout in milliseconds, if the frame contains one; otherwise 0.
     pub timeout_ms: u32,
-    /// What the frame says of the outcome, for requests [`Status::Ok`].
+    /// The status in the frame of a response; [`Status::Ok`] in requests.
     pub status: Status,
-    /// Nobody waits for an answer.
+    /// The message is a request that expects no response.
     pub one_way: bool,
 }
 
 /// A whole message as received.
 #[derive(Clone, Copy)]
 pub struct Message<'a> {
-    /// Its facts.
+    /// The facts about it.
     pub meta: Meta,
-    /// All of its bytes.
+    /// The whole frame.
     pub bytes: &'a [u8],
 }
 
-/// A message that outlives its read: it waits for a connection or for a decision.
+/// A copy of a message that waits, for a connection or a decision.
 pub struct Held {
-    /// Its facts.
+    /// The facts about it.
     pub meta: Meta,
-    /// A copy of its bytes.
+    /// The whole frame.
     pub bytes: Vec<u8>,
-    /// What is to be changed in it when it is sent.
+    /// The changes to make when it is sent.
     pub edits: Edits,
 }
 
-/// How a message fared, as far as its frame shows.
+/// The status of a response, as far as its frame shows it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum Status {
-    /// The service answered.
+    /// The service returned a value.
     Ok,
-    /// The service threw.
+    /// The service threw an exception.
     Exception,
-    /// The provider's machinery failed.
+    /// The provider could not execute the call.
     Failed,
 }
 
-/// Where a call wants to go: borrowed from the request's bytes. Absent facts are empty.
+/// What a request says about its destination, borrowed from its bytes. Absent fields are empty.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Head<'a> {
-    /// Interface name.
+    /// The interface name.
     pub service: &'a [u8],
-    /// Service version.
+    /// The service version.
     pub version: &'a [u8],
-    /// Group (SOFARPC: unique id).
+    /// The group (SOFARPC: the unique id).
     pub group: &'a [u8],
-    /// Method name; of a generic invocation the method that it names, where that is readable.
+    /// The method name. For a generic invocation, the method that it names, if that can be read.
     pub method: &'a [u8],
-    /// Name of the calling application.
+    /// The name of the calling application.
     pub caller: &'a [u8],
-    /// The caller's timeout; 0 if it tells none.
+    /// The caller's timeout in milliseconds; 0 if there is none.
     pub timeout_ms: u32,
-    /// The answer's hint; a dialect may learn more from the head than from the frame.
+    /// The format of the response. The head may reveal more about it than the frame.
     pub hint: u32,
-    /// The call only asks whether the service is there and wants its argument back. Where the provider's
-    /// protocol has no such call, the proxy answers it.
+    /// The call only asks whether the service exists and expects its own argument back. If the upstream's
+    /// protocol has no such call, the proxy responds itself.
     pub echo: bool,
-    /// Where the attachments begin in the message, if they are not at a place that the frame tells; the
-    /// dialect's own matter.
+    /// The position of the attachments in the message, if the frame does not contain it. Only the protocol's
+    /// own code interprets it.
     pub attachments: u32,
-    /// The whole message was looked through for this head, and all of it is as most are: whoever reads the call need
-    /// not look again. What that means is the dialect's own matter.
+    /// Reading this head scanned the whole message and found ordinary values only, so that reading the call can
+    /// skip checks. Only the protocol's own code interprets it.
     pub plain: bool,
 }
 
-/// How the messages of one protocol are read. Stateless and static: a head is bytes plus this table.
+/// Reads the messages of one protocol. It is stateless and static.
 pub trait MessageReader: Sync {
     /// The protocol's name in configuration, metrics and logs.
     fn name(&self) -> &'static str;
 
-    /// Reads the head of a request into an empty one, where it lies: heads are large, and read for every call.
+    /// Reads the head of a request into an empty one. It is filled in place, because heads are large and read
+    /// for every call.
     ///
     /// # Errors
     /// [`crate::ErrorKind::BadRequest`] with the reason, if even the service cannot be read.
@@ -98,25 +99,25 @@ pub trait MessageReader: Sync {
     /// The head of a request.
     ///
     /// # Errors
-    /// As [`MessageReader::read_head`].
+    /// As for [`MessageReader::read_head`].
     fn head<'a>(&self, msg: &Message<'a>) -> Result<Head<'a>, CallError> {
         let mut head = Head::default();
         self.read_head(msg, &mut head)?;
         Ok(head)
     }
 
-    /// An attachment (header) of a request whose head was read. Values that are
-    /// no strings are shown as text where they are scalars.
+    /// The value of an attachment (header) of a request whose head was read. Scalars other than strings are
+    /// converted to text.
     fn attachment<'a>(&self, msg: &Message<'a>, head: &Head<'a>, key: &str) -> Option<Cow<'a, [u8]>>;
 
-    /// Sees a whole message of this protocol again in bytes that were encoded or received earlier.
+    /// The message in bytes that were encoded or received before; `None` if they are not one whole message.
     fn view<'a>(&self, bytes: &'a [u8]) -> Option<Message<'a>>;
 
-    /// Puts the neutral meaning of a request into an empty call, where it stays: calls are too large to be moved
-    /// about. Its head saves a second look, if it is still at hand.
+    /// Translates a request into an empty neutral call. It is filled in place, because calls are large. The
+    /// head saves reading it again, if the caller still has it.
     ///
     /// # Errors
-    /// What cannot be read, in words that the caller will see; the call may hold a part of it then.
+    /// The request cannot be read. The downstream gets the text, and the call may be partly filled.
     fn read_call<'a>(
         &self,
         msg: &Message<'a>,
@@ -124,31 +125,31 @@ pub trait MessageReader: Sync {
         call: &mut NeutralCall<'a>,
     ) -> Result<(), CallError>;
 
-    /// Puts the neutral meaning of an answer into an empty outcome.
+    /// Translates a response into an empty neutral response.
     ///
     /// # Errors
-    /// A failure that the provider reported, or why its answer cannot be read; the outcome may hold a part of it
-    /// then.
+    /// The failure that the provider reported, or the reason why its response cannot be read. The neutral
+    /// response may be partly filled.
     fn read_response<'a>(
         &self,
         msg: &Message<'a>,
         outcome: &mut NeutralResponse<'a>,
     ) -> Result<(), CallError>;
 
-    /// The neutral meaning of a request.
+    /// The neutral form of a request.
     ///
     /// # Errors
-    /// As [`MessageReader::read_call`].
+    /// As for [`MessageReader::read_call`].
     fn call<'a>(&self, msg: &Message<'a>) -> Result<NeutralCall<'a>, CallError> {
         let mut call = NeutralCall::default();
         self.read_call(msg, None, &mut call)?;
         Ok(call)
     }
 
-    /// The neutral meaning of an answer.
+    /// The neutral form of a response.
     ///
     /// # Errors
-    /// As [`MessageReader::read_response`].
+    /// As for [`MessageReader::read_response`].
     fn outcome<'a>(&self, msg: &Message<'a>) -> Result<NeutralResponse<'a>, CallError> {
         let mut outcome = NeutralResponse::default();
         self.read_response(msg, &mut outcome)?;
@@ -156,29 +157,29 @@ pub trait MessageReader: Sync {
     }
 }
 
-/// Changes to a request, applied when it is encoded. Empty for nearly every call.
+/// Changes to a request, made when it is encoded. Nearly every call has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edits {
-    /// Another interface name.
+    /// The new interface name.
     pub service: Option<Box<str>>,
-    /// Another version; an empty one removes it.
+    /// The new version; an empty one removes it.
     pub version: Option<Box<str>>,
-    /// Another group; an empty one removes it.
+    /// The new group; an empty one removes it.
     pub group: Option<Box<str>>,
-    /// Another method name.
+    /// The new method name.
     pub method: Option<Box<str>>,
-    /// Attachments to set (replacing those of the same name) ...
+    /// Attachments to set, replacing those with the same name.
     pub set: Vec<(Box<str>, Box<str>)>,
-    /// ... and to remove.
+    /// Names of attachments to remove.
     pub remove: Vec<Box<str>>,
-    /// Another timeout, because time was spent here.
+    /// The new timeout in milliseconds, because time has passed in this process.
     pub timeout_ms: Option<u32>,
 }
 
 // === impls ===
 
 impl<'a> Message<'a> {
-    /// A copy that may wait.
+    /// Copies the message, so that it can wait.
     #[must_use]
     pub fn hold(&self, edits: Edits) -> Box<Held> {
         Box::new(Held {
@@ -188,7 +189,7 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// The head, see [`MessageReader::head`].
+    /// The head of a request, see [`MessageReader::head`].
     ///
     /// # Errors
     /// As there.
@@ -199,7 +200,7 @@ impl<'a> Message<'a> {
 }
 
 impl Held {
-    /// The message.
+    /// The message that was copied.
     #[must_use]
     pub fn view(&self) -> Message<'_> {
         Message {
@@ -210,7 +211,7 @@ impl Held {
 }
 
 impl Edits {
-    /// Nothing is changed.
+    /// No changes.
     pub const NONE: &'static Edits = &Edits {
         service: None,
         version: None,
@@ -221,7 +222,7 @@ impl Edits {
         timeout_ms: None,
     };
 
-    /// Whether the message can go as it is.
+    /// Whether there are no changes.
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -251,7 +252,7 @@ impl Edits {
         }
     }
 
-    /// What `key` is to become: `None` if it is not touched, `Some(None)` if it is removed.
+    /// The change of one attachment: `None` for no change, `Some(None)` for its removal.
     #[must_use]
     pub fn attachment(&self, key: &str) -> Option<Option<&str>> {
         if let Some((_, v)) = self.set.iter().find(|(k, _)| **k == *key) {

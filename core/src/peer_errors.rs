@@ -1,19 +1,20 @@
-//! Says in the log what peers did wrong: once per second, kind and peer at most, and of each kind so many lines at most.
+//! Counts and logs what peers do wrong: at most one line a second for each kind and peer, and a bounded number
+//! of lines for each kind.
 use crate::directory::{Change, Directory, EndpointId, ListenerId};
 use std::fmt::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 
-/// What is complained about; each has its own allowance.
+/// The kinds of errors. Each has its own budget of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum PeerErrorKind {
-    /// A connection was closed because of what it sent.
+    /// A connection was closed because its bytes break the protocol.
     Protocol,
     /// A call was refused before it was routed.
     Refused,
     /// A frame was skipped.
     Unexpected,
-    /// An answer for which nobody waits any more.
+    /// A response came for which no call was waiting.
     LateResponse,
     /// A provider could not be reached.
     Connect,
@@ -21,36 +22,36 @@ pub enum PeerErrorKind {
     Limit,
 }
 
-/// Who did it.
+/// The peer that caused an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
-    /// A caller of a listener; without an address if it came over a Unix socket.
+    /// A downstream of a listener; without an address over a Unix socket.
     Caller(ListenerId, Option<SocketAddr>),
-    /// A provider.
+    /// An endpoint.
     Endpoint(EndpointId),
-    /// All callers of a listener together.
+    /// All downstream peers of a listener together.
     Listener(ListenerId),
 }
 
-/// Counters of faults, and the log's allowance.
+/// The counters of errors, and the budgets of log lines.
 #[derive(Default)]
 pub struct PeerErrors {
     kinds: [Kind; PeerErrorKind::ALL.len()],
-    /// For the names of peers.
+    /// The directory, for the names of peers.
     directory: Directory,
 }
 
-/// What may be said of one kind: a few lines at once, and in the long run so many a second. Each peer has its own share, so that
-/// one that makes much noise does not hide what another one does.
+/// The budget of one kind: a few lines at once, and a fixed number per second in the long run. Each peer has a
+/// share of its own, so that a noisy peer does not hide another one.
 #[derive(Default)]
 struct Kind {
     total: u64,
-    /// Lines that were said of late.
+    /// Lines taken from the budget and not restored yet.
     said: u32,
     since_ms: u64,
-    /// PeerErrors of peers that have no place in `peers`, since they were last told of.
+    /// Errors of peers that are not in `peers`, since the last line.
     others: u64,
-    /// Those that were told of last.
+    /// The peers that were logged last.
     peers: Vec<Told>,
 }
 
@@ -60,7 +61,7 @@ struct Told {
     silent: u64,
 }
 
-/// What counts as one peer: the host of a caller, whatever its port.
+/// What counts as one peer. A downstream counts by its host, whatever its port.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Key {
     Host(Option<IpAddr>),
@@ -68,17 +69,17 @@ enum Key {
     Listener(ListenerId),
 }
 
-/// The log has at most one line for a peer and kind in this time.
+/// The shortest time between two lines about one peer and kind, in milliseconds.
 const PEER_MS: u64 = 1000;
-/// Lines of a kind that may come at once ...
+/// The number of lines of one kind that may come at once.
 const BURST: u32 = 8;
-/// ... and after how long each of them may come again.
+/// The time after which one of these lines is available again, in milliseconds.
 const LINE_MS: u64 = 500;
-/// Peers of a kind that are remembered.
+/// The number of peers that are remembered for each kind.
 const PEERS: usize = 16;
 
 impl PeerErrorKind {
-    /// All kinds, in the order of their numbers.
+    /// All kinds, ordered by number.
     pub const ALL: [PeerErrorKind; 6] = [
         PeerErrorKind::Protocol,
         PeerErrorKind::Refused,
@@ -103,13 +104,13 @@ impl PeerErrorKind {
 }
 
 impl PeerErrors {
-    /// Learns the names of parts that are new.
+    /// Updates the names of peers.
     pub fn learn(&mut self, change: &Change) {
         self.directory.apply(change);
     }
 
-    /// Counts a fault, and logs it unless one of its kind and peer was logged within the last second, or too many of its kind
-    /// were. The text follows the peer's name.
+    /// Counts an error. Logs it unless the same kind and peer was logged within the last second, or the kind's
+    /// budget is used up. The text follows the peer's name.
     pub fn report(&mut self, kind: PeerErrorKind, peer: Peer, now_ms: u64, text: fmt::Arguments<'_>) {
         let Some(unlogged) = self.kinds[kind as usize].say(peer.key(), now_ms) else {
             return;
@@ -127,7 +128,7 @@ impl PeerErrors {
         );
     }
 
-    /// Says at the level `debug` what happened to a connection of this peer.
+    /// Logs an event of this peer's connection at the level `debug`.
     #[cold]
     pub(crate) fn debug(&self, peer: Peer, text: fmt::Arguments<'_>) {
         let mut line = Line(String::new());
@@ -135,14 +136,14 @@ impl PeerErrors {
         tracing::debug!(target: "rialto::connections", "{}", line.0);
     }
 
-    /// How many there were of each kind, in the order of [`PeerErrorKind::ALL`].
+    /// The number of errors of each kind, in the order of [`PeerErrorKind::ALL`].
     #[must_use]
     pub fn totals(&self) -> [u64; PeerErrorKind::ALL.len()] {
         self.kinds.each_ref().map(|k| k.total)
     }
 }
 
-/// PeerErrors that were counted but not logged.
+/// Errors that were counted but not logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Unlogged {
     of_peer: u64,
@@ -150,7 +151,7 @@ struct Unlogged {
 }
 
 impl Kind {
-    /// Counts a fault of a peer. `None` if nothing is to be said of it now.
+    /// Counts an error of a peer. Returns `None` if it is not to be logged.
     fn say(&mut self, key: Key, now_ms: u64) -> Option<Unlogged> {
         self.total += 1;
         let known = self.peers.iter().position(|told| told.key == key);
@@ -171,7 +172,7 @@ impl Kind {
         })
     }
 
-    /// Takes a line from the kind's allowance.
+    /// Takes a line from the kind's budget.
     fn has_line(&mut self, now_ms: u64) -> bool {
         let again = (now_ms.saturating_sub(self.since_ms) / LINE_MS).min(u64::from(BURST)) as u32;
         if self.said <= again {
@@ -185,7 +186,8 @@ impl Kind {
         has
     }
 
-    /// A place for a peer: that of the one who was told of longest ago, if all are taken.
+    /// The index of a new entry for a peer. If the list is full, it replaces the entry that was logged longest
+    /// ago.
     fn place(&mut self, key: Key) -> usize {
         let told = Told {
             key,
@@ -212,7 +214,7 @@ impl Peer {
     }
 }
 
-/// One host has a whole /64 of IPv6.
+/// The address that stands for a host: in IPv6 its /64, which usually belongs to one host.
 fn host(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() & (!0 << 64)).into()),
@@ -220,7 +222,7 @@ fn host(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// A peer as operators know it.
+/// Formats a peer by its configured names.
 struct Named<'a>(Peer, &'a Directory);
 
 impl fmt::Display for Named<'_> {
@@ -247,7 +249,8 @@ impl fmt::Display for Named<'_> {
     }
 }
 
-/// What peers sent may be in it: no line breaks, no escape sequences, no megabytes.
+/// A log line. It may contain what peers sent, so it escapes line breaks and control characters and has a
+/// bounded length.
 struct Line(String);
 
 const LINE_MAX: usize = 1000;

@@ -1,4 +1,4 @@
-//! The way to the outside: a byte transport, and the reactor that watches transports.
+//! The interface to sockets: a byte transport, and the reactor that watches transports.
 use crate::slots::ConnKey;
 use std::fmt;
 use std::io;
@@ -6,57 +6,58 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Non-blocking bytes in and out.
+/// A non-blocking stream of bytes.
 pub trait Transport {
-    /// As [`io::Read::read`].
+    /// Reads like [`io::Read::read`].
     ///
     /// # Errors
-    /// As there; `WouldBlock` when nothing is there now.
+    /// As there; `WouldBlock` if there are no bytes at the moment.
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize>;
 
-    /// As [`io::Write::write`].
+    /// Writes like [`io::Write::write`].
     ///
     /// # Errors
-    /// As there; `WouldBlock` when nothing is taken now.
+    /// As there; `WouldBlock` if no bytes are taken at the moment.
     fn write(&mut self, buf: &[u8]) -> io::Result<usize>;
 
-    /// Whether the connection that was dialed stands; asked once, when it becomes writable.
+    /// Checks a dialed connection once, when it becomes writable.
     ///
     /// # Errors
-    /// Why it could not be made.
+    /// The reason why the connection could not be established.
     fn connected(&mut self) -> io::Result<()>;
 }
 
-/// Epoll in production, a scripted network in simulations.
+/// Creates and watches transports: epoll in production, a scripted network in simulations.
 pub trait Reactor {
-    /// What it watches.
+    /// The transport that it watches.
     type Transport: Transport;
 
-    /// Begins to connect; the connection is reported writable when it stands or failed.
+    /// Begins to connect. The connection is reported as writable when it is established or has failed.
     ///
     /// # Errors
     /// The attempt failed at once.
     fn dial(&mut self, to: &Address, key: ConnKey) -> io::Result<Self::Transport>;
 
-    /// Reports readability of an accepted transport from now on.
+    /// Watches an accepted transport, and reports when it becomes readable.
     ///
     /// # Errors
-    /// It cannot be watched.
+    /// The transport cannot be watched.
     fn watch(&mut self, transport: &mut Self::Transport, key: ConnKey) -> io::Result<()>;
 
-    /// Writability is asked for only while a connection is blocked.
+    /// Starts or stops reporting when the transport becomes writable. It is used only while a connection is
+    /// blocked.
     fn want_write(&mut self, transport: &mut Self::Transport, key: ConnKey, on: bool);
 
-    /// Closes for good.
+    /// Closes the transport.
     fn forget(&mut self, transport: &mut Self::Transport);
 }
 
-/// Where a listener listens or an endpoint is reached.
+/// The address that a listener listens on or an endpoint is reached at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
-    /// TCP.
+    /// A TCP address.
     Tcp(SocketAddr),
-    /// A Unix stream socket.
+    /// The path of a Unix stream socket.
     Unix(Arc<Path>),
 }
 
@@ -69,8 +70,8 @@ impl fmt::Display for Address {
     }
 }
 
-/// Whether a dial failed because this process or machine has no room for another connection, and not because of the
-/// peer: no other peer could be reached at the moment either.
+/// Whether a dial failed because this process or machine has no room for another connection. No other endpoint
+/// could be dialed at the moment either.
 #[must_use]
 pub fn is_process_wide(error: &io::Error) -> bool {
     use rustix::io::Errno;

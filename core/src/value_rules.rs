@@ -1,24 +1,24 @@
-//! What a route says about values that change their serialization: how deep they may be, and which dates in fields are
-//! of a class of `java.sql`.
+//! A route's rules for values that change their serialization: how deep they may be nested, and which date
+//! fields have a class of `java.sql`.
 use rialto_values::{Class, Limits, Sink, Token, ValueError};
 use std::collections::HashMap;
 
 /// The rules for the values of one target of a route.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueRules {
-    /// Containers open at once.
+    /// The largest number of nested containers.
     pub depth: u32,
-    /// Dates in fields that are more than `java.util.Date`.
+    /// The date fields with another class than `java.util.Date`.
     pub dates: DateFields,
-    /// Seconds east of UTC, where texts of dates are from; none are read without it.
+    /// The time zone of dates in text form, in seconds east of UTC; `None` if such dates are not read.
     pub utc_offset: Option<i32>,
 }
 
-/// Fields by class, with the class that dates in them have.
+/// Date fields by the class that has them, with the class of the date.
 ///
-/// Dubbo's Hessian writes a field that is declared as `java.sql.Timestamp` as a plain date, which does not tell what
-/// was declared. SOFA's reads such a field only from an object of that class, and a field of `java.util.Date` only from
-/// the plain date. So someone has to say which it is.
+/// Dubbo's Hessian writes a field declared as `java.sql.Timestamp` as a plain date, which does not contain the
+/// class. SOFA's Hessian reads such a field only from an object of that class, and a field of `java.util.Date`
+/// only from a plain date. So the configuration has to name these fields.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DateFields(HashMap<Box<str>, Vec<(Box<str>, Class)>>);
 
@@ -33,25 +33,26 @@ impl Default for ValueRules {
 }
 
 impl DateFields {
-    /// Says that dates in this field are objects of that class.
+    /// Declares that dates in this field are objects of class `of`.
     pub fn insert(&mut self, class: &str, field: &str, of: &str) {
         let fields = self.0.entry(class.into()).or_default();
         fields.push((field.into(), Class::new(of, ["value"])));
     }
 
-    /// Whether no field is named.
+    /// Whether no field is declared.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// Hands tokens on, with the dates in certain fields as objects of their class.
+/// Passes tokens on, with the dates in declared fields as objects of their class.
 pub(crate) struct Dated<'s> {
     sink: &'s mut dyn Sink,
     fields: &'s DateFields,
     open: Vec<Level<'s>>,
-    /// Containers that came, and after how many of them each object was added.
+    /// Containers received, and for each added object the number of containers received before it. References
+    /// are renumbered by them.
     came: u32,
     added: Vec<u32>,
 }
@@ -59,9 +60,9 @@ pub(crate) struct Dated<'s> {
 /// An open container.
 enum Level<'s> {
     Other,
-    /// An object: what is said of its class, and which field is next.
+    /// An object: the declared fields of its class, the class, and the index of the next field.
     Object(&'s [(Box<str>, Class)], Class, usize),
-    /// A map that stands for an object: what is said of its class, and whether a value is next, of which field.
+    /// A map that stands for an object: the declared fields of its class, and the field whose value is next.
     Map(&'s [(Box<str>, Class)], Option<Box<str>>),
 }
 
@@ -76,7 +77,7 @@ impl<'s> Dated<'s> {
         }
     }
 
-    /// The class of a date that comes next, if something is said of the field; steps to the next field.
+    /// The declared class of the next value, if it is a date field. Moves on to the next field.
     fn next_class(&mut self, token: Token<'_>) -> Option<&'s Class> {
         let find = |rules: &'s [(Box<str>, Class)], name: &str| {
             rules
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_in_fields_get_their_class_and_references_follow() {
+    fn dates_in_declared_fields_get_their_class_and_references_are_renumbered() {
         let order = Class::new("a.Order", ["at", "id", "day", "other"]);
         let stamp = Class::new("java.sql.Timestamp", ["value"]);
         let day = Class::new("java.sql.Date", ["value"]);
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_of_the_class_is_an_object_of_it() {
+    fn a_map_with_a_class_name_is_treated_as_an_object() {
         let stamp = Class::new("java.sql.Timestamp", ["value"]);
         let map = Token::Map {
             class: Some("a.Order"),

@@ -1,4 +1,4 @@
-//! A call goes out: endpoint, connection, and waiting for one.
+//! Sends a call upstream: chooses the endpoint and the connection, or parks the request until a dial ends.
 use super::{Batch, Calls, Leased, Plan};
 use crate::Env;
 use crate::buf::Mark;
@@ -14,22 +14,23 @@ use crate::session::{Dispatch, Response};
 use crate::slots::{CallKey, ConnKey};
 use std::rc::Rc;
 
-/// A request that is to go to a endpoint.
+/// A request that is to be sent to an endpoint, with everything that the sender has at hand.
 pub(super) struct Sending<'a> {
     pub(super) key: CallKey,
     pub(super) directory: &'a Directory,
-    /// The exchange's own, at hand.
+    /// The plan of the call, the same that its table entry refers to.
     pub(super) plan: &'a Plan,
     pub(super) target: TargetId,
     pub(super) msg: &'a Message<'a>,
-    /// Its head, unless it was held since that was read.
+    /// The head of the request; `None` if the request was parked since its head was read.
     pub(super) head: Option<&'a Head<'a>>,
     pub(super) from: From,
     pub(super) edits: Option<&'a Edits>,
 }
 
 impl Calls {
-    /// Gives the request to an endpoint, or holds it until that is possible. `not` is the endpoint that it comes from.
+    /// Sends the request to an endpoint, or parks it until a connection is established. `not` is the endpoint
+    /// that has just failed it.
     #[inline]
     pub(super) fn send<E: Env>(
         &mut self,
@@ -59,6 +60,7 @@ impl Calls {
         let Some(ex) = self.table.get(key) else { return };
         let choice = Choice {
             not,
+            // Avoided endpoints are tried only while attempts are left.
             or_any: ex.attempts < ex.max_attempts,
             downstream: cluster.reserves_for(ex.down.conn),
         };
@@ -69,6 +71,7 @@ impl Calls {
         let Some(ex) = self.table.get_mut(key) else { return };
         ex.attempts = ex.attempts.saturating_add(1);
         let (endpoint, conn) = match lease {
+            // The event borrows the request's bytes, so a call that has to wait copies them.
             Lease::Ready(endpoint, conn) => (endpoint, conn),
             Lease::Dialing(endpoint, conn) => {
                 if let Err(e) = w.hold_back(conn, msg.bytes.len()) {
@@ -81,6 +84,7 @@ impl Calls {
             }
             Lease::None | Lease::Full | Lease::Exhausted => return,
         };
+        // The time that is left, for upstreams whose requests carry a timeout; 0 stands for no limit.
         let left = ex.deadline_ms.saturating_sub(w.now_ms);
         let timeout_ms = if ex.deadline_ms == u64::MAX {
             0
@@ -109,7 +113,7 @@ impl Calls {
         }
     }
 
-    /// As [`Calls::send`], for a call whose request was held.
+    /// Does the same as [`Calls::send`] for a request that was parked.
     fn send_again<E: Env>(
         &mut self,
         w: &mut Connections<E>,
@@ -133,7 +137,7 @@ impl Calls {
         self.send(w, batch, &sending, not);
     }
 
-    /// A connection for a call: that of its read, or the balancer's choice.
+    /// Returns a connection for a call: the one that this read has used before, or the load balancer's choice.
     #[inline]
     fn lease<E: Env>(
         &mut self,
@@ -195,7 +199,7 @@ impl Calls {
         }
     }
 
-    /// Answers an echo with its own argument.
+    /// Responds to an echo call with its own argument.
     #[cold]
     pub(super) fn echo<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, msg: &Message<'_>) {
         let answer = match msg.meta.dialect.call(msg) {
@@ -208,7 +212,7 @@ impl Calls {
         self.reply(w, key, &answer, From::Memory);
     }
 
-    /// Sends a request that waited.
+    /// Sends a request that was parked.
     pub(super) fn send_held<E: Env>(
         &mut self,
         w: &mut Connections<E>,
@@ -220,8 +224,8 @@ impl Calls {
         self.send_again(w, None, key, &held, not);
     }
 
-    /// Sends a request over the connection that it waited for. That endpoint was chosen, and the attempt counted, when
-    /// the dial began: choosing anew could make the call wait for the next dial.
+    /// Sends a parked request over the connection that it waited for. The endpoint was chosen, and the attempt
+    /// counted, when the dial began: choosing anew could make the call wait for another dial.
     pub(super) fn send_dialed<E: Env>(
         &mut self,
         w: &mut Connections<E>,
@@ -233,8 +237,10 @@ impl Calls {
             return;
         };
         let Some(held) = ex.held.take() else { return };
+        // `send` counts an attempt again.
         ex.attempts = ex.attempts.saturating_sub(1);
         let target = &ex.plan.route.targets[usize::from(ex.target.index)];
+        // A batch that names the connection makes `send` use it.
         let mut batch = Batch {
             leased: Some(Leased {
                 cluster: target.cluster,
@@ -246,8 +252,8 @@ impl Calls {
         self.send_again(w, Some(&mut batch), key, &held, None);
     }
 
-    /// The endpoint that a waiting call was meant for cannot be reached: this connection never stood. The call goes to
-    /// the next one, as none can have seen it.
+    /// Sends a parked request to another endpoint because the dial failed. That is safe, as no endpoint has
+    /// seen the request.
     pub(super) fn try_elsewhere<E: Env>(
         &mut self,
         w: &mut Connections<E>,

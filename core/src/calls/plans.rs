@@ -1,31 +1,31 @@
-//! Routes and listeners as one worker uses them: with filters of its own.
+//! Routes and listeners together with this worker's own instances of their filters.
 use crate::directory::{Change, ClusterId, Filters, ListenerId, Route, RouteId};
 use crate::filter::Filter;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Filters of one worker, in order.
+/// The filters of one route or listener in one worker, in order.
 pub(crate) type WorkerFilters = Rc<[Rc<dyn Filter>]>;
 
-/// A route as one worker uses it. A call holds the plan that it began with to its end, and nothing else of the
-/// configuration: changes of other routes, of clusters and of endpoints cost no memory on its account.
+/// A route as one worker uses it. A call holds the plan that it began with to its end and nothing else of the
+/// configuration, so that changes of other routes, clusters and endpoints free their memory at once.
 pub(crate) struct Plan {
     pub(crate) id: RouteId,
     pub(crate) route: Arc<Route>,
     pub(crate) filters: WorkerFilters,
 }
 
-/// The plans of all routes that were used, and the filters of all listeners.
+/// The plans of all routes that calls have used, and the filters of all listeners.
 #[derive(Default)]
 pub(super) struct Plans {
     routes: Vec<Option<Rc<Plan>>>,
     listeners: Vec<Option<WorkerFilters>>,
-    /// Plans that calls still hold although their routes were changed or removed.
+    /// Plans whose routes were changed or removed and that calls still hold.
     superseded: Vec<Rc<Plan>>,
 }
 
 impl Plans {
-    /// The plan of a route, made at its first call.
+    /// The plan of a route, created at its first call.
     pub(super) fn of(&mut self, id: RouteId, route: &Arc<Route>) -> Rc<Plan> {
         if self.routes.len() <= id.index() {
             self.routes.resize_with(id.index() + 1, || None);
@@ -35,14 +35,14 @@ impl Plans {
         Rc::clone(plan)
     }
 
-    /// The filters of a listener.
+    /// The filters of a listener; `None` if it has none.
     #[inline]
     pub(super) fn of_listener(&self, id: ListenerId) -> Option<&WorkerFilters> {
         self.listeners.get(id.index())?.as_ref()
     }
 
-    /// Makes the filters of changed routes and listeners anew. They take over what their predecessors at the same index
-    /// have gathered; those of all others go on as they are.
+    /// Creates the filters of changed routes and listeners again. Each takes over the state of its predecessor
+    /// at the same index. Other filters stay as they are.
     pub(super) fn apply(&mut self, change: &Change) {
         for (id, route) in &change.routes {
             let Some(old) = self.routes.get_mut(id.index()).and_then(Option::take) else {
@@ -60,23 +60,23 @@ impl Plans {
             let slot = &mut self.listeners[id.index()];
             let old = slot.take();
             let new = listener.as_ref().map(|l| filters(&l.filters, old.as_ref()));
-            // most have none, and are not looked at then
+            // most listeners have none, and `None` keeps calls from looking at them
             *slot = new.filter(|filters| !filters.is_empty());
         }
         self.let_go();
     }
 
-    /// Lets go of superseded plans that no call holds any more.
+    /// Drops superseded plans that no call holds any more.
     pub(super) fn let_go(&mut self) {
         self.superseded.retain(|plan| Rc::strong_count(plan) > 1);
     }
 
-    /// Whether a call holds a plan of this route that was superseded.
+    /// Whether a call holds a superseded plan of this route.
     pub(super) fn uses_route(&self, id: RouteId) -> bool {
         self.superseded.iter().any(|plan| plan.id == id)
     }
 
-    /// Whether a call holds a superseded plan that leads to this cluster.
+    /// Whether a call holds a superseded plan that has this cluster as a target.
     pub(super) fn uses_cluster(&self, id: ClusterId) -> bool {
         let leads_there = |plan: &Rc<Plan>| plan.route.targets.iter().any(|t| t.cluster == id);
         self.superseded.iter().any(leads_there)
@@ -97,7 +97,7 @@ fn filters(factories: &Filters, before: Option<&WorkerFilters>) -> WorkerFilters
 
 #[cfg(test)]
 impl Plan {
-    /// A route that leads nowhere.
+    /// A plan of a route without targets.
     pub(super) fn empty() -> Rc<Self> {
         let route = Route {
             name: "".into(),
@@ -122,7 +122,7 @@ pub(super) struct Removed {
 }
 
 impl Removed {
-    /// Notes what a change removes, and forgets what it brings back.
+    /// Adds the parts that a change removes, and deletes those that it adds again.
     pub(super) fn apply(&mut self, change: &Change) {
         note(&mut self.listeners, &change.listeners);
         note(&mut self.routes, &change.routes);
@@ -130,7 +130,7 @@ impl Removed {
     }
 }
 
-/// Keeps the list of ids whose parts were removed.
+/// Updates a list of removed ids with a change.
 pub(crate) fn note<Id: Copy + PartialEq, T>(removed: &mut Vec<Id>, changed: &[(Id, Option<Arc<T>>)]) {
     for (id, part) in changed {
         removed.retain(|r| r != id);
@@ -150,7 +150,7 @@ mod tests {
     use std::any::Any;
     use std::time::Instant;
 
-    /// A filter that counts where its predecessor counted.
+    /// A filter that shares its counter with its predecessor.
     struct Heir(Rc<()>);
 
     impl Filter for Heir {
@@ -200,14 +200,14 @@ mod tests {
     }
 
     #[test]
-    fn filters_of_what_did_not_change_are_not_touched_and_the_others_are_succeeded() {
+    fn unchanged_filters_stay_and_changed_ones_take_over_their_state() {
         let (mut compiler, mut plans, mut config) = (Compiler::default(), Plans::default(), configured());
         plans.apply(&change(&mut compiler, &config));
         let plan = |plans: &mut Plans, compiler: &Compiler, id| {
             plans.of(RouteId(id), compiler.directory().route(RouteId(id)).unwrap())
         };
         let (r, s) = (plan(&mut plans, &compiler, 0), plan(&mut plans, &compiler, 1));
-        // a filter of the listener comes before those of its routes, and takes over from none of them
+        // a filter of the listener runs before those of its routes, and takes over none of their state
         let limit: config::Filter = config.routes[0].filters[0].clone();
         config.listeners[0].filters = vec![limit];
         config.routes[1].timeout = Some(config::Period::from_secs(9));
@@ -217,7 +217,7 @@ mod tests {
         assert!(!Rc::ptr_eq(&s, &new) && Rc::ptr_eq(&counts(&s.filters, 0), &counts(&new.filters, 0)));
         let of_listener = counts(plans.of_listener(ListenerId(0)).unwrap(), 0);
         assert!(!Rc::ptr_eq(&of_listener, &counts(&r.filters, 0)));
-        // the former plan is known for as long as a call holds it
+        // the superseded plan is listed for as long as a call holds it
         assert!(plans.uses_route(RouteId(1)) && plans.uses_cluster(ClusterId(0)));
         drop(s);
         plans.let_go();

@@ -1,4 +1,4 @@
-//! A call comes in: limits, route, filters.
+//! A request comes in: its head is read, limits and routes are checked, and filters may change or refuse it.
 use super::forward::Sending;
 use super::route_cache::{CachedRoute, Names};
 use super::{Application, Batch, Calls};
@@ -31,6 +31,7 @@ impl Calls {
         let Some(caller) = w.get(from) else { return };
         let Owner::Listener(at) = caller.owner else { return };
         let (calls, is_full) = (caller.calls, caller.is_full());
+        // Of the downstream connection only copies are kept: the borrow must end before the call is sent.
         let is_unknown = caller.application.is_none();
         let directory = Rc::clone(&self.directory);
         let mut down = Down {
@@ -50,6 +51,7 @@ impl Calls {
         if let Err(e) = msg.meta.dialect.read_head(msg, &mut head) {
             return self.turn_away(w, down, msg, &Head::default(), e);
         }
+        // The reader may learn more about the response format from the whole head than from the frame.
         down.reply.hint = head.hint;
         if let Some(e) = self.over_limit(at, listener, calls) {
             return self.turn_away(w, down, msg, &head, e);
@@ -59,12 +61,14 @@ impl Calls {
         };
         let plan = Rc::clone(&cached.plan);
         let (key, target) = self.admit(w, &directory, down, cached, msg, &head);
+        // The call that fills the connection is still accepted; reading stops after it.
         if is_full {
             w.pause_if_full(from);
         }
         if is_unknown && !head.caller.is_empty() {
             w.set_application(from, Application::named(head.caller));
         }
+        // An upstream of the same protocol handles echo calls itself; no other protocol has them.
         if head.echo
             && directory
                 .cluster(target.cluster)
@@ -83,6 +87,7 @@ impl Calls {
             edits: plan.route.rewrite.as_ref(),
         };
         let of_listener = self.plans.of_listener(at).map(Rc::clone);
+        // Without filters nothing changes the request, and the route's own edits need no copy.
         if of_listener.is_none() && plan.filters.is_empty() {
             return self.send(w, Some(batch), &sending, None);
         }
@@ -102,11 +107,12 @@ impl Calls {
                 return self.fail(w, key, &e);
             }
         }
+        // No edits at all means that the request can go out as the bytes that came.
         sending.edits = Some(&edits).filter(|edits| !edits.is_empty());
         self.send(w, Some(batch), &sending, None);
     }
 
-    /// Where the call goes, by memory or by its listener's routes.
+    /// Finds the route of a call, in the cache or by matching its listener's routes.
     #[inline]
     fn cached_route(
         &mut self,
@@ -165,7 +171,7 @@ impl Calls {
             method: head.method,
         });
         if self.metrics.take_out_happened() {
-            // what is remembered may name series that are gone
+            // a series was taken out to make room: cached entries may refer to it
             self.route_cache.clear();
         }
         series
@@ -193,7 +199,7 @@ impl Calls {
         Some(CallError::new(ErrorKind::Overload, text).by(limit))
     }
 
-    /// From here on the call is an exchange: it will get exactly one answer.
+    /// Enters the call into the table. From here on it gets exactly one response.
     #[inline]
     fn admit<E: Env>(
         &mut self,
@@ -205,6 +211,7 @@ impl Calls {
         head: &Head<'_>,
     ) -> (CallKey, TargetId) {
         let route = &cached.plan.route;
+        // A series in the cache means that the route has a single target.
         let index = match cached.series {
             Some(_) => 0,
             None => route.target(self.endpoints.random()),
@@ -218,6 +225,7 @@ impl Calls {
             None => self.series(directory, &down, cached.plan.id, target.cluster, head),
         };
         let policy = cached.policy;
+        // A request can shorten the route's timeout, but not extend it.
         let limit = match head.timeout_ms {
             0 => policy.timeout_ms,
             asked => asked.min(policy.timeout_ms),
@@ -254,7 +262,7 @@ impl Calls {
         (key, target)
     }
 
-    /// Answers a call that never became an exchange.
+    /// Responds to a call that was refused before it entered the table.
     #[cold]
     fn turn_away<E: Env>(
         &mut self,
@@ -278,7 +286,7 @@ impl Calls {
         self.refuse(w, down.conn, reply, series, error, note);
     }
 
-    /// The session itself found a call that must not go on.
+    /// Handles a call that the session itself refused, such as one that is too large.
     #[cold]
     pub(super) fn on_refused<E: Env>(
         &mut self,
@@ -326,14 +334,14 @@ impl Calls {
         }
         self.log_refused(w, from, series, ended, note);
         if let Some(to) = reply {
-            // an error can always be said
+            // every protocol can encode an error
             let no_rules = Bridge::default();
             let _ = w.answer(from, to, &Response::Error(error), From::Memory, || &no_rules);
         }
     }
 }
 
-/// A name is told back to its caller up to this length.
+/// The number of bytes of a name that an error text repeats, since names come from the peer.
 const NAME_SHOWN: usize = 256;
 
 #[cold]

@@ -1,4 +1,4 @@
-//! The way back.
+//! A response comes back: it is matched with its call and sent to the downstream.
 use super::Calls;
 use crate::Env;
 use crate::connections::{Connections, From};
@@ -19,7 +19,8 @@ impl Calls {
         answer: &Response<'_>,
     ) {
         match self.table.get(key) {
-            // one id space serves all upstreams: this check keeps one from answering for another
+            // all upstream connections share one id space: this check keeps one peer from responding to
+            // another's call
             Some(ex) if ex.up.conn == from && ex.state == State::Sent && !ex.one_way => {
                 self.reply(w, key, answer, From::Input);
             }
@@ -41,7 +42,7 @@ impl Calls {
         }
     }
 
-    /// Answers the caller for good.
+    /// Sends the downstream its response and ends the call.
     #[inline]
     pub(super) fn reply<E: Env>(
         &mut self,
@@ -56,7 +57,7 @@ impl Calls {
         }
     }
 
-    /// As [`Calls::reply`], for an answer that says that the provider's machinery failed.
+    /// Does the same as [`Calls::reply`] for a response that reports a failure of the provider's machinery.
     #[cold]
     fn reply_failed<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, msg: &Message<'_>, from: From) {
         match self.named(key, msg) {
@@ -89,8 +90,9 @@ impl Calls {
         });
     }
 
-    /// A failure that changes the protocol says which call it is about, by the caller's names for it: not all
-    /// providers do (Dubbo 3 does not tell which service it does not know), and the caller may call several.
+    /// Adds service and method to a failure that changes the protocol, as the downstream calls them: not all
+    /// providers name them (Dubbo 3 does not say which service it does not know), and the downstream may call
+    /// several.
     fn named<'a>(&self, key: CallKey, msg: &Message<'a>) -> Option<Response<'a>> {
         let ex = self.table.get(key)?;
         if msg.meta.proto == ex.down.proto {

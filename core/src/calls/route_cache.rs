@@ -1,5 +1,5 @@
-//! Where calls of the same names went. Callers repeat themselves, so a call whose route is decided by names alone
-//! is rarely matched against routes, and its series is rarely looked up.
+//! A cache of routes by the names of calls. Downstreams repeat the same calls, so that a call whose route
+//! depends on names alone is rarely matched against routes, and its series is rarely looked up.
 use super::Plan;
 use crate::directory::{Listener, ListenerId, Policy};
 use crate::hash::cache_slot;
@@ -7,27 +7,27 @@ use crate::message::{Head, ProtoId};
 use crate::metrics::SeriesId;
 use std::rc::Rc;
 
-/// What the names of a call decide.
+/// What the names of a call determine.
 #[derive(Clone)]
 pub(super) struct CachedRoute {
     pub(super) plan: Rc<Plan>,
     pub(super) policy: Policy,
-    /// The series, if the route has but one target.
+    /// The series; `None` if the route has several targets, since the cluster is part of the series.
     pub(super) series: Option<SeriesId>,
 }
 
-/// All that a listener's routes look at, which is no attachment.
+/// The names of a call that the routes of its listener depend on, attachments excluded.
 #[derive(Clone, Copy)]
 pub(super) struct Names<'a> {
     listener: ListenerId,
     proto: ProtoId,
-    /// Service and method first; then those that few routes look at: version, group and caller.
+    /// Service and method first, then version, group and application, of which most listeners use none.
     parts: [&'a [u8]; 5],
-    /// How many there are, which is the same for all calls of a listener.
+    /// The number of parts in use. It is the same for all calls of a listener.
     count: usize,
 }
 
-/// A cache in which the names of a call have one slot. It holds until a route or listener changes.
+/// A cache in which the names of a call have one possible slot. It is cleared when a route or listener changes.
 pub(super) struct RouteCache {
     slots: Box<[Option<Entry>]>,
 }
@@ -36,18 +36,18 @@ struct Entry {
     listener: ListenerId,
     proto: ProtoId,
     ends: [u16; 5],
-    /// One after the other.
+    /// The parts of the names, without separators; `ends` says where each one ends.
     names: Vec<u8>,
     route: CachedRoute,
 }
 
-/// How many slots there are at least, and at most, as powers of two: a listener of many routes has more.
+/// The smallest and largest number of slots, as powers of two. It grows with the number of routes.
 const SLOT_BITS: (u32, u32) = (8, 16);
-/// Calls with longer names are not remembered.
+/// Calls whose names are longer in all are not cached, in bytes.
 const NAMES_MAX: usize = 512;
 
 impl<'a> Names<'a> {
-    /// The names of a call; `None` if they alone do not decide.
+    /// The names of a call; `None` if its route also depends on attachments.
     #[inline]
     pub(super) fn of(at: ListenerId, listener: &Listener, proto: ProtoId, head: &Head<'a>) -> Option<Self> {
         let matched_fields = listener.matched_fields;
@@ -88,21 +88,21 @@ impl Default for RouteCache {
 }
 
 impl RouteCache {
-    /// The route of calls with these names, if it is remembered.
+    /// The cached route of calls with these names.
     #[inline]
     pub(super) fn get(&self, names: &Names<'_>) -> Option<&CachedRoute> {
         let entry = self.slots[names.slot(self.slots.len())].as_ref()?;
         entry.is_of(names).then_some(&entry.route)
     }
 
-    /// Remembers a route.
+    /// Stores a route, in place of the one in its slot.
     pub(super) fn put(&mut self, names: &Names<'_>, route: CachedRoute) {
         let len: usize = names.parts.iter().map(|part| part.len()).sum();
         if len > NAMES_MAX {
             return;
         }
         let slot = &mut self.slots[names.slot(self.slots.len())];
-        // the memory of the names that were there is used again
+        // reuses the memory of the names that were in the slot
         let mut bytes = slot.take().map(|entry| entry.names).unwrap_or_default();
         bytes.clear();
         let ends = names.parts.map(|part| {
@@ -118,12 +118,12 @@ impl RouteCache {
         });
     }
 
-    /// Forgets everything.
+    /// Empties the cache.
     pub(super) fn clear(&mut self) {
         self.slots.fill_with(|| None);
     }
 
-    /// Forgets everything, and has room for calls by so many routes from now on.
+    /// Empties the cache and resizes it for a number of routes.
     pub(super) fn clear_for(&mut self, routes: usize) {
         let bits = (routes.max(1) * 2).ilog2().clamp(SLOT_BITS.0, SLOT_BITS.1);
         if self.slots.len() == 1 << bits {
@@ -143,7 +143,8 @@ impl Entry {
         let parts = &names.parts[..names.count];
         parts.iter().zip(self.ends).all(|(part, end)| {
             let to = usize::from(end);
-            // names that are absent point nowhere: comparing nothing there is dear on some machines
+            // an empty name is not compared: its slice may point anywhere, and some machines are slow to
+            // compare it
             let same = part.len() == to - from && (part.is_empty() || self.names[from..to] == **part);
             from = to;
             same
@@ -176,13 +177,13 @@ mod tests {
         }
     }
 
-    /// Which of the routes above is remembered.
+    /// The timeout of the cached route, by which the tests recognise it.
     fn found(cache: &RouteCache, names: &Names<'_>) -> Option<u32> {
         cache.get(names).map(|cached| cached.policy.timeout_ms)
     }
 
     #[test]
-    fn only_the_very_names_are_found() {
+    fn only_equal_names_are_found() {
         let mut cache = RouteCache::default();
         let of = names(["com.acme.Greeter", "hello", "1.0", "", "shop"]);
         cache.put(&of, cached(7));
@@ -202,7 +203,7 @@ mod tests {
                 ..of
             },
         ] {
-            // also when it has the very slot
+            // also if both have the same slot
             assert!(!cache.slots.iter().flatten().any(|entry| entry.is_of(&other)));
             assert_eq!(found(&cache, &other), None);
         }
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_share_a_slot_take_turns() {
+    fn names_that_share_a_slot_replace_each_other() {
         let mut cache = RouteCache::default();
         let services: Vec<String> = (0..4 << SLOT_BITS.0).map(|i| format!("com.acme.S{i}")).collect();
         for (i, service) in services.iter().enumerate() {
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn many_routes_have_many_slots() {
+    fn the_cache_grows_with_the_number_of_routes() {
         let mut cache = RouteCache::default();
         for (routes, slots) in [(0, 256), (100_000, 65_536), (1000, 1024), (10, 256)] {
             cache.clear_for(routes);
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn endless_names_are_not_kept() {
+    fn overlong_names_are_not_cached() {
         let mut cache = RouteCache::default();
         let long = "x".repeat(NAMES_MAX + 1);
         let of = names([&long, "call", "", "", ""]);

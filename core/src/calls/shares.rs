@@ -1,12 +1,14 @@
-//! How many of a cluster's calls each downstream has in flight, so that none takes them all.
+//! The number of calls that each downstream has in flight to a cluster, so that no downstream can take them
+//! all.
 //!
-//! A cluster takes a bounded number of calls. A downstream may have so many of them in flight as a certain multiple of
-//! those that are free: alone it comes to the share that is configured, several that want everything get equal parts,
-//! and whatever they do, some are left for others. (Switches share their buffers between ports by the same rule.) It
-//! counts connections, and calling applications over all of their connections.
+//! A cluster takes a bounded number of calls. A downstream may have a certain multiple of the free ones in
+//! flight. A single downstream thus reaches the configured share, several that want more get equal parts, and
+//! some calls always stay free for others. (Switches share buffers between ports by the same rule.) The rule
+//! applies to each connection, and to each application over all of its connections.
 //!
-//! Nobody can be over the share while fewer calls are in flight than one downstream may have, so nothing is counted
-//! then. Past that the counts are taken from the table of calls, once, and kept up to date until there is room again.
+//! No downstream can exceed the share while fewer calls are in flight than one may have, so nothing is counted
+//! then. Beyond that the counts are taken once from the table of calls, and then updated until there is room
+//! again.
 use crate::connections::Connections;
 use crate::directory::{Cluster, ClusterId};
 use crate::exchange::Exchange;
@@ -19,35 +21,35 @@ pub(super) struct Shares {
     of: HashMap<ClusterId, Counts>,
 }
 
-/// Calls of one cluster.
+/// The calls in flight to one cluster.
 #[derive(Default)]
 struct Counts {
     by_connection: HashMap<ConnKey, u32>,
     by_application: HashMap<Application, u32>,
 }
 
-/// A calling application, by a hash of its name: connections whose applications cannot be told apart share.
+/// A calling application, represented by a hash of its name. Two names with the same hash share their limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Application(u32);
 
-/// Whose call it is.
+/// The downstream that a call counts for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Holder {
     connection: ConnKey,
     application: Option<Application>,
 }
 
-/// What a downstream has too much of.
+/// The limit that a downstream has reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Excess {
-    /// Calls over this connection.
+    /// The share of one connection.
     Connection,
-    /// Calls of this application.
+    /// The share of one application over all its connections.
     Application,
 }
 
 impl Application {
-    /// The application of this name; `None` if a call names none.
+    /// The application with this name; `None` for an empty name.
     pub(super) fn named(name: &[u8]) -> Option<Self> {
         if name.is_empty() {
             return None;
@@ -59,7 +61,7 @@ impl Application {
 }
 
 impl Holder {
-    /// The holder of a call; `None` for calls that nobody waits for.
+    /// The downstream that a call counts for; `None` for one-way calls, and if the connection is gone.
     pub(super) fn of<E: Env>(w: &Connections<E>, ex: &Exchange) -> Option<Self> {
         let connection = ex.down.conn;
         let application = w.get(connection)?.application;
@@ -71,13 +73,13 @@ impl Holder {
 }
 
 impl Shares {
-    /// Whether anything is counted.
+    /// Whether no cluster is counted.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.of.is_empty()
     }
 
-    /// Whose call it is, if any calls are counted.
+    /// The downstream that a call counts for; `None` if no cluster is counted.
     #[inline]
     pub(super) fn holder<E: Env>(&self, w: &Connections<E>, ex: &Exchange) -> Option<Holder> {
         if self.is_empty() {
@@ -91,18 +93,18 @@ impl Shares {
         self.of.contains_key(&id)
     }
 
-    /// Begins to count: these calls are in flight.
+    /// Starts to count a cluster, beginning with these calls in flight.
     pub(super) fn open(&mut self, id: ClusterId, calls: impl Iterator<Item = Holder>) {
         self.of.insert(id, Counts::default());
         calls.for_each(|holder| self.began(id, holder));
     }
 
-    /// There is room again.
+    /// Stops to count a cluster, because it has room again.
     pub(super) fn close(&mut self, id: ClusterId) {
         self.of.remove(&id);
     }
 
-    /// A call was given to the cluster.
+    /// Counts a call that was given to the cluster.
     pub(super) fn began(&mut self, id: ClusterId, holder: Holder) {
         let Some(counts) = self.of.get_mut(&id) else {
             return;
@@ -113,7 +115,7 @@ impl Shares {
         }
     }
 
-    /// Nobody waits for the call any more.
+    /// Removes a call whose downstream no longer waits for it.
     pub(super) fn ended(&mut self, id: ClusterId, holder: Holder) {
         let Some(counts) = self.of.get_mut(&id) else {
             return;
@@ -124,7 +126,7 @@ impl Shares {
         }
     }
 
-    /// What the holder has too much of for another call, while so many are in flight.
+    /// The limit that another call of this downstream would exceed, with `in_flight` calls to the cluster.
     pub(super) fn excess(
         &self,
         id: ClusterId,

@@ -1,10 +1,10 @@
-//! The log level `trace`: a line for each call that ended.
+//! The log level `trace`: one line for each call that ended.
 use crate::access_log::{Note, Part};
 use crate::directory::{Directory, EndpointId};
 use crate::metrics::{CallResult, SeriesKey};
 use std::net::SocketAddr;
 
-/// A call that ended.
+/// What the line says about a call.
 pub(super) struct Ended<'a> {
     pub(super) key: &'a SeriesKey,
     pub(super) note: Option<&'a Note>,
@@ -15,7 +15,7 @@ pub(super) struct Ended<'a> {
     pub(super) result: CallResult,
 }
 
-/// Whether calls are told of at all: a look at one number.
+/// Whether the line is wanted at all. The check reads one number.
 #[inline(always)]
 pub(super) fn is_on() -> bool {
     tracing::enabled!(target: "rialto::calls", tracing::Level::TRACE)
