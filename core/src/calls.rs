@@ -68,11 +68,12 @@ pub struct Calls {
 /// over many connections costs up to twice the CPU time, so the choice is made once per read.
 #[derive(Default)]
 pub struct Batch {
-    leased: Option<Leased>,
+    used: Option<Used>,
 }
 
+/// The connection that a call of this read was sent on.
 #[derive(Clone, Copy)]
-struct Leased {
+struct Used {
     cluster: ClusterId,
     subset: u16,
     endpoint: EndpointId,

@@ -324,7 +324,7 @@ impl WorkerMetrics {
     }
 
     /// Counts the end of a call.
-    #[inline]
+    #[inline(always)]
     pub fn end(&mut self, id: SeriesId, ended: CallResult, latency_us: u64) {
         let bucket = self.layout.bounds.bucket(latency_us);
         let Some(s) = self.current(id) else { return };

@@ -55,7 +55,7 @@ impl Calls {
         &mut self,
         w: &mut Connections<E>,
         key: CallKey,
-        last: impl FnOnce(&mut Connections<E>, &Exchange) -> Result<CallResult, CallError>,
+        last: impl FnOnce(&mut Connections<E>, &Exchange) -> Result<CallResult, Box<CallError>>,
     ) {
         // The entry is removed first, so that nothing in `last` can end the same call again.
         let Some(ex) = self.table.remove(key) else { return };
@@ -356,6 +356,6 @@ impl Calls {
         w.release(lost.conn);
         self.endpoints.ended(lost.endpoint);
         self.gave_up_upstream(cluster, holder);
-        self.send_held(w, key, Some(lost.endpoint));
+        self.send_elsewhere(w, key, lost.endpoint);
     }
 }

@@ -1,5 +1,5 @@
 //! Sends a call upstream: chooses the endpoint and the connection, or parks the request until a dial ends.
-use super::{Batch, Calls, Leased, Plan};
+use super::{Batch, Calls, Plan, Used};
 use crate::Env;
 use crate::buf::Mark;
 use crate::call::{Attachments, NeutralResponse, ReturnValue};
@@ -9,7 +9,7 @@ use crate::directory::{Cluster, Directory, EndpointId, Target};
 use crate::endpoints::{Choice, Lease};
 use crate::error::{CallError, ErrorKind, Limit};
 use crate::exchange::{State, TargetId, Up};
-use crate::message::{Edits, Head, Held, Message};
+use crate::message::{Edits, Head, Message};
 use crate::session::{Dispatch, Response};
 use crate::slots::{CallKey, ConnKey};
 use std::rc::Rc;
@@ -17,6 +17,8 @@ use std::rc::Rc;
 /// A request that is to be sent to an endpoint, with everything that the sender has at hand.
 pub(super) struct Sending<'a> {
     pub(super) key: CallKey,
+    /// The downstream connection that it came on.
+    pub(super) downstream: ConnKey,
     pub(super) directory: &'a Directory,
     /// The plan of the call, the same that its table entry refers to.
     pub(super) plan: &'a Plan,
@@ -26,64 +28,64 @@ pub(super) struct Sending<'a> {
     pub(super) head: Option<&'a Head<'a>>,
     pub(super) from: From,
     pub(super) edits: Option<&'a Edits>,
+    /// The endpoint that has just failed the call.
+    pub(super) not: Option<EndpointId>,
+    /// Whether attempts are left for endpoints that are avoided.
+    pub(super) or_any: bool,
+}
+
+/// A connection that a call was given.
+#[derive(Clone, Copy)]
+enum Leased {
+    /// It takes the request now.
+    Ready(EndpointId, ConnKey),
+    /// It is being dialed, and the request has to wait for it.
+    Dialing(EndpointId, ConnKey),
+}
+
+impl Sending<'_> {
+    fn target(&self) -> &Target {
+        &self.plan.route.targets[usize::from(self.target.index)]
+    }
 }
 
 impl Calls {
-    /// Sends the request to an endpoint, or parks it until a connection is established. `not` is the endpoint
-    /// that has just failed it.
+    /// Sends the request to an endpoint, or parks it until a connection is established.
     #[inline]
     pub(super) fn send<E: Env>(
         &mut self,
         w: &mut Connections<E>,
         batch: Option<&mut Batch>,
         sending: &Sending<'_>,
-        not: Option<EndpointId>,
     ) {
-        let Sending {
-            key,
-            directory,
-            plan,
-            target: id,
-            msg,
-            head,
-            from,
-            edits,
-        } = *sending;
-        let target = &plan.route.targets[usize::from(id.index)];
-        let Some(cluster) = directory.cluster(id.cluster) else {
+        let (key, id) = (sending.key, sending.target.cluster);
+        let Some(cluster) = sending.directory.cluster(id) else {
             let error = CallError::new(ErrorKind::NoEndpoint, "the cluster was removed");
             return self.fail(w, key, &error);
         };
-        if let Some(e) = self.over_budget(w, key, id.cluster, cluster) {
+        if let Some(e) = self.over_budget(w, key, id, cluster) {
             return self.fail(w, key, &e);
         }
-        let Some(ex) = self.table.get(key) else { return };
-        let choice = Choice {
-            not,
-            // Avoided endpoints are tried only while attempts are left.
-            or_any: ex.attempts < ex.max_attempts,
-            downstream: cluster.reserves_for(ex.down.conn),
-        };
-        let lease = match self.lease(w, batch, directory, cluster, target, choice) {
-            Ok(lease) => lease,
-            Err(e) => return self.fail(w, key, &e),
-        };
+        match self.lease(w, batch, sending, cluster) {
+            Ok(Leased::Ready(endpoint, conn)) => self.send_on(w, sending, endpoint, conn, 1),
+            Ok(Leased::Dialing(endpoint, conn)) => self.park(w, sending, endpoint, conn),
+            Err(e) => self.fail(w, key, &e),
+        }
+    }
+
+    /// Writes the request to a connection. `attempts` is 0 if the attempt was counted when the request was parked.
+    #[inline]
+    fn send_on<E: Env>(
+        &mut self,
+        w: &mut Connections<E>,
+        sending: &Sending<'_>,
+        endpoint: EndpointId,
+        conn: ConnKey,
+        attempts: u8,
+    ) {
+        let key = sending.key;
         let Some(ex) = self.table.get_mut(key) else { return };
-        ex.attempts = ex.attempts.saturating_add(1);
-        let (endpoint, conn) = match lease {
-            // The event borrows the request's bytes, so a call that has to wait copies them.
-            Lease::Ready(endpoint, conn) => (endpoint, conn),
-            Lease::Dialing(endpoint, conn) => {
-                if let Err(e) = w.hold_back(conn, msg.bytes.len()) {
-                    return self.fail(w, key, &e);
-                }
-                ex.held = Some(msg.hold(edits.cloned().unwrap_or_default()));
-                let mark = Mark::default();
-                ex.up = Up { conn, mark, endpoint };
-                return self.endpoints.wait(endpoint, conn, key);
-            }
-            Lease::None | Lease::Full | Lease::Exhausted => return,
-        };
+        ex.attempts = ex.attempts.saturating_add(attempts);
         // The time that is left, for upstreams whose requests carry a timeout; 0 stands for no limit.
         let left = ex.deadline_ms.saturating_sub(w.now_ms);
         let timeout_ms = if ex.deadline_ms == u64::MAX {
@@ -92,49 +94,80 @@ impl Calls {
             left.clamp(1, u64::from(u32::MAX)) as u32
         };
         let dispatch = Dispatch {
-            edits,
-            head,
-            bridge: &target.bridge,
+            edits: sending.edits,
+            head: sending.head,
+            bridge: &sending.target().bridge,
             timeout_ms,
         };
-        match w.request(conn, key, msg, from, &dispatch) {
+        match w.request(conn, key, sending.msg, sending.from, &dispatch) {
             Ok(mark) => {
                 ex.up = Up { conn, mark, endpoint };
                 ex.state = State::Sent;
                 if ex.one_way {
                     self.one_ways.push(key);
                 }
-                self.endpoints.began(endpoint, id.cluster);
+                let cluster = sending.target.cluster;
+                self.endpoints.began(endpoint, cluster);
                 if let Some(holder) = self.shares.holder(w, ex) {
-                    self.shares.began(id.cluster, holder);
+                    self.shares.began(cluster, holder);
                 }
             }
             Err(e) => self.fail(w, key, &e),
         }
     }
 
-    /// Does the same as [`Calls::send`] for a request that was parked.
-    fn send_again<E: Env>(
+    /// Keeps the request until the dial ends. The event borrows the request's bytes, so they are copied.
+    #[cold]
+    fn park<E: Env>(
         &mut self,
         w: &mut Connections<E>,
-        batch: Option<&mut Batch>,
+        sending: &Sending<'_>,
+        endpoint: EndpointId,
+        conn: ConnKey,
+    ) {
+        let (key, msg) = (sending.key, sending.msg);
+        let Some(ex) = self.table.get_mut(key) else { return };
+        ex.attempts = ex.attempts.saturating_add(1);
+        if let Err(e) = w.hold_back(conn, msg.bytes.len()) {
+            return self.fail(w, key, &e);
+        }
+        ex.held = Some(msg.hold(sending.edits.cloned().unwrap_or_default()));
+        let mark = Mark::default();
+        ex.up = Up { conn, mark, endpoint };
+        self.endpoints.wait(endpoint, conn, key);
+    }
+
+    /// Sends a request that was parked: over `conn` if there is one and it has room, else wherever it can go.
+    fn send_parked<E: Env>(
+        &mut self,
+        w: &mut Connections<E>,
         key: CallKey,
-        held: &Held,
+        conn: Option<(EndpointId, ConnKey)>,
         not: Option<EndpointId>,
     ) {
-        let Some(ex) = self.table.get(key) else { return };
-        let (directory, plan, target) = (Rc::clone(&self.directory), Rc::clone(&ex.plan), ex.target);
+        let Some(ex) = self.table.get_mut(key) else { return };
+        let Some(held) = ex.held.take() else { return };
+        let (directory, plan) = (Rc::clone(&self.directory), Rc::clone(&ex.plan));
         let sending = Sending {
             key,
+            downstream: ex.down.conn,
             directory: &directory,
             plan: &plan,
-            target,
+            target: ex.target,
             msg: &held.view(),
             head: None,
             from: From::Memory,
             edits: Some(&held.edits).filter(|edits| !edits.is_empty()),
+            not,
+            or_any: ex.attempts < ex.max_attempts,
         };
-        self.send(w, batch, &sending, not);
+        let cluster = directory.cluster(sending.target.cluster);
+        let has_room = |conn| cluster.is_some_and(|c| has_room(w, conn, c, sending.downstream));
+        match conn.filter(|(_, conn)| has_room(*conn)) {
+            // The attempt was counted when the dial began.
+            Some((endpoint, conn)) => self.send_on(w, &sending, endpoint, conn, 0),
+            None => self.send(w, None, &sending),
+        }
     }
 
     /// Returns a connection for a call: the one that this read has used before, or the load balancer's choice.
@@ -143,59 +176,42 @@ impl Calls {
         &mut self,
         w: &mut Connections<E>,
         batch: Option<&mut Batch>,
-        directory: &Directory,
+        sending: &Sending<'_>,
         cluster: &Cluster,
-        target: &Target,
-        choice: Choice,
-    ) -> Result<Lease, CallError> {
-        if let Some(Batch { leased: Some(l) }) = &batch
-            && (l.cluster, l.subset) == (target.cluster, target.subset)
-            && w.get(l.conn).is_some_and(|c| {
-                c.takes_calls()
-                    && c.awaited() < cluster.max_per_connection
-                    && c.reserved_for == choice.downstream
-            })
+    ) -> Result<Leased, CallError> {
+        let target = sending.target();
+        let used = batch.as_ref().and_then(|batch| batch.used);
+        if let Some(used) = used
+            && (used.cluster, used.subset) == (target.cluster, target.subset)
+            && has_room(w, used.conn, cluster, sending.downstream)
         {
-            return Ok(Lease::Ready(l.endpoint, l.conn));
+            return Ok(Leased::Ready(used.endpoint, used.conn));
         }
-        match self.endpoints.lease(w, directory, cluster, target, choice) {
-            Lease::None => {
-                let text = match choice.not.and_then(|id| directory.endpoint(id)) {
-                    Some(last) => format!(
-                        "endpoint {} cannot be reached, and cluster {} has no other that can be",
-                        last.name, cluster.name
-                    ),
-                    None => format!("no endpoint of cluster {} can be reached", cluster.name),
-                };
-                Err(CallError::new(ErrorKind::NoEndpoint, text))
-            }
-            Lease::Full => {
-                let all = match cluster.connections {
-                    ConnectionScope::Shared => "all connections",
-                    ConnectionScope::PerDownstream => "all connections that this downstream may have",
-                };
-                let text = format!("{all} to cluster {} are at their limit of calls", cluster.name);
-                Err(CallError::new(ErrorKind::Overload, text).by(Limit::UpstreamCalls))
-            }
-            Lease::Exhausted => {
-                let text = format!(
-                    "no further connection to cluster {} can be made: this process is out of descriptors or ports",
-                    cluster.name
-                );
-                Err(CallError::new(ErrorKind::Overload, text).by(Limit::Descriptors))
-            }
+        let choice = Choice {
+            not: sending.not,
+            // Avoided endpoints are tried only while attempts are left.
+            or_any: sending.or_any,
+            downstream: cluster.reserves_for(sending.downstream),
+        };
+        match self
+            .endpoints
+            .lease(w, sending.directory, cluster, target, choice)
+        {
             Lease::Ready(endpoint, conn) => {
                 if let Some(batch) = batch {
-                    batch.leased = Some(Leased {
+                    batch.used = Some(Used {
                         cluster: target.cluster,
                         subset: target.subset,
                         endpoint,
                         conn,
                     });
                 }
-                Ok(Lease::Ready(endpoint, conn))
+                Ok(Leased::Ready(endpoint, conn))
             }
-            lease => Ok(lease),
+            Lease::Dialing(endpoint, conn) => Ok(Leased::Dialing(endpoint, conn)),
+            Lease::None => Err(unreachable_error(sending, cluster)),
+            Lease::Full => Err(full_error(cluster)),
+            Lease::Exhausted => Err(exhausted_error(cluster)),
         }
     }
 
@@ -212,20 +228,8 @@ impl Calls {
         self.reply(w, key, &answer, From::Memory);
     }
 
-    /// Sends a request that was parked.
-    pub(super) fn send_held<E: Env>(
-        &mut self,
-        w: &mut Connections<E>,
-        key: CallKey,
-        not: Option<EndpointId>,
-    ) {
-        let Some(ex) = self.table.get_mut(key) else { return };
-        let Some(held) = ex.held.take() else { return };
-        self.send_again(w, None, key, &held, not);
-    }
-
-    /// Sends a parked request over the connection that it waited for. The endpoint was chosen, and the attempt
-    /// counted, when the dial began: choosing anew could make the call wait for another dial.
+    /// Sends a parked request over the connection that it waited for. The endpoint was chosen when the dial began:
+    /// choosing anew could make the call wait for another dial.
     pub(super) fn send_dialed<E: Env>(
         &mut self,
         w: &mut Connections<E>,
@@ -233,27 +237,18 @@ impl Calls {
         endpoint: EndpointId,
         conn: ConnKey,
     ) {
-        let Some(ex) = self.table.get_mut(key).filter(|ex| ex.waits_for(conn)) else {
-            return;
-        };
-        let Some(held) = ex.held.take() else { return };
-        // `send` counts an attempt again.
-        ex.attempts = ex.attempts.saturating_sub(1);
-        let target = &ex.plan.route.targets[usize::from(ex.target.index)];
-        // A batch that names the connection makes `send` use it.
-        let mut batch = Batch {
-            leased: Some(Leased {
-                cluster: target.cluster,
-                subset: target.subset,
-                endpoint,
-                conn,
-            }),
-        };
-        self.send_again(w, Some(&mut batch), key, &held, None);
+        if self.table.get(key).is_some_and(|ex| ex.waits_for(conn)) {
+            self.send_parked(w, key, Some((endpoint, conn)), None);
+        }
+    }
+
+    /// Sends a request to another endpoint because the connection that it was on was lost. No byte of it was sent.
+    pub(super) fn send_elsewhere<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, not: EndpointId) {
+        self.send_parked(w, key, None, Some(not));
     }
 
     /// Sends a parked request to another endpoint because the dial failed. That is safe, as no endpoint has
-    /// seen the request.
+    /// received any of it.
     pub(super) fn try_elsewhere<E: Env>(
         &mut self,
         w: &mut Connections<E>,
@@ -265,6 +260,48 @@ impl Calls {
             return;
         };
         self.metrics.retried(ex.series);
-        self.send_held(w, key, Some(not));
+        self.send_elsewhere(w, key, not);
     }
+}
+
+/// Whether a connection takes another call of this downstream.
+#[inline]
+fn has_room<E: Env>(w: &Connections<E>, conn: ConnKey, cluster: &Cluster, downstream: ConnKey) -> bool {
+    w.get(conn).is_some_and(|c| {
+        c.takes_calls()
+            && c.awaited() < cluster.max_per_connection
+            && c.reserved_for == cluster.reserves_for(downstream)
+    })
+}
+
+#[cold]
+fn unreachable_error(sending: &Sending<'_>, cluster: &Cluster) -> CallError {
+    let last = sending.not.and_then(|id| sending.directory.endpoint(id));
+    let text = match last {
+        Some(last) => format!(
+            "endpoint {} cannot be reached, and cluster {} has no other that can be",
+            last.name, cluster.name
+        ),
+        None => format!("no endpoint of cluster {} can be reached", cluster.name),
+    };
+    CallError::new(ErrorKind::NoEndpoint, text)
+}
+
+#[cold]
+fn full_error(cluster: &Cluster) -> CallError {
+    let all = match cluster.connections {
+        ConnectionScope::Shared => "all connections",
+        ConnectionScope::PerDownstream => "all connections that this downstream may have",
+    };
+    let text = format!("{all} to cluster {} are at their limit of calls", cluster.name);
+    CallError::new(ErrorKind::Overload, text).by(Limit::UpstreamCalls)
+}
+
+#[cold]
+fn exhausted_error(cluster: &Cluster) -> CallError {
+    let text = format!(
+        "no further connection to cluster {} can be made: this process is out of descriptors or ports",
+        cluster.name
+    );
+    CallError::new(ErrorKind::Overload, text).by(Limit::Descriptors)
 }

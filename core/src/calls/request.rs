@@ -78,6 +78,7 @@ impl Calls {
         }
         let mut sending = Sending {
             key,
+            downstream: from,
             directory: &directory,
             plan: &plan,
             target,
@@ -85,11 +86,13 @@ impl Calls {
             head: Some(&head),
             from: From::Input,
             edits: plan.route.rewrite.as_ref(),
+            not: None,
+            or_any: true, // at least one attempt is always allowed
         };
         let of_listener = self.plans.of_listener(at).map(Rc::clone);
         // Without filters nothing changes the request, and the route's own edits need no copy.
         if of_listener.is_none() && plan.filters.is_empty() {
-            return self.send(w, Some(batch), &sending, None);
+            return self.send(w, Some(batch), &sending);
         }
         let mut edits = plan.route.rewrite.clone().unwrap_or_default();
         let mut cx = RequestCx {
@@ -109,7 +112,7 @@ impl Calls {
         }
         // No edits at all means that the request can go out as the bytes that came.
         sending.edits = Some(&edits).filter(|edits| !edits.is_empty());
-        self.send(w, Some(batch), &sending, None);
+        self.send(w, Some(batch), &sending);
     }
 
     /// Finds the route of a call, in the cache or by matching its listener's routes.

@@ -78,14 +78,15 @@ impl Calls {
             let ended = match answer {
                 Response::Message(m) => Ok(CallResult::Responded(m.meta.status)),
                 Response::NeutralResponse(_) => Ok(CallResult::Responded(Status::Ok)),
-                Response::Error(e) => Err(e.clone()),
+                Response::Error(e) => Err(Box::new(e.clone())),
             };
             if ex.one_way {
                 return ended;
             }
             let id = ex.target;
             let bridge = || &ex.plan.route.targets[usize::from(id.index)].bridge;
-            w.answer(ex.down.conn, ex.down.reply, answer, from, bridge)?;
+            w.answer(ex.down.conn, ex.down.reply, answer, from, bridge)
+                .map_err(Box::new)?;
             ended
         });
     }
