@@ -1,5 +1,5 @@
-//! One record a call. Workers fill plain structs and hand them over in batches; names are looked up, formatted
-//! and written elsewhere, so a slow disk never delays a call.
+//! The workers' side of the access log. Workers fill plain records and hand them over in batches. Names are
+//! looked up, formatted and written elsewhere, so that a slow disk never delays a call.
 mod note;
 
 pub use note::{Note, Part};
@@ -9,54 +9,54 @@ use crate::metrics::{CallResult, SeriesId, SeriesKey};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// A finished call.
+/// The record of a call that ended.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// What it was; names are in the [`Batch::fresh`] of this or an earlier batch.
+    /// The series of the call. Its names are in the [`Batch::fresh`] of this or an earlier batch.
     pub series: SeriesId,
-    /// How it ended.
+    /// The result of the call.
     pub ended: CallResult,
-    /// How long it took.
+    /// The duration of the call in microseconds.
     pub latency_us: u64,
-    /// Who called, if the caller has an address.
+    /// The downstream's address; `None` over a Unix socket.
     pub caller: Option<SocketAddr>,
-    /// Who answered; `None` if no provider got it.
+    /// The endpoint of the last attempt; `None` if the call was not sent.
     pub endpoint: Option<EndpointId>,
-    /// How often it was given to a provider.
+    /// The number of times it was sent.
     pub attempts: u8,
-    /// Length of the request.
+    /// The length of the request in bytes.
     pub bytes_in: u32,
-    /// What else is known of it.
+    /// The texts of the call, such as its names as sent and the reason of a failure.
     pub note: Option<Box<Note>>,
 }
 
-/// What a worker hands over after a turn.
+/// The records that a worker hands over after a turn.
 pub struct Batch {
-    /// Which worker: series ids are its own.
+    /// The index of the worker. Series ids are valid within one worker only.
     pub worker: usize,
-    /// Names of series that were not in a batch before.
+    /// The names of series that were in no earlier batch.
     pub fresh: Vec<(SeriesId, Arc<SeriesKey>)>,
-    /// The calls.
+    /// The calls that ended.
     pub records: Vec<Record>,
-    /// Calls that are missing, because the turn ended more than are kept.
+    /// The number of calls without a record, because the turn ended more than the buffer takes.
     pub dropped: u64,
 }
 
-/// A worker's end of the log.
+/// A worker's buffer of the access log.
 pub struct AccessLogBuffer {
     records: Vec<Record>,
-    /// Records since the last batch for which there was no room.
+    /// The number of records that found no room since the last batch.
     dropped: u64,
-    /// Of 2^32 successful calls, how many are logged.
+    /// The part of successful calls that is logged, as a fraction of 2^32.
     share: u64,
     rng: fastrand::Rng,
 }
 
-/// Records that wait for the end of the turn at most; those of a turn that ends more calls are dropped and counted.
+/// The largest number of records of one turn. Further calls are counted only.
 const TURN_MAX: usize = 64 << 10;
 
 impl AccessLogBuffer {
-    /// A tap that takes this share (0 to 1) of the calls that succeed, and all others.
+    /// Creates a buffer that takes this share (0 to 1) of the successful calls, and all others.
     #[must_use]
     pub fn new(sample: f64) -> Self {
         let share = (sample.clamp(0.0, 1.0) * 2f64.powi(32)) as u64;
@@ -68,7 +68,7 @@ impl AccessLogBuffer {
         }
     }
 
-    /// Whether such a call is logged.
+    /// Whether a call with this result is logged. Successful calls are drawn at random.
     #[inline]
     pub fn wants(&mut self, ended: CallResult) -> bool {
         let fine = matches!(
@@ -78,7 +78,7 @@ impl AccessLogBuffer {
         !fine || self.share >= 1 << 32 || u64::from(self.rng.u32(..)) < self.share
     }
 
-    /// Adds a call.
+    /// Adds the record of a call.
     #[inline]
     pub fn push(&mut self, record: Record) {
         if self.records.len() < TURN_MAX {
@@ -88,14 +88,14 @@ impl AccessLogBuffer {
         }
     }
 
-    /// What has gathered, and how many records are missing in it.
+    /// Takes the records, and the number of those that found no room.
     pub fn take(&mut self) -> (Vec<Record>, u64) {
         let room = self.records.len();
         let records = std::mem::replace(&mut self.records, Vec::with_capacity(room));
         (records, std::mem::take(&mut self.dropped))
     }
 
-    /// Whether nothing has gathered.
+    /// Whether there are no records.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
@@ -109,7 +109,7 @@ mod tests {
     use crate::message::Status;
 
     #[test]
-    fn failures_are_logged_whatever_the_sample() {
+    fn failures_are_logged_at_any_sample_rate() {
         let mut none = AccessLogBuffer::new(0.0);
         assert!(!none.wants(CallResult::Responded(Status::Ok)));
         assert!(
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_turn_has_no_room_for_is_counted() {
+    fn records_without_room_are_counted() {
         let mut tap = AccessLogBuffer::new(1.0);
         let record = Record {
             series: SeriesId(0),

@@ -1,14 +1,14 @@
-//! What an operator can say: the typed configuration model and its checks.
+//! The typed configuration model and its validation.
 //!
-//! The types here are the one source of three things: what a file may contain (their `Deserialize`), what an
-//! editor and the reference page know about it (their `JsonSchema`, whose texts are these very doc comments) and
-//! what the running proxy is built from. Reading files is not done here: this crate knows no YAML library.
+//! The types have three uses: they define what a file may contain (`Deserialize`), they are the source of the
+//! schema and the reference page (`JsonSchema`, whose texts are these doc comments), and the running proxy is
+//! built from them. This crate does not read files and uses no YAML library.
 //!
-//! Conventions that keep error messages exact, whichever format the text came in:
-//! - every struct refuses unknown keys; no `flatten`, no `untagged`, no internally tagged enum;
-//! - a value that can be judged alone is judged by its type ([`Period`], [`Size`], [`Address`], [`Pattern`],
-//!   `NonZeroU32`), so that a `Config` in hand holds no malformed part;
-//! - what needs a look at two places (names, references, weights) is judged by [`validate()`].
+//! Conventions that keep error messages precise in every file format:
+//! - Every struct refuses unknown keys. There is no `flatten`, no `untagged` and no internally tagged enum.
+//! - A value that can be checked alone is checked by its type ([`Period`], [`Size`], [`Address`], [`Pattern`],
+//!   `NonZeroU32`), so that a `Config` contains no malformed part.
+//! - Everything that depends on several values (names, references, weights) is checked by [`validate()`].
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ pub use text::TEXT;
 pub use units::{Period, Size, Timeout, UnitError};
 pub use validate::{Addresses, Problem, Severity, validate};
 
-/// Names and values an operator attaches to endpoints, calls and subsets.
+/// Names and values that an operator attaches to endpoints, calls and subsets.
 pub type Labels = BTreeMap<String, String>;
 
 /// The whole configuration of one Rialto process.
@@ -62,15 +62,15 @@ pub struct Config {
     pub admin: Admin,
     /// Threads, drain time and process-wide limits.
     pub runtime: Runtime,
-    /// What the metrics of calls tell apart.
+    /// Labels and buckets of the metrics of calls.
     pub metrics: Metrics,
-    /// One line for every finished call.
+    /// The access log: one line for each call that ended.
     pub access_log: AccessLog,
-    /// The process's own messages.
+    /// The log of the process itself.
     pub log: Log,
-    /// Where callers connect.
+    /// Addresses on which calls come in.
     pub listeners: Vec<Listener>,
-    /// Which call goes where, and what happens to it on the way.
+    /// Rules that assign calls to clusters, and the changes to them on the way.
     pub routes: Vec<Route>,
     /// Groups of endpoints that serve the same services.
     pub clusters: Vec<Cluster>,

@@ -1,8 +1,9 @@
-//! What workers route by: listeners, routes, clusters and endpoints, each a part of its own.
+//! The directory that workers route calls by. Its parts are listeners, routes, clusters and endpoints.
 //!
-//! The control plane compiles parts ([`Compiler`]) and mails those that are new ([`Change`]) to the workers, each of which
-//! has a [`Directory`] of them. So a change costs what its parts cost, whatever else is configured. A part is immutable.
-//! Its id is its own until no worker uses it any more (`ids.rs`), so a worker's pools and counters are arrays by id.
+//! The control plane compiles parts ([`Compiler`]) and sends the changed ones ([`Change`]) to the workers, each
+//! of which has a [`Directory`] of its own. The cost of a change thus depends on the changed parts only. A part
+//! is immutable. Its id is not reused while a worker still refers to it (`ids.rs`), so a worker's connection
+//! pools and counters are arrays indexed by id.
 mod change;
 mod compile;
 mod endpoint_set;
@@ -36,7 +37,7 @@ macro_rules! ids {
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
         pub struct $name(pub u32);
         impl $name {
-            /// As an index.
+            /// The id as an index of a list.
             #[inline(always)]
             #[must_use]
             pub const fn index(self) -> usize {
@@ -47,176 +48,177 @@ macro_rules! ids {
 }
 
 ids! {
-    /// Names a listener while it is configured, and for as long as a worker uses it.
+    /// Identifies a listener while it is configured or a worker uses it.
     ListenerId;
-    /// Names a route, likewise.
+    /// Identifies a route while it is configured or a worker uses it.
     RouteId;
-    /// Names a cluster, likewise.
+    /// Identifies a cluster while it is configured or a worker uses it.
     ClusterId;
-    /// Names an endpoint, which is an address of a cluster, likewise.
+    /// Identifies an endpoint, that is an address of a cluster, while it is configured or a worker uses it.
     EndpointId;
 }
 
-/// All parts that are in use, by id; `None` where a part was removed.
+/// All parts that are in use, by id. Removed parts leave `None`.
 #[derive(Clone, Default)]
 pub struct Directory {
-    /// How many changes there were.
+    /// The number of changes made so far.
     pub version: u64,
-    /// Bounds of a worker.
+    /// The bounds of a worker.
     pub limits: Limits,
     listeners: Vec<Option<Arc<Listener>>>,
     routes: Vec<Option<Arc<Route>>>,
     clusters: Vec<Option<Arc<Cluster>>>,
     endpoints: Vec<Option<Arc<Endpoint>>>,
-    /// Connections that a worker may have to all endpoints together.
+    /// The largest number of connections that a worker may have to all endpoints together.
     upstream_connections: usize,
 }
 
-/// Bounds that hold for a worker.
+/// The bounds of one worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections of callers.
+    /// The number of downstream connections.
     pub connections: usize,
-    /// Bytes of half-received messages of all connections together.
+    /// Bytes of incomplete messages, over all connections.
     pub partial_bytes: usize,
-    /// Bytes that peers do not take at the moment, of all connections together.
+    /// Bytes that peers do not take at the moment, over all connections.
     pub unsent_bytes: usize,
-    /// What the metrics of calls tell apart.
+    /// The labels and buckets of the metrics of calls.
     pub metrics: Arc<Layout>,
 }
 
-/// A place where calls come in.
+/// An address on which calls come in.
 pub struct Listener {
-    /// Its name.
+    /// The configured name.
     pub name: Arc<str>,
-    /// The protocol, if it is not to be detected.
+    /// The protocol; `None` if it is detected on each connection.
     pub protocol: Option<ProtoId>,
-    /// Bounds of its connections.
+    /// The bounds of its connections' sessions.
     pub settings: Settings,
-    /// Calls in flight at once over all connections of a worker ...
+    /// Calls in flight in one worker over all connections.
     pub max_in_flight: u32,
-    /// ... and over one connection.
+    /// Calls in flight over one connection.
     pub max_per_connection: u32,
-    /// Connections at once.
+    /// The number of connections of one worker.
     pub max_connections: u32,
-    /// A connection without traffic or calls is closed after this; 0 for never.
+    /// The time after which an idle connection is closed, in milliseconds; 0 for never.
     pub idle_ms: u32,
-    /// A connection must show its protocol within this.
+    /// The time in which a connection must reveal its protocol, in milliseconds.
     pub detect_ms: u32,
-    /// What its routes look at, apart from protocol, service and method.
+    /// The fields that its routes match, apart from protocol, service and method.
     pub matched_fields: MatchedFields,
-    /// How many routes it has.
+    /// The number of its routes.
     pub route_count: usize,
-    /// What makes its filters, in order.
+    /// The factories of its filters, in order.
     pub filters: Filters,
     routes: Index,
 }
 
-/// What makes the filters of a listener or a route, in order. Each worker has filters of its own.
+/// The factories of the filters of a listener or route, in order. Each worker has instances of its own.
 pub type Filters = Box<[Arc<dyn FilterFactory>]>;
 
-/// Facts of a call that routes may look at.
+/// The fields of a call that routes may match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MatchedFields {
-    /// The service version.
+    /// Whether a route matches the service version.
     pub version: bool,
-    /// The group.
+    /// Whether a route matches the group.
     pub group: bool,
-    /// The calling application.
+    /// Whether a route matches the calling application.
     pub caller: bool,
-    /// Any attachment.
+    /// Whether a route matches any attachment.
     pub attachments: bool,
 }
 
-/// What becomes of the calls that match.
+/// A rule for the calls that match it: the clusters they go to, and the changes and bounds on the way.
 pub struct Route {
-    /// Its name.
+    /// The configured name.
     pub name: Arc<str>,
-    /// Which calls match.
+    /// The conditions for a call.
     pub matches: RouteMatch,
-    /// Where they go, by weight.
+    /// The clusters that calls go to, by weight.
     pub targets: Box<[Target]>,
-    /// Sum of the weights.
+    /// The sum of the weights.
     pub total_weight: u64,
-    /// What is changed in them, if anything is.
+    /// The changes to each request; `None` if there are none.
     pub rewrite: Option<Edits>,
-    /// Bounds of a call.
+    /// The bounds of calls.
     pub policy: Policy,
     /// The bounds for single methods.
     pub methods: Box<[(Box<[u8]>, Policy)]>,
-    /// What makes its filters, in order.
+    /// The factories of its filters, in order.
     pub filters: Filters,
 }
 
-/// Bounds of a call.
+/// The bounds of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// The most time it may take, in milliseconds. Its caller may allow less, not more.
+    /// The longest time that a call may take, in milliseconds; `u32::MAX` for no limit. A request can ask for
+    /// less.
     pub timeout_ms: u32,
-    /// How often it is given to endpoints that are not known to be well, as long as no byte of it was written.
+    /// The number of times a call may be sent to endpoints that are avoided, while none of its bytes has left.
     pub attempts: u8,
 }
 
-/// One of a route's clusters.
+/// One cluster of a route.
 pub struct Target {
-    /// The cluster.
+    /// The cluster that the calls go to.
     pub cluster: ClusterId,
-    /// Its share.
+    /// The share of calls that it gets.
     pub weight: u32,
-    /// Which of the cluster's [subsets](Cluster::subsets) takes the calls.
+    /// The index of the [subset](Cluster::subsets) that takes the calls.
     pub subset: u16,
-    /// Rules for calls that change the protocol on the way there.
+    /// The rules for calls that change their protocol on the way to it.
     pub bridge: Bridge,
 }
 
-/// Endpoints of one service that speak one protocol.
+/// The endpoints of one service that speak one protocol.
 pub struct Cluster {
-    /// Its name.
+    /// The configured name.
     pub name: Arc<str>,
-    /// What they speak.
+    /// The protocol that its endpoints speak.
     pub protocol: ProtoId,
-    /// Bounds and variant of that.
+    /// The bounds and the variant of the protocol.
     pub settings: Settings,
-    /// All of its endpoints.
+    /// All endpoints of the cluster.
     pub endpoints: Box<[EndpointId]>,
-    /// The endpoints that routes choose from. Routes that want the same metadata share a subset.
+    /// The endpoints that routes choose from. Routes that ask for the same metadata share a subset.
     pub subsets: Box<[EndpointSet]>,
-    /// How long connecting may take.
+    /// The time limit of a dial, in milliseconds.
     pub connect_ms: u32,
-    /// A connection without traffic or calls is closed after this; 0 for never.
+    /// The time after which an idle connection is closed, in milliseconds; 0 for never.
     pub idle_ms: u32,
-    /// A connection takes no new calls after this; 0 for never.
+    /// The time after which a connection takes no new calls, in milliseconds; 0 for never.
     pub max_age_ms: u32,
-    /// A silent connection is asked for a sign of life after this; 0 for never.
+    /// The time after which a silent connection gets a heartbeat, in milliseconds; 0 for never.
     pub heartbeat_ms: u32,
-    /// Who may use a connection.
+    /// Whether downstream connections share the upstream ones.
     pub connections: ConnectionScope,
-    /// Connections of a worker to one endpoint; of one downstream, if each has its own.
+    /// Connections of a worker to one endpoint; for one downstream, if each has its own.
     pub max_connections: u32,
-    /// Connections of a worker to one endpoint, those of all downstreams together.
+    /// Connections of a worker to one endpoint, for all downstream connections together.
     pub max_per_endpoint: u32,
     /// Calls in flight on one connection.
     pub max_per_connection: u32,
     /// Calls in flight to the cluster.
     pub max_in_flight: u32,
-    /// Calls that it can have in flight by all of its limits.
+    /// The number of calls that it can have in flight under all of its limits.
     pub capacity: u32,
-    /// How much of that one downstream may take, in percent.
+    /// The part of the capacity that one downstream may use, in percent.
     pub downstream_share: u8,
-    /// With fewer calls in flight no downstream can have more than its share.
+    /// The number of calls in flight below which no downstream can exceed its share.
     pub crowded_at: u32,
 }
 
-/// One process of a provider.
+/// One provider process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Where it is.
+    /// The address to connect to.
     pub address: Address,
-    /// Its address as configured: host names are not resolved. For people.
+    /// The configured address, with host names not resolved, for people.
     pub name: Arc<str>,
-    /// Its cluster.
+    /// The cluster that it belongs to.
     pub cluster: ClusterId,
-    /// Version of the change that gave it its id; before, the id may have been another's.
+    /// The version of the change that gave it its id. Before it, the id may have belonged to another endpoint.
     pub since: u64,
 }
 
@@ -232,61 +234,61 @@ impl Default for Limits {
 }
 
 impl Directory {
-    /// The listener, if it is still there.
+    /// The listener; `None` if it was removed.
     #[inline]
     #[must_use]
     pub fn listener(&self, id: ListenerId) -> Option<&Arc<Listener>> {
         self.listeners.get(id.index())?.as_ref()
     }
 
-    /// The route, if it is still there.
+    /// The route; `None` if it was removed.
     #[inline]
     #[must_use]
     pub fn route(&self, id: RouteId) -> Option<&Arc<Route>> {
         self.routes.get(id.index())?.as_ref()
     }
 
-    /// The cluster, if it is still there.
+    /// The cluster; `None` if it was removed.
     #[inline]
     #[must_use]
     pub fn cluster(&self, id: ClusterId) -> Option<&Arc<Cluster>> {
         self.clusters.get(id.index())?.as_ref()
     }
 
-    /// The endpoint, if it is still there.
+    /// The endpoint; `None` if it was removed.
     #[inline]
     #[must_use]
     pub fn endpoint(&self, id: EndpointId) -> Option<&Arc<Endpoint>> {
         self.endpoints.get(id.index())?.as_ref()
     }
 
-    /// All listeners.
+    /// All listeners with their ids.
     pub fn listeners(&self) -> impl Iterator<Item = (ListenerId, &Arc<Listener>)> {
         (0..).map(ListenerId).zip(&self.listeners).filter_map(there)
     }
 
-    /// All routes.
+    /// All routes with their ids.
     pub fn routes(&self) -> impl Iterator<Item = (RouteId, &Arc<Route>)> {
         (0..).map(RouteId).zip(&self.routes).filter_map(there)
     }
 
-    /// All clusters.
+    /// All clusters with their ids.
     pub fn clusters(&self) -> impl Iterator<Item = (ClusterId, &Arc<Cluster>)> {
         (0..).map(ClusterId).zip(&self.clusters).filter_map(there)
     }
 
-    /// All endpoints.
+    /// All endpoints with their ids.
     pub fn endpoints(&self) -> impl Iterator<Item = (EndpointId, &Arc<Endpoint>)> {
         (0..).map(EndpointId).zip(&self.endpoints).filter_map(there)
     }
 
-    /// How many connections a worker may have to all endpoints together.
+    /// The largest number of connections that a worker may have to all endpoints together.
     #[must_use]
     pub fn upstream_connections(&self) -> usize {
         self.upstream_connections
     }
 
-    /// A change that makes an empty directory this one.
+    /// The change that turns an empty directory into this one.
     #[must_use]
     pub fn as_change(&self) -> Change {
         Change {
@@ -305,7 +307,7 @@ impl Directory {
         }
     }
 
-    /// The first route of the listener that matches.
+    /// The first route of the listener that matches the call.
     #[inline]
     #[must_use]
     pub fn match_route(
@@ -320,7 +322,7 @@ impl Directory {
             .find(|(_, route)| route.matches.matches(msg, head))
     }
 
-    /// Takes over the parts that are new, and lets go of those that were removed.
+    /// Adds the parts that are new and drops those that were removed.
     pub fn apply(&mut self, change: &Change) {
         self.version = change.version;
         if let Some(limits) = &change.limits {
@@ -350,7 +352,7 @@ fn there<Id, T>((id, part): (Id, &Option<Arc<T>>)) -> Option<(Id, &Arc<T>)> {
     Some((id, part.as_ref()?))
 }
 
-/// Puts a part at its index of a list, which grows as needed.
+/// Sets a part at its index, and extends the list if necessary.
 fn put<T>(list: &mut Vec<Option<Arc<T>>>, at: usize, part: &Option<Arc<T>>) {
     if list.len() <= at {
         list.resize_with(at + 1, || None);
@@ -359,12 +361,12 @@ fn put<T>(list: &mut Vec<Option<Arc<T>>>, at: usize, part: &Option<Arc<T>>) {
 }
 
 impl Cluster {
-    /// How many connections a worker may have to its endpoints.
+    /// The largest number of connections that a worker may have to its endpoints.
     fn connections(&self) -> usize {
         self.endpoints.len() * self.max_per_endpoint as usize
     }
 
-    /// The downstream for which its connections to this cluster are reserved, if they are.
+    /// The downstream that upstream connections to this cluster are reserved for; `None` if they are shared.
     #[inline]
     #[must_use]
     pub fn reserves_for(&self, downstream: ConnKey) -> Option<ConnKey> {
@@ -376,7 +378,7 @@ impl Cluster {
 }
 
 impl Route {
-    /// The bounds of a method's calls.
+    /// The bounds of calls of a method.
     #[inline]
     #[must_use]
     pub fn policy_of(&self, method: &[u8]) -> Policy {
@@ -386,7 +388,7 @@ impl Route {
             .map_or(self.policy, |(_, p)| *p)
     }
 
-    /// A target by weight, given a random number.
+    /// Chooses a target by weight, from a random number.
     #[inline]
     #[must_use]
     pub fn target(&self, random: u32) -> u16 {

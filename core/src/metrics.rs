@@ -1,9 +1,9 @@
-//! A worker's counters: plain cells that nobody else writes, copied out when they are scraped.
+//! A worker's counters. No other thread writes them, and they are copied when they are scraped.
 //!
-//! A *series* is one combination of listener, route, cluster, service, method and protocol pair. Series are
-//! interned per worker, up to a bound. Where room is short, series of which no call ever succeeded make room (`room.rs`); what has none
-//! counts under the service `_OTHER`. So neither a busy registry nor an attacker's invented names can grow the process, and invented
-//! names do not hide real ones.
+//! A *series* is one combination of listener, route, cluster, service, method and protocol pair. Each worker
+//! has a bounded number of series. If there is no room for a new one, series without any successful call are
+//! removed (`room.rs`), and if there are none, the call counts under the service `_OTHER`. Neither a large
+//! registry nor invented names can thus grow the process, and invented names do not displace real ones.
 mod layout;
 mod room;
 
@@ -17,21 +17,21 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-/// How a call ended, as counted.
+/// The result of a call, as it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallResult {
-    /// With an answer of this status.
+    /// A response with this status.
     Responded(Status),
-    /// With an error made here.
+    /// An error of this process.
     Failed(ErrorKind),
-    /// One-way: sent.
+    /// A one-way call that was sent.
     Sent,
 }
 
-/// How many outcomes are told apart.
+/// The number of different results.
 pub const OUTCOMES: usize = 4 + ErrorKind::ALL.len();
 
-/// A series of one worker: its place (20 bits) and which of the series that had this place it is (12 bits).
+/// The id of a series in one worker: the index of its entry (20 bits) and the entry's generation (12 bits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SeriesId(pub u32);
 
@@ -42,7 +42,7 @@ impl SeriesId {
         SeriesId(generation << PLACE_BITS | place as u32)
     }
 
-    /// Its place: that of one series at a time.
+    /// The index of its entry, which is unique among existing series.
     #[inline(always)]
     #[must_use]
     pub const fn place(self) -> usize {
@@ -53,50 +53,50 @@ impl SeriesId {
 /// What a series counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SeriesKey {
-    /// Where the call came in.
+    /// The listener that the calls came through.
     pub listener: ListenerId,
-    /// The route that it took; `None` if none matched.
+    /// The route of the calls; `None` if none matched.
     pub route: Option<RouteId>,
-    /// Where it went; `None` if it went nowhere.
+    /// The cluster of the calls; `None` if none was chosen.
     pub cluster: Option<ClusterId>,
-    /// The caller's protocol.
+    /// The protocol of the downstream.
     pub down: ProtoId,
-    /// The provider's protocol.
+    /// The protocol of the upstream.
     pub up: ProtoId,
-    /// Interface name as the caller wrote it.
+    /// The interface name as the caller sent it.
     pub service: Arc<str>,
-    /// Method name as the caller wrote it.
+    /// The method name as the caller sent it.
     pub method: Arc<str>,
 }
 
-/// Counters of one series.
+/// The counters of one series.
 #[derive(Clone, Debug)]
 pub struct Series {
-    /// What is counted.
+    /// What the series counts.
     pub key: Arc<SeriesKey>,
-    /// Calls by outcome, see [`CallResult::index`].
+    /// The number of calls by result, see [`CallResult::index`].
     pub outcomes: [u64; OUTCOMES],
-    /// Calls by latency; the bucket after the last bound has no upper bound.
+    /// The number of calls by latency. The last bucket has no upper bound.
     pub buckets: [u64; BUCKETS + 1],
-    /// Sum of latencies in microseconds.
+    /// The sum of the latencies in microseconds.
     pub latency_us: u64,
-    /// Times a call was sent again elsewhere.
+    /// The number of times a call was sent again.
     pub retries: u64,
     id: SeriesId,
-    /// It was taken out; its place is free.
+    /// Whether the series was removed and its entry is free.
     vacant: bool,
-    /// How many series were made before.
+    /// The number of series created before it.
     born: u64,
 }
 
-/// Traffic of one listener or one endpoint.
+/// The traffic of one listener or one endpoint.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Traffic {
-    /// Connections opened so far.
+    /// Connections opened since the start.
     pub opened: u64,
-    /// Connections closed so far.
+    /// Connections closed since the start.
     pub closed: u64,
-    /// Connections that could not be made or were refused.
+    /// Connections that were refused or could not be established.
     pub failed: u64,
     /// Bytes received.
     pub bytes_in: u64,
@@ -110,36 +110,36 @@ pub struct WorkerMetrics {
     series: Vec<Series>,
     index: HashMap<u64, u32, BuildHasherDefault<Identity>>,
     layout: Arc<Layout>,
-    /// Series made since the access log last asked.
+    /// Series created since the access log was last served.
     fresh: Vec<SeriesId>,
-    /// Places of series that were taken out.
+    /// Indexes of removed series.
     free: Vec<usize>,
-    /// Where the calls of series count that were taken out while they were in flight.
+    /// The series that count for calls whose own series was removed while they were in flight.
     former: HashMap<SeriesId, SeriesId>,
-    /// Series that found no room since making room was in vain.
+    /// The number of new names to turn away before making room is tried again.
     in_vain: u32,
-    /// Series were taken out since this was last asked.
+    /// Whether series were removed since this was last asked.
     took_out: bool,
     born: u64,
-    /// Calls that limits refused.
+    /// The number of calls that limits refused.
     limited: HashMap<Refusal, u64>,
-    /// Answers that came for nobody.
+    /// Responses for which no call was waiting.
     pub late_responses: u64,
 }
 
-/// Which limit refused calls, and where.
+/// A limit that refused calls, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Refusal {
     /// The limit.
     pub limit: Limit,
-    /// Where the calls came in.
+    /// The listener that the calls came through.
     pub listener: ListenerId,
-    /// Where they were going, if a cluster was chosen.
+    /// The cluster of the calls; `None` if none was chosen.
     pub cluster: Option<ClusterId>,
 }
 
 impl SeriesKey {
-    /// Whether it stands for names that have no series of their own.
+    /// Whether it is an overflow series, for names without a series of their own.
     #[must_use]
     pub fn is_other(&self) -> bool {
         *self.service == *OTHER
@@ -152,7 +152,7 @@ impl SeriesKey {
     }
 }
 
-/// What a series is looked up by, borrowed from the request.
+/// The key by which a series is looked up, borrowed from the request.
 #[derive(Clone, Copy)]
 pub struct Lookup<'a> {
     pub(crate) listener: ListenerId,
@@ -164,12 +164,12 @@ pub struct Lookup<'a> {
     pub(crate) method: &'a [u8],
 }
 
-/// Names longer than this are not worth a series of their own.
+/// Longer names have no series of their own, in bytes.
 const NAME_MAX: usize = 256;
 const OTHER: &str = "_OTHER";
 
 impl CallResult {
-    /// The place in [`Series::outcomes`].
+    /// The index in [`Series::outcomes`].
     #[must_use]
     pub fn index(self) -> usize {
         match self {
@@ -181,7 +181,7 @@ impl CallResult {
         }
     }
 
-    /// The name of the outcome at a place.
+    /// The name of the result at an index.
     #[must_use]
     pub fn name(index: usize) -> &'static str {
         match index {
@@ -210,7 +210,7 @@ impl Series {
 }
 
 impl WorkerMetrics {
-    /// Counters of this layout.
+    /// Creates counters with this layout.
     #[must_use]
     pub fn new(layout: &Arc<Layout>) -> Self {
         WorkerMetrics {
@@ -219,20 +219,20 @@ impl WorkerMetrics {
         }
     }
 
-    /// Takes over a layout, unless calls were counted: their counts could not be moved to other buckets.
+    /// Changes the layout, unless calls have been counted: counts cannot be moved between buckets.
     pub fn set_layout(&mut self, layout: &Arc<Layout>) {
         if self.series.is_empty() {
             self.layout = Arc::clone(layout);
         }
     }
 
-    /// The latency buckets and labels by which calls are counted.
+    /// The latency buckets and labels of the series.
     #[must_use]
     pub fn layout(&self) -> &Arc<Layout> {
         &self.layout
     }
 
-    /// The series of a call.
+    /// The series of a call. It is created if there is room.
     pub fn series(&mut self, of: &Lookup<'_>) -> SeriesId {
         let of = &Lookup {
             method: if self.layout.by_method { of.method } else { b"" },
@@ -241,14 +241,14 @@ impl WorkerMetrics {
         let hash = of.hash();
         match self.index.get(&hash) {
             Some(&i) if of.is(&self.series[i as usize].key) => self.series[i as usize].id,
-            Some(_) => self.other(of), // two names with one hash share the overflow series
+            Some(_) => self.other(of), // two keys with the same hash share the overflow series
             None => self.intern(hash, of),
         }
     }
 
     #[cold]
     fn intern(&mut self, hash: u64, of: &Lookup<'_>) -> SeriesId {
-        // names that lead nowhere cost nothing to invent: they must not use up the room of those that do
+        // names without a route are free to invent, so they get a quarter of the room only
         let has_room = match of.route {
             Some(_) => self.len() < self.layout.series || self.make_room(),
             None => self.len() < self.layout.series / 4,
@@ -294,7 +294,7 @@ impl WorkerMetrics {
         id
     }
 
-    /// Overflow series are few: they have no names of the wire in them.
+    /// The overflow series of a call. There are few, because they contain no names from the wire.
     #[cold]
     fn other(&mut self, of: &Lookup<'_>) -> SeriesId {
         let of = Lookup {
@@ -309,13 +309,13 @@ impl WorkerMetrics {
         }
     }
 
-    /// What a series counts, if it is there.
+    /// What a series counts; `None` if it was removed.
     pub(crate) fn key(&self, id: SeriesId) -> Option<&Arc<SeriesKey>> {
         let series = self.series.get(id.place()).filter(|s| s.id == id)?;
         Some(&series.key)
     }
 
-    /// Service and method of a series, as callers wrote them; `None` for what is beyond the bound.
+    /// Service and method of a series as the caller sent them; `None` for an overflow or removed series.
     #[must_use]
     pub fn names(&self, id: SeriesId) -> Option<(&str, &str)> {
         let series = self.series.get(id.place()).filter(|s| s.id == id)?;
@@ -323,7 +323,7 @@ impl WorkerMetrics {
         (!series.is_other()).then_some((&key.service, &key.method))
     }
 
-    /// Counts the end of a call.
+    /// Counts a call that ended.
     #[inline(always)]
     pub fn end(&mut self, id: SeriesId, ended: CallResult, latency_us: u64) {
         let bucket = self.layout.bounds.bucket(latency_us);
@@ -333,14 +333,14 @@ impl WorkerMetrics {
         s.buckets[bucket] += 1;
     }
 
-    /// Counts a call that was given to nobody: how long that took says nothing of a service.
+    /// Counts a call that was not sent. It has no latency, which would not describe the service.
     pub fn refused(&mut self, id: SeriesId, ended: CallResult) {
         if let Some(s) = self.current(id) {
             s.outcomes[ended.index()] += 1;
         }
     }
 
-    /// Counts a call that a limit refused. There are as many counters as combinations of listeners and clusters at most.
+    /// Counts a call that a limit refused. The number of counters is bounded by the listeners and clusters.
     #[cold]
     pub fn limited(&mut self, id: SeriesId, limit: Option<Limit>) {
         let Some(limit) = limit else { return };
@@ -353,7 +353,7 @@ impl WorkerMetrics {
         *self.limited.entry(refusal).or_default() += 1;
     }
 
-    /// Calls that limits refused.
+    /// The number of calls that each limit refused.
     pub fn refusals(&self) -> impl Iterator<Item = (Refusal, u64)> {
         self.limited.iter().map(|(refusal, count)| (*refusal, *count))
     }
@@ -365,7 +365,7 @@ impl WorkerMetrics {
         }
     }
 
-    /// The series that counts for this id: where it was taken out, the one that took over its counts.
+    /// The series that counts for this id. For a removed series it is the one that took its counts over.
     #[inline]
     fn current(&mut self, id: SeriesId) -> Option<&mut Series> {
         let is_current = self.series.get(id.place()).is_some_and(|s| s.id == id);
@@ -373,7 +373,7 @@ impl WorkerMetrics {
         self.series.get_mut(id.place())
     }
 
-    /// The series made since this was last asked; or all, for a log that has missed some.
+    /// The series created since the last time, or all of them for a log that has missed some.
     pub fn take_fresh(&mut self, all: bool) -> Vec<(SeriesId, Arc<SeriesKey>)> {
         let fresh = std::mem::take(&mut self.fresh);
         if all {
@@ -386,7 +386,7 @@ impl WorkerMetrics {
         made.collect()
     }
 
-    /// All series.
+    /// All existing series.
     pub fn all(&self) -> impl Iterator<Item = &Series> {
         self.series.iter().filter(|s| !s.vacant)
     }
@@ -416,7 +416,7 @@ impl Lookup<'_> {
     }
 }
 
-/// The keys are hashes already.
+/// A hasher for keys that are hashes already.
 #[derive(Default)]
 struct Identity(u64);
 
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_lead_nowhere_leave_room_for_those_that_do() {
+    fn names_without_a_route_leave_room_for_routed_ones() {
         let mut shard = WorkerMetrics::new(&with_room(8));
         for i in 0..100u8 {
             let nowhere = Lookup {
@@ -500,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn methods_share_a_series_where_they_are_not_told_apart() {
+    fn methods_share_a_series_without_the_method_label() {
         let layout = Layout {
             by_method: false,
             ..Layout::default()

@@ -1,7 +1,8 @@
-//! The real world around workers: threads, epoll, sockets, one acceptor.
+//! The workers on real sockets: threads, epoll, one acceptor.
 //!
-//! Share-nothing: a worker thread owns its connections for their whole life. The acceptor hands each new one to
-//! the worker with the fewest; control talks to workers by bounded mailboxes with a waker.
+//! Nothing is shared: a connection belongs to one worker thread for its whole life. The acceptor gives each new
+//! connection to the worker with the fewest. The control plane sends messages to bounded mailboxes and wakes
+//! the workers.
 mod acceptor;
 mod beat;
 mod descriptors;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-/// Workers on real sockets.
+/// The environment of workers on real sockets.
 pub struct Live<P>(PhantomData<fn() -> P>);
 
 impl<P: Protocols> Env for Live<P> {
@@ -35,23 +36,23 @@ impl<P: Protocols> Env for Live<P> {
     type Reactor = Epoll;
 }
 
-/// All data threads of the process and the acceptor.
+/// All data threads of the process, and the acceptor.
 pub struct Runtime {
     workers: Vec<thread::Handle>,
     acceptor: Acceptor,
     descriptors: Arc<Descriptors>,
 }
 
-/// How the data plane is laid out; fixed for the life of the process.
+/// The layout of the data plane. It does not change while the process runs.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    /// Data threads.
+    /// The number of data threads.
     pub workers: usize,
-    /// Bind each to one CPU.
+    /// Whether each thread is bound to one CPU.
     pub pin: bool,
-    /// Descriptors that the process may open, see [`raise_limit`].
+    /// The number of descriptors that the process may open, see [`raise_limit`].
     pub descriptors: usize,
-    /// Where finished calls go.
+    /// Receives the records of the access log.
     pub log: SyncSender<LogBatch>,
 }
 
@@ -74,29 +75,29 @@ impl Runtime {
         })
     }
 
-    /// Number of data threads.
+    /// The number of data threads.
     #[must_use]
     pub fn workers(&self) -> usize {
         self.workers.len()
     }
 
-    /// Connections of callers that there are descriptors for.
+    /// The number of downstream connections that there are descriptors for.
     #[must_use]
     pub fn room_for_callers(&self) -> usize {
         self.descriptors.callers()
     }
 
-    /// Accepts on a socket from now on.
+    /// Starts to accept connections on a socket.
     pub fn listen(&self, id: ListenerId, bound: Bound) {
         self.acceptor.add(id, bound);
     }
 
-    /// Closes a listening socket; its connections go on.
+    /// Closes a listening socket. Its connections go on.
     pub fn unlisten(&self, id: ListenerId) {
         self.acceptor.remove(id);
     }
 
-    /// Mails a change to all workers. `directory` has it already.
+    /// Sends a change to all workers. `directory` contains it already.
     pub fn apply(&self, change: Change, directory: &Directory) {
         self.descriptors
             .keep_for(directory.upstream_connections(), self.workers.len());
@@ -104,23 +105,23 @@ impl Runtime {
         self.tell_all(|| Mail::Change(Arc::clone(&change)));
     }
 
-    /// What the workers use of parts that were removed.
+    /// What the workers use of removed parts.
     #[must_use]
     pub fn uses(&self) -> Vec<Use> {
         self.workers.iter().map(|w| w.post.uses()).collect()
     }
 
-    /// Starts the access log with this share of the successful calls, or ends it.
+    /// Starts the access log with this share of the successful calls, or stops it.
     pub fn set_log(&self, sample: Option<f64>) {
         self.tell_all(|| Mail::Log(sample));
     }
 
-    /// What the workers tell of themselves. A worker that does not answer in time is left out.
+    /// Asks all workers for their reports. A worker that does not send one in time is left out.
     #[must_use]
     pub fn reports(&self, timeout: Duration) -> Vec<Report> {
         let (tx, rx) = std::sync::mpsc::sync_channel(self.workers.len());
         for worker in &self.workers {
-            // a worker whose mailbox is full is left out as well: waiting for it could take for ever
+            // a worker with a full mailbox is left out, too: waiting for it could take forever
             worker.post.try_send(Mail::Report(tx.clone()));
         }
         drop(tx);
@@ -132,47 +133,48 @@ impl Runtime {
         std::iter::from_fn(next).collect()
     }
 
-    /// A worker that has taken no turn for so long. Asks none of them.
+    /// The index of a worker that has taken no turn for longer than the limit. It sends no message to the
+    /// workers.
     #[must_use]
     pub fn stuck_worker(&self, limit: Duration) -> Option<usize> {
         self.workers.iter().position(|w| w.post.beat.age() > limit)
     }
 
-    /// Access log records that were dropped because the writer did not keep up.
+    /// The number of access log records dropped because the writer was too slow.
     #[must_use]
     pub fn log_dropped(&self) -> u64 {
         self.workers.iter().map(|w| w.post.log_dropped()).sum()
     }
 
-    /// Calls for which a caller waits, and callers that have not taken all of their answers.
+    /// Calls whose downstream waits, and downstream connections that have not taken all of their responses.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.workers.iter().map(|w| w.post.in_flight()).sum()
     }
 
-    /// Stops accepting and tells callers that the process is going away.
+    /// Stops accepting, and announces to downstream peers that the process is going away.
     pub fn announce_drain(&self) {
         self.acceptor.stop();
         self.tell_all(|| Mail::Drain);
     }
 
-    /// Closes callers' connections, each as soon as no call is in flight on it.
+    /// Closes each downstream connection as soon as it has no call in flight.
     pub fn part_from_callers(&self) {
         self.tell_all(|| Mail::Part);
     }
 
-    /// Refuses calls that still come.
+    /// Refuses all calls that come from now on.
     pub fn refuse_calls(&self) {
         self.tell_all(|| Mail::Refuse);
     }
 
-    /// Connections of callers.
+    /// The number of downstream connections.
     #[must_use]
     pub fn callers(&self) -> usize {
         self.workers.iter().map(|w| w.post.connections()).sum()
     }
 
-    /// Ends all threads; connections that are still there are closed.
+    /// Stops all threads, and closes the remaining connections.
     pub fn stop(self) {
         self.acceptor.stop();
         self.tell_all(|| Mail::Stop);

@@ -1,35 +1,36 @@
-//! What a record says beyond its series: what the caller called in its own words, who called, and why it failed.
+//! The texts of a record beyond its series: the names as the caller sent them, the application, and the reason
+//! of a failure.
 use crate::message::{Head, Message};
 
-/// A part is told up to this length, so that callers cannot fill a disk with a few calls.
+/// The largest length of a part in bytes, so that a few calls cannot fill a disk.
 const PART_MAX: usize = 256;
-/// The reason of a failure is told up to this length.
+/// The largest length of the reason of a failure in bytes.
 const ERROR_MAX: usize = 512;
-/// Attachments that carry the id of a trace, the first one that is there counts.
+/// The attachments that contain the id of a trace. The first one that exists counts.
 const TRACES: [&str; 3] = ["traceparent", "rpc_trace_context.sofaTraceId", "sofaTraceId"];
 
-/// Parts of a [`Note`], in their order.
+/// The parts of a [`Note`], in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The interface.
+    /// The interface name.
     Service,
-    /// The method.
+    /// The method name.
     Method,
-    /// The service's version.
+    /// The service version.
     Version,
-    /// Group or unique id.
+    /// The group or unique id.
     Group,
     /// The calling application.
     Application,
-    /// The id of the trace.
+    /// The trace id.
     Trace,
-    /// Why the call failed.
+    /// The reason of a failure.
     Error,
 }
 
 const PARTS: usize = 7;
 
-/// Texts in one piece of memory.
+/// Several texts in one allocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Note {
     text: String,
@@ -37,7 +38,7 @@ pub struct Note {
 }
 
 impl Note {
-    /// What the head of a call says. No part that does not fit is there whole.
+    /// The names in the head of a call. Long parts are cut.
     #[must_use]
     pub fn of(msg: &Message<'_>, head: &Head<'_>) -> Note {
         let trace = TRACES
@@ -65,7 +66,7 @@ impl Note {
         for (part, end) in parts.into_iter().zip(0..) {
             for chunk in part[..part.len().min(PART_MAX)].utf8_chunks() {
                 note.text.push_str(chunk.valid());
-                // at most three times as long as what it stands for
+                // a replacement character is at most three times as long as the invalid bytes
                 if !chunk.invalid().is_empty() {
                     note.text.push(char::REPLACEMENT_CHARACTER);
                 }
@@ -75,7 +76,7 @@ impl Note {
         note
     }
 
-    /// Adds why the call failed.
+    /// Sets the reason of a failure.
     pub fn set_error(&mut self, why: &str) {
         let start = usize::from(self.ends[PARTS - 2]);
         self.text.truncate(start);
@@ -83,7 +84,7 @@ impl Note {
         self.ends[PARTS - 1] = self.text.len() as u16;
     }
 
-    /// A part; empty if the call does not say.
+    /// The text of a part; empty if the call does not contain it.
     #[must_use]
     pub fn get(&self, part: Part) -> &str {
         let at = part as usize;
@@ -94,7 +95,7 @@ impl Note {
     }
 }
 
-/// The trace's own id: of a `traceparent` (version, trace, span and flags) the second part.
+/// The trace id. In a `traceparent` (version, trace, span, flags) it is the second field.
 fn trace_id(trace: &[u8]) -> &[u8] {
     let mut parts = trace.split(|b| *b == b'-');
     match [parts.next(), parts.next(), parts.next(), parts.next()] {

@@ -161,11 +161,16 @@ impl Calls {
             not,
             or_any: ex.attempts < ex.max_attempts,
         };
-        let cluster = directory.cluster(sending.target.cluster);
-        let has_room = |conn| cluster.is_some_and(|c| has_room(w, conn, c, sending.downstream));
-        match conn.filter(|(_, conn)| has_room(*conn)) {
-            // The attempt was counted when the dial began.
-            Some((endpoint, conn)) => self.send_on(w, &sending, endpoint, conn, 0),
+        let dialed = conn.zip(directory.cluster(sending.target.cluster));
+        match dialed.filter(|((_, conn), cluster)| has_room(w, *conn, cluster, sending.downstream)) {
+            Some(((endpoint, conn), cluster)) => {
+                // Other calls may have reached the limit since this one was parked.
+                match self.over_budget(w, key, sending.target.cluster, cluster) {
+                    Some(e) => self.fail(w, key, &e),
+                    // The attempt was counted when the dial began.
+                    None => self.send_on(w, &sending, endpoint, conn, 0),
+                }
+            }
             None => self.send(w, None, &sending),
         }
     }

@@ -1,4 +1,5 @@
-//! Socket addresses as they are written: `10.0.0.1:20880`, `[::1]:20880`, `greeter.prod:12200`, `unix:/run/a.sock`.
+//! Socket addresses as they are written: `10.0.0.1:20880`, `[::1]:20880`, `greeter.prod:12200`,
+//! `unix:/run/a.sock`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::text::{self, FromText};
 
-/// Where to listen or connect. Host names are kept as written; whoever connects resolves them.
+/// An address to listen on or to connect to. A host name is kept as written and resolved when it is used.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Address {
     /// A numeric address and port.
@@ -27,7 +28,7 @@ pub enum Address {
     Unix(PathBuf),
 }
 
-/// An address that could not be read; the text says why and shows a right one.
+/// An address that could not be read. The text contains the reason and a correct example.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{text}\" is no address: {reason}")]
 pub struct AddressError {
@@ -35,11 +36,11 @@ pub struct AddressError {
     reason: &'static str,
 }
 
-/// The kernel's `sun_path` holds 108 bytes with the closing zero.
+/// The longest path in bytes: the kernel's `sun_path` has 108 bytes, the closing zero included.
 const LONGEST_UNIX_PATH: usize = 107;
 
 impl Address {
-    /// True if only processes of this machine can reach it. A name counts only if it is `localhost`.
+    /// Whether only processes on this machine can reach it. The only host name that counts is `localhost`.
     pub fn is_local(&self) -> bool {
         match self {
             Self::Socket(address) => address.ip().is_loopback(),
@@ -48,7 +49,7 @@ impl Address {
         }
     }
 
-    /// The TCP port, if it has one.
+    /// The TCP port; `None` for a Unix socket.
     pub fn port(&self) -> Option<u16> {
         match self {
             Self::Socket(address) => Some(address.port()),
@@ -113,7 +114,8 @@ fn parse(text: &str) -> Result<Address, &'static str> {
     }
 }
 
-/// Letters, digits, `-`, `_` and dots; a name of digits and dots alone is a mistyped IPv4 address.
+/// Whether this is a host name: letters, digits, `-`, `_` and dots. Digits and dots alone are a mistyped IPv4
+/// address.
 fn is_host_name(host: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()
@@ -178,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_and_written_alike() {
+    fn an_address_is_written_as_it_was_read() {
         for text in [
             "127.0.0.1:20880",
             "[::1]:20880",

@@ -1,4 +1,4 @@
-//! How a call is translated between protocols.
+//! Rules for translating calls between protocols.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,38 +6,40 @@ use serde::{Deserialize, Serialize};
 use super::TextMatch;
 use std::collections::BTreeMap;
 
-/// How a call is translated if its cluster speaks another protocol than its caller.
+/// How a call is translated if its cluster speaks another protocol than its downstream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Bridge {
-    /// What stands for the uniqueId of SOFARPC on the Dubbo side.
+    /// What corresponds to the uniqueId of SOFARPC on the Dubbo side.
     pub unique_id: UniqueIdFrom,
-    /// Versions as the caller sends them and as the provider knows them. The first that fits is applied; a version
-    /// that none fits stays. Dubbo providers often say `1.0.0` where SOFARPC always says `1.0`.
+    /// Versions as the downstream sends them and as the provider expects them. The first matching rule applies,
+    /// and a version that matches none stays the same. Dubbo providers often use `1.0.0` where SOFARPC always
+    /// uses `1.0`.
     pub versions: Vec<VersionRule>,
     /// Which exceptions keep their class.
     pub exceptions: ExceptionBridge,
-    /// Which attachments cross the bridge.
+    /// Which attachments are passed on.
     pub attachments: AttachmentBridge,
-    /// Fields of objects that are declared as one of the classes of `java.sql`, as `CLASS.FIELD`. Dubbo writes them as
-    /// plain dates, which do not tell that, and SOFARPC's readers refuse plain dates for them.
+    /// Fields declared with a class of `java.sql`, as `CLASS.FIELD`. Dubbo writes them as plain dates, which do
+    /// not contain the class, and SOFARPC's readers refuse plain dates for them.
     pub fields: BTreeMap<String, SqlDate>,
-    /// The zone of texts such as `2026-01-02 03:04:05` that generic calls give for dates, as an offset from UTC: `+08:00`,
-    /// `-03:30` or `Z`. A Dubbo provider takes its own zone; without this key such texts are refused.
+    /// The time zone of texts such as `2026-01-02 03:04:05` that generic calls contain for dates, as an offset
+    /// from UTC: `+08:00`, `-03:30` or `Z`. A Dubbo provider uses its own zone. Without this key such texts are
+    /// refused.
     pub time_zone: Option<String>,
-    /// How many objects, lists and maps may lie inside of each other in what is translated (16 to 4096). Stock peers
-    /// carry about 800 levels on the stacks that threads have by default.
+    /// How deep objects, lists and maps may be nested in translated values (16 to 4096). Stock peers support
+    /// about 800 levels with the default stack size of a thread.
     #[schemars(range(min = 16, max = 4096))]
     pub max_depth: u32,
 }
 
-/// Classes that Java's database access has for dates.
+/// The date classes of `java.sql`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum SqlDate {
-    /// A moment.
+    /// A date with a time of day.
     #[serde(rename = "java.sql.Timestamp")]
     Timestamp,
-    /// A day.
+    /// A date.
     #[serde(rename = "java.sql.Date")]
     Date,
     /// A time of day.
@@ -45,50 +47,52 @@ pub enum SqlDate {
     Time,
 }
 
-/// What stands for the uniqueId of SOFARPC on the Dubbo side.
+/// What corresponds to the uniqueId of SOFARPC on the Dubbo side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UniqueIdFrom {
     /// The Dubbo group.
     #[default]
     Group,
-    /// The Dubbo version; SOFARPC's own version stays `1.0`.
+    /// The Dubbo version. SOFARPC's own version stays `1.0`.
     Version,
-    /// Nothing: a uniqueId is dropped, and none is made.
+    /// Nothing: a uniqueId is removed, and none is added.
     Ignore,
 }
 
-/// One version as each side knows it.
+/// A version on both sides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VersionRule {
-    /// The version the caller sends; empty for a call without one.
+    /// The version that the downstream sends; empty for a call without a version.
     pub from: String,
-    /// The version the provider is asked for; empty for none.
+    /// The version that the provider is sent; empty for none.
     pub to: String,
 }
 
-/// Which exceptions keep their class. Those that do not reach the caller as `java.lang.RuntimeException`, whose
-/// message begins with the original class, because a class that the caller does not have would break its decoder.
+/// Which exceptions keep their class. All others reach the downstream as `java.lang.RuntimeException` with a
+/// message that begins with the original class, because a class that the downstream does not have would break
+/// its decoder.
 ///
-/// Unless said otherwise here, an application's own exceptions and the unchecked ones of `java.lang` keep theirs;
-/// those of the frameworks and the rest of the JDK do not.
+/// By default an application's own exceptions and the unchecked ones of `java.lang` keep their class. Those of
+/// the frameworks and the rest of the JDK do not.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExceptionBridge {
-    /// Classes that keep theirs although they are of the JDK or of a framework.
+    /// Classes of the JDK or of a framework that keep their class, too.
     pub forward: Vec<TextMatch>,
-    /// Classes that do not keep theirs: the caller does not have them.
+    /// Classes that are replaced, because the downstream does not have them.
     pub substitute: Vec<TextMatch>,
 }
 
-/// Which attachments cross the bridge. Those by which a protocol addresses and times a call are always translated.
+/// Which attachments are passed on. Those that a protocol itself needs for the destination and timeout of a
+/// call are always translated.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AttachmentBridge {
-    /// If not empty, only attachments whose name fits one of these cross.
+    /// If not empty, only attachments whose name matches one of these are passed on.
     pub allow: Vec<TextMatch>,
-    /// Attachments whose name fits one of these never cross.
+    /// Attachments whose name matches one of these are never passed on.
     pub deny: Vec<TextMatch>,
 }
 
@@ -107,7 +111,7 @@ impl Default for Bridge {
 }
 
 impl SqlDate {
-    /// The class's name.
+    /// The name of the class.
     pub fn name(self) -> &'static str {
         match self {
             SqlDate::Timestamp => "java.sql.Timestamp",
@@ -118,7 +122,8 @@ impl SqlDate {
 }
 
 impl Bridge {
-    /// Seconds east of UTC of [`Bridge::time_zone`]: outside `None` if it is no offset.
+    /// The offset of [`Bridge::time_zone`] in seconds east of UTC, `Some(None)` if none is set. `None` if the
+    /// text is no offset.
     pub fn utc_offset(&self) -> Option<Option<i32>> {
         let Some(zone) = &self.time_zone else {
             return Some(None);
@@ -140,7 +145,7 @@ impl Bridge {
         (hours <= 18 && minutes < 60).then_some(Some(sign * (hours * 3600 + minutes * 60)))
     }
 
-    /// The version the provider is asked for.
+    /// The version that the provider is sent for a call with the version `sent`.
     pub fn version<'a>(&'a self, sent: &'a str) -> &'a str {
         self.versions
             .iter()
@@ -150,12 +155,12 @@ impl Bridge {
 }
 
 impl AttachmentBridge {
-    /// Whether there are no rules.
+    /// Whether all attachments are passed on.
     pub fn passes_all(&self) -> bool {
         self.allow.is_empty() && self.deny.is_empty()
     }
 
-    /// Whether the attachment of this name crosses.
+    /// Whether the attachment with this name is passed on.
     pub fn crosses(&self, name: &str) -> bool {
         let fits = |rules: &[TextMatch]| rules.iter().any(|rule| rule.matches(name));
         (self.allow.is_empty() || fits(&self.allow)) && !fits(&self.deny)
@@ -167,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_fitting_version_rule_is_applied() {
+    fn the_first_matching_version_rule_applies() {
         let rule = |from: &str, to: &str| VersionRule {
             from: from.into(),
             to: to.into(),
@@ -180,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn zones_are_offsets() {
+    fn time_zones_are_offsets_from_utc() {
         let offset = |zone: &str| {
             let time_zone = Some(zone.to_owned());
             let bridge = Bridge {
@@ -211,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn denial_outranks_permission() {
+    fn deny_takes_precedence_over_allow() {
         let prefix = |text: &str| vec![TextMatch::Prefix(text.into())];
         let attachments = AttachmentBridge {
             allow: prefix("x-"),

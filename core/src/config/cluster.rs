@@ -15,33 +15,36 @@ use super::{Address, Labels, Period, Protocol, Timeout};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
-    /// The name by which routes, logs and metrics speak of it.
+    /// The name in routes, logs and metrics.
     pub name: String,
-    /// What its endpoints speak.
+    /// The protocol that its endpoints speak.
     pub protocol: Protocol,
-    /// The Hessian grammar its endpoints read (Bolt only). Unset: calls from another protocol are written in the draft,
-    /// which stock SOFARPC uses, and calls of Bolt consumers stay in the grammar of their consumer.
+    /// The Hessian grammar that its endpoints read (Bolt only). If unset, calls from another protocol are
+    /// written in the draft grammar, which stock SOFARPC uses, and calls of Bolt consumers keep the grammar of
+    /// their consumer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialect: Option<HessianGrammar>,
     /// How an endpoint is chosen for a call.
     #[serde(default)]
     pub balance: Balance,
-    /// Whose calls share a connection to an endpoint. **Set `per_downstream` for providers that run `sofa-rpc-node`**:
-    /// for each connection they remember the fields of a class as the first message gave them, so that on a shared
-    /// connection calls of applications with another order of fields arrive with swapped fields, or fail.
+    /// Whether downstream connections share connections to an endpoint. **Set `per_downstream` for providers
+    /// that run `sofa-rpc-node`**: for each connection they remember the order of a class's fields from its
+    /// first message. On a shared connection, calls of applications with another order arrive with swapped
+    /// fields, or fail.
     #[serde(default)]
     pub connections: ConnectionScope,
-    /// The endpoints, if they are known beforehand.
+    /// The endpoints, if they are known in advance.
     #[serde(default)]
     pub endpoints: Vec<Endpoint>,
-    /// A file with a list of endpoints, written like `endpoints`. It is read again whenever it changes: at once as a rule,
-    /// within 10 s where the system does not tell, as for a file behind a symbolic link that is edited in place.
+    /// A file with a list of endpoints, written like `endpoints`. It is read again when it changes: usually at
+    /// once, and within 10 s where the system does not report the change, as for a file behind a symbolic link
+    /// that is edited in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoints_file: Option<PathBuf>,
     /// How endpoints are divided by their metadata.
     #[serde(default)]
     pub subsets: Subsets,
-    /// How long opening a connection may take.
+    /// Time limit for opening a connection.
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout: Period,
     /// A connection that carried no call for this long is closed.
@@ -50,10 +53,10 @@ pub struct Cluster {
     /// A connection older than this is replaced, so that new endpoints behind one address get their share.
     #[serde(default = "default_max_age")]
     pub max_age: Timeout,
-    /// A connection without traffic for this long is asked whether it still lives.
+    /// A connection without traffic for this long is sent a heartbeat.
     #[serde(default = "default_heartbeat_interval")]
     pub heartbeat_interval: Timeout,
-    /// What calls to it may use up.
+    /// Limits for calls to the cluster.
     #[serde(default)]
     pub limits: ClusterLimits,
 }
@@ -62,47 +65,47 @@ pub struct Cluster {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HessianGrammar {
-    /// The early draft that stock SOFARPC writes.
+    /// The early draft, which stock SOFARPC writes.
     Draft,
-    /// The final one, which Dubbo writes.
+    /// The final grammar, which Dubbo writes.
     Final,
 }
 
-/// Whose calls share a connection to an endpoint.
+/// Whether downstream connections share connections to an endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConnectionScope {
-    /// Those of all downstream connections of a worker: few connections for many callers.
+    /// The calls of all downstream connections of a worker share them, so that few connections are needed.
     #[default]
     Shared,
-    /// Those of one downstream connection only: each has connections of its own to each endpoint, which end with it. A
-    /// worker opens at most 4096 to one endpoint; what would need another is answered as overload.
+    /// Each downstream connection has connections of its own to each endpoint, which are closed with it. A
+    /// worker opens at most 4096 to one endpoint. A call that would need another one fails as overload.
     PerDownstream,
 }
 
-/// How an endpoint is chosen for a call. All of them respect weights.
+/// How an endpoint is chosen for a call. All of these respect weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
-    /// One after the other.
+    /// In turn.
     #[default]
     RoundRobin,
-    /// By chance.
+    /// At random.
     Random,
-    /// Of two picked by chance, the one with fewer calls in flight.
+    /// The one with fewer calls in flight out of two that are drawn at random.
     LeastRequest,
 }
 
-/// One process that serves calls.
+/// One provider process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint {
-    /// Where it listens. A host name is resolved by the system.
+    /// The address that it listens on. A host name is resolved by the system.
     pub address: Address,
     /// Its share of the calls, in proportion to the others. 0 takes no calls.
     #[serde(default = "default_weight")]
     pub weight: u32,
-    /// What subsets and logs know about it.
+    /// Labels for subsets and logs.
     #[serde(default)]
     pub metadata: Labels,
 }
@@ -111,53 +114,59 @@ pub struct Endpoint {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Subsets {
-    /// Sets of metadata keys that a route may ask for, such as `[[zone], [zone, version]]`.
+    /// Sets of metadata keys that a route may select by, such as `[[zone], [zone, version]]`.
     pub keys: Vec<Vec<String>>,
-    /// What happens to a call whose subset has no endpoint. One whose endpoints cannot be reached is not empty.
+    /// What happens to a call whose subset has no endpoint. A subset whose endpoints cannot be reached is not
+    /// empty.
     pub fallback: SubsetFallback,
-    /// The subset that `fallback: default` takes.
+    /// The subset for `fallback: default`.
     pub default: Labels,
 }
 
-/// What happens to a call whose subset has no endpoint. One whose endpoints cannot be reached is not empty.
+/// What happens to a call whose subset has no endpoint. A subset whose endpoints cannot be reached is not
+/// empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SubsetFallback {
-    /// It fails.
+    /// The call fails.
     #[default]
     None,
-    /// It goes to any endpoint of the cluster.
+    /// The call goes to any endpoint of the cluster.
     Any,
-    /// It goes to the subset given by `default`.
+    /// The call goes to the subset given by `default`.
     Default,
 }
 
-/// What calls to a cluster may use up.
+/// Limits for calls to a cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClusterLimits {
-    /// Most connections of one worker to one endpoint; with `connections: per_downstream`, of one downstream connection.
+    /// Largest number of connections of one worker to one endpoint; with `connections: per_downstream`, of one
+    /// downstream connection.
     pub connections_per_endpoint: NonZeroU32,
-    /// Calls in flight on a connection from which on another one is opened, up to `connections_per_endpoint`.
+    /// Number of calls in flight on a connection at which another one is opened, up to
+    /// `connections_per_endpoint`.
     pub in_flight_per_connection: NonZeroU32,
-    /// Most calls in flight to the cluster from one worker. Further ones are answered as overload. Unset means no
-    /// limit.
+    /// Largest number of calls in flight from one worker to the cluster. Further calls fail as overload. Unset
+    /// means no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<NonZeroU32>,
-    /// How much of the calls that the cluster can have in flight one downstream connection, or all connections of one
-    /// calling application, may take while nobody else wants any, in percent. Several that want everything get equal
-    /// parts, and some calls are left for others. What is beyond the share is answered as overload. 100 lifts the limit.
+    /// The part of the cluster's possible calls in flight that one downstream connection, or all connections of
+    /// one calling application, may use while no other downstream wants any, in percent. Several that want
+    /// everything get equal parts, and some calls are left for others. Calls beyond the share fail as overload.
+    /// 100 removes the limit.
     #[schemars(range(min = 1, max = 100))]
     pub downstream_share: u8,
-    /// Largest request that its endpoints take, as a Dubbo provider's `payload`. A larger one is not sent: the call fails
-    /// with an error instead. Providers close the connection over it, or take what it holds for other requests. Unset
-    /// means what stock peers take: 8 MiB for Dubbo; Bolt has no limit, so it means 64 MiB there.
+    /// Largest request that its endpoints accept, such as a Dubbo provider's `payload`. A larger one is not
+    /// sent, and the call fails. Otherwise providers would close the connection, or take the content for other
+    /// requests. Unset means the limit of stock peers: 8 MiB for Dubbo; Bolt has no limit, so it means 64 MiB
+    /// there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_message_bytes: Option<Size>,
 }
 
 impl Cluster {
-    /// A cluster with defaults and no endpoints.
+    /// Creates a cluster with default values and without endpoints.
     pub fn new(name: impl Into<String>, protocol: Protocol) -> Self {
         Self {
             name: name.into(),
@@ -176,7 +185,7 @@ impl Cluster {
         }
     }
 
-    /// The largest request that its endpoints take, in bytes.
+    /// The largest request that its endpoints accept, in bytes.
     pub fn max_message_bytes(&self) -> u64 {
         let stock = match self.protocol {
             Protocol::Dubbo => 8 << 20,
@@ -210,7 +219,7 @@ const fn default_max_age() -> Timeout {
     Timeout::Off
 }
 
-/// Well inside the 90 s after which a stock SOFARPC provider closes, and the 180 s of a Dubbo one.
+/// Stock SOFARPC providers close an idle connection after 90 s, and Dubbo providers after 180 s.
 const fn default_heartbeat_interval() -> Timeout {
     Timeout::secs(30)
 }

@@ -5,19 +5,20 @@ use serde::{Deserialize, Serialize};
 
 use super::Labels;
 
-/// Attachments to write and to take away. Removal happens first, so a key in both is set.
+/// Attachments to set and to remove. Removal comes first, so a key in both is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AttachmentEdit {
-    /// Attachments to write; one that is already there is replaced. Towards Dubbo `path`, `interface`, `version` and
-    /// `group` are none, as they say what is called: `rewrite` of a route has keys for that.
+    /// Attachments to set, replacing existing ones. For Dubbo upstreams, `path`, `interface`, `version` and
+    /// `group` cannot be set here, because they determine what is called. The route's `rewrite` has keys for
+    /// them.
     pub set: Labels,
-    /// Names of attachments to take away.
+    /// Names of attachments to remove.
     pub remove: Vec<String>,
 }
 
 impl AttachmentEdit {
-    /// True if it changes nothing.
+    /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
         self.set.is_empty() && self.remove.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What can be done to calls on their way.
+//! Filters that calls pass.
 
 use std::num::NonZeroU32;
 
@@ -8,30 +8,31 @@ use serde::{Deserialize, Serialize};
 use super::AttachmentEdit;
 use super::process::at_least_one;
 
-/// A step that calls pass. Written as an object with one key, the kind of filter.
+/// One filter. It is written as an object with one key, which is its kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Filter {
-    /// Changes the attachments of the request.
+    /// Sets and removes attachments of the request.
     Attachments(AttachmentEdit),
-    /// Refuses calls above a rate, as overload in the caller's own protocol.
+    /// Refuses calls above a rate, as overload in the downstream's protocol.
     RateLimit(RateLimit),
 }
 
-/// A token bucket. `rate` is that of the whole process, granted in equal shares by its workers: calls over few
-/// connections meet only the shares of the workers that have these.
+/// A token bucket. `rate` holds for the whole process and is divided equally among its workers, so calls over
+/// few connections only get the shares of the workers that have these connections.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
-    /// Calls let through a second in the long run.
+    /// Calls accepted per second in the long run.
     pub rate: NonZeroU32,
-    /// Calls let through at once after a pause. Unset means as many as `rate`.
+    /// Calls accepted at once after a pause. Unset means as many as `rate`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst: Option<NonZeroU32>,
     /// Which calls share a bucket.
     #[serde(default)]
     pub per: RateLimitKey,
-    /// Most buckets that are kept; calls beyond share one. Bounds memory when the keys come from callers.
+    /// Largest number of buckets. Calls with further keys share one. This bounds memory where keys come from
+    /// peers.
     #[serde(default = "default_buckets")]
     pub max_buckets: NonZeroU32,
 }
@@ -40,19 +41,19 @@ pub struct RateLimit {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RateLimitKey {
-    /// All that pass this filter.
+    /// All calls that pass this filter.
     #[default]
     Route,
-    /// Those of the same service.
+    /// The calls of the same service.
     Service,
-    /// Those of the same service and method.
+    /// The calls of the same service and method.
     Method,
-    /// Those of the same calling application.
+    /// The calls of the same application.
     Caller,
 }
 
 impl RateLimit {
-    /// Calls let through at once after a pause.
+    /// The number of calls accepted at once after a pause.
     pub fn burst(&self) -> NonZeroU32 {
         self.burst.unwrap_or(self.rate)
     }

@@ -1,4 +1,4 @@
-//! Where callers connect.
+//! Addresses on which calls come in.
 
 use std::num::NonZeroU32;
 
@@ -9,33 +9,33 @@ use super::process::at_least_one;
 use super::units::{Period, Size, Timeout};
 use super::{Address, Filter};
 
-/// A socket that callers connect to, and the routes their calls may take.
+/// A socket that downstream peers connect to, and the routes of their calls.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Listener {
-    /// The name by which routes, logs and metrics speak of it.
+    /// The name in routes, logs and metrics.
     pub name: String,
-    /// Where it listens: `0.0.0.0:20880`, `"[::]:12200"`, `unix:/run/rialto/dubbo.sock`.
+    /// The address to listen on: `0.0.0.0:20880`, `"[::]:12200"`, `unix:/run/rialto/dubbo.sock`.
     pub address: Address,
-    /// What its callers speak.
+    /// The protocol of its downstream connections.
     #[serde(default)]
     pub protocol: ListenerProtocol,
-    /// Names of the routes its calls may take. The first that matches wins.
+    /// Names of the routes that its calls may take. The first one that matches is taken.
     #[serde(default)]
     pub routes: Vec<String>,
     /// Filters that every call of this listener passes, before those of its route.
     #[serde(default)]
     pub filters: Vec<Filter>,
-    /// What its callers may use up.
+    /// Limits for its downstream connections.
     #[serde(default)]
     pub limits: ListenerLimits,
 }
 
-/// What the callers of a listener speak.
+/// The protocol of a listener's downstream connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ListenerProtocol {
-    /// Found out for each connection from its first bytes.
+    /// Detected from the first bytes of each connection.
     #[default]
     Auto,
     /// Dubbo 2 (`dubbo://`).
@@ -44,29 +44,30 @@ pub enum ListenerProtocol {
     Bolt,
 }
 
-/// What the callers of one listener may use up.
+/// Limits for the downstream connections of a listener.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ListenerLimits {
-    /// Most connections of one worker. Unset means only `runtime.max_connections` counts.
+    /// Largest number of connections of one worker. Unset means that only `runtime.max_connections` applies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections: Option<NonZeroU32>,
-    /// Most calls in flight over one connection. Further ones are answered as overload.
+    /// Largest number of calls in flight on one connection. Further calls fail as overload.
     pub in_flight_per_connection: NonZeroU32,
-    /// Most calls in flight over all connections of one worker. Unset means no limit.
+    /// Largest number of calls in flight on all connections of one worker. Unset means no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<NonZeroU32>,
-    /// Largest request. A larger one is answered as an error without being read into memory.
+    /// Largest request. A larger one gets an error response without being read into memory.
     pub max_request_bytes: Size,
-    /// Largest answer that its callers take, as a Dubbo consumer's `payload`. A larger one is not sent: the call fails
-    /// with an error instead. Consumers lose the connection over it, or take what it holds for other answers. Unset
-    /// means what stock peers take: 8 MiB to Dubbo callers; Bolt has no limit, so it means 64 MiB there.
+    /// Largest response that its downstream peers accept, such as a Dubbo consumer's `payload`. A larger one is
+    /// not sent, and the call fails. Otherwise consumers would close the connection, or take the content for
+    /// other responses. Unset means the limit of stock peers: 8 MiB for Dubbo; Bolt has no limit, so it means
+    /// 64 MiB there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_message_bytes: Option<Size>,
     /// A connection without any traffic for this long is closed.
     pub idle_timeout: Timeout,
-    /// How long a new connection may take to show its protocol, from its first byte on. Until then only
-    /// `idle_timeout` counts: consumers may connect long before their first call.
+    /// Time limit for detecting the protocol of a new connection, counted from its first byte. Before that only
+    /// `idle_timeout` applies, because consumers may connect long before their first call.
     pub detect_timeout: Period,
 }
 
@@ -78,7 +79,7 @@ impl Default for ListenerLimits {
             in_flight: None,
             max_request_bytes: Size::from_bytes(8 << 20),
             max_message_bytes: None,
-            // Three missed heartbeats of a stock Dubbo consumer.
+            // A stock Dubbo consumer sends a heartbeat every 60 s.
             idle_timeout: Timeout::secs(180),
             detect_timeout: Period::from_secs(10),
         }

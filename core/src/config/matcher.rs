@@ -1,4 +1,4 @@
-//! How a text of a call is compared: exactly, by prefix, suffix or regular expression.
+//! Conditions on texts of a call: equal, prefix, suffix or regular expression.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,44 +11,44 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::text::{self, FromText};
 
-/// A condition on one text of a call. Plain text in the configuration means [`TextMatch::Exact`].
+/// A condition on one text of a call. A plain text in the configuration means [`TextMatch::Exact`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(into = "TextForm")]
 pub enum TextMatch {
-    /// Equal, by bytes.
+    /// The text equals this, compared by bytes.
     Exact(String),
-    /// Starts with this.
+    /// The text starts with this.
     Prefix(String),
-    /// Ends with this.
+    /// The text ends with this.
     Suffix(String),
     /// The whole text matches this expression.
     Regex(Pattern),
 }
 
-/// A condition on one attachment of a call. Plain text in the configuration means an exact match.
+/// A condition on one attachment of a call. A plain text in the configuration means an exact match.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(into = "AttachmentForm")]
 pub enum AttachmentMatch {
-    /// It is there and its value fits.
+    /// The attachment exists and its value matches.
     Value(TextMatch),
-    /// It is there, whatever its value.
+    /// The attachment exists, with any value.
     Present,
-    /// It is not there.
+    /// The attachment does not exist.
     Absent,
 }
 
-/// A compiled regular expression that has to match a text from end to end.
+/// A compiled regular expression that has to match the whole text.
 #[derive(Clone)]
 pub struct Pattern {
     source: String,
     compiled: Regex,
 }
 
-/// The largest compiled program that one expression may become, in bytes.
+/// The largest compiled size of one expression, in bytes.
 const LARGEST_PATTERN: usize = 1 << 20;
 
 impl TextMatch {
-    /// Whether `text` fulfils the condition.
+    /// Whether `text` meets the condition.
     pub fn matches(&self, text: &str) -> bool {
         match self {
             Self::Exact(exact) => exact == text,
@@ -60,7 +60,7 @@ impl TextMatch {
 }
 
 impl AttachmentMatch {
-    /// Whether an attachment with this value, or a missing one, fulfils the condition.
+    /// Whether an attachment with this value, or a missing one (`None`), meets the condition.
     pub fn matches(&self, value: Option<&str>) -> bool {
         match (self, value) {
             (Self::Value(condition), Some(value)) => condition.matches(value),
@@ -72,9 +72,9 @@ impl AttachmentMatch {
 }
 
 impl Pattern {
-    /// Compiles an expression; the error names the mistake on one line.
+    /// Compiles an expression. The error describes the mistake on one line.
     pub fn new(source: &str) -> Result<Self, String> {
-        // Compiled alone first: inside the group, an unbalanced parenthesis could pass unnoticed.
+        // It is first compiled alone: inside the group an unbalanced parenthesis could go unnoticed.
         let compile = |text: &str| RegexBuilder::new(text).size_limit(LARGEST_PATTERN).build();
         compile(source)
             .and_then(|_| compile(&format!("^(?:{source})$")))
@@ -96,7 +96,7 @@ impl Pattern {
     }
 }
 
-/// The library draws a caret over several lines and puts the reason last.
+/// The reason of an error. The library draws a caret over several lines and puts the reason last.
 fn last_line(error: &regex::Error) -> String {
     match error {
         regex::Error::CompiledTooBig(_) => "it compiles to more than 1MiB".to_owned(),
@@ -140,7 +140,7 @@ impl<'de> Deserialize<'de> for Pattern {
     }
 }
 
-/// The written object forms of [`TextMatch`]; `exact` is also what plain text stands for.
+/// The object forms of [`TextMatch`]. A plain text stands for `exact`.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum TextObject {
@@ -150,7 +150,7 @@ enum TextObject {
     Regex(Pattern),
 }
 
-/// The written object forms of [`AttachmentMatch`].
+/// The object forms of [`AttachmentMatch`].
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum AttachmentObject {
@@ -162,7 +162,7 @@ enum AttachmentObject {
     Absent(bool),
 }
 
-/// How a [`TextMatch`] is written.
+/// The serialized form of a [`TextMatch`].
 #[derive(Serialize)]
 #[serde(untagged)]
 enum TextForm {
@@ -172,7 +172,7 @@ enum TextForm {
     Regex { regex: String },
 }
 
-/// How an [`AttachmentMatch`] is written.
+/// The serialized form of an [`AttachmentMatch`].
 #[derive(Serialize)]
 #[serde(untagged)]
 enum AttachmentForm {
@@ -257,7 +257,7 @@ impl<'de> Deserialize<'de> for AttachmentMatch {
     }
 }
 
-/// An object with exactly this one key.
+/// The schema of an object with exactly this one key.
 fn one_key(key: &str, description: &str, kind: &str) -> Schema {
     json_schema!({
         "type": "object",
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_judge_texts_and_attachments() {
+    fn conditions_on_texts_and_attachments() {
         assert!(TextMatch::Prefix("com.acme.".into()).matches("com.acme.Greeter"));
         assert!(!TextMatch::Suffix("Facade".into()).matches("com.acme.Greeter"));
         let gold = AttachmentMatch::Value(TextMatch::Exact("gold".into()));

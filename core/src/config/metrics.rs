@@ -1,4 +1,4 @@
-//! What the metrics of calls tell apart.
+//! Labels and buckets of the metrics of calls.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,16 +11,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::text::{self, FromText};
 use super::units::{UnitError, sum_of};
 
-/// What the metrics of calls tell apart. Fixed at the start of the process.
+/// Labels and buckets of the metrics of calls. They are fixed when the process starts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Metrics {
-    /// Upper bounds of the latency buckets, each greater than the one before. One more bucket takes what is longer.
+    /// Upper bounds of the latency buckets, in rising order. One more bucket contains longer latencies.
     #[schemars(length(min = 1, max = 32))]
     pub buckets: Vec<Latency>,
-    /// Most series of calls that each worker keeps: combinations of listener, route, cluster, service and method. Further
-    /// ones take the place of series without a successful call, or count under the service `_OTHER`. Calls without a
-    /// route have a quarter of them at most.
+    /// Largest number of series of calls in each worker, that is combinations of listener, route, cluster,
+    /// service and method. Further ones replace series without a successful call, or count under the service
+    /// `_OTHER`. Calls without a route use at most a quarter of them.
     #[schemars(range(max = 65536))]
     pub max_series: NonZeroU32,
     /// Labels that can be left out.
@@ -31,7 +31,7 @@ pub struct Metrics {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MetricLabels {
-    /// The method. Without it a service has one series, not one for each of its methods.
+    /// The method. Without it a service has one series instead of one for each method.
     pub method: bool,
 }
 
@@ -40,17 +40,17 @@ pub struct MetricLabels {
 pub struct Latency(u64);
 
 const UNITS: [(&str, u64); 4] = [("us", 1), ("ms", 1_000), ("s", 1_000_000), ("m", 60_000_000)];
-/// No call takes longer than a day that anybody wants to see in a bucket of its own.
+/// The largest value in microseconds: one day.
 const LONGEST: u64 = 86_400_000_000;
 
 impl Latency {
-    /// So many microseconds; 0 is raised to 1.
+    /// Creates a time from microseconds. 0 is raised to 1.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {
         Latency(if micros == 0 { 1 } else { micros })
     }
 
-    /// In microseconds.
+    /// The time in microseconds.
     #[must_use]
     pub const fn micros(self) -> u64 {
         self.0

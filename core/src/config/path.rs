@@ -1,18 +1,18 @@
-//! Where something stands in a configuration: `routes[0].to[1].cluster`.
+//! The position of a value in a configuration: `routes[0].to[1].cluster`.
 
 use std::fmt::{self, Write};
 
-/// The way from the root of a configuration to one of its values.
+/// The path from the root of a configuration to one of its values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path(String);
 
 impl Path {
-    /// The root itself.
+    /// The path of the root.
     pub fn root() -> Self {
         Self::default()
     }
 
-    /// The value under `key`. A key that would be mistaken for a path is quoted.
+    /// The path of the value under `key`. A key that could be read as a path is quoted.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
         let mut path = self.0.clone();
@@ -32,13 +32,13 @@ impl Path {
         Self(path)
     }
 
-    /// The value at `index`, counted from 0.
+    /// The path of the element at `index`, counted from 0.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         Self(format!("{}[{index}]", self.0))
     }
 
-    /// The value at the end of `rest`, which is the text of a path that begins at this one.
+    /// The path of the value at `rest`, which is the text of a path relative to this one.
     #[must_use]
     pub fn join(&self, rest: &str) -> Self {
         let rest = if self.0.is_empty() {
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_read_like_the_file() {
+    fn paths_are_written_with_dots_and_indexes() {
         let path = Path::root()
             .key("routes")
             .index(0)

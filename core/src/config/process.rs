@@ -1,4 +1,4 @@
-//! What concerns the process as a whole: administration, threads, logs.
+//! Settings of the process as a whole: administration, threads, logs.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,15 +17,17 @@ use super::{Address, Secret};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Admin {
-    /// Whether it is served at all.
+    /// Whether it is served.
     pub enabled: bool,
-    /// Where it listens. Every client that reaches it sees addresses and names of services: keep it local, or set a `token`.
+    /// The address that it listens on. Every client that reaches it sees addresses and names of services: keep
+    /// it local, or set a `token`.
     pub address: Address,
-    /// Names under which browsers and other clients may ask for it, besides IP addresses and `localhost`. A request for
-    /// another name is refused: it may come from a web page whose name was made to point here. Probes are always answered.
+    /// Host names under which clients may request it, besides IP addresses and `localhost`. A request for
+    /// another name is refused, because it may come from a web page whose name was made to point here. Probes
+    /// are always served.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
-    /// If set, a caller must send it as `authorization: Bearer …`. Probes and metrics stay open.
+    /// If set, clients must send it as `authorization: Bearer …`. Probes and metrics stay open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<Secret>,
 }
@@ -34,96 +36,99 @@ pub struct Admin {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Runtime {
-    /// Data threads. `auto` takes one for each CPU this process may use, container limits included.
+    /// Number of data threads. `auto` starts one for each CPU that this process may use, container limits
+    /// included.
     pub workers: Workers,
-    /// Whether each worker is bound to one CPU. Helps only if nothing else runs on the machine.
+    /// Whether each worker is bound to one CPU. This helps only if nothing else runs on the machine.
     pub pin: bool,
-    /// How long the process may go on after it was told to stop. Callers' connections are closed between two calls after a
-    /// third of it, and new calls refused after two.
+    /// Time from the order to stop to the end of the process. After a third of it, downstream connections are
+    /// closed between two calls, and after two thirds new calls are refused.
     pub drain_timeout: Period,
-    /// Most connections from callers to one worker, over all listeners. Further ones are closed at once.
+    /// Largest number of downstream connections of one worker, over all listeners. Further ones are closed at
+    /// once.
     pub max_connections: NonZeroU32,
-    /// Longest time of a call whose route sets no `timeout`. A caller may ask for less, not for more: calls that nothing
-    /// ends would fill up what all callers share.
+    /// Time limit of calls whose route sets no `timeout`. A request can ask for less, but not for more: calls
+    /// without an end would use up what all downstream connections share.
     pub call_timeout: Timeout,
-    /// Most memory for bytes that peers do not take, of all connections together. Beyond it the connection for which
-    /// the most waits is closed. A connection whose peer takes nothing for some time is closed anyway.
+    /// Largest memory for bytes that peers do not take, for all connections together. Beyond it the connection
+    /// with the most unsent bytes is closed. A connection whose peer takes nothing for some time is closed in
+    /// any case.
     pub max_unsent_bytes: Size,
 }
 
-/// How many data threads there are.
+/// The number of data threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Workers {
-    /// One for each CPU this process may use.
+    /// One for each CPU that this process may use.
     #[default]
     Auto,
-    /// This many.
+    /// A fixed number.
     Count(NonZeroU16),
 }
 
-/// One line for every finished call.
+/// The access log: one line for each call that ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccessLog {
-    /// Where lines go: `stdout`, `stderr`, `off`, or the path of a file.
+    /// The output: `stdout`, `stderr`, `off`, or the path of a file.
     pub path: LogOutput,
-    /// How a line looks.
+    /// The format of a line.
     pub format: LogFormat,
-    /// Share of successful calls that is written, from 0 to 1. Failed calls are always written.
+    /// The share of successful calls that is written, from 0 to 1. Failed calls are always written.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub sample: f64,
 }
 
-/// The process's own messages, written to standard error.
+/// The log of the process itself, written to standard error.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// The least important level that is written.
     pub level: LogLevel,
-    /// How a line looks.
+    /// The format of a line.
     pub format: LogFormat,
 }
 
-/// Where a log goes.
+/// The output of a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum LogOutput {
     /// Standard output.
     Stdout,
     /// Standard error.
     Stderr,
-    /// Nowhere.
+    /// No output.
     #[default]
     Off,
-    /// This file; it is appended to and created if missing.
+    /// This file. Lines are appended, and the file is created if it is missing.
     File(PathBuf),
 }
 
-/// How a log line looks.
+/// The format of a log line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     /// One readable line.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// How much is logged.
+/// The levels of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogLevel {
-    /// Only what keeps the process from doing its work.
+    /// Only errors that keep the process from working.
     Error,
-    /// Also what an operator should look at.
+    /// Also warnings that an operator should look at.
     Warn,
-    /// Also what happened to the process: start, reload, drain.
+    /// Also events of the process: start, reload, drain.
     #[default]
     Info,
-    /// Also what happens to connections: made, closed and why, taken out of use.
+    /// Also events of connections: opened, closed and why, taken out of use.
     Debug,
-    /// Also a line for each call that ended: who called what, where it went, and how it ended. Slow; lines that standard
-    /// error does not take are dropped and counted.
+    /// Also a line for each call that ended: downstream, service, endpoint and result. This is slow, and lines
+    /// that standard error does not take are dropped and counted.
     Trace,
 }
 
@@ -161,7 +166,7 @@ impl Default for AccessLog {
     }
 }
 
-/// For defaults: a count that is never 0.
+/// A count for default values, which cannot be 0.
 pub(super) const fn at_least_one(count: u32) -> NonZeroU32 {
     match NonZeroU32::new(count) {
         Some(count) => count,

@@ -1,4 +1,4 @@
-//! Which call goes where, and what happens to it on the way.
+//! Rules that assign calls to clusters, and the changes to them on the way.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,25 +19,25 @@ pub enum Protocol {
     Bolt,
 }
 
-/// A rule: calls that match it go to its clusters.
+/// A rule that sends matching calls to its clusters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
-    /// The name by which listeners, logs and metrics speak of it.
+    /// The name in listeners, logs and metrics.
     pub name: String,
-    /// Which calls it takes. Every condition given must hold; without any it takes all calls.
+    /// Conditions for a call. All of them must hold. Without conditions the route takes every call.
     #[serde(default, rename = "match")]
     pub matches: RouteMatch,
-    /// What the call is called at its destination.
+    /// New names of the service and method at the destination.
     #[serde(default)]
     pub rewrite: Rewrite,
-    /// Where calls go. With several, each gets its share by weight.
+    /// The clusters that calls go to. Several share the calls by weight.
     pub to: Vec<RouteTarget>,
-    /// Longest time of a call. An earlier deadline of the caller wins. Unset leaves it to the caller's deadline
-    /// or, without one, to `runtime.call_timeout`.
+    /// Time limit of a call. An earlier deadline of the downstream takes precedence. If unset, the downstream's
+    /// deadline applies or, without one, `runtime.call_timeout`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Period>,
-    /// What differs for single methods, by their name as the caller sends it.
+    /// Different values for single methods, by the name that the downstream sends.
     #[serde(default)]
     pub methods: BTreeMap<String, MethodPolicy>,
     /// When a call is tried again.
@@ -46,51 +46,51 @@ pub struct Route {
     /// Filters that its calls pass, after those of their listener.
     #[serde(default)]
     pub filters: Vec<Filter>,
-    /// How a call is translated if its cluster speaks another protocol than its caller.
+    /// How a call is translated if its cluster speaks another protocol than its downstream.
     #[serde(default)]
     pub bridge: Bridge,
 }
 
-/// Conditions on a call. Every one given must hold.
+/// Conditions on a call. All of them must hold.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RouteMatch {
-    /// It came through this listener.
+    /// The call came through this listener.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listener: Option<String>,
-    /// Its caller speaks this protocol.
+    /// The downstream speaks this protocol.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<Protocol>,
-    /// The Java interface that is called.
+    /// The Java interface.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<TextMatch>,
-    /// The version of the service; empty for a call without one.
+    /// The version of the service; empty for a call without a version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<TextMatch>,
     /// The Dubbo group or SOFARPC uniqueId; empty for a call without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<TextMatch>,
-    /// The method that is called.
+    /// The method.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<TextMatch>,
-    /// The application that calls, as it names itself; empty for a call without one.
+    /// The name of the calling application; empty for a call without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caller: Option<TextMatch>,
     /// Conditions on attachments, by their name.
     pub attachments: BTreeMap<String, AttachmentMatch>,
 }
 
-/// What a call is called at its destination. What is unset stays as the caller sent it.
+/// New names at the destination. Unset ones stay as the downstream sent them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rewrite {
     /// The Java interface.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
-    /// The version; empty takes it away.
+    /// The version. An empty text removes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// The Dubbo group or SOFARPC uniqueId; empty takes it away.
+    /// The Dubbo group or SOFARPC uniqueId. An empty text removes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
     /// The method.
@@ -106,31 +106,32 @@ pub struct Rewrite {
 pub struct RouteTarget {
     /// The name of the cluster.
     pub cluster: String,
-    /// Its share: calls are spread in proportion to the weights. 0 takes no calls.
+    /// Its share of the calls, in proportion to the other weights. 0 takes no calls.
     #[serde(default = "default_weight")]
     pub weight: u32,
-    /// Only endpoints with this metadata. Its keys must be one of the cluster's `subsets.keys`.
+    /// Metadata that an endpoint must have. The keys must be one of the cluster's `subsets.keys`.
     #[serde(default)]
     pub subset: Labels,
 }
 
-/// What differs for one method.
+/// Different values for one method.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MethodPolicy {
-    /// Longest time of a call of this method, instead of the route's.
+    /// Time limit of a call of this method, in place of the route's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Period>,
-    /// When a call of this method is tried again, instead of the route's.
+    /// When a call of this method is tried again, in place of the route's rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
 }
 
-/// When a call is tried again: only if not a byte of it was sent, so that no provider can have seen it twice.
+/// When a call is tried again. This happens only if none of its bytes was sent, so that no provider sees it
+/// twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retry {
-    /// How often a call is tried at most, the first time included. 1 never tries again.
+    /// Largest number of attempts, the first one included. 1 never tries again.
     pub attempts: NonZeroU8,
 }
 
@@ -148,7 +149,7 @@ impl Default for Retry {
 }
 
 impl Route {
-    /// The longest time of a call of this method, if the route sets one.
+    /// The time limit of calls of this method; `None` if the route sets none.
     pub fn timeout_of(&self, method: &str) -> Option<Period> {
         self.methods
             .get(method)
@@ -156,7 +157,7 @@ impl Route {
             .or(self.timeout)
     }
 
-    /// The retry rule for a call of this method.
+    /// The retry rule for calls of this method.
     pub fn retry_of(&self, method: &str) -> Retry {
         self.methods
             .get(method)

@@ -1,4 +1,4 @@
-//! Secrets are never written into the configuration: it only says where they are.
+//! Secrets, which the configuration refers to but does not contain.
 
 use std::path::PathBuf;
 use std::{env, fmt, fs, io};
@@ -10,28 +10,29 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::text::{self, FromText};
 
-/// Where a secret is found. It is read at the start and not kept here, so a dump of the configuration cannot show it.
+/// The location of a secret. It is read at the start and not kept here, so that a dump of the configuration
+/// cannot contain it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Secret {
-    /// The file that holds it; white space around it is ignored.
+    /// A file that contains it. White space around it is ignored.
     File(PathBuf),
-    /// The environment variable that holds it.
+    /// An environment variable that contains it.
     Env(String),
 }
 
-/// A secret that was read. It never shows itself in logs.
+/// A secret that was read. Its `Debug` output does not contain it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretText(String);
 
-/// No token or password is longer; the bound keeps a wrong path from filling the memory.
+/// The largest secret in bytes. The bound protects the memory from a wrong path.
 const LONGEST_SECRET: u64 = 64 * 1024;
 
 impl Secret {
     /// Reads the secret.
     ///
     /// # Errors
-    /// The file or variable is missing, too long, not text or empty; the message names which.
+    /// The file or variable is missing, too long, not text, or empty. The message names it.
     pub fn read(&self) -> io::Result<SecretText> {
         let failed =
             |kind, reason: &dyn fmt::Display| io::Error::new(kind, format!("secret from {self}: {reason}"));
@@ -54,7 +55,7 @@ impl Secret {
     }
 }
 
-/// How a [`Secret`] is written.
+/// The written form of a [`Secret`].
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum SecretForm {
@@ -97,7 +98,7 @@ impl fmt::Display for Secret {
 }
 
 impl SecretText {
-    /// The secret itself, for the one place that must compare or send it.
+    /// The secret itself, to compare or send it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_secret_says_where_it_was_sought() {
+    fn an_error_names_the_place_of_a_missing_secret() {
         let error = Secret::Env("RIALTO_NO_SUCH_VARIABLE".into())
             .read()
             .unwrap_err()

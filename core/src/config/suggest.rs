@@ -1,9 +1,9 @@
-//! "Did you mean …?"
+//! Suggestions for misspelled words ("did you mean …?").
 
-/// Longer words are not compared: the effort grows with the product of the lengths.
+/// The longest word that is compared, in characters: the effort grows with the product of the lengths.
 const LONGEST_WORD: usize = 64;
 
-/// The candidate nearest to `word`, if it is near enough to be a slip of the pen.
+/// The candidate closest to `word`; `None` if no candidate is close enough for a typing error.
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = word.chars().count();
     if length == 0 || length > LONGEST_WORD {
@@ -19,7 +19,7 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// `idleTimeout`, `idle-timeout` and `idle_timeout` are the same word.
+/// A word without case and separators: `idleTimeout`, `idle-timeout` and `idle_timeout` are the same.
 fn normal(word: &str) -> Vec<char> {
     word.chars()
         .filter(|c| *c != '_' && *c != '-')
@@ -27,7 +27,7 @@ fn normal(word: &str) -> Vec<char> {
         .collect()
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours that lead from one word to the other.
+/// The number of insertions, deletions, replacements and swaps of neighbours that turn one word into the other.
 fn distance(a: &[char], b: &[char]) -> usize {
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slips_of_the_pen_are_recognised() {
+    fn typing_errors_are_recognised() {
         let keys = ["address", "idle_timeout", "max_age", "routes"];
         for (word, meant) in [
             ("adress", "address"),
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn other_words_are_left_alone() {
+    fn different_words_get_no_suggestion() {
         assert_eq!(closest("tls", ["to", "name"]), None);
         assert_eq!(closest("", ["a"]), None);
         assert_eq!(closest("zone", ["version", "name"]), None);

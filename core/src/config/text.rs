@@ -1,4 +1,4 @@
-//! Values that are written as plain text or, for the special cases, as an object.
+//! Values that are written as text or, in special cases, as an object.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,13 +8,13 @@ use serde::de::{self, MapAccess, Visitor};
 
 /// The name under which such values ask their deserializer for text.
 ///
-/// A YAML reader that knows it hands the scalar over as written, so that `version: 1.10` stays `1.10` instead of
-/// turning into the number 1.1. Every other format ignores newtype names and loses nothing by it.
+/// A YAML reader that knows the name returns the scalar as written, so that `version: 1.10` stays `1.10`
+/// instead of becoming the number 1.1. Other formats ignore the names of newtypes.
 pub const TEXT: &str = "rialto::text";
 
-/// A type that is built from text, and perhaps from an object or a whole number too.
+/// A type that is read from text, and possibly from an object or a whole number.
 pub(super) trait FromText<'de>: Sized {
-    /// What is expected, for "invalid type: …, expected …".
+    /// The description of valid values, for "invalid type: …, expected …".
     const EXPECTING: &'static str;
 
     fn from_text<E: de::Error>(text: &str) -> Result<Self, E>;

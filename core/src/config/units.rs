@@ -1,4 +1,4 @@
-//! Durations and sizes the way people write them.
+//! Durations and sizes in the usual notation.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,12 +14,12 @@ use super::text::{self, FromText};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Period(Duration);
 
-/// A [`Period`], or `off` where a limit can be lifted.
+/// A [`Period`], or `off` where a limit can be removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Timeout {
-    /// It ends after this time.
+    /// The limit is this time.
     After(Period),
-    /// It never ends.
+    /// There is no limit.
     Off,
 }
 
@@ -27,7 +27,7 @@ pub enum Timeout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Size(u64);
 
-/// A duration or a size that could not be read; the text says why and shows a right one.
+/// A duration or size that could not be read. The text contains the reason and a correct example.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UnitError(String);
@@ -45,7 +45,7 @@ const TIME_UNITS: [(&str, u64); 5] = [
     ("h", 3_600_000),
     ("d", 86_400_000),
 ];
-/// No duration in a proxy is longer; the bound keeps additions to an `Instant` from overflowing.
+/// The longest duration. The bound keeps additions to an `Instant` from overflowing.
 const LONGEST_MS: u64 = 365 * 86_400_000;
 
 const SIZE_UNITS: [(&str, u64); 8] = [
@@ -60,7 +60,7 @@ const SIZE_UNITS: [(&str, u64); 8] = [
 ];
 
 impl Period {
-    /// A period of whole milliseconds; 0 is raised to 1.
+    /// Creates a period from milliseconds. 0 is raised to 1.
     pub const fn from_millis(milliseconds: u64) -> Self {
         Self(Duration::from_millis(if milliseconds == 0 {
             1
@@ -69,17 +69,17 @@ impl Period {
         }))
     }
 
-    /// A period of whole seconds; 0 is raised to one millisecond.
+    /// Creates a period from seconds. 0 is raised to one millisecond.
     pub const fn from_secs(seconds: u64) -> Self {
         Self::from_millis(seconds.saturating_mul(1_000))
     }
 
-    /// The same as the standard library's type.
+    /// The period as the standard library's type.
     pub const fn duration(self) -> Duration {
         self.0
     }
 
-    /// Whole milliseconds.
+    /// The period in whole milliseconds.
     pub const fn millis(self) -> u64 {
         self.0.as_millis() as u64
     }
@@ -114,13 +114,13 @@ impl FromStr for Period {
     }
 }
 
-/// A bare number is milliseconds, as in Dubbo.
+/// A bare number. It counts milliseconds, as in Dubbo.
 fn whole(text: &str) -> Option<u64> {
     let is_whole = text.bytes().all(|b| b.is_ascii_digit());
     is_whole.then(|| text.parse().ok())?
 }
 
-/// Sums `<number><unit>` pairs.
+/// The sum of `<number><unit>` pairs; `None` if the text is malformed or the sum overflows.
 pub(super) fn sum_of(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let mut rest = text;
     let mut total = 0u64;
@@ -141,7 +141,7 @@ pub(super) fn sum_of(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     None
 }
 
-/// `number * scale` with up to 9 decimals, rounded down; nothing for a malformed or huge number.
+/// `number * scale` with up to 9 decimals, rounded down; `None` for a malformed or too large number.
 fn scaled(number: &str, scale: u64) -> Option<u64> {
     let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
     if decimals.is_empty() || decimals.len() > 9 || decimals.contains('.') {
@@ -168,7 +168,7 @@ impl fmt::Display for Period {
 }
 
 impl Timeout {
-    /// The time after which it ends, if it does.
+    /// The limit; `None` if there is none.
     pub const fn duration(self) -> Option<Duration> {
         match self {
             Self::After(period) => Some(period.duration()),
@@ -191,7 +191,7 @@ impl fmt::Display for Timeout {
 }
 
 impl Size {
-    /// A size in bytes; 0 is raised to 1.
+    /// Creates a size from bytes. 0 is raised to 1.
     pub const fn from_bytes(bytes: u64) -> Self {
         Self(if bytes == 0 { 1 } else { bytes })
     }
@@ -272,7 +272,7 @@ impl FromText<'_> for Size {
     }
 }
 
-/// Written and read as text, described by one schema.
+/// Implements the traits of a type that is written and read as text, with this schema.
 macro_rules! written_as_text {
     ($type:ty, $name:literal, $schema:tt) => {
         impl Serialize for $type {

@@ -1,6 +1,6 @@
-//! What a type alone cannot judge: names, references and options that have to fit each other.
+//! Checks of names, references and options that depend on each other, which no single type can check.
 //!
-//! Everything that is wrong is reported at once, in the order of the file.
+//! All problems are reported together, in the order of the file.
 
 use std::fmt;
 
@@ -16,31 +16,31 @@ mod routes;
 mod tests;
 mod versions;
 
-/// Something about a configuration that is wrong or looks like a mistake.
+/// An error in a configuration, or something that is probably a mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it is.
+    /// The position of the value in the configuration.
     pub path: Path,
     /// What is wrong.
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
-    /// Whether the configuration can be used all the same.
+    /// Whether the configuration can still be used.
     pub severity: Severity,
-    /// It was found by comparing parts of the configuration. A reader that had to leave out parts it could not read
-    /// should not show it, since the missing part may be the very one it speaks of.
+    /// Whether the problem was found by comparing parts of the configuration. A reader that left out parts it
+    /// could not read should not show such a problem, because the missing part may be its cause.
     pub relational: bool,
-    /// It says that nothing in this section has this name: true whatever else could not be read, unless that may be
-    /// what is called so.
+    /// The section and name that the problem reports as missing. It is true whatever other parts could not be
+    /// read, unless one of these may have that name.
     pub missing: Option<(&'static str, String)>,
 }
 
 /// Whether a configuration with a [`Problem`] can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// It cannot.
+    /// It cannot be used.
     Error,
-    /// It can, but something in it has no effect or is dangerous.
+    /// It can be used, but something in it has no effect or is dangerous.
     Warning,
 }
 
@@ -63,10 +63,10 @@ impl fmt::Display for Problem {
     }
 }
 
-/// In a protocol, the key of `rewrite` that an attachment of this name would get past; `None` for most names.
+/// In a protocol, the key of `rewrite` that an attachment with this name would bypass; `None` for most names.
 pub type Addresses<'a> = &'a dyn Fn(Protocol, &str) -> Option<&'static str>;
 
-/// Everything that is wrong with a configuration, and what looks like a mistake.
+/// Lists the errors in a configuration, and what is probably a mistake.
 pub fn validate(config: &Config, addresses: Addresses<'_>) -> Vec<Problem> {
     let mut problems = Problems::default();
     process::check(config, &mut problems);
@@ -77,7 +77,7 @@ pub fn validate(config: &Config, addresses: Addresses<'_>) -> Vec<Problem> {
     problems.0
 }
 
-/// The list that the checks write to.
+/// The list that the checks add to.
 #[derive(Default)]
 struct Problems(Vec<Problem>);
 

@@ -1,48 +1,49 @@
-//! What is different in the directory.
+//! A change of the directory, as it is sent to the workers.
 use super::{Cluster, ClusterId, Endpoint, EndpointId, Limits, Listener, ListenerId, Route, RouteId};
 use std::sync::Arc;
 
-/// Parts that are new or different, and, as `None`, those that were removed. All workers get the same.
+/// The parts that are new or different, and, as `None`, those that were removed. All workers get the same
+/// change.
 #[derive(Clone, Default)]
 pub struct Change {
-    /// Counts changes of this process.
+    /// The number of changes so far in this process.
     pub version: u64,
-    /// Bounds of a worker, if they are different.
+    /// The bounds of a worker, if they differ.
     pub limits: Option<Limits>,
-    /// Listeners.
+    /// The changed listeners.
     pub listeners: Vec<(ListenerId, Option<Arc<Listener>>)>,
-    /// Routes.
+    /// The changed routes.
     pub routes: Vec<(RouteId, Option<Arc<Route>>)>,
-    /// Clusters.
+    /// The changed clusters.
     pub clusters: Vec<(ClusterId, Option<Arc<Cluster>>)>,
-    /// Endpoints.
+    /// The changed endpoints.
     pub endpoints: Vec<(EndpointId, Option<Arc<Endpoint>>)>,
 }
 
-/// A part by its id.
+/// The id of any kind of part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PartId {
-    /// A listener.
+    /// The id of a listener.
     Listener(ListenerId),
-    /// A route.
+    /// The id of a route.
     Route(RouteId),
-    /// A cluster.
+    /// The id of a cluster.
     Cluster(ClusterId),
-    /// An endpoint.
+    /// The id of an endpoint.
     Endpoint(EndpointId),
 }
 
-/// What a worker uses of the parts that were removed.
+/// What one worker still uses of removed parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Use {
-    /// The last change that it has taken over.
+    /// The last change that it has applied.
     pub version: u64,
-    /// Removed parts that calls or connections still refer to.
+    /// Removed parts that its calls or connections refer to.
     pub removed: Vec<PartId>,
 }
 
 impl Change {
-    /// Whether nothing is different.
+    /// Whether no part is changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.limits.is_none()

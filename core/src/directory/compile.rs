@@ -1,4 +1,5 @@
-//! Finds out which parts a changed configuration, or a cluster's changed endpoints, makes new. Runs in the control plane.
+//! Compiles the parts that a new configuration, or new endpoints of a cluster, change. Runs in the control
+//! plane.
 use super::ids::{Ids, Tenure};
 use super::parts::{ClusterSource, RouteSource, TargetSource, listener_of};
 use super::{Change, ClusterId, Directory, Endpoint, EndpointId, Limits, ListenerId, PartId, RouteId, Use};
@@ -12,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Compiles parts, and remembers what each was compiled from: one whose source is as before is left as it is.
+/// Compiles parts and remembers the source of each one. A part whose source is unchanged is not compiled again.
 #[derive(Default)]
 pub struct Compiler {
     listeners: Ids<String>,
@@ -25,23 +26,23 @@ pub struct Compiler {
     directory: Directory,
 }
 
-/// What the compiler must know of the world outside the core.
+/// What the compiler needs from outside the core.
 pub struct World<'a> {
-    /// The protocols that there are.
+    /// The number of each configured protocol.
     pub protocol: &'a dyn Fn(Protocol) -> ProtoId,
-    /// The endpoints of a cluster, as last discovered.
+    /// The endpoints of a cluster, as discovered last.
     pub endpoints: &'a dyn Fn(&config::Cluster) -> Vec<DiscoveredEndpoint>,
-    /// The filters that there are; the number of workers is passed for limits that they share.
+    /// The factory of a configured filter. The number of workers is passed for limits that they share.
     pub filters: &'a dyn Fn(&config::Filter, usize) -> Arc<dyn FilterFactory>,
-    /// Number of workers.
+    /// The number of workers.
     pub workers: usize,
-    /// The time.
+    /// The current time.
     pub now: Instant,
-    /// What the workers use of parts that were removed.
+    /// What the workers use of removed parts.
     pub uses: &'a [Use],
 }
 
-/// An endpoint, with what it speaks: a connection is not used for anything else.
+/// What makes two endpoints the same: a connection is never used for another protocol or variant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct EndpointKey {
     cluster: ClusterId,
@@ -50,7 +51,7 @@ struct EndpointKey {
     address: Address,
 }
 
-/// What a listener is compiled from, its routes aside.
+/// The source of a listener, apart from its routes.
 struct ListenerSource {
     config: config::Listener,
     routes: Vec<RouteId>,
@@ -59,19 +60,19 @@ struct ListenerSource {
 type RoutesByName<'a> = HashMap<&'a str, (RouteId, &'a config::Route)>;
 
 impl Compiler {
-    /// All parts as they are now.
+    /// All parts in their current state.
     #[must_use]
     pub fn directory(&self) -> &Directory {
         &self.directory
     }
 
-    /// The id that a listener of this name has from the next change on.
+    /// The id of the listener with this name, from the next change on.
     pub fn listener_id(&mut self, name: &str) -> ListenerId {
         let version = self.directory.version + 1;
         ListenerId(self.listeners.take(&name.to_owned(), version).id)
     }
 
-    /// Takes over a validated configuration.
+    /// Applies a validated configuration, and returns what it changes.
     pub fn configure(&mut self, config: &Config, world: &World<'_>) -> Change {
         let mut change = self.begin(world);
         let limits = Limits {
@@ -89,7 +90,7 @@ impl Compiler {
         change
     }
 
-    /// Takes over the endpoints of one cluster; nothing else is looked at.
+    /// Applies the endpoints of one cluster. No other part is compiled.
     pub fn set_endpoints(
         &mut self,
         cluster: &str,
@@ -110,7 +111,7 @@ impl Compiler {
         change
     }
 
-    /// A change that is empty still. Ids that nobody uses any more are free from now on.
+    /// Starts a change, and frees the ids that no worker uses any more.
     fn begin(&mut self, world: &World<'_>) -> Change {
         let (now, uses) = (world.now, world.uses);
         self.listeners
@@ -200,7 +201,7 @@ impl Compiler {
         change.clusters.push((id, Some(cluster)));
     }
 
-    /// Removes the endpoints that the cluster has so far, but for those that stay.
+    /// Removes the former endpoints of the cluster, except for those that stay.
     fn remove_endpoints(
         &mut self,
         id: ClusterId,
@@ -226,7 +227,7 @@ impl Compiler {
         }
     }
 
-    /// Returns the routes that are new or different.
+    /// Compiles the routes, and returns those that are new or different.
     fn compile_routes(
         &mut self,
         config: &Config,
@@ -244,7 +245,7 @@ impl Compiler {
             let id = RouteId(self.routes.take(&r.name, change.version).id);
             seen.insert(id);
             let target = |t: &config::RouteTarget| {
-                // validated: the cluster is there
+                // the configuration is valid, so the cluster exists
                 let name = t.cluster.as_str();
                 let wanted = subsets.get(name)?;
                 Some(TargetSource {
@@ -322,7 +323,7 @@ impl Compiler {
     }
 }
 
-/// The metadata that routes ask for, by cluster, each once.
+/// The metadata that routes ask for, by cluster and without duplicates.
 fn wanted_subsets(config: &Config) -> HashMap<&str, Vec<&Labels>> {
     let mut wanted: HashMap<&str, Vec<&Labels>> = HashMap::new();
     for to in config.routes.iter().flat_map(|r| &r.to).filter(|t| t.weight > 0) {

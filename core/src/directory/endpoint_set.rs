@@ -1,42 +1,42 @@
 //! Sets of endpoints to choose from.
 use super::EndpointId;
 
-/// How a endpoint is chosen.
+/// How an endpoint is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Balance {
-    /// One after the other, by weight.
+    /// One after the other, in proportion to the weights.
     #[default]
     RoundRobin,
-    /// At random, by weight.
+    /// At random, in proportion to the weights.
     Random,
-    /// The less loaded of two that are drawn by weight, load measured against weight.
+    /// The one with less load for its weight out of two that are drawn by weight.
     LeastRequest,
 }
 
-/// A endpoint and its share.
+/// An endpoint and its share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WeightedEndpoint {
-    /// The endpoint.
+    /// The endpoint that takes the calls.
     pub endpoint: EndpointId,
-    /// Its share; never 0.
+    /// Its share of the calls; never 0.
     pub weight: u32,
 }
 
-/// Hosts that one target of a route chooses from.
+/// The endpoints that one target of a route chooses from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndpointSet {
-    /// How.
+    /// The way of choosing.
     pub balance: Balance,
-    /// The endpoints.
+    /// The endpoints with their weights.
     pub endpoints: Box<[WeightedEndpoint]>,
-    /// Sum of their weights.
+    /// The sum of the weights.
     pub total_weight: u64,
-    /// All weights are equal.
+    /// Whether all weights are equal.
     pub even: bool,
 }
 
 impl EndpointSet {
-    /// A set; endpoints of weight 0 are left out, as registries mean it.
+    /// Creates a set. Endpoints of weight 0 are left out, because registries use it to stop calls.
     #[must_use]
     pub fn new(balance: Balance, endpoints: impl IntoIterator<Item = WeightedEndpoint>) -> Self {
         let endpoints: Box<[WeightedEndpoint]> = endpoints.into_iter().filter(|h| h.weight > 0).collect();

@@ -1,32 +1,32 @@
-//! Ids of parts. Workers' tables are as long as the greatest id, so where parts come and go all day, the ids of those that
-//! went are given to those that come.
+//! The ids of parts. Workers' lists are as long as the greatest id, so the ids of removed parts are reused for
+//! new ones.
 //!
-//! An id is free when its part was removed, every worker has taken that over and uses the part for nothing any more, and
-//! some time has passed: a part that is soon back is the same one, and lines on their way to the access log may still name
-//! it.
+//! An id is free when its part was removed, every worker has applied that and no longer uses the part, and some
+//! time has passed. A part that returns within that time gets its id back, and lines on their way to the access
+//! log may still name it.
 use super::{PartId, Use};
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-/// A part that comes back within this time is the same one, with its counters.
+/// A part that returns within this time keeps its id and its counters.
 pub(super) const KEPT: Duration = Duration::from_secs(60);
 
-/// Which part has which id.
+/// The ids of all parts of one kind.
 pub(super) struct Ids<K> {
     taken: HashMap<K, Tenure>,
-    /// Keys of the parts that were removed and still have their ids.
+    /// Parts that were removed and still have their ids.
     removed: Vec<K>,
     free: BTreeSet<u32>,
-    /// Ids ever given out.
+    /// The number of ids ever used.
     count: u32,
 }
 
-/// A part's time with its id.
+/// The time for which a part has its id.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tenure {
     pub(super) id: u32,
-    /// Version of the change since which it has it.
+    /// The version of the change that gave it the id.
     pub(super) since: u64,
     removed: Option<Removed>,
 }
@@ -49,7 +49,7 @@ impl<K> Default for Ids<K> {
 }
 
 impl<K: Clone + Eq + Hash> Ids<K> {
-    /// The id of a part that is there in the change of this version.
+    /// The id of a part that exists in the change of this version.
     pub(super) fn take(&mut self, key: &K, version: u64) -> Tenure {
         if let Some(tenure) = self.taken.get_mut(key) {
             tenure.removed = None;
@@ -68,7 +68,7 @@ impl<K: Clone + Eq + Hash> Ids<K> {
         tenure
     }
 
-    /// The id of a part that is there.
+    /// The id of a part that exists.
     pub(super) fn find<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<u32>
     where
         K: std::borrow::Borrow<Q>,
@@ -77,7 +77,7 @@ impl<K: Clone + Eq + Hash> Ids<K> {
         tenure.removed.is_none().then_some(tenure.id)
     }
 
-    /// The part is not there any more from the change of this version on. Returns its id.
+    /// Records that the part no longer exists from this version on. Returns its id.
     pub(super) fn remove(&mut self, key: &K, version: u64, now: Instant) -> Option<u32> {
         let tenure = self.taken.get_mut(key)?;
         tenure.removed = Some(Removed { version, at: now });
@@ -85,14 +85,14 @@ impl<K: Clone + Eq + Hash> Ids<K> {
         Some(tenure.id)
     }
 
-    /// Takes back the ids that no worker uses any more.
+    /// Frees the ids that no worker uses any more.
     pub(super) fn reclaim(&mut self, now: Instant, workers: &[Use], part: impl Fn(u32) -> PartId) {
         let Ids { taken, free, .. } = self;
         self.removed.retain(|key| {
             let Some(tenure) = taken.get(key) else {
                 return false;
             };
-            // it is back
+            // the part exists again
             let Some(removed) = tenure.removed else {
                 return false;
             };
@@ -126,13 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_free_when_no_worker_uses_it_and_not_before() {
+    fn an_id_is_free_only_when_no_worker_uses_it() {
         let mut ids = Ids::default();
         let mut now = Instant::now();
         assert_eq!((ids.take(&"a", 1).id, ids.take(&"b", 1).id), (0, 1));
         ids.remove(&"a", 2, now);
         assert_eq!((ids.find("a"), ids.find("b")), (None, Some(1)));
-        // a part that is soon back is the same one
+        // a part that returns soon keeps its id
         assert_eq!(ids.take(&"a", 3).since, 1);
         ids.remove(&"a", 4, now);
         let idle = using(4, &[]);
@@ -148,10 +148,10 @@ mod tests {
         assert_eq!((d.id, d.since), (0, 10));
     }
 
-    /// Parts come and go for days, and now and then a call uses some of them for long: no two parts have one id at a time,
-    /// a part that stays keeps its id, and the tables stay as long as what is in use.
+    /// Parts are added and removed for days, and some calls use removed parts for long. No two parts ever share
+    /// an id, a part that stays keeps its id, and the lists stay as long as what is in use.
     #[test]
-    fn churn_neither_confuses_parts_nor_grows_tables() {
+    fn churn_does_not_mix_up_ids_or_grow_tables() {
         for seed in 0..20 {
             let mut rng = fastrand::Rng::with_seed(seed);
             let mut ids: Ids<u16> = Ids::default();

@@ -1,24 +1,24 @@
-//! The routes of a listener, found by interface name.
+//! The routes of a listener, indexed by interface name.
 use super::RouteId;
 use crate::config::{self, TextMatch};
 use crate::hash::Mix;
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
-/// A route, with its place in the order of the listener.
+/// A route with its position in the order of the listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Ranked {
     rank: u32,
     route: RouteId,
 }
 
-/// What a call has to be compared with. Routes by pattern are candidates for every interface; they are listed once and
-/// not once for each name, so that the index is as large as the list of routes.
+/// The index from interface names to routes. Routes that match patterns are candidates for every interface.
+/// They are listed once and not once for each name, so that the index is no longer than the list of routes.
 #[derive(Default)]
 pub(super) struct Index {
-    /// Routes that name an interface exactly.
+    /// The routes that name an interface exactly.
     exact: HashMap<Box<[u8]>, Vec<Ranked>, BuildHasherDefault<Mix>>,
-    /// All others.
+    /// All other routes.
     others: Vec<Ranked>,
 }
 
@@ -38,7 +38,7 @@ impl Index {
         index
     }
 
-    /// Routes that calls of an interface may take, in the order of the listener.
+    /// The routes that calls of an interface may match, in the order of the listener.
     #[inline]
     pub(super) fn candidates(&self, service: &[u8]) -> impl Iterator<Item = RouteId> + '_ {
         let mut exact = self.exact.get(service).map_or(&[][..], Vec::as_slice);
@@ -79,7 +79,8 @@ mod tests {
         assert_eq!(of("c"), [0, 3, 5]);
     }
 
-    /// Ten thousand names and as many patterns were a hundred million entries.
+    /// Listing patterns under each name would need a hundred million entries for ten thousand names and
+    /// patterns.
     #[test]
     fn patterns_are_not_listed_again_for_each_name() {
         let routes: Vec<_> = (0..2000).map(|i| route(&format!("\"s{i}\""))).collect();

@@ -1,47 +1,47 @@
-//! Which calls a route takes.
+//! The conditions of a route.
 use crate::config::{AttachmentMatch, TextMatch};
 use crate::message::{Head, Message, ProtoId};
 
-/// All conditions of a route; an absent one holds.
+/// All conditions of a route. An absent condition is always met.
 #[derive(Clone, Debug, Default)]
 pub struct RouteMatch {
-    /// The caller's protocol.
+    /// The protocol of the downstream.
     pub protocol: Option<ProtoId>,
-    /// Interface name.
+    /// The interface name.
     pub service: Option<TextMatch>,
-    /// Service version.
+    /// The service version.
     pub version: Option<TextMatch>,
-    /// Group (SOFARPC: unique id).
+    /// The group (SOFARPC: the unique id).
     pub group: Option<TextMatch>,
-    /// Method name.
+    /// The method name.
     pub method: Option<TextMatch>,
-    /// Name of the calling application.
+    /// The name of the calling application.
     pub caller: Option<TextMatch>,
-    /// Attachments.
+    /// The attachments, by key.
     pub attachments: Vec<(Box<str>, AttachmentMatch)>,
 }
 
 /// A condition of a route that a call does not meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmet<'a> {
-    /// The caller's protocol.
+    /// The protocol of the downstream.
     Protocol,
-    /// Interface name.
+    /// The interface name.
     Service,
-    /// Method name.
+    /// The method name.
     Method,
-    /// Service version.
+    /// The service version.
     Version,
-    /// Group.
+    /// The group (SOFARPC: the unique id).
     Group,
-    /// Name of the calling application.
+    /// The name of the calling application.
     Caller,
-    /// The attachment of this name.
+    /// The attachment with this key.
     Attachment(&'a str),
 }
 
 impl RouteMatch {
-    /// Whether a call meets every condition. Names that are no UTF-8 meet none.
+    /// Whether a call meets every condition. A name that is not UTF-8 meets no condition.
     #[must_use]
     #[inline]
     pub fn matches(&self, msg: &Message<'_>, head: &Head<'_>) -> bool {

@@ -1,4 +1,4 @@
-//! From configuration and discovered endpoints to parts of the directory.
+//! Translates configuration and discovered endpoints to parts of the directory.
 use super::compile::World;
 use super::index::Index;
 use super::{
@@ -12,38 +12,40 @@ use crate::message::Edits;
 use crate::session::Settings;
 use crate::value_rules::{DateFields, ValueRules};
 
-/// Variants of Bolt upstreams, as their sessions are told: which Hessian grammar they read. 0 says nothing:
-/// bridged calls are written in the draft, and Bolt calls keep their caller's grammar.
+/// The variant of a Bolt upstream that reads the final Hessian grammar. In [`Settings`], 0 stands for an
+/// unknown grammar: bridged calls are then written in the draft grammar, and Bolt calls keep that of their
+/// caller.
 pub const VARIANT_FINAL: u32 = 1;
-/// The draft, whatever the caller writes.
+/// The variant of a Bolt upstream that reads the draft grammar, whatever the caller writes.
 pub const VARIANT_DRAFT: u32 = 2;
 
-/// The most bytes a response may have. Not an operator's business so far: it only bounds memory.
+/// The largest response in bytes. It only bounds memory, so it is not configurable.
 const MAX_RESPONSE: usize = 64 << 20;
 
-/// Most connections of a worker to one endpoint of a cluster that gives each downstream its own.
+/// The largest number of connections of a worker to one endpoint, in clusters whose connections are per
+/// downstream.
 const RESERVED_MAX: u32 = 4096;
 
-/// What a cluster is compiled from.
+/// The source of a cluster.
 #[derive(Clone, PartialEq)]
 pub(super) struct ClusterSource {
     pub(super) config: config::Cluster,
     pub(super) found: Vec<DiscoveredEndpoint>,
-    /// The metadata that routes ask for, each once.
+    /// The metadata that routes ask for, without duplicates.
     pub(super) subsets: Vec<Labels>,
 }
 
-/// What a route is compiled from.
+/// The source of a route.
 #[derive(Clone, PartialEq)]
 pub(super) struct RouteSource {
     pub(super) config: config::Route,
     /// `runtime.call_timeout` in milliseconds; `None` if it is off.
     pub(super) default_timeout_ms: Option<u64>,
-    /// Where its calls go, in the order of the configuration.
+    /// The targets with a weight, in the order of the configuration.
     pub(super) targets: Vec<TargetSource>,
 }
 
-/// What a target of a route is compiled from.
+/// The source of one target of a route.
 #[derive(Clone, PartialEq)]
 pub(super) struct TargetSource {
     pub(super) cluster: ClusterId,
@@ -53,7 +55,7 @@ pub(super) struct TargetSource {
 }
 
 impl ClusterSource {
-    /// Which Hessian grammar its endpoints read, as their sessions are told.
+    /// The Hessian grammar that its endpoints read, as a variant of their sessions.
     pub(super) fn variant(&self) -> u32 {
         match self.config.dialect {
             None => 0,
@@ -62,7 +64,7 @@ impl ClusterSource {
         }
     }
 
-    /// The cluster; `ids` are those of the endpoints that were found, in their order.
+    /// Compiles the cluster. `ids` are the ids of the discovered endpoints, in their order.
     pub(super) fn compile(&self, ids: &[EndpointId], world: &World<'_>) -> Cluster {
         let c = &self.config;
         Cluster {
@@ -90,7 +92,7 @@ impl ClusterSource {
         }
     }
 
-    /// The endpoints that have the metadata that is wanted, or what the cluster falls back to.
+    /// The endpoints with the metadata asked for, or those of the configured fallback.
     fn subset(&self, ids: &[EndpointId], want: &Labels) -> EndpointSet {
         let c = &self.config;
         let balance = match c.balance {
@@ -164,7 +166,7 @@ impl RouteSource {
     }
 }
 
-/// A listener with these of its routes, in its order.
+/// Compiles a listener with these of its routes, in its order.
 pub(super) fn listener_of(
     l: &config::Listener,
     routes: &[(RouteId, &config::Route)],
@@ -214,7 +216,7 @@ impl MatchedFields {
     }
 }
 
-/// Most connections of a worker to one endpoint, those of all downstreams together.
+/// The largest number of connections of a worker to one endpoint, for all downstream connections together.
 fn max_per_endpoint(cluster: &config::Cluster) -> u32 {
     match cluster.connections {
         ConnectionScope::Shared => cluster.limits.connections_per_endpoint.get(),
@@ -222,7 +224,7 @@ fn max_per_endpoint(cluster: &config::Cluster) -> u32 {
     }
 }
 
-/// How many calls a cluster of so many endpoints can have in flight.
+/// The number of calls that a cluster with this number of endpoints can have in flight.
 fn capacity(cluster: &config::Cluster, endpoints: usize) -> u32 {
     let limits = &cluster.limits;
     let connections = max_per_endpoint(cluster).saturating_mul(endpoints.max(1) as u32);
@@ -230,7 +232,7 @@ fn capacity(cluster: &config::Cluster, endpoints: usize) -> u32 {
     limits.in_flight.map_or(calls, |n| n.get().min(calls))
 }
 
-/// How many calls in flight are one downstream's share.
+/// The number of calls in flight below which no downstream can exceed its share.
 fn crowded_at(cluster: &config::Cluster, endpoints: usize) -> u32 {
     let all = u64::from(capacity(cluster, endpoints));
     (all * u64::from(cluster.limits.downstream_share) / 100) as u32
@@ -240,7 +242,7 @@ fn ms(millis: u64) -> u32 {
     u32::try_from(millis).unwrap_or(u32::MAX)
 }
 
-/// 0 stands for never.
+/// A timeout in milliseconds; 0 stands for never.
 fn timeout_ms(t: Timeout) -> u32 {
     t.duration().map_or(0, |d| ms(d.as_millis() as u64).max(1))
 }
@@ -289,7 +291,7 @@ fn value_rules(b: &config::Bridge) -> ValueRules {
     ValueRules {
         depth: b.max_depth,
         dates,
-        // what is no offset is refused before
+        // validation has refused everything that is no offset
         utc_offset: b.utc_offset().flatten(),
     }
 }

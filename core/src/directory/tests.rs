@@ -1,4 +1,4 @@
-//! Compiling and routing.
+//! Tests of compiling and routing.
 use super::*;
 use crate::call::{NeutralCall, NeutralResponse};
 use crate::config::{self, Config};
@@ -8,7 +8,7 @@ use crate::message::{MessageReader, Meta, Status};
 use std::borrow::Cow;
 use std::time::Instant;
 
-/// Messages whose head is `service/version/group/method/caller` and whose attachments are `k=v` after a blank.
+/// A protocol whose head is `service/version/group/method/caller`, followed by attachments `k=v` after blanks.
 struct Plain;
 
 impl MessageReader for Plain {
@@ -82,7 +82,7 @@ fn found(e: &config::Endpoint) -> DiscoveredEndpoint {
     }
 }
 
-/// A world in which the workers use nothing that was removed, at this time.
+/// Everything that compiling needs, at a certain time and with certain uses of removed parts.
 fn world(now: Instant, uses: &[Use]) -> World<'_> {
     World {
         protocol: &|p| ProtoId(if p == config::Protocol::Bolt { 1 } else { 2 }),
@@ -203,7 +203,7 @@ fn a_subset_falls_back_as_the_cluster_says() {
 }
 
 #[test]
-fn targets_are_taken_by_weight() {
+fn targets_are_chosen_by_weight() {
     let mut split = route("split", "{}");
     let target = |weight| config::RouteTarget {
         weight,
@@ -218,7 +218,7 @@ fn targets_are_taken_by_weight() {
 }
 
 #[test]
-fn weights_of_targets_may_add_up_to_more_than_any_of_them_can_be() {
+fn the_sum_of_target_weights_may_exceed_32_bits() {
     let mut heavy = route("heavy", "{}");
     let target = |weight| config::RouteTarget {
         weight,
@@ -252,7 +252,7 @@ fn clusters(ports: &[(&str, u16)]) -> Config {
 }
 
 #[test]
-fn a_change_has_the_parts_that_are_different_and_no_others() {
+fn a_change_contains_the_changed_parts_only() {
     let now = Instant::now();
     let mut compiler = Compiler::default();
     let mut change = |c: &Config| compiler.configure(c, &world(now, &[]));
@@ -267,7 +267,7 @@ fn a_change_has_the_parts_that_are_different_and_no_others() {
     };
     assert_eq!(counts(&all), (1, 2, 2, 2));
     assert!(change(&clusters(&[("a", 1), ("b", 2)])).is_empty());
-    // another endpoint of b: one is new, one is gone
+    // another endpoint of b: one is added, one is removed
     let moved = change(&clusters(&[("a", 1), ("b", 3)]));
     assert_eq!(counts(&moved), (0, 0, 1, 2));
     assert_eq!(moved.clusters[0].0, ClusterId(1));
@@ -310,9 +310,9 @@ fn endpoints_of_one_cluster_change_that_cluster_only() {
     );
 }
 
-/// Names of callers' choice may come and go for ever: tables stay as long as what is in use.
+/// Clusters and routes with new names may be added and removed without end, and the lists stay short.
 #[test]
-fn many_names_come_and_go_and_a_few_ids_serve_them() {
+fn ids_are_reused_where_many_parts_are_added_and_removed() {
     let mut now = Instant::now();
     let mut compiler = Compiler::default();
     let mut worker = Directory::default();

@@ -1,13 +1,14 @@
-//! What the metrics of calls tell apart: fixed when the process starts, because counts cannot be moved between buckets.
+//! The labels and buckets of the metrics of calls. They are fixed when the process starts, because counts
+//! cannot be moved between buckets.
 use crate::config;
 
-/// Most buckets with an upper bound; another one has none.
+/// The largest number of buckets with an upper bound. One more bucket has none.
 pub const BUCKETS: usize = 32;
 
-/// How many series there may be, and what they tell apart.
+/// The number of series and what distinguishes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Most series of a worker.
+    /// The largest number of series in a worker.
     pub series: usize,
     /// Whether each method has series of its own.
     pub by_method: bool,
@@ -15,18 +16,19 @@ pub struct Layout {
     pub bounds: Bounds,
 }
 
-/// Upper bounds of the latency buckets.
+/// The upper bounds of the latency buckets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// In microseconds, rising. A latency lies below its bucket's bound or on it.
+    /// The bounds in microseconds, rising. A latency equal to a bound belongs to that bucket.
     micros: Vec<u64>,
-    /// By the number of bits of a latency: the first bucket that it can be in. At most a few bounds have as many bits, so
-    /// a bucket is found without a search.
+    /// The first possible bucket of a latency, by its number of bits. Few bounds have the same number of bits,
+    /// so that a bucket is found without a search.
     first: [u8; 65],
 }
 
 impl Bounds {
-    /// Buckets with these upper bounds in microseconds, which have to rise. Bounds after [`BUCKETS`] are left out.
+    /// Creates buckets with these upper bounds in microseconds, which have to rise. Bounds after the first
+    /// [`BUCKETS`] are left out.
     #[must_use]
     pub fn new(micros: impl IntoIterator<Item = u64>) -> Self {
         let micros: Vec<u64> = micros.into_iter().take(BUCKETS).collect();
@@ -38,7 +40,7 @@ impl Bounds {
         Bounds { micros, first }
     }
 
-    /// The bucket of a latency; the one after the last bound if it is longer than all.
+    /// The bucket of a latency; the one after the last bound if it exceeds all bounds.
     #[inline]
     #[must_use]
     pub fn bucket(&self, latency_us: u64) -> usize {
@@ -72,7 +74,7 @@ impl Default for Layout {
     }
 }
 
-/// The default layout with room for so many series.
+/// The default layout with room for this number of series.
 #[cfg(test)]
 pub(super) fn with_room(series: usize) -> std::sync::Arc<Layout> {
     std::sync::Arc::new(Layout {
@@ -86,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_latency_is_in_the_first_bucket_whose_bound_is_not_below_it() {
+    fn a_latency_belongs_to_the_first_bucket_that_reaches_it() {
         let odd = Bounds::new([1, 3, 64, 65, 66, 127, 128, 1000, 1001, 5_000_000]);
         for bounds in [Layout::default().bounds, odd, Bounds::new([])] {
             let near = bounds.micros.iter().flat_map(|b| [b - 1, *b, b + 1]);
@@ -98,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_so_many_buckets_only() {
+    fn bounds_beyond_the_maximum_are_left_out() {
         let bounds = Bounds::new((1..).map(|i| i * 1000).take(100));
         assert_eq!(bounds.bucket(u64::MAX), BUCKETS);
         assert_eq!(bounds.seconds().count(), BUCKETS);

@@ -1,29 +1,31 @@
-//! Making room for new series: those of which no call ever succeeded go first. Names are free to invent, but calls of invented
-//! names do not succeed.
+//! Makes room for new series. Series without any successful call are removed first: names are free to invent,
+//! but calls of invented names do not succeed.
 use super::{CallResult, Lookup, PLACE_BITS, Series, SeriesId, SeriesKey, WorkerMetrics};
 use crate::message::Status;
 use std::sync::Arc;
 
-/// Of the room, one part in so many is made at a time, so that looking for it costs little for each new name.
+/// The fraction of the room that is made at once, so that searching costs little for each new name.
 const SHARE: usize = 8;
-/// After looking in vain, so many names go without a series before it is tried again.
+/// The number of new names without a series after a search that found nothing to remove.
 const PATIENCE: u32 = 256;
-/// Ids of former series that are remembered for their calls in flight.
+/// The largest number of removed series that are remembered for their calls in flight.
 const FORMER: usize = 1 << 16;
 
 impl WorkerMetrics {
-    /// How many series there are.
+    /// The number of existing series.
     pub(super) fn len(&self) -> usize {
         self.series.len() - self.free.len()
     }
 
-    /// Whether series were removed since the last call of this function. A cache of series by names has to be cleared then.
+    /// Whether series were removed since the last call of this function. A cache of series by names has to be
+    /// cleared then.
     pub(crate) fn take_out_happened(&mut self) -> bool {
         std::mem::take(&mut self.took_out)
     }
 
-    /// Takes out series that never had a successful call, those with the fewest calls and the oldest first. Their counts go to the
-    /// overflow series, so that sums over all services stay what they are. False if there is none.
+    /// Removes series without any successful call, those with the fewest calls and the oldest ones first. Their
+    /// counts go to the overflow series, so that sums over all services stay the same. Returns false if there
+    /// are none.
     pub(super) fn make_room(&mut self) -> bool {
         if self.in_vain > 0 {
             self.in_vain -= 1;
@@ -46,8 +48,7 @@ impl WorkerMetrics {
         !idle.is_empty()
     }
 
-    /// Takes out the series of parts that are gone: nobody counts for them any more, and their ids may become those of
-    /// others.
+    /// Removes the series of removed parts. No call counts for them any more, and their ids may be reused.
     pub(crate) fn forget(&mut self, is_gone: impl Fn(&SeriesKey) -> bool) {
         let gone: Vec<SeriesId> = self.all().filter(|s| is_gone(&s.key)).map(|s| s.id).collect();
         self.took_out |= !gone.is_empty();
@@ -69,11 +70,11 @@ impl WorkerMetrics {
         self.former.insert(id, heir);
     }
 
-    /// Frees the place of a series.
+    /// Frees the entry of a series.
     fn vacate(&mut self, id: SeriesId) {
         let place = id.place();
         let hash = lookup(&self.series[place].key).hash();
-        // a name with the same hash may have come later
+        // a key with the same hash may have been added later
         if self.index.get(&hash) == Some(&(place as u32)) {
             self.index.remove(&hash);
         }
@@ -94,7 +95,7 @@ impl WorkerMetrics {
         }
     }
 
-    /// Who counts for a series that was taken out; some overflow series if that is not known any more.
+    /// The series that counts for a removed one; any overflow series if that is no longer known.
     #[cold]
     pub(super) fn heir(&self, id: SeriesId) -> Option<SeriesId> {
         let any = || self.all().find(|s| s.is_other()).map(|s| s.id);
@@ -127,7 +128,7 @@ impl Series {
         !self.is_other() && self.count(CallResult::Responded(Status::Ok)) == 0
     }
 
-    /// Those that had an exception at least come after all others: a service that only throws is a service.
+    /// The order of removal. Series with exceptions come last, because a service that only throws exists.
     fn rank(&self) -> (bool, u64, u64) {
         let total: u64 = self.outcomes.iter().sum();
         (
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_ends_after_its_series_counts_all_the_same() {
+    fn a_call_counts_although_its_series_was_removed() {
         let mut shard = WorkerMetrics::new(&with_room(1));
         let early = shard.series(&called(b"early"));
         let late = call(&mut shard, "late", OK);
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_learns_what_there_is() {
+    fn a_log_gets_new_series_or_all() {
         let mut shard = WorkerMetrics::new(&with_room(2));
         let names = |shard: &mut WorkerMetrics, all| -> Vec<String> {
             let fresh = shard.take_fresh(all);

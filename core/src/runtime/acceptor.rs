@@ -1,5 +1,5 @@
-//! One thread that accepts for all listeners and gives each connection to the worker that has the fewest:
-//! RPC callers open few connections and keep them, so a hash over a handful of them would be uneven for hours.
+//! One thread that accepts for all listeners and gives each connection to the worker with the fewest. RPC
+//! clients open few connections and keep them, so that distributing them by a hash would be uneven for hours.
 use super::descriptors::Descriptors;
 use super::epoll::{Socket, keep_alive};
 use super::listen::Bound;
@@ -17,12 +17,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 const WAKE: Token = Token(usize::MAX);
-/// After the process ran out of descriptors, accepting is tried again this often.
+/// The interval at which accepting is tried again after descriptors have run out.
 const STARVED: Duration = Duration::from_millis(100);
-/// ... and this often it is said in the log.
+/// The shortest time between two log lines about that.
 const COMPLAINT: Duration = Duration::from_secs(1);
 
-/// The sending end of the acceptor.
+/// The handle of the acceptor's thread.
 pub struct Acceptor {
     orders: Sender<Order>,
     waker: Arc<Waker>,
@@ -46,9 +46,9 @@ struct Loop {
     listening: HashMap<ListenerId, Listening>,
     posts: Vec<Arc<Post>>,
     descriptors: Arc<Descriptors>,
-    /// Listeners that may have connections waiting although epoll will not say so again.
+    /// Listeners with connections that could not be accepted. Epoll will not report them again.
     starved: Vec<ListenerId>,
-    /// When the log was last told that there are no descriptors for callers.
+    /// The time of the last log line about missing descriptors.
     complained: Option<Instant>,
 }
 
@@ -151,7 +151,8 @@ impl Loop {
 
     fn remove(&mut self, id: ListenerId) {
         let registry = self.poll.registry();
-        // another descriptor of the socket may be in use: closing this one would not end the watch
+        // another descriptor of the socket may be in use, in which case closing this one would not end the
+        // watch
         let _ = match self.listening.remove(&id) {
             Some(Listening::Tcp(mut l)) => registry.deregister(&mut l),
             Some(Listening::Unix(mut l)) => registry.deregister(&mut l),
@@ -176,7 +177,7 @@ impl Loop {
         }
     }
 
-    /// Gives a connection to a worker, or closes it if it has a descriptor that is kept for others.
+    /// Gives a connection to a worker, or closes it if its descriptor is reserved for other uses.
     fn hand_over(&mut self, listener: ListenerId, socket: Socket, peer: Option<SocketAddr>) {
         let Some(post) = self.posts.iter().min_by_key(|p| p.connections()) else {
             return;
@@ -213,7 +214,7 @@ fn accept(listening: &Listening) -> io::Result<(Socket, Option<SocketAddr>)> {
         Listening::Tcp(l) => {
             let (stream, peer) = l.accept()?;
             let options = socket2::SockRef::from(&stream);
-            // a connection that is gone already shows it at the first read
+            // a connection that has already closed shows it at the first read
             let _ = options.set_tcp_nodelay(true);
             keep_alive(&options);
             Ok((Socket::Tcp(stream), Some(peer)))
@@ -222,7 +223,7 @@ fn accept(listening: &Listening) -> io::Result<(Socket, Option<SocketAddr>)> {
     }
 }
 
-/// The connection failed before it was accepted; the next one may be fine.
+/// Whether only this connection failed before it was accepted, so that the next one can be accepted.
 fn is_of_the_connection(e: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(

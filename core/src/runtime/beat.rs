@@ -1,11 +1,13 @@
-//! A sign of life: a worker notes when it last took a turn, and others read how long ago that was without asking it.
+//! A heartbeat between threads. A worker records the time of its last turn, and other threads read it without
+//! asking the worker.
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Time is noted in steps this long, so that the note is written now and then only and readers keep their cache line.
+/// The resolution of the recorded time. It is coarse so that the worker rarely writes, and readers keep their
+/// cache line.
 const STEP: Duration = Duration::from_millis(500);
 
-/// When a worker last took a turn.
+/// The time of a worker's last turn.
 pub(super) struct Beat {
     born: Instant,
     steps: AtomicU64,
@@ -19,12 +21,12 @@ impl Beat {
         }
     }
 
-    /// What the worker counts its time from.
+    /// The start of the worker's clock.
     pub(super) fn born(&self) -> Instant {
         self.born
     }
 
-    /// Notes a turn at a time since the birth.
+    /// Records a turn at a time on the worker's clock.
     pub(super) fn note(&self, now: Duration) {
         let steps = (now.as_millis() / STEP.as_millis()) as u64;
         if self.steps.load(Ordering::Relaxed) != steps {
@@ -32,7 +34,7 @@ impl Beat {
         }
     }
 
-    /// How long ago that was, to a step.
+    /// The time since the last turn, exact to one step.
     pub(super) fn age(&self) -> Duration {
         let noted = STEP * u32::try_from(self.steps.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
         self.born.elapsed().saturating_sub(noted)
@@ -44,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_worker_that_takes_no_turns_grows_old() {
+    fn the_age_grows_while_a_worker_takes_no_turns() {
         let minute = Duration::from_secs(60);
         let Some(born) = Instant::now().checked_sub(minute) else {
             return;

@@ -1,12 +1,13 @@
-//! How the descriptors of the process are shared out. Each connection takes one. When callers took the last one, no
-//! provider could be dialled, no probe answered and no file read, so the acceptor leaves some for these.
+//! The division of the process's descriptors. Each connection takes one. If downstream connections took all of
+//! them, no provider could be dialed, no admin request served and no file read, so the acceptor leaves some for
+//! these.
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// For the admin pages, for files, for host names that are looked up, and for the threads' own.
+/// Descriptors for the admin pages, files, name resolution and the threads themselves.
 const OWN: usize = 128;
 
-/// Lets the process open as many descriptors as its hard limit allows, and tells how many that are.
+/// Raises the number of descriptors to the hard limit, and returns that limit.
 pub fn raise_limit() -> usize {
     let found = getrlimit(Resource::Nofile);
     if found.current != found.maximum {
@@ -22,7 +23,7 @@ pub fn raise_limit() -> usize {
     limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX))
 }
 
-/// The limit, and the part of it that is for callers.
+/// The limit of descriptors, and the part of it for downstream connections.
 pub(super) struct Descriptors {
     limit: usize,
     callers: AtomicUsize,
@@ -36,15 +37,15 @@ impl Descriptors {
         }
     }
 
-    /// Keeps as many back as the connections of the workers to all endpoints may need, but never more than half.
+    /// Reserves as many descriptors as the workers' connections to all endpoints may need, but at most half.
     pub(super) fn keep_for(&self, upstream_connections: usize, workers: usize) {
         let kept = OWN.saturating_add(upstream_connections.saturating_mul(workers));
         let callers = self.limit - kept.min(self.limit / 2);
         self.callers.store(callers, Ordering::Relaxed);
     }
 
-    /// Descriptors below this number are for callers. The system gives out the lowest one that is free, so a higher
-    /// one says that all of these are taken.
+    /// The number of the first descriptor that is reserved. The system assigns the lowest free number, so a
+    /// number from here on means that all descriptors below are taken.
     pub(super) fn callers(&self) -> usize {
         self.callers.load(Ordering::Relaxed)
     }
@@ -58,14 +59,14 @@ impl Descriptors {
 mod tests {
     use super::*;
     #[test]
-    fn what_providers_may_need_is_kept_from_callers() {
+    fn descriptors_for_providers_are_reserved() {
         let all = Descriptors::new(10_000);
         all.keep_for(10 * 4, 2);
         assert_eq!(all.callers(), 10_000 - OWN - 10 * 4 * 2);
     }
 
     #[test]
-    fn callers_have_at_least_half_of_them() {
+    fn downstream_connections_get_at_least_half() {
         for limit in [0, 1, 64, 256] {
             let all = Descriptors::new(limit);
             all.keep_for(100_000 * 4, 64);

@@ -9,21 +9,21 @@ use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
-/// One worker's epoll instance.
+/// The epoll instance of one worker.
 pub struct Epoll {
     registry: Registry,
 }
 
-/// A connected stream, or one that is connecting.
+/// A stream that is connected or connecting.
 pub enum Socket {
-    /// TCP.
+    /// A TCP stream.
     Tcp(mio::net::TcpStream),
     /// A Unix stream socket.
     Unix(mio::net::UnixStream),
 }
 
 impl Epoll {
-    /// A reactor that registers with the worker's instance.
+    /// Creates a reactor that registers sockets with the worker's instance.
     pub(super) fn new(registry: Registry) -> Self {
         Epoll { registry }
     }
@@ -76,13 +76,13 @@ impl Transport for Socket {
     }
 }
 
-/// Has the system find out dead TCP peers: after about 2 minutes where nothing is sent to them, after 20 s where something
-/// is and they acknowledge none of it.
+/// Makes the system detect dead TCP peers: after about 2 minutes without traffic, and after 20 s in which sent
+/// bytes are not acknowledged.
 pub(super) fn keep_alive(options: &SockRef<'_>) {
     let keepalive = TcpKeepalive::new()
         .with_time(Duration::from_secs(60))
         .with_interval(Duration::from_secs(20));
-    // a connection that is gone already shows it at the first read
+    // a connection that has already closed shows it at the first read
     let _ = options.set_tcp_keepalive(&keepalive);
     let _ = options.set_tcp_user_timeout(Some(Duration::from_secs(20)));
 }
@@ -124,12 +124,12 @@ impl Reactor for Epoll {
         } else {
             Interest::READABLE
         };
-        // a registered socket can be registered again as long as it is open
+        // fails only for a socket that is not registered any more
         let _ = socket.source().reregister(&self.registry, token(key), interest);
     }
 
     fn forget(&mut self, socket: &mut Socket) {
-        // the descriptor itself is closed when the connection leaves its slot at the end of the turn
+        // the descriptor itself is closed when the connection's entry is removed at the end of the turn
         let _ = socket.source().deregister(&self.registry);
         let _ = match socket {
             Socket::Tcp(s) => s.shutdown(Shutdown::Both),

@@ -1,4 +1,4 @@
-//! Listening sockets.
+//! Listening sockets, TCP and Unix.
 use crate::transport::Address;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
@@ -7,22 +7,22 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// Connections that the kernel keeps for us until we accept them.
+/// The number of connections that the kernel queues until they are accepted.
 const BACKLOG: i32 = 4096;
 
 /// A socket that listens.
 pub enum Bound {
-    /// TCP.
+    /// A TCP socket.
     Tcp(std::net::TcpListener),
     /// A Unix stream socket.
     Unix(std::os::unix::net::UnixListener),
 }
 
 impl Bound {
-    /// The same socket again: it listens until both are dropped.
+    /// Duplicates the descriptor. The socket listens until both are closed.
     ///
     /// # Errors
-    /// The process is out of descriptors.
+    /// The process has no free descriptor.
     pub fn try_clone(&self) -> io::Result<Bound> {
         Ok(match self {
             Bound::Tcp(l) => Bound::Tcp(l.try_clone()?),
@@ -30,10 +30,10 @@ impl Bound {
         })
     }
 
-    /// Where it listens really: the port is known now if 0 was asked for.
+    /// The address that it listens on, with the actual port if 0 was asked for.
     ///
     /// # Errors
-    /// The system does not tell.
+    /// The system does not return the address.
     pub fn address(&self) -> io::Result<Address> {
         Ok(match self {
             Bound::Tcp(l) => Address::Tcp(l.local_addr()?),
@@ -45,7 +45,7 @@ impl Bound {
 /// Listens on an address.
 ///
 /// # Errors
-/// The address is taken, not ours, or not allowed.
+/// The address is in use, not an address of this machine, or not permitted.
 pub fn bind(address: &Address) -> io::Result<Bound> {
     match address {
         Address::Tcp(addr) => bind_tcp(*addr),
@@ -65,7 +65,8 @@ fn bind_tcp(addr: SocketAddr) -> io::Result<Bound> {
     Ok(Bound::Tcp(socket.into()))
 }
 
-/// A socket file that nobody listens on any more is replaced; a live one is an error, as a taken port is.
+/// Listens on a socket file. A file without a listening process is replaced; one with a listening process is an
+/// error, like a port in use.
 fn bind_unix(path: &Path) -> io::Result<Bound> {
     let address = SockAddr::unix(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
@@ -82,7 +83,7 @@ fn bind_unix(path: &Path) -> io::Result<Bound> {
     Ok(Bound::Unix(socket.into()))
 }
 
-/// Whether nobody listens. One that is only too busy to take the probe is alive.
+/// Whether no process listens on the socket file. A process too busy to accept the probe still listens.
 fn is_abandoned(address: &SockAddr) -> io::Result<bool> {
     let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     let refused = probe.connect_timeout(address, Duration::from_secs(1));

@@ -1,4 +1,4 @@
-//! One worker's thread and mailbox.
+//! The thread and the mailbox of one worker.
 use super::beat::Beat;
 use super::epoll::{Epoll, Socket};
 use super::{Layout, Live};
@@ -19,42 +19,42 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 const WAKE: Token = Token(usize::MAX);
-/// Mails that may wait for a worker; the acceptor and control wait when it is that far behind.
+/// The capacity of a mailbox. The acceptor and the control plane wait for a worker whose mailbox is full.
 const MAILBOX: usize = 1024;
-/// A worker without calls looks after its connections this often.
+/// The longest time between two turns of a worker without calls, so that it checks its connections.
 const IDLE_WAIT: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(TICK_MS);
 
-/// What control and the acceptor tell a worker.
+/// A message to a worker.
 pub enum Mail {
-    /// A caller's connection.
+    /// A downstream connection to take over.
     Accepted {
         /// The connection.
         socket: Socket,
-        /// Where it was accepted.
+        /// The listener that accepted it.
         listener: ListenerId,
-        /// The caller's address.
+        /// The downstream's address.
         peer: Option<SocketAddr>,
     },
-    /// A connection that the acceptor closed at once.
+    /// A connection was closed by the acceptor and has to be counted.
     Refused(ListenerId),
-    /// Parts of the directory that are new.
+    /// A change of the directory to apply.
     Change(Arc<Change>),
-    /// Log this share of the calls that succeed, or nothing.
+    /// The share of successful calls to log; `None` turns the access log off.
     Log(Option<f64>),
-    /// Tell of yourself.
+    /// A report is to be sent on this channel.
     Report(SyncSender<Report>),
-    /// Tell callers that the process is going away.
+    /// Downstream peers are to be told that the process is going away.
     Drain,
-    /// Close callers' connections between two calls.
+    /// Downstream connections are to be closed between two calls.
     Part,
-    /// Refuse calls that still come.
+    /// New calls are to be refused.
     Refuse,
-    /// End.
+    /// The thread is to stop.
     Stop,
 }
 
-/// The sending end of a worker's mailbox, and what everybody may know of the worker.
+/// The sending end of a worker's mailbox, and the numbers that a worker publishes.
 pub struct Post {
     mails: SyncSender<Mail>,
     waker: Waker,
@@ -62,27 +62,27 @@ pub struct Post {
     connections: AtomicUsize,
     in_flight: AtomicUsize,
     log_dropped: AtomicU64,
-    /// Written twice a second at most, and only where it differs.
+    /// What the worker uses of removed parts. Written at most twice a second, and only if it has changed.
     uses: Mutex<Use>,
 }
 
-/// A running worker.
+/// A running worker thread.
 pub(super) struct Handle {
     pub(super) post: Arc<Post>,
     thread: JoinHandle<()>,
 }
 
 impl Post {
-    /// Puts a mail into the box, waiting if it is full.
+    /// Sends a message, and waits while the mailbox is full.
     pub(super) fn send(&self, mail: Mail) {
         // fails only after the worker was told to stop
         let _ = self.mails.send(mail);
         let _ = self.waker.wake();
     }
 
-    /// Puts a mail into the box unless it is full.
+    /// Sends a message unless the mailbox is full.
     pub(super) fn try_send(&self, mail: Mail) {
-        // what does not fit, and what comes after the worker was told to stop, is lost
+        // a message is dropped if the mailbox is full or the worker was told to stop
         let _ = self.mails.try_send(mail);
         let _ = self.waker.wake();
     }
@@ -91,7 +91,7 @@ impl Post {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// Counts a connection that is in the mailbox still, until the worker says how many it has.
+    /// Counts a connection in the mailbox, until the worker publishes its own number.
     pub(super) fn expect_connection(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);
     }
@@ -170,14 +170,14 @@ struct Loop<P: Protocols> {
     inbox: Receiver<Mail>,
     post: Arc<Post>,
     log: SyncSender<LogBatch>,
-    /// Names that a dropped batch should have brought to the log's writer.
+    /// The names of series in dropped batches, which the log's writer still has to get.
     names: Vec<(SeriesId, Arc<SeriesKey>)>,
-    /// They were too many to be kept: the next batch brings all that there are.
+    /// Too many names were dropped, so the next batch has to contain all of them.
     names_lost: bool,
     worker: Worker<Live<P>>,
 }
 
-/// Names that wait for a log's writer that is behind.
+/// The largest number of names kept for a writer that is too slow.
 const NAMES_MAX: usize = 16 << 10;
 
 impl<P: Protocols> Loop<P> {
@@ -233,7 +233,7 @@ impl<P: Protocols> Loop<P> {
         }
     }
 
-    /// False when the worker is to end.
+    /// Handles the messages in the mailbox. Returns false when the thread is to stop.
     fn read_mail(&mut self) -> bool {
         while let Ok(mail) = self.inbox.try_recv() {
             match mail {
@@ -246,7 +246,7 @@ impl<P: Protocols> Loop<P> {
                 Mail::Change(change) => self.worker.apply(&change),
                 Mail::Log(sample) => self.worker.set_log(sample.map(AccessLogBuffer::new)),
                 Mail::Report(to) => {
-                    // whoever asked may have given up
+                    // the receiver may have given up
                     let _ = to.try_send(self.worker.report());
                 }
                 Mail::Drain => self.worker.announce_drain(),
@@ -258,7 +258,7 @@ impl<P: Protocols> Loop<P> {
         true
     }
 
-    /// Shows the load; a value that did not change is not written again, so readers keep their cache line.
+    /// Publishes the load. A value is written only if it has changed, so that readers keep their cache line.
     fn show(&self) {
         let put = |cell: &AtomicUsize, value: usize, order| {
             if cell.load(Ordering::Relaxed) != value {
@@ -269,7 +269,7 @@ impl<P: Protocols> Loop<P> {
         put(&self.post.in_flight, self.worker.unfinished(), Ordering::Release);
     }
 
-    /// Shows which removed parts are used still.
+    /// Publishes which removed parts are still used.
     fn show_uses(&mut self) {
         let uses = self.worker.uses();
         let mut shown = self.post.uses.lock().unwrap_or_else(PoisonError::into_inner);
@@ -278,6 +278,7 @@ impl<P: Protocols> Loop<P> {
         }
     }
 
+    /// Sends the records of the access log. A writer that is too slow loses records, but no names.
     fn ship_log(&mut self) {
         let Some(mut batch) = self
             .worker

@@ -53,7 +53,7 @@ pub(super) fn check(config: &Config, problems: &mut Problems) {
     }
 }
 
-/// The largest message that is sent must have room for an error, and its length must have room in a frame.
+/// Checks that the largest message sent has room for an error, and that a frame can express its length.
 pub(super) fn check_max_message(size: Option<Size>, path: &Path, problems: &mut Problems) {
     const RANGE: std::ops::RangeInclusive<u64> = 64 << 10..=1 << 30;
     if let Some(size) = size
@@ -97,14 +97,14 @@ fn check_endpoints(cluster: &Cluster, path: &Path, problems: &mut Problems) {
     }
     let mut seen = HashSet::new();
     for (index, endpoint) in cluster.endpoints.iter().enumerate() {
-        let place = endpoints.index(index).key("address");
+        let entry = endpoints.index(index).key("address");
         if endpoint.address.port() == Some(0) {
             problems
-                .error(place, "nobody can connect to port 0")
+                .error(entry, "nobody can connect to port 0")
                 .hint("write the port the provider listens on");
         } else if !seen.insert(&endpoint.address) {
             problems
-                .error(place, format!("{} is listed twice", endpoint.address))
+                .error(entry, format!("{} is listed twice", endpoint.address))
                 .hint("list it once and give it a higher weight");
         }
     }
@@ -113,26 +113,26 @@ fn check_endpoints(cluster: &Cluster, path: &Path, problems: &mut Problems) {
 fn check_subsets(cluster: &Cluster, path: &Path, problems: &mut Problems) {
     let subsets = &cluster.subsets;
     for (index, keys) in subsets.keys.iter().enumerate() {
-        let place = path.key("keys").index(index);
+        let entry = path.key("keys").index(index);
         let set: HashSet<&String> = keys.iter().collect();
         if keys.is_empty() {
             problems
-                .error(place, "a subset needs at least one metadata key")
+                .error(entry, "a subset needs at least one metadata key")
                 .hint("write it like [zone]");
         } else if set.len() != keys.len() {
             problems
-                .error(place, "a metadata key is named twice")
+                .error(entry, "a metadata key is named twice")
                 .hint("name each once");
         } else if subsets.keys[..index]
             .iter()
             .any(|other| other.iter().collect::<HashSet<_>>() == set)
         {
             problems
-                .warning(place, "these keys are listed already")
+                .warning(entry, "these keys are listed already")
                 .hint("remove one of the lists");
         } else if let Some(key) = unknown_key(cluster, keys) {
             problems
-                .warning(place, format!("no endpoint has \"{key}\" in its metadata"))
+                .warning(entry, format!("no endpoint has \"{key}\" in its metadata"))
                 .hint("check the spelling of the key");
         }
     }

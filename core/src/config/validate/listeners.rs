@@ -12,9 +12,9 @@ use crate::config::{
     Address, Cluster, Config, Listener, ListenerLimits, ListenerProtocol, Path, Protocol, Route, Size,
 };
 
-/// Longer ones are not even skipped.
+/// The largest frame that can be skipped.
 const LARGEST_FRAME: Size = Size::from_bytes(1 << 30);
-/// What one worker holds of messages that it has not received whole.
+/// The memory of one worker for incomplete messages.
 const LARGEST_REQUEST: Size = Size::from_bytes(256 << 20);
 
 pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Problems) {
@@ -55,14 +55,14 @@ pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Pr
     }
 }
 
-/// Checks that the largest request can arrive, and returns whether it can.
+/// Checks that the largest request can be received, and returns whether it can.
 fn check_size(listener: &Listener, path: &Path, problems: &mut Problems) -> bool {
     let size = listener.limits.max_request_bytes;
-    let place = || path.key("limits").key("max_request_bytes");
+    let entry = || path.key("limits").key("max_request_bytes");
     if size > LARGEST_FRAME {
         problems
             .error(
-                place(),
+                entry(),
                 format!(
                     "{size} is too much: a frame that announces more than {LARGEST_FRAME} ends its connection"
                 ),
@@ -71,7 +71,7 @@ fn check_size(listener: &Listener, path: &Path, problems: &mut Problems) -> bool
     } else if size > LARGEST_REQUEST {
         problems
             .warning(
-                place(),
+                entry(),
                 format!("a request of more than {LARGEST_REQUEST} never arrives: a worker has no more memory for half-received ones"),
             )
             .hint("8MiB is what stock providers take");
@@ -117,7 +117,7 @@ fn check_address(config: &Config, index: usize, path: &Path, problems: &mut Prob
     }
 }
 
-/// A request that is taken from callers should be taken by the providers as well.
+/// Checks that the providers accept every request that the listener accepts.
 fn check_sizes<'a>(
     listener: &Listener,
     clusters: impl Iterator<Item = &'a Cluster>,
@@ -126,7 +126,7 @@ fn check_sizes<'a>(
 ) {
     let taken = listener.limits.max_request_bytes;
     let least = clusters.min_by_key(|cluster| cluster.max_message_bytes());
-    // What is unset is as stock peers are, and needs no words.
+    // An unset limit is that of stock peers and needs no warning.
     if let Some(cluster) = least
         && taken != ListenerLimits::default().max_request_bytes
         && cluster.max_message_bytes() < taken.bytes()
@@ -145,7 +145,7 @@ fn check_sizes<'a>(
     }
 }
 
-/// Whether the system would refuse to listen on both. Port 0 means "any free port" and never collides.
+/// Whether the system would refuse to listen on both. Port 0 means "any free port" and never conflicts.
 fn overlap(a: &Address, b: &Address) -> bool {
     if let (Address::Unix(a), Address::Unix(b)) = (a, b) {
         return a == b;
@@ -157,7 +157,7 @@ fn overlap(a: &Address, b: &Address) -> bool {
         return false;
     }
     match (numeric(a), numeric(b)) {
-        // A socket on [::] takes IPv4 too.
+        // A socket on [::] also accepts IPv4.
         (Some(a), Some(b)) => {
             a == b
                 || (a.is_unspecified() && (a.is_ipv6() || b.is_ipv4()))
@@ -196,18 +196,18 @@ fn check_routes(
     let mut seen = HashSet::new();
     let mut reach = Reach::new(listener);
     for (position, name) in listener.routes.iter().enumerate() {
-        let place = path.key("routes").index(position);
-        let Some(index) = routes.resolve(name, place.clone(), problems) else {
+        let entry = path.key("routes").index(position);
+        let Some(index) = routes.resolve(name, entry.clone(), problems) else {
             continue;
         };
         let route = &config.routes[index];
         if !seen.insert(name) {
             problems
-                .warning(place, format!("route \"{name}\" is named twice"))
+                .warning(entry, format!("route \"{name}\" is named twice"))
                 .hint("remove one of them");
         } else if let Some(reason) = never_matches(listener, route) {
             problems
-                .warning(place, format!("route \"{name}\" never matches here: {reason}"))
+                .warning(entry, format!("route \"{name}\" never matches here: {reason}"))
                 .hint(format!(
                     "remove it from this listener, or change routes[{index}].match"
                 ))
@@ -221,7 +221,7 @@ fn check_routes(
             let earlier = &earlier.name;
             problems
                 .warning(
-                    place,
+                    entry,
                     format!("route \"{name}\" is never reached: \"{earlier}\" before it takes {what}"),
                 )
                 .hint(format!("move \"{earlier}\" {to}"))
@@ -232,7 +232,7 @@ fn check_routes(
     }
 }
 
-/// Why no call of this listener can match the route.
+/// The reason why no call of this listener can match the route; `None` if one can.
 fn never_matches(listener: &Listener, route: &Route) -> Option<String> {
     if let Some(wanted) = route.matches.listener.as_deref()
         && wanted != listener.name

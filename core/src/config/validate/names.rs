@@ -1,4 +1,4 @@
-//! Names: given once, well formed, and known where they are used.
+//! Checks that names are unique and well formed, and that references to them exist.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -6,25 +6,25 @@ use std::collections::HashMap;
 use super::Problems;
 use crate::config::{Path, closest};
 
-/// Longer names would not fit into a line of a log or a metric label.
+/// The longest name in bytes, so that it fits into a log line and a metric label.
 const LONGEST_NAME: usize = 128;
-/// Nobody reads more hints, and each costs a look at all names.
+/// The largest number of unknown names with a suggestion, since each one is compared with all known names.
 const MOST_GUESSES: u32 = 50;
 
-/// The named things of one section, in the order of the file.
+/// The names in one section, in the order of the file.
 pub(super) struct Names<'a> {
-    /// What they are: "listener", "route", "cluster".
+    /// The singular of the section: "listener", "route", "cluster".
     kind: &'static str,
-    /// Where they are: "listeners", "routes", "clusters".
+    /// The section: "listeners", "routes", "clusters".
     section: &'static str,
     first: HashMap<&'a str, usize>,
     all: Vec<&'a str>,
-    /// How many more unknown names are compared with all known ones.
+    /// The number of unknown names that may still be compared with all known ones.
     guesses: Cell<u32>,
 }
 
 impl<'a> Names<'a> {
-    /// `section` is the plural of what they are.
+    /// Collects the names of a section.
     pub(super) fn new(section: &'static str, names: impl IntoIterator<Item = &'a str>) -> Self {
         let all: Vec<&str> = names.into_iter().collect();
         let mut first = HashMap::with_capacity(all.len());
@@ -40,12 +40,12 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The index of the thing of this name.
+    /// The index of the entry with this name.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         self.first.get(name).copied()
     }
 
-    /// Checks the name of the thing at `index` of `section`.
+    /// Checks the name of the entry at `index` of `section`.
     pub(super) fn check_own(&self, index: usize, section: &Path, problems: &mut Problems) {
         let path = section.index(index).key("name");
         let name = self.all[index];
@@ -77,7 +77,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Checks that a name used at `path` is known, and returns its index.
+    /// Checks that a name used at `path` exists, and returns its index.
     pub(super) fn resolve(&self, name: &str, path: Path, problems: &mut Problems) -> Option<usize> {
         let found = self.find(name);
         if found.is_none() {

@@ -3,7 +3,7 @@
 use super::Problems;
 use crate::config::{Address, Config, Metrics, Path};
 
-/// Most buckets and series that can be configured.
+/// The largest numbers of buckets and series.
 const MOST_BUCKETS: usize = 32;
 const MOST_SERIES: u32 = 65_536;
 

@@ -1,14 +1,14 @@
-//! Routes that no call reaches, because one before them takes all of theirs.
+//! Finds routes that no call reaches, because an earlier route takes all of their calls.
 
 use std::collections::HashMap;
 
 use crate::config::{AttachmentMatch, Listener, ListenerProtocol, Protocol, Route, RouteMatch, TextMatch};
 
-/// Two routes are compared so often at most: the effort grows with the square of those that match by pattern. Beyond,
-/// some that are never reached are not found.
+/// The largest number of comparisons between routes: the effort grows with the square of the routes with
+/// patterns. Beyond it, some unreachable routes are not found.
 const MOST_COMPARISONS: usize = 2_000_000;
 
-/// The routes of a listener so far.
+/// The routes of a listener checked so far.
 pub(super) struct Reach<'a> {
     listener: &'a Listener,
     by_service: HashMap<&'a str, Vec<&'a Route>>,
@@ -26,7 +26,7 @@ impl<'a> Reach<'a> {
         }
     }
 
-    /// The route before this one that takes all of its calls.
+    /// The earlier route that takes all calls of this one.
     pub(super) fn covered_by(&mut self, route: &Route) -> Option<&'a Route> {
         let same = match &route.matches.service {
             Some(TextMatch::Exact(name)) => self.by_service.get(name.as_str()).map_or(&[][..], Vec::as_slice),
@@ -43,7 +43,7 @@ impl<'a> Reach<'a> {
             .copied()
     }
 
-    /// The route stands before those that follow.
+    /// Adds a route, which comes before those that follow.
     pub(super) fn add(&mut self, route: &'a Route) {
         match &route.matches.service {
             Some(TextMatch::Exact(name)) => self.by_service.entry(name).or_default().push(route),
@@ -52,7 +52,7 @@ impl<'a> Reach<'a> {
     }
 }
 
-/// Whether every call of a listener that meets the conditions of `narrow` meets those of `wide`.
+/// Whether every call of a listener that meets the conditions of `narrow` also meets those of `wide`.
 fn covers(wide: &RouteMatch, narrow: &RouteMatch, spoken: ListenerProtocol) -> bool {
     let only = match spoken {
         ListenerProtocol::Auto => None,
@@ -83,8 +83,8 @@ fn covers_attachment(wide: &AttachmentMatch, narrow: &AttachmentMatch) -> bool {
     }
 }
 
-/// Whether every text that meets `narrow` meets `wide`. Of regular expressions only that is known which can be told
-/// without looking into them.
+/// Whether every text that meets `narrow` also meets `wide`. Regular expressions are only compared with equal
+/// ones and with plain texts.
 fn covers_text(wide: Option<&TextMatch>, narrow: Option<&TextMatch>) -> bool {
     match (wide, narrow) {
         (None, _) => true,
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_listener_speaks_counts() {
+    fn the_protocol_of_the_listener_counts() {
         let (first, second) = (route("first", r#"{"protocol":"dubbo"}"#), route("second", "{}"));
         for (spoken, is_covered) in [(ListenerProtocol::Dubbo, true), (ListenerProtocol::Auto, false)] {
             let listener = listener(spoken);

@@ -1,4 +1,4 @@
-//! Checks of `routes`, and of the filters that listeners have too.
+//! Checks of `routes`, and of the filters that listeners have, too.
 
 use std::collections::{HashMap, HashSet};
 
@@ -57,7 +57,7 @@ pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Pr
 
 fn check_rewrite(route: &Route, path: &Path, problems: &mut Problems) {
     let rewrite = path.key("rewrite");
-    // Without a service or method there is nothing to call; version and group may be taken away.
+    // Without a service or method a call has no destination. Version and group may be removed.
     for (key, value) in [
         ("service", &route.rewrite.service),
         ("method", &route.rewrite.method),
@@ -89,14 +89,14 @@ fn check_edit(edit: &AttachmentEdit, path: &Path, problems: &mut Problems) {
     }
 }
 
-/// Judges edits of attachments by the protocols in which calls may leave.
+/// Checks edits of attachments for the protocols that calls may leave in.
 pub(super) struct Edits<'a> {
     protocols: Vec<Protocol>,
     addresses: Addresses<'a>,
 }
 
 impl<'a> Edits<'a> {
-    /// Of calls that take one of these routes.
+    /// The edits of calls that take one of these routes.
     pub(super) fn of<'r>(
         clusters: &HashMap<&str, Protocol>,
         routes: impl IntoIterator<Item = &'r Route>,
@@ -123,12 +123,12 @@ impl<'a> Edits<'a> {
         }
     }
 
-    /// Some attachments say which service is called, over what the route has found.
+    /// Checks for attachments that determine the service that is called, whatever the route has chosen.
     fn check(&self, edit: &AttachmentEdit, path: &Path, problems: &mut Problems) {
         let set = edit.set.keys().map(|name| (name, path.key("set").key(name)));
         let removed = edit.remove.iter().enumerate();
         let removed = removed.map(|(index, name)| (name, path.key("remove").index(index)));
-        for (name, place) in set.chain(removed) {
+        for (name, entry) in set.chain(removed) {
             let found = self
                 .protocols
                 .iter()
@@ -138,7 +138,7 @@ impl<'a> Edits<'a> {
             };
             problems
                 .error(
-                    place,
+                    entry,
                     format!("\"{name}\" is no attachment in {protocol}: it says which service is called"),
                 )
                 .hint(format!("use rewrite.{instead} of the route"))
@@ -163,17 +163,17 @@ fn check_targets(config: &Config, route: &Route, clusters: &Names<'_>, path: &Pa
     }
     let mut seen = HashMap::new();
     for (index, target) in route.to.iter().enumerate() {
-        let place = to.index(index);
-        let Some(found) = clusters.resolve(&target.cluster, place.key("cluster"), problems) else {
+        let entry = to.index(index);
+        let Some(found) = clusters.resolve(&target.cluster, entry.key("cluster"), problems) else {
             continue;
         };
         let cluster = &config.clusters[found];
-        check_subset(target, cluster, found, &place, problems);
+        check_subset(target, cluster, found, &entry, problems);
         let twin = *seen.entry((&target.cluster, &target.subset)).or_insert(index);
         if twin != index {
             problems
                 .warning(
-                    place.key("cluster"),
+                    entry.key("cluster"),
                     format!("the same destination as {}", to.index(twin)),
                 )
                 .hint("add up their weights in one entry");
@@ -222,17 +222,17 @@ fn check_subset(target: &RouteTarget, cluster: &Cluster, index: usize, path: &Pa
 
 pub(super) fn check_filters(filters: &[Filter], path: &Path, problems: &mut Problems) {
     for (index, filter) in filters.iter().enumerate() {
-        let place = path.key("filters").index(index);
+        let entry = path.key("filters").index(index);
         match filter {
             Filter::Attachments(edit) => {
                 if edit.is_empty() {
                     problems
-                        .warning(place.key("attachments"), "this filter changes nothing")
+                        .warning(entry.key("attachments"), "this filter changes nothing")
                         .hint("give it set or remove, or delete it");
                 }
-                check_edit(edit, &place.key("attachments"), problems);
+                check_edit(edit, &entry.key("attachments"), problems);
             }
-            // All that can be wrong with a rate limit alone is excluded by its types.
+            // The types of a rate limit exclude all errors.
             Filter::RateLimit(_) => {}
         }
     }

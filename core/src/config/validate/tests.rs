@@ -1,9 +1,9 @@
-//! Each check, from a small configuration that breaks one rule.
+//! Tests of each check, by a small configuration that breaks one rule.
 
 use super::{Severity, validate};
 use crate::config::*;
 
-/// One listener, one route, one cluster: nothing wrong with it.
+/// A valid configuration of one listener, one route and one cluster.
 fn sound() -> Config {
     Config {
         listeners: vec![Listener {
@@ -53,7 +53,7 @@ fn cluster(name: &str, protocol: Protocol) -> Cluster {
     }
 }
 
-/// A protocol in which some attachments are addresses, and one without any.
+/// A protocol in which some attachments determine the destination, and one without any.
 fn addresses(protocol: Protocol, name: &str) -> Option<&'static str> {
     match (protocol, name) {
         (Protocol::Dubbo, "path") => Some("service"),
@@ -62,7 +62,7 @@ fn addresses(protocol: Protocol, name: &str) -> Option<&'static str> {
     }
 }
 
-/// Breaks a sound configuration and expects exactly these problems.
+/// Changes the valid configuration and expects exactly these problems.
 #[track_caller]
 fn expect(break_it: impl FnOnce(&mut Config), problems: &[&str]) {
     let mut config = sound();
@@ -90,7 +90,7 @@ fn an_empty_configuration_only_warns() {
 }
 
 #[test]
-fn names_are_given_once_and_known_where_used() {
+fn names_are_unique_and_references_exist() {
     expect(
         |config| {
             config.clusters.push(cluster("sofa", Protocol::Bolt));
@@ -109,7 +109,7 @@ fn names_are_given_once_and_known_where_used() {
 }
 
 #[test]
-fn a_far_off_name_is_answered_with_the_known_ones() {
+fn an_unknown_name_without_a_similar_one_gets_the_known_ones() {
     expect(
         |config| {
             config.routes[0].to.push(RouteTarget {
@@ -123,7 +123,7 @@ fn a_far_off_name_is_answered_with_the_known_ones() {
 }
 
 #[test]
-fn a_name_is_short_and_without_blanks() {
+fn a_name_is_short_and_has_no_white_space() {
     expect(
         |config| {
             config.listeners[0].name = String::new();
@@ -193,7 +193,7 @@ fn a_listener_needs_an_interface_and_routes() {
 }
 
 #[test]
-fn a_route_that_no_call_reaches_is_pointed_out() {
+fn an_unreachable_route_gets_a_warning() {
     expect(
         |config| {
             config.routes.insert(
@@ -221,7 +221,7 @@ fn a_route_that_no_call_reaches_is_pointed_out() {
 }
 
 #[test]
-fn destinations_exist_and_carry_weight() {
+fn targets_exist_and_have_a_weight() {
     expect(
         |config| config.routes[0].to[0].weight = 0,
         &[
@@ -247,7 +247,7 @@ fn destinations_exist_and_carry_weight() {
 }
 
 #[test]
-fn a_subset_is_one_the_cluster_is_divided_by() {
+fn a_subset_uses_keys_of_the_cluster() {
     let zone = |zone: &str| Labels::from([("zone".to_owned(), zone.to_owned())]);
     expect(
         |config| config.routes[0].to[0].subset = zone("a"),
@@ -274,7 +274,7 @@ fn a_subset_is_one_the_cluster_is_divided_by() {
 }
 
 #[test]
-fn options_of_a_cluster_fit_each_other() {
+fn options_of_a_cluster_are_consistent() {
     expect(
         |config| {
             config.clusters[0].protocol = Protocol::Dubbo;
@@ -310,7 +310,7 @@ fn options_of_a_cluster_fit_each_other() {
 }
 
 #[test]
-fn what_addresses_a_dubbo_call_is_no_attachment() {
+fn attachments_that_address_a_dubbo_call_cannot_be_edited() {
     let edit = AttachmentEdit {
         set: [("path", "x"), ("token", "t")]
             .map(|(k, v)| (k.into(), v.into()))
@@ -324,7 +324,7 @@ fn what_addresses_a_dubbo_call_is_no_attachment() {
             .filters
             .push(Filter::Attachments(edit.clone()));
     };
-    // SOFARPC has them as baggage of these names, which means nothing to it.
+    // SOFARPC carries attachments with these names as baggage and does not interpret them.
     expect(edits, &[]);
     expect(
         |config| {
@@ -343,7 +343,7 @@ fn what_addresses_a_dubbo_call_is_no_attachment() {
 }
 
 #[test]
-fn filters_rewrites_and_bridge_rules_make_sense() {
+fn filters_rewrites_and_bridge_rules_are_checked() {
     expect(
         |config| {
             let route = &mut config.routes[0];
@@ -368,7 +368,7 @@ fn filters_rewrites_and_bridge_rules_make_sense() {
 }
 
 #[test]
-fn a_route_behind_a_wider_one_is_pointed_out() {
+fn a_route_behind_a_wider_one_gets_a_warning() {
     expect(
         |config| {
             let mut canary = route("canary", "sofa");
@@ -383,7 +383,7 @@ fn a_route_behind_a_wider_one_is_pointed_out() {
 }
 
 #[test]
-fn versions_of_the_other_world_are_asked_for() {
+fn missing_version_rules_get_a_warning() {
     let dubbo = |config: &mut Config| config.listeners[0].protocol = ListenerProtocol::Dubbo;
     expect(
         dubbo,
@@ -412,7 +412,7 @@ fn versions_of_the_other_world_are_asked_for() {
 }
 
 #[test]
-fn a_request_has_a_size_that_can_arrive() {
+fn the_largest_request_can_be_received() {
     expect(
         |config| config.listeners[0].limits.max_request_bytes = Size::from_bytes(9_999_999_999_999_999_999),
         &[
@@ -428,7 +428,7 @@ fn a_request_has_a_size_that_can_arrive() {
 }
 
 #[test]
-fn messages_must_have_room_on_both_sides() {
+fn the_largest_message_is_in_range() {
     for (bytes, shown) in [(1000, "1000B"), (2 << 30, "2GiB")] {
         let problem = format!(
             "error: clusters[0].limits.max_message_bytes: {shown} is not between 64KiB and 1GiB (write what the peers take; stock Dubbo peers take 8MiB)"
@@ -446,7 +446,7 @@ fn messages_must_have_room_on_both_sides() {
 }
 
 #[test]
-fn a_listener_should_take_no_more_than_its_providers() {
+fn a_listener_should_accept_no_more_than_its_providers() {
     let raise = |c: &mut Config| {
         c.clusters[0].protocol = Protocol::Dubbo;
         c.listeners[0].limits.max_request_bytes = Size::from_bytes(16 << 20);
@@ -467,7 +467,7 @@ fn a_listener_should_take_no_more_than_its_providers() {
 }
 
 #[test]
-fn buckets_rise() {
+fn buckets_are_in_rising_order() {
     let ms = |n: u64| Latency::from_micros(n * 1000);
     expect(
         |config| {
