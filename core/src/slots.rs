@@ -123,7 +123,7 @@ impl<Tag, T> Slots<Tag, T> {
     /// The key that the next `insert` will return, for values that have to know their own key.
     pub fn next_key(&mut self) -> Key<Tag> {
         self.make_room();
-        Key::from_bits(self.free_key())
+        Key::from_bits(self.free_slot().0)
     }
 
     /// Adds a value and returns its key.
@@ -133,8 +133,7 @@ impl<Tag, T> Slots<Tag, T> {
     #[inline]
     pub fn insert(&mut self, value: T) -> Key<Tag> {
         self.make_room();
-        let key = self.free_key();
-        let at = self.slot(key);
+        let (key, at) = self.free_slot();
         self.entries[at] = Entry {
             key,
             value: Some(value),
@@ -204,14 +203,15 @@ impl<Tag, T> Slots<Tag, T> {
         key as usize & self.entries.len().wrapping_sub(1)
     }
 
-    /// The next number whose slot is free. One exists, because the table is at most half full.
+    /// The next key whose slot is free, and the slot. One exists, because the table is at most half full.
     #[inline]
-    fn free_key(&self) -> u32 {
+    fn free_slot(&self) -> (u32, usize) {
         let mut key = self.last;
         loop {
             key = key.wrapping_add(1);
-            if key != RESERVED_ID && self.entries[self.slot(key)].value.is_none() {
-                return key;
+            let at = self.slot(key);
+            if key != RESERVED_ID && self.entries[at].value.is_none() {
+                return (key, at);
             }
         }
     }

@@ -109,15 +109,25 @@ pub fn roundtrip(data: &[u8]) {
 }
 
 /// Whether a value is written without its class, as fastjson2 does (numbers that can change, and lists of a
-/// Throwable), or may be read as something else (a constant written as an object, if its class is named like
-/// a map).
+/// Throwable), under another class (collections that are private to the JDK), or may be read as something else
+/// (a constant written as an object, if its class is named like a map).
 fn is_lossy(token: &OwnedToken) -> bool {
     let is_list_of_throwable = |f: &str| f == "suppressedExceptions";
     let is_constant_of_map =
         |class: &Class| class.name().ends_with("Map") && class.fields().iter().map(|f| &**f).eq(["name"]);
-    matches!(token, OwnedToken::Object(class) if class.name().starts_with("java.util.concurrent.atomic.")
-        || is_constant_of_map(class)
-        || class.fields().iter().any(|f| is_list_of_throwable(f)))
+    let is_private = |class: &str| class.starts_with("java.util.") && class.contains('$');
+    match token {
+        OwnedToken::Object(class) => {
+            class.name().starts_with("java.util.concurrent.atomic.")
+                || is_constant_of_map(class)
+                || class.fields().iter().any(|f| is_list_of_throwable(f))
+        }
+        OwnedToken::Map { class: Some(class) }
+        | OwnedToken::List {
+            class: Some(class), ..
+        } => is_private(class),
+        _ => false,
+    }
 }
 
 fn tokens(document: &[u8], declared: Option<&str>, limits: &Limits) -> Result<Vec<OwnedToken>, ValueError> {

@@ -12,13 +12,13 @@ const FUZZ_SECONDS: &str = "5";
 /// calls in flight each, and of one. These keep what was reached (docs/performance.md).
 const MOST_INSTRUCTIONS: [&str; 8] = [
     "--max-8x32",
-    "2600",
+    "2500",
     "--max-8x1",
-    "3950",
+    "3800",
     "--max-bridged-8x32",
-    "7700",
+    "7500",
     "--max-bridged-8x1",
-    "8600",
+    "8400",
 ];
 
 type Step = fn() -> Result<()>;

@@ -53,8 +53,8 @@ impl Calls {
         }
         // The reader may learn more about the response format from the whole head than from the frame.
         down.reply.hint = head.hint;
-        if let Some(e) = self.over_limit(at, listener, calls) {
-            return self.turn_away(w, down, msg, &head, e);
+        if let Some(refusal) = self.over_limit(at, listener, calls) {
+            return self.turn_away(w, down, msg, &head, refusal.error());
         }
         let Some(cached) = self.cached_route(&directory, listener, &down, msg, &head) else {
             return self.turn_away(w, down, msg, &head, no_route(listener, &head));
@@ -76,7 +76,7 @@ impl Calls {
         {
             return self.echo(w, key, msg);
         }
-        let mut sending = Sending {
+        let sending = Sending {
             key,
             downstream: from,
             directory: &directory,
@@ -89,15 +89,29 @@ impl Calls {
             not: None,
             or_any: true, // at least one attempt is always allowed
         };
-        let of_listener = self.plans.of_listener(at).map(Rc::clone);
         // Without filters nothing changes the request, and the route's own edits need no copy.
-        if of_listener.is_none() && plan.filters.is_empty() {
+        if plan.filters.is_empty() && self.plans.of_listener(at).is_none() {
             return self.send(w, Some(batch), &sending);
         }
+        self.send_filtered(w, batch, at, &head, &sending);
+    }
+
+    /// Passes the request through the filters of its listener and its route, and sends it.
+    #[inline(never)]
+    fn send_filtered<E: Env>(
+        &mut self,
+        w: &mut Connections<E>,
+        batch: &mut Batch,
+        at: ListenerId,
+        head: &Head<'_>,
+        sending: &Sending<'_>,
+    ) {
+        let plan = sending.plan;
+        let of_listener = self.plans.of_listener(at).map(Rc::clone);
         let mut edits = plan.route.rewrite.clone().unwrap_or_default();
         let mut cx = RequestCx {
-            msg,
-            head: &head,
+            msg: sending.msg,
+            head,
             edits: &mut edits,
             now_ms: w.now_ms as u32,
         };
@@ -107,12 +121,12 @@ impl Calls {
             .chain(plan.filters.iter())
         {
             if let Verdict::Reject(e) = filter.on_request(&mut cx) {
-                return self.fail(w, key, &e);
+                return self.fail(w, sending.key, &e);
             }
         }
         // No edits at all means that the request can go out as the bytes that came.
-        sending.edits = Some(&edits).filter(|edits| !edits.is_empty());
-        self.send(w, Some(batch), &sending);
+        let edits = Some(&edits).filter(|edits| !edits.is_empty());
+        self.send(w, Some(batch), &Sending { edits, ..*sending });
     }
 
     /// Finds the route of a call, in the cache or by matching its listener's routes.
@@ -180,26 +194,20 @@ impl Calls {
         series
     }
 
+    /// The limit that another call would exceed.
     #[inline]
-    fn over_limit(&self, at: ListenerId, listener: &Listener, calls: u32) -> Option<CallError> {
+    fn over_limit(&self, at: ListenerId, listener: &Listener, calls: u32) -> Option<Refusal> {
         if self.refusing {
-            let why = "this process is going away";
-            return Some(CallError::new(ErrorKind::Overload, why));
-        }
-        let (limit, what) = if self.in_flight[at.index()] >= listener.max_in_flight {
-            (Limit::ListenerCalls, "on this listener (limits.in_flight)")
+            Some(Refusal::GoingAway)
+        } else if self.in_flight[at.index()] >= listener.max_in_flight {
+            Some(Refusal::Limit(Limit::ListenerCalls))
         } else if calls >= listener.max_per_connection {
-            (
-                Limit::DownstreamCalls,
-                "on this connection (limits.in_flight_per_connection)",
-            )
+            Some(Refusal::Limit(Limit::DownstreamCalls))
         } else if self.table.is_full() {
-            (Limit::WorkerCalls, "in this process")
+            Some(Refusal::Limit(Limit::WorkerCalls))
         } else {
-            return None;
-        };
-        let text = format!("too many calls in flight {what}");
-        Some(CallError::new(ErrorKind::Overload, text).by(limit))
+            None
+        }
     }
 
     /// Enters the call into the table. From here on it gets exactly one response.
@@ -341,6 +349,35 @@ impl Calls {
             let no_rules = Bridge::default();
             let _ = w.answer(from, to, &Response::Error(error), From::Memory, || &no_rules);
         }
+    }
+}
+
+/// Why a call is refused before its route is looked up.
+enum Refusal {
+    /// The process takes no further calls.
+    GoingAway,
+    /// A limit of calls is reached.
+    Limit(Limit),
+}
+
+impl Refusal {
+    #[cold]
+    fn error(&self) -> CallError {
+        let (limit, what) = match *self {
+            Refusal::GoingAway => {
+                return CallError::new(ErrorKind::Overload, "this process is going away");
+            }
+            Refusal::Limit(limit) => (
+                limit,
+                match limit {
+                    Limit::ListenerCalls => "on this listener (limits.in_flight)",
+                    Limit::DownstreamCalls => "on this connection (limits.in_flight_per_connection)",
+                    _ => "in this process",
+                },
+            ),
+        };
+        let text = format!("too many calls in flight {what}");
+        CallError::new(ErrorKind::Overload, text).by(limit)
     }
 }
 

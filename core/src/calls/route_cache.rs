@@ -30,6 +30,8 @@ pub(super) struct Names<'a> {
 /// A cache in which the names of a call have one possible slot. It is cleared when a route or listener changes.
 pub(super) struct RouteCache {
     slots: Box<[Option<Entry>]>,
+    /// The number of slots as a power of two.
+    bits: u32,
 }
 
 struct Entry {
@@ -73,25 +75,30 @@ impl<'a> Names<'a> {
     }
 
     #[inline]
-    fn slot(&self, slots: usize) -> usize {
+    fn slot(&self, bits: u32) -> usize {
         let [service, method, ..] = self.parts;
-        cache_slot(service, method, self.listener.0.into(), slots.ilog2())
+        cache_slot(service, method, self.listener.0.into(), bits)
     }
 }
 
 impl Default for RouteCache {
     fn default() -> Self {
-        RouteCache {
-            slots: (0..1 << SLOT_BITS.0).map(|_| None).collect(),
-        }
+        RouteCache::of(SLOT_BITS.0)
     }
 }
 
 impl RouteCache {
+    fn of(bits: u32) -> Self {
+        RouteCache {
+            slots: (0..1 << bits).map(|_| None).collect(),
+            bits,
+        }
+    }
+
     /// The cached route of calls with these names.
     #[inline]
     pub(super) fn get(&self, names: &Names<'_>) -> Option<&CachedRoute> {
-        let entry = self.slots[names.slot(self.slots.len())].as_ref()?;
+        let entry = self.slots[names.slot(self.bits)].as_ref()?;
         entry.is_of(names).then_some(&entry.route)
     }
 
@@ -101,7 +108,7 @@ impl RouteCache {
         if len > NAMES_MAX {
             return;
         }
-        let slot = &mut self.slots[names.slot(self.slots.len())];
+        let slot = &mut self.slots[names.slot(self.bits)];
         // reuses the memory of the names that were in the slot
         let mut bytes = slot.take().map(|entry| entry.names).unwrap_or_default();
         bytes.clear();
@@ -126,10 +133,10 @@ impl RouteCache {
     /// Empties the cache and resizes it for a number of routes.
     pub(super) fn clear_for(&mut self, routes: usize) {
         let bits = (routes.max(1) * 2).ilog2().clamp(SLOT_BITS.0, SLOT_BITS.1);
-        if self.slots.len() == 1 << bits {
+        if self.bits == bits {
             return self.clear();
         }
-        self.slots = (0..1 << bits).map(|_| None).collect();
+        *self = RouteCache::of(bits);
     }
 }
 

@@ -189,7 +189,7 @@ pub(crate) fn java_name(name: &str) -> Cow<'_, str> {
 /// The name under which fastjson2 reads a class of a token stream.
 pub(crate) fn to_wire(name: &str) -> Cow<'_, str> {
     let (brackets, element) = split_array(name);
-    if brackets.is_empty() {
+    if brackets.is_empty() || element.is_empty() {
         return Cow::Borrowed(short_class(name));
     }
     let element = match element {
@@ -345,6 +345,8 @@ mod tests {
         }
         assert_eq!(from_wire("[Ljava.lang.Object;"), "[object");
         assert_eq!(to_wire("[date"), "[Date");
+        // A peer may send any name. One without an element stays as it is.
+        assert_eq!((from_wire("[["), to_wire("[[")), ("[[".into(), "[[".into()));
     }
 
     #[test]

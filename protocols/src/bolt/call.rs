@@ -382,24 +382,22 @@ impl<'c, 'a> Facts<'c, 'a> {
                 call.group = lossy(group);
             }
         }
-        for (is_wrong, what) in [
-            (call.service.is_empty(), "no service"),
+        let what = if call.service.is_empty() {
+            "no service"
+        } else if memchr::memchr(b'/', call.service.as_bytes()).is_some() {
             // A Dubbo provider would take what precedes the slash for a group, which the route has not seen.
-            (
-                memchr::memchr(b'/', call.service.as_bytes()).is_some(),
-                "a service with a slash, which is not a Java interface",
-            ),
-            (call.method.is_empty(), "no method"),
-            (!self.has_types, "no list of parameter types"),
-        ] {
-            if is_wrong {
-                return Err(refused(format!(
-                    "the SOFARPC request for `{}#{}` names {what}",
-                    call.service, call.method
-                )));
-            }
-        }
-        Ok(())
+            "a service with a slash, which is not a Java interface"
+        } else if call.method.is_empty() {
+            "no method"
+        } else if !self.has_types {
+            "no list of parameter types"
+        } else {
+            return Ok(());
+        };
+        Err(refused(format!(
+            "the SOFARPC request for `{}#{}` names {what}",
+            call.service, call.method
+        )))
     }
 
     fn unreadable(&self, e: &ValueError) -> CallError {
