@@ -278,7 +278,7 @@ impl Control {
         }
     }
 
-    /// Stops accepting, tells callers, lets calls in flight end, and goes. A second signal goes at once.
+    /// Stops accepting, tells downstreams, lets calls in flight end, and goes. A second signal goes at once.
     async fn drain(mut self, signals: &mut Signals) {
         let limit = self.config.runtime.drain_timeout.duration();
         tracing::info!("draining for {} s at most", limit.as_secs_f32());
@@ -299,13 +299,13 @@ impl Control {
     }
 }
 
-/// Parts from callers step by step. Those that understand the goodbye go by themselves. After a third of the time
+/// Parts from downstreams step by step. Those that understand the goodbye go by themselves. After a third of the time
 /// connections are closed between two calls, and in the last third calls are refused, so that those that were taken end
 /// in time and only connections that are never without a call see any of it.
 async fn wind_down(runtime: &Runtime, limit: Duration) {
     runtime.announce_drain();
     tokio::time::sleep(limit / 3).await;
-    runtime.part_from_callers();
+    runtime.part_from_downstreams();
     tokio::time::sleep(limit / 3).await;
     runtime.refuse_calls();
     tokio::time::sleep(limit / 3).await;
@@ -322,10 +322,10 @@ async fn at(time: Option<tokio::time::Instant>) {
 /// The limit of descriptors may be reached long before that of connections.
 fn warn_if_tight(config: &Config, runtime: &Runtime) {
     let most = config.runtime.max_connections.get() as usize;
-    let (workers, room) = (runtime.workers(), runtime.room_for_callers());
+    let (workers, room) = (runtime.workers(), runtime.room_for_downstreams());
     if most.saturating_mul(workers) > room {
         tracing::warn!(
-            "the limit of open files has room for about {room} connections of callers, fewer than \
+            "the limit of open files has room for about {room} connections of downstreams, fewer than \
              runtime.max_connections allows ({most} for each of {workers} workers): raise the hard limit (ulimit -Hn, \
              LimitNOFILE) or lower max_connections"
         );
@@ -340,7 +340,7 @@ async fn quiet(runtime: &Runtime) {
         tokio::time::sleep(step).await;
         if runtime.in_flight() > 0 {
             still = Duration::ZERO;
-        } else if runtime.callers() == 0 {
+        } else if runtime.downstreams() == 0 {
             return;
         } else {
             still += step;

@@ -1,7 +1,7 @@
 //! `rialto demo`: a little fleet in one process, and calls through it that everybody can watch.
 //!
 //! A Dubbo2 provider and a SOFARPC provider serve the same service, Rialto stands between them exactly as it would
-//! in production (its own control plane and workers, a configuration that is printed), and callers of each protocol
+//! in production (its own control plane and workers, a configuration that is printed), and downstreams of each protocol
 //! call the provider of the other. With `--java` the peers are stock Java ones instead.
 mod calls;
 mod fleet;
@@ -127,18 +127,22 @@ fn introduce(plan: &Plan, out: &mut dyn Write) -> anyhow::Result<Embedded> {
 }
 
 /// Makes the calls of one side.
-fn call_all<Caller: Codec, Callee: Codec>(
+fn call_all<Downstream: Codec, Callee: Codec>(
     address: &str,
     version: &str,
     provider: &str,
     table: &mut Table<'_>,
 ) -> anyhow::Result<()> {
-    let way = format!("{} -> {}", fleet::name(Caller::PROTO), fleet::name(Callee::PROTO));
+    let way = format!(
+        "{} -> {}",
+        fleet::name(Downstream::PROTO),
+        fleet::name(Callee::PROTO)
+    );
     let stream =
         TcpStream::connect(address).with_context(|| format!("cannot connect to Rialto on {address}"))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let mut wire = Wire::<Caller, _>::new(stream, Role::Client);
+    let mut wire = Wire::<Downstream, _>::new(stream, Role::Client);
     for (
         id,
         Case {

@@ -30,7 +30,7 @@ pub(crate) struct Options {
     /// The method.
     #[arg(long, default_value = "")]
     method: String,
-    /// The version that the caller says [default: none for dubbo, 1.0 for bolt].
+    /// The version that the downstream says [default: none for dubbo, 1.0 for bolt].
     #[arg(long)]
     version: Option<String>,
     /// The Dubbo group or SOFARPC uniqueId.
@@ -45,7 +45,7 @@ pub(crate) struct Options {
     /// Only calls that come in here [default: every listener].
     #[arg(long)]
     listener: Option<String>,
-    /// What the caller speaks [default: each protocol that the listener takes].
+    /// What the downstream speaks [default: each protocol that the listener takes].
     #[arg(long, value_enum)]
     protocol: Option<Spoken>,
 }
@@ -130,7 +130,7 @@ impl Way<'_> {
         let request = Request {
             version: version.clone().unwrap_or_else(|| usual.to_owned()),
             group: self.options.group.clone(),
-            caller: self.options.application.clone(),
+            application: self.options.application.clone(),
             attachments: self.options.attachments.clone(),
             ..Request::new(&self.options.service, "", &self.options.method)
         };
@@ -193,7 +193,7 @@ impl Way<'_> {
             Some(Unmet::Method) => asks("method", json!(m.method), text(head.method)),
             Some(Unmet::Version) => asks("version", json!(m.version), text(head.version)),
             Some(Unmet::Group) => asks("group", json!(m.group), text(head.group)),
-            Some(Unmet::Caller) => asks("caller", json!(m.caller), text(head.caller)),
+            Some(Unmet::Application) => asks("application", json!(m.application), text(head.application)),
             Some(Unmet::Attachment(name)) => {
                 let condition = m.attachments.get(name);
                 match msg.meta.dialect.attachment(msg, head, name) {

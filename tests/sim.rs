@@ -1,4 +1,4 @@
-//! A seeded simulation of a whole worker between callers and hosts of both protocols, over in-memory links that
+//! A seeded simulation of a whole worker between downstreams and hosts of both protocols, over in-memory links that
 //! split, delay, stall and break. Every call must end exactly once, with its own answer or a readable error;
 //! nothing may be executed twice; nothing may be left behind. The same seed gives the same run.
 #![allow(
@@ -44,7 +44,7 @@ fn run_with(connections: Connections, faults: Faults, seeds: u64) -> Totals {
         );
         assert!(
             connections == Connections::Shared || end.mixed == 0,
-            "seed {seed}: {} connections carried calls of several callers",
+            "seed {seed}: {} connections carried calls of several downstreams",
             end.mixed
         );
         totals.mixed += end.mixed;
@@ -95,10 +95,10 @@ fn hosts_that_die_fail_only_their_own_calls() {
 }
 
 #[test]
-fn callers_that_die_leave_nothing_behind() {
+fn downstreams_that_die_leave_nothing_behind() {
     let totals = run(
         Faults {
-            kill_caller: 0.05,
+            kill_downstream: 0.05,
             slow: 0.05,
             ..Faults::NONE
         },
@@ -125,7 +125,7 @@ const ALL: Faults = Faults {
     duplicate: 0.05,
     kill_host: 0.01,
     refuse_dial: 0.1,
-    kill_caller: 0.02,
+    kill_downstream: 0.02,
     garbage: 0.003,
     stray: 0.05,
     stall: 0.02,
@@ -177,7 +177,7 @@ fn everything_at_once() {
 }
 
 #[test]
-fn reserved_connections_carry_calls_of_one_caller_whatever_happens() {
+fn reserved_connections_carry_calls_of_one_downstream_whatever_happens() {
     let totals = run_with(Connections::PerDownstream, Faults::NONE, SEEDS);
     assert_eq!(totals.failed, 0);
     let totals = run_with(Connections::PerDownstream, ALL, SEEDS * 2);

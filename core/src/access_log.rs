@@ -19,7 +19,7 @@ pub struct Record {
     /// The duration of the call in microseconds.
     pub latency_us: u64,
     /// The downstream's address; `None` over a Unix socket.
-    pub caller: Option<SocketAddr>,
+    pub downstream: Option<SocketAddr>,
     /// The endpoint of the last attempt; `None` if the call was not sent.
     pub endpoint: Option<EndpointId>,
     /// The number of times it was sent.
@@ -130,7 +130,7 @@ mod tests {
             series: SeriesId(0),
             ended: CallResult::Sent,
             latency_us: 1,
-            caller: None,
+            downstream: None,
             endpoint: None,
             attempts: 1,
             bytes_in: 1,

@@ -31,12 +31,12 @@ pub struct NeutralCall<'a> {
     /// Attachments, without those that have a field of their own here.
     pub attachments: Attachments<'a>,
     /// The number of attachments at the end of the list that routes and filters have set. They are sent under
-    /// any name; the caller's own are not sent under names that the other protocol reserves.
+    /// any name; the downstream's own are not sent under names that the other protocol reserves.
     pub set: u32,
-    /// The time left of the caller's timeout in milliseconds; 0 for none.
+    /// The time left of the downstream's timeout in milliseconds; 0 for none.
     pub timeout_ms: u32,
     /// The name of the calling application; empty if unknown.
-    pub caller: Cow<'a, str>,
+    pub application: Cow<'a, str>,
     /// The trace context.
     pub trace: Trace<'a>,
     /// The call expects no response.

@@ -66,7 +66,7 @@ pub struct Connections<E: Env> {
     /// Traffic of upstream connections, by endpoint id.
     pub endpoints: Vec<Traffic>,
     /// Downstream connections that are open now.
-    callers: usize,
+    downstreams: usize,
     /// Downstream connections whose transport takes no bytes at the moment.
     clogged: usize,
     /// Bytes of incomplete messages, over all connections.
@@ -94,7 +94,7 @@ impl<E: Env> Connections<E> {
             peer_errors: PeerErrors::default(),
             listeners: vec![],
             endpoints: vec![],
-            callers: 0,
+            downstreams: 0,
             clogged: 0,
             partial: 0,
             partial_max: usize::MAX,
@@ -161,12 +161,16 @@ impl<E: Env> Connections<E> {
     ) -> Option<ConnKey> {
         let traffic = &mut self.listeners[id.index()];
         let open = traffic.opened - traffic.closed;
-        if self.callers >= max || open >= u64::from(listener.max_connections) || self.conns.is_full() {
+        if self.downstreams >= max || open >= u64::from(listener.max_connections) || self.conns.is_full() {
             traffic.failed += 1;
             self.reactor.forget(&mut transport);
             let text = format_args!(": a connection over the limit was closed");
-            self.peer_errors
-                .report(PeerErrorKind::Limit, Peer::Caller(id, peer), self.now_ms, text);
+            self.peer_errors.report(
+                PeerErrorKind::Limit,
+                Peer::Downstream(id, peer),
+                self.now_ms,
+                text,
+            );
             return None;
         }
         let session = match listener.protocol {
@@ -184,7 +188,7 @@ impl<E: Env> Connections<E> {
             return None;
         }
         self.listeners[id.index()].opened += 1;
-        self.callers += 1;
+        self.downstreams += 1;
         self.note(key, format_args!("connected"));
         Some(key)
     }
@@ -278,8 +282,8 @@ impl<E: Env> Connections<E> {
 
     /// Downstream connections that are open now.
     #[must_use]
-    pub fn callers(&self) -> usize {
-        self.callers
+    pub fn downstreams(&self) -> usize {
+        self.downstreams
     }
 
     /// Downstream connections whose transport takes no bytes at the moment.
@@ -339,7 +343,7 @@ impl<E: Env> Connections<E> {
         match conn.owner {
             Owner::Listener(id) => {
                 self.listeners[id.index()].closed += 1;
-                self.callers -= 1;
+                self.downstreams -= 1;
                 self.clogged -= usize::from(conn.blocked);
             }
             Owner::Endpoint(id) if conn.connecting => self.endpoints[id.index()].failed += 1,
@@ -363,7 +367,7 @@ impl<E: Env> Connections<E> {
         // a peer that has already been sent a response speaks the right protocol, and would read this text as a
         // broken frame
         let known = conn.calls > 0 || conn.out.position() > 0;
-        if conn.is_callers()
+        if conn.is_downstreams()
             && !conn.detecting
             && !known
             && let Some(words) = E::Protocols::refusal(input)

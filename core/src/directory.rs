@@ -124,7 +124,7 @@ pub struct MatchedFields {
     /// Whether a route matches the group.
     pub group: bool,
     /// Whether a route matches the calling application.
-    pub caller: bool,
+    pub application: bool,
     /// Whether a route matches any attachment.
     pub attachments: bool,
 }

@@ -16,7 +16,7 @@ pub enum ErrorKind {
     Timeout,
     /// A limit of the proxy or of the provider's thread pool is exhausted.
     Overload,
-    /// The caller may not make this call.
+    /// The downstream may not make this call.
     Denied,
     /// The request cannot be read by the proxy or by the provider.
     BadRequest,

@@ -289,7 +289,7 @@ impl<C: Codec> Framed<C> {
         let is_part = if done.is_ok() { "" } else { "at least " };
         let (what, kind, peer, place) = match self.role {
             Role::Client => ("request", ErrorKind::BadRequest, "provider", "cluster"),
-            Role::Server => ("answer", ErrorKind::BadResponse, "caller", "listener"),
+            Role::Server => ("answer", ErrorKind::BadResponse, "consumer", "listener"),
         };
         let is_too_long = body > self.max_sent;
         let text = if is_too_long {

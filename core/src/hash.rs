@@ -1,7 +1,7 @@
 //! Fast hashes for short names from the wire.
 //!
 //! They are not secure, and need not be: keys of the tables come from the configuration, or a collision only
-//! costs a caller its own series in the metrics, or a look-up.
+//! costs a downstream its own series in the metrics, or a look-up.
 use std::hash::Hasher;
 
 /// A cache slot out of `1 << bits` for calls of a service and method, and `more`. It reads only the last bytes

@@ -17,7 +17,7 @@ pub struct Meta {
     /// What a response must repeat (frame version, serialization ...). Only the protocol's own code interprets
     /// it.
     pub hint: u32,
-    /// The caller's timeout in milliseconds, if the frame contains one; otherwise 0.
+    /// The downstream's timeout in milliseconds, if the frame contains one; otherwise 0.
     pub timeout_ms: u32,
     /// The status in the frame of a response; [`Status::Ok`] in requests.
     pub status: Status,
@@ -68,8 +68,8 @@ pub struct Head<'a> {
     /// The method name. For a generic invocation, the method that it names, if that can be read.
     pub method: &'a [u8],
     /// The name of the calling application.
-    pub caller: &'a [u8],
-    /// The caller's timeout in milliseconds; 0 if there is none.
+    pub application: &'a [u8],
+    /// The downstream's timeout in milliseconds; 0 if there is none.
     pub timeout_ms: u32,
     /// The format of the response. The head may reveal more about it than the frame.
     pub hint: u32,
@@ -114,7 +114,7 @@ pub trait MessageReader: Sync {
     fn view<'a>(&self, bytes: &'a [u8]) -> Option<Message<'a>>;
 
     /// Translates a request into an empty neutral call. It is filled in place, because calls are large. The
-    /// head saves reading it again, if the caller still has it.
+    /// head saves reading it again, if the downstream still has it.
     ///
     /// # Errors
     /// The request cannot be read. The downstream gets the text, and the call may be partly filled.

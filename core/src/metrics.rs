@@ -63,9 +63,9 @@ pub struct SeriesKey {
     pub down: ProtoId,
     /// The protocol of the upstream.
     pub up: ProtoId,
-    /// The interface name as the caller sent it.
+    /// The interface name as the downstream sent it.
     pub service: Arc<str>,
-    /// The method name as the caller sent it.
+    /// The method name as the downstream sent it.
     pub method: Arc<str>,
 }
 
@@ -315,7 +315,7 @@ impl WorkerMetrics {
         Some(&series.key)
     }
 
-    /// Service and method of a series as the caller sent them; `None` for an overflow or removed series.
+    /// Service and method of a series as the downstream sent them; `None` for an overflow or removed series.
     #[must_use]
     pub fn names(&self, id: SeriesId) -> Option<(&str, &str)> {
         let series = self.series.get(id.place()).filter(|s| s.id == id)?;

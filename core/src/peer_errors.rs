@@ -26,7 +26,7 @@ pub enum PeerErrorKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
     /// A downstream of a listener; without an address over a Unix socket.
-    Caller(ListenerId, Option<SocketAddr>),
+    Downstream(ListenerId, Option<SocketAddr>),
     /// An endpoint.
     Endpoint(EndpointId),
     /// All downstream peers of a listener together.
@@ -207,7 +207,7 @@ impl Kind {
 impl Peer {
     fn key(self) -> Key {
         match self {
-            Peer::Caller(_, peer) => Key::Host(peer.map(|peer| host(peer.ip()))),
+            Peer::Downstream(_, peer) => Key::Host(peer.map(|peer| host(peer.ip()))),
             Peer::Endpoint(id) => Key::Endpoint(id),
             Peer::Listener(id) => Key::Listener(id),
         }
@@ -229,8 +229,8 @@ impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let listener = |id: ListenerId| self.1.listener(id).map_or("(removed)", |l| &*l.name);
         match self.0 {
-            Peer::Caller(id, Some(peer)) => write!(f, "listener {}: caller {peer}", listener(id)),
-            Peer::Caller(id, None) => write!(f, "listener {}: caller on a unix socket", listener(id)),
+            Peer::Downstream(id, Some(peer)) => write!(f, "listener {}: downstream {peer}", listener(id)),
+            Peer::Downstream(id, None) => write!(f, "listener {}: downstream on a unix socket", listener(id)),
             Peer::Listener(id) => write!(f, "listener {}", listener(id)),
             Peer::Endpoint(id) => match self.1.endpoint(id) {
                 None => f.write_str("an endpoint that was removed"),
@@ -285,7 +285,7 @@ mod tests {
 
     fn from(host: u8, port: u16) -> Key {
         let peer = SocketAddr::from(([10, 0, 0, host], port));
-        Peer::Caller(ListenerId(0), Some(peer)).key()
+        Peer::Downstream(ListenerId(0), Some(peer)).key()
     }
 
     #[test]
@@ -312,7 +312,7 @@ mod tests {
         let mut lines = 0;
         for i in 0..100_000_u32 {
             let peer = SocketAddr::from((i.to_be_bytes(), 1));
-            let key = Peer::Caller(ListenerId(0), Some(peer)).key();
+            let key = Peer::Downstream(ListenerId(0), Some(peer)).key();
             lines += u64::from(kind.say(key, u64::from(i / 10)).is_some());
         }
         assert!(lines <= u64::from(BURST) + 10_000 / LINE_MS + 1, "{lines}");

@@ -83,8 +83,8 @@ impl Runtime {
 
     /// The number of downstream connections that there are descriptors for.
     #[must_use]
-    pub fn room_for_callers(&self) -> usize {
-        self.descriptors.callers()
+    pub fn room_for_downstreams(&self) -> usize {
+        self.descriptors.downstreams()
     }
 
     /// Starts to accept connections on a socket.
@@ -159,7 +159,7 @@ impl Runtime {
     }
 
     /// Closes each downstream connection as soon as it has no call in flight.
-    pub fn part_from_callers(&self) {
+    pub fn part_from_downstreams(&self) {
         self.tell_all(|| Mail::Part);
     }
 
@@ -170,7 +170,7 @@ impl Runtime {
 
     /// The number of downstream connections.
     #[must_use]
-    pub fn callers(&self) -> usize {
+    pub fn downstreams(&self) -> usize {
         self.workers.iter().map(|w| w.post.connections()).sum()
     }
 

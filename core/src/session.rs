@@ -94,7 +94,7 @@ pub struct RespondTo {
 pub struct Dispatch<'a> {
     /// Changes by the route and filters; `None` if there are none.
     pub edits: Option<&'a Edits>,
-    /// The head of the request, if the caller still has it.
+    /// The head of the request, if the downstream still has it.
     pub head: Option<&'a Head<'a>>,
     /// Rules for calls that change the protocol.
     pub bridge: &'a Bridge,

@@ -23,7 +23,7 @@ impl Default for Wheel {
 
 impl Wheel {
     /// Makes `key` due once `at_ms` has passed, or earlier if that lies beyond the wheel's 16 seconds. The
-    /// caller then checks the call's own deadline and pushes the key again.
+    /// downstream then checks the call's own deadline and pushes the key again.
     #[inline]
     pub fn push(&mut self, at_ms: u64, key: CallKey) {
         let tick = (at_ms / TICK_MS + 1).clamp(self.swept + 1, self.swept + SLOTS - 1);

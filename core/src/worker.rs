@@ -151,8 +151,8 @@ impl<E: Env> Worker<E> {
     }
 
     /// Closes each downstream connection as soon as it has no call in flight.
-    pub fn part_from_callers(&mut self) {
-        self.connections.part_from_callers();
+    pub fn part_from_downstreams(&mut self) {
+        self.connections.part_from_downstreams();
     }
 
     /// Refuses all calls that come from now on.
@@ -187,8 +187,8 @@ impl<E: Env> Worker<E> {
 
     /// Downstream connections that are open now.
     #[must_use]
-    pub fn callers(&self) -> usize {
-        self.connections.callers()
+    pub fn downstreams(&self) -> usize {
+        self.connections.downstreams()
     }
 
     /// The connections, for simulations that check their state.

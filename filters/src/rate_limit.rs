@@ -76,7 +76,7 @@ impl Limit {
             RateLimitKey::Route => "",
             RateLimitKey::Service => " to this service",
             RateLimitKey::Method => " of this method",
-            RateLimitKey::Caller => " from this application",
+            RateLimitKey::Application => " from this application",
         };
         let text = format!(
             "over the rate limit of {} calls a second{of}; call less often, or raise rate_limit.rate",
@@ -93,7 +93,7 @@ impl Filter for RateLimit {
             RateLimitKey::Route => Key::Whole,
             RateLimitKey::Service => Key::Name(head.service),
             RateLimitKey::Method => Key::Pair(head.service, head.method),
-            RateLimitKey::Caller => Key::Name(head.caller),
+            RateLimitKey::Application => Key::Name(head.application),
         };
         let mut buckets = self.buckets.borrow_mut();
         if buckets.take(key, self.limit.terms, self.limit.most, cx.now_ms) {

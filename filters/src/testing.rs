@@ -48,7 +48,7 @@ fn nothing_there() -> CallError {
 pub(crate) struct TestCall<'a> {
     pub(crate) service: &'a str,
     pub(crate) method: &'a str,
-    pub(crate) caller: &'a str,
+    pub(crate) application: &'a str,
 }
 
 /// Passes a call to a filter.
@@ -72,7 +72,7 @@ pub(crate) fn pass_with(filter: &dyn Filter, call: &TestCall<'_>, now_ms: u32, e
     let head = Head {
         service: call.service.as_bytes(),
         method: call.method.as_bytes(),
-        caller: call.caller.as_bytes(),
+        application: call.application.as_bytes(),
         ..Head::default()
     };
     filter.on_request(&mut RequestCx {

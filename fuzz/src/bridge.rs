@@ -1,7 +1,7 @@
 //! Messages that are bridged. The first byte of the input chooses what a Bolt upstream reads, the second the
 //! consumer that a response is for; the rest is a frame of either protocol.
 use crate::frame::{ID, codec, decode, mend, protocol, written};
-use crate::stock::caller;
+use crate::stock::downstream;
 use crate::values::{comparable, tokens};
 use rialto_core::bridge::Bridge;
 use rialto_core::call::{NeutralCall, NeutralResponse, ReturnValue, Values, room_for};
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 /// A call has the same meaning in the other protocol, and so has a response; what cannot be expressed is
 /// refused with a text.
 pub fn cross(data: &[u8]) {
-    let Some((&[variant, caller], frame)) = data.split_first_chunk() else {
+    let Some((&[variant, downstream], frame)) = data.split_first_chunk() else {
         return;
     };
     let mut frame = frame.to_vec();
@@ -36,8 +36,8 @@ pub fn cross(data: &[u8]) {
             ask::<Dubbo>(&found.msg, 0);
         }
         Kind::Response => {
-            answer::<Bolt>(&found.msg, caller);
-            answer::<Dubbo>(&found.msg, caller);
+            answer::<Bolt>(&found.msg, downstream);
+            answer::<Dubbo>(&found.msg, downstream);
         }
         _ => {}
     }
@@ -101,7 +101,7 @@ fn same_call(call: &NeutralCall<'_>, again: &NeutralCall<'_>) {
             version,
             &*call.group,
             &*call.method,
-            &*call.caller,
+            &*call.application,
         ]
         .map(str::to_owned)
     };
@@ -161,10 +161,10 @@ fn answer<C: Codec>(msg: &Message<'_>, choice: u8) {
         Err(e) => return refused(&e),
     };
     rules.on_response(&mut outcome);
-    let caller = caller(C::PROTO, choice);
+    let downstream = downstream(C::PROTO, choice);
     let to = RespondTo {
         id: ID,
-        hint: caller.hint,
+        hint: downstream.hint,
     };
     let mut out = vec![];
     let began = Instant::now();
@@ -175,7 +175,7 @@ fn answer<C: Codec>(msg: &Message<'_>, choice: u8) {
             let msg = written::<C>(&out, Kind::Response, ID);
             let again = msg.meta.dialect.outcome(&msg);
             // JSONB leaves some values to the reader's classes, and generic consumers have none.
-            let is_told = !caller.is_generic && (C::PROTO != DUBBO || caller.hint & 0x1f == 2);
+            let is_told = !downstream.is_generic && (C::PROTO != DUBBO || downstream.hint & 0x1f == 2);
             if is_told {
                 same_outcome(&outcome, again);
             }

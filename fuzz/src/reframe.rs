@@ -90,10 +90,10 @@ fn same_head<C: Codec>(
         ("version", old_version, new.version, &edits.version),
         ("group", head.group, new.group, &edits.group),
         ("method", head.method, new.method, &edits.method),
-        ("caller", head.caller, new.caller, &None),
+        ("application", head.application, new.application, &None),
     ] {
         // When an unreadable part changes, what follows it may become visible.
-        if C::PROTO == BOLT && matches!(what, "method" | "caller") && old.is_empty() {
+        if C::PROTO == BOLT && matches!(what, "method" | "application") && old.is_empty() {
             continue;
         }
         let want = edit
@@ -130,8 +130,13 @@ fn same_call(before: Result<NeutralCall<'_>, CallError>, after: Result<NeutralCa
     let Ok(before) = before else { return };
     let after = after.unwrap_or_else(|e| panic!("it cannot be understood any more: {e}"));
     assert_eq!(
-        (&before.types[..], &before.trace, &before.caller, before.one_way),
-        (&after.types[..], &after.trace, &after.caller, after.one_way)
+        (
+            &before.types[..],
+            &before.trace,
+            &before.application,
+            before.one_way
+        ),
+        (&after.types[..], &after.trace, &after.application, after.one_way)
     );
     if let (Some(Ok(before)), Some(after)) = (tokens(&before.args), tokens(&after.args)) {
         let after = after.unwrap_or_else(|e| panic!("its arguments cannot be read any more: {e}"));

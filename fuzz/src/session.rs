@@ -2,7 +2,7 @@
 //! the next three the sizes of the pieces, one the consumer that responses are for; the rest is what the peer
 //! sends.
 use crate::frame::{decode, written};
-use crate::stock::{Caller, caller};
+use crate::stock::{Downstream, downstream};
 use crate::values::tokens;
 use rialto_core::bridge::Bridge;
 use rialto_core::buf::OutBuf;
@@ -42,13 +42,13 @@ pub fn dubbo(data: &[u8]) {
 struct Choice {
     role: Role,
     settings: Settings,
-    caller: Caller,
+    downstream: Downstream,
 }
 
 /// The bytes of a peer give the same events however they are split, and every message can be read and
 /// forwarded, or is refused.
 fn run<C: Codec>(data: &[u8]) {
-    let Some((&[choice, a, b, c, caller_choice], stream)) = data.split_first_chunk() else {
+    let Some((&[choice, a, b, c, downstream_choice], stream)) = data.split_first_chunk() else {
         return;
     };
     let choice = Choice {
@@ -62,7 +62,7 @@ fn run<C: Codec>(data: &[u8]) {
             max_sent: None,
             variant: u32::from(choice >> 2) % 3,
         },
-        caller: caller(C::PROTO, caller_choice),
+        downstream: downstream(C::PROTO, downstream_choice),
     };
     let pieces = [a, b, c].map(|n| usize::from(n) + 1);
     let whole = listen::<C>(stream, &[stream.len().max(1)], &choice);
@@ -288,11 +288,13 @@ fn forward<C: Codec>(msg: &Message<'_>, choice: &Choice) {
 /// Sends an error to a consumer.
 fn refuse<C: Codec>(to: RespondTo, error: &CallError) {
     let mut out = OutBuf::default();
-    let mut caller = Framed::<C>::new(Role::Server, &Settings::default());
-    let said = caller.answer(&mut out, to, &Response::Error(error.clone()), &Bridge::default());
+    let mut downstream = Framed::<C>::new(Role::Server, &Settings::default());
+    let said = downstream.answer(&mut out, to, &Response::Error(error.clone()), &Bridge::default());
     assert_eq!(said.as_ref(), Err(error));
     let sent = written::<C>(out.unsent(), Kind::Response, to.id);
-    assert!(caller.forwards_as_is(&sent, Some(to)) || sent.meta.status != rialto_core::message::Status::Ok);
+    assert!(
+        downstream.forwards_as_is(&sent, Some(to)) || sent.meta.status != rialto_core::message::Status::Ok
+    );
     let read = sent.meta.dialect.outcome(&sent);
     assert!(read.is_err(), "an error became {read:?}");
 }
@@ -304,12 +306,12 @@ fn answered<C: Codec>(msg: &Message<'_>, choice: &Choice) -> String {
     let outcome = dialect.outcome(msg);
     let to = RespondTo {
         id: 9,
-        hint: choice.caller.hint,
+        hint: choice.downstream.hint,
     };
     let mut out = OutBuf::default();
-    let mut caller = Framed::<C>::new(Role::Server, &choice.settings);
-    let takes = caller.forwards_as_is(msg, Some(to));
-    let said = caller.answer(&mut out, to, &Response::Message(*msg), &Bridge::default());
+    let mut downstream = Framed::<C>::new(Role::Server, &choice.settings);
+    let takes = downstream.forwards_as_is(msg, Some(to));
+    let said = downstream.answer(&mut out, to, &Response::Message(*msg), &Bridge::default());
     assert!(
         !takes || said.is_ok(),
         "what could be passed on is refused: {said:?}"

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 /// A consumer that a response may be made for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct Caller {
+pub(crate) struct Downstream {
     pub(crate) hint: u32,
     /// It has no classes, so it gets another response than others.
     pub(crate) is_generic: bool,
@@ -25,9 +25,9 @@ const DUBBO_FILES: [&str; 3] = [
 ];
 
 /// One consumer of each kind that was recorded.
-pub(crate) fn callers(proto: ProtoId) -> &'static [Caller] {
-    static BOLT_CALLERS: LazyLock<Vec<Caller>> = LazyLock::new(|| of_all(BOLT, &BOLT_FILES));
-    static DUBBO_CALLERS: LazyLock<Vec<Caller>> =
+pub(crate) fn downstreams(proto: ProtoId) -> &'static [Downstream] {
+    static BOLT_CALLERS: LazyLock<Vec<Downstream>> = LazyLock::new(|| of_all(BOLT, &BOLT_FILES));
+    static DUBBO_CALLERS: LazyLock<Vec<Downstream>> =
         LazyLock::new(|| of_all(rialto_protocols::DUBBO, &DUBBO_FILES));
     if proto == BOLT {
         &BOLT_CALLERS
@@ -37,12 +37,12 @@ pub(crate) fn callers(proto: ProtoId) -> &'static [Caller] {
 }
 
 /// The consumer that a byte of the input chooses.
-pub(crate) fn caller(proto: ProtoId, choice: u8) -> Caller {
-    let all = callers(proto);
+pub(crate) fn downstream(proto: ProtoId, choice: u8) -> Downstream {
+    let all = downstreams(proto);
     all[usize::from(choice) % all.len()]
 }
 
-fn of_all(proto: ProtoId, files: &[&str]) -> Vec<Caller> {
+fn of_all(proto: ProtoId, files: &[&str]) -> Vec<Downstream> {
     let dialect = All::dialect(proto).expect("a protocol of ours");
     let mut found = BTreeSet::new();
     for line in files.iter().flat_map(|file| file.lines()) {
@@ -53,7 +53,7 @@ fn of_all(proto: ProtoId, files: &[&str]) -> Vec<Caller> {
         if let Ok(head) = dialect.head(&msg)
             && !msg.meta.one_way
         {
-            found.insert(Caller {
+            found.insert(Downstream {
                 hint: head.hint,
                 is_generic: frame.windows(7).any(|w| w == b"$invoke"),
             });

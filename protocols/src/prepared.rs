@@ -87,7 +87,7 @@ fn names<'c>(call: &'c NeutralCall<'_>) -> [&'c str; 5] {
         &call.method,
         &call.version,
         &call.group,
-        &call.caller,
+        &call.application,
     ]
 }
 
@@ -198,7 +198,7 @@ mod tests {
             method: texts[1].into(),
             version: texts[2].into(),
             group: texts[3].into(),
-            caller: texts[4].into(),
+            application: texts[4].into(),
             types: types.iter().map(|t| (*t).into()).collect(),
             ..NeutralCall::default()
         };
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn long_and_failed_entries_are_not_kept() {
         let long = NeutralCall {
-            caller: "x".repeat(NAMES_MAX + 1).into(),
+            application: "x".repeat(NAMES_MAX + 1).into(),
             ..NeutralCall::default()
         };
         assert!(piece(&long, 1).1 && piece(&long, 1).1);

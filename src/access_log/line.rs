@@ -23,13 +23,13 @@ pub(super) struct Lines {
     parts: HashMap<Same, Parts>,
     /// The names that the parts are made of.
     version: u64,
-    /// The last caller, and how it is written.
-    caller: Option<(Option<SocketAddr>, String)>,
+    /// The last downstream, and how it is written.
+    downstream: Option<(Option<SocketAddr>, String)>,
 }
 
 type Known = (SeriesId, Arc<SeriesKey>);
 
-/// What stands in a line in front of the caller, and behind it up to how the call ended.
+/// What stands in a line in front of the downstream, and behind it up to how the call ended.
 struct Parts {
     before: String,
     behind: String,
@@ -54,7 +54,7 @@ impl Lines {
             series: HashMap::new(),
             parts: HashMap::new(),
             version: 0,
-            caller: None,
+            downstream: None,
         }
     }
 
@@ -118,11 +118,11 @@ impl Lines {
         let Some(Parts { before, behind }) = own.as_ref().or_else(|| self.parts.get(&same)) else {
             return;
         };
-        let caller = match &self.caller {
-            Some((caller, text)) if *caller == record.caller => text,
+        let downstream = match &self.downstream {
+            Some((downstream, text)) if *downstream == record.downstream => text,
             _ => {
-                let text = written(self.format, record.caller);
-                &self.caller.insert((record.caller, text)).1
+                let text = written(self.format, record.downstream);
+                &self.downstream.insert((record.downstream, text)).1
             }
         };
         let [open, outcome, duration, bytes, attempts, close] = match self.format {
@@ -149,7 +149,7 @@ impl Lines {
             open,
             time,
             before,
-            caller,
+            downstream,
             behind,
             outcome,
             CallResult::name(record.ended.index()),
@@ -215,7 +215,7 @@ impl Parts {
                 behind: call.text(),
             },
             LogFormat::Json => Parts {
-                before: format!("\",\"listener\":{},\"caller\":", json(listener)),
+                before: format!("\",\"listener\":{},\"downstream\":", json(listener)),
                 behind: json(&call).trim_end_matches('}').replacen('{', ",", 1),
             },
         }
@@ -223,7 +223,7 @@ impl Parts {
 }
 
 impl Names<'_> {
-    /// `key=value` pairs; values that callers choose are quoted where they could be misread.
+    /// `key=value` pairs; values that downstreams choose are quoted where they could be misread.
     fn text(&self) -> String {
         format!(
             " {}->{} service={} method={} route={} cluster={} endpoint={}",
@@ -242,14 +242,14 @@ fn some(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-fn written(format: LogFormat, caller: Option<SocketAddr>) -> String {
+fn written(format: LogFormat, downstream: Option<SocketAddr>) -> String {
     let mut text = String::new();
     // writing to a string cannot fail
-    let _ = match (format, caller) {
+    let _ = match (format, downstream) {
         (LogFormat::Text, None) => write!(text, "-"),
-        (LogFormat::Text, Some(caller)) => write!(text, "{caller}"),
+        (LogFormat::Text, Some(downstream)) => write!(text, "{downstream}"),
         (LogFormat::Json, None) => write!(text, "null"),
-        (LogFormat::Json, Some(caller)) => write!(text, "\"{caller}\""),
+        (LogFormat::Json, Some(downstream)) => write!(text, "\"{downstream}\""),
     };
     text
 }
@@ -304,12 +304,12 @@ mod tests {
         })
     }
 
-    fn record(series: u32, caller: Option<&str>, endpoint: Option<EndpointId>) -> Record {
+    fn record(series: u32, downstream: Option<&str>, endpoint: Option<EndpointId>) -> Record {
         Record {
             series: SeriesId(series),
             ended: CallResult::Responded(Status::Ok),
             latency_us: 1_234_567,
-            caller: caller.map(|caller| caller.parse().unwrap()),
+            downstream: downstream.map(|downstream| downstream.parse().unwrap()),
             endpoint,
             attempts: 2,
             bytes_in: 89,
@@ -349,9 +349,9 @@ mod tests {
             ("[::1]:6", "a.B", "-"),
             ("-", "\"a\\nb\"", "one:1"),
         ]
-        .map(|(caller, service, endpoint)| {
+        .map(|(downstream, service, endpoint)| {
             let up = if endpoint == "-" { "-" } else { "bolt" };
-            format!("now - {caller} dubbo->{up} service={service} method=say route=- cluster=- endpoint={endpoint} {tail}")
+            format!("now - {downstream} dubbo->{up} service={service} method=say route=- cluster=- endpoint={endpoint} {tail}")
         });
         assert_eq!(lines(&mut text, &names, &records), wanted);
 
@@ -369,10 +369,10 @@ mod tests {
             record(0, Some("[::1]:6"), Some(EndpointId(0))),
             record(0, None, None),
         ];
-        let line = |caller: &str, endpoint: &str| {
+        let line = |downstream: &str, endpoint: &str| {
             let up = if endpoint == "null" { "null" } else { "\"bolt\"" };
             format!(
-                r#"{{"time":"now","listener":"","caller":{caller},"protocol":"dubbo","service":"a\"}}{{\n","method":"say","route":"","cluster":null,"upstream_protocol":{up},"endpoint":{endpoint},"outcome":"ok","duration_us":1234567,"request_bytes":89,"attempts":2,"version":null,"group":null,"application":null,"trace_id":null,"error":null}}"#
+                r#"{{"time":"now","listener":"","downstream":{downstream},"protocol":"dubbo","service":"a\"}}{{\n","method":"say","route":"","cluster":null,"upstream_protocol":{up},"endpoint":{endpoint},"outcome":"ok","duration_us":1234567,"request_bytes":89,"attempts":2,"version":null,"group":null,"application":null,"trace_id":null,"error":null}}"#
             )
         };
         let wanted = [line("\"[::1]:6\"", "\"one:1\""), line("null", "null")];
@@ -445,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_callers_cannot_forge_lines() {
+    fn names_of_downstreams_cannot_forge_lines() {
         assert_eq!(quoted("com.acme.Greeter"), "com.acme.Greeter");
         assert_eq!(quoted("x\n2026 forged"), "\"x\\n2026 forged\"");
         assert_eq!(quoted(""), "-");

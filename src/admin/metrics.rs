@@ -199,7 +199,7 @@ impl Scrape {
             })
             .collect();
         traffic(to, "listener", &rows.iter().map(|(l, t, _)| (l, t)))?;
-        let help = "Calls for which a caller of the listener waits";
+        let help = "Calls for which a downstream of the listener waits";
         let calls = rows.iter().map(|(l, _, n)| (l, i64::from(*n)));
         gauges(to, "listener_calls_in_flight", help, calls)
     }
@@ -305,7 +305,7 @@ impl Scrape {
         for (name, help, value) in [
             (
                 "calls_in_flight",
-                "Calls for which a caller waits",
+                "Calls for which a downstream waits",
                 sum(&|r| r.in_flight as i64),
             ),
             (

@@ -24,7 +24,7 @@ const INDEX: &str = "<!doctype html><meta charset=utf-8><title>Rialto</title><h1
 <tr><td><a href=/metrics>/metrics</a><td>counters and latencies for Prometheus (also /stats/prometheus)\
 <tr><td><a href=/config_dump>/config_dump</a><td>the configuration in use, defaults included, and how reloading went\
 <tr><td><a href=/clusters>/clusters</a><td>clusters and their endpoints\
-<tr><td><a href=/listeners>/listeners</a><td>listeners and their callers\
+<tr><td><a href=/listeners>/listeners</a><td>listeners and their downstreams\
 <tr><td><a href=/logging>/logging</a><td>log level; POST /logging?level=debug changes it\
 <tr><td><a href=/server_info>/server_info</a><td>version and uptime\
 </table>";

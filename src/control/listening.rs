@@ -55,7 +55,7 @@ impl Listening {
 
     /// Listens no longer on what is gone; connections are not touched. To be done before the workers forget the
     /// listeners: a connection that is accepted for a listener that they do not know is closed. Sockets that are taken over keep
-    /// their callers waiting meanwhile.
+    /// their downstreams waiting meanwhile.
     pub(super) fn let_go(&mut self, plan: &mut Plan, runtime: &Runtime) {
         for id in plan.remove.drain(..) {
             runtime.unlisten(id);

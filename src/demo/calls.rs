@@ -26,7 +26,7 @@ pub(super) enum Expect {
     Nothing,
 }
 
-/// The calls, as the callers of one side make them.
+/// The calls, as the downstreams of one side make them.
 pub(super) fn all(version: &str, provider: &str) -> Vec<Case> {
     let call = |method: &str| Request::new(NAME, version, method).within(PATIENCE_MS);
     let value = |v: Json| Expect::Answer(Answer::Value(v));
@@ -108,7 +108,7 @@ pub(super) fn show(reply: Option<&Reply>) -> String {
         Some(Ok(Answer::Null)) => "null".into(),
         Some(Ok(Answer::Value(v))) => show_json(v),
         Some(Ok(Answer::Thrown { class, message })) => format!("throws {}: {message}", simple(class)),
-        // what it begins with is how the caller's protocol told it
+        // what it begins with is how the downstream's protocol told it
         Some(Err(e)) => {
             let text = e.text.rsplit(": ").next().unwrap_or_default();
             // it is Rialto who answers here

@@ -7,7 +7,7 @@ use rialto_core::session::Protocols;
 use rialto_protocols::{All, BOLT, DUBBO};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-/// What Dubbo callers say as version of the demo's service, by custom; SOFARPC always says `1.0`.
+/// What Dubbo downstreams say as version of the demo's service, by custom; SOFARPC always says `1.0`.
 pub(super) const DUBBO_VERSION: &str = "1.0.0";
 /// See [`DUBBO_VERSION`].
 pub(super) const SOFA_VERSION: &str = "1.0";

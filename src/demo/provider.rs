@@ -95,7 +95,7 @@ fn serve<C: Codec + 'static>(
             .name("provider-call".into())
             .spawn(move || {
                 let _turn = turn;
-                // the caller may be gone
+                // the downstream may be gone
                 let _ = reply_with.send::<C>(&service.serve(&request));
             })?;
     }

@@ -11,7 +11,7 @@ const MOST_SHOWN: usize = 1_000;
 
 /// One finished call.
 pub(super) struct Row<'a> {
-    /// Protocols of caller and provider.
+    /// Protocols of downstream and provider.
     pub(super) way: &'a str,
     pub(super) call: &'a str,
     pub(super) answer: &'a str,

@@ -1,4 +1,4 @@
-//! Both ends of a call on blocking sockets, over the real codecs: what a caller sends and gets, and what a provider
+//! Both ends of a call on blocking sockets, over the real codecs: what a downstream sends and gets, and what a provider
 //! gets and sends, in the neutral words of [`Request`] and [`Reply`].
 use super::values::{to_json, values};
 use rialto_core::bridge::Bridge;
@@ -32,10 +32,10 @@ pub struct Request {
     pub args: Vec<Json>,
     /// Attachments (SOFARPC: baggage).
     pub attachments: Vec<(String, String)>,
-    /// The caller's timeout in milliseconds, 0 if it has none.
+    /// The downstream's timeout in milliseconds, 0 if it has none.
     pub timeout_ms: u32,
     /// The calling application, empty if unknown.
-    pub caller: String,
+    pub application: String,
     /// Nobody waits for an answer.
     pub one_way: bool,
 }
@@ -101,7 +101,7 @@ impl Request {
         self
     }
 
-    /// Sets the caller's timeout.
+    /// Sets the downstream's timeout.
     #[must_use]
     pub fn within(mut self, timeout_ms: u32) -> Self {
         self.timeout_ms = timeout_ms;
@@ -123,7 +123,7 @@ impl Request {
             args: values(&args, self.args.len()),
             attachments: borrowed(&self.attachments),
             timeout_ms: self.timeout_ms,
-            caller: Cow::Borrowed(&self.caller),
+            application: Cow::Borrowed(&self.application),
             one_way: self.one_way,
             ..NeutralCall::default()
         };
@@ -151,7 +151,7 @@ impl Request {
                 args,
                 attachments: owned(&call.attachments),
                 timeout_ms: call.timeout_ms.max(head.timeout_ms),
-                caller: call.caller.into(),
+                application: call.application.into(),
                 one_way: call.one_way,
             })
         };

@@ -105,7 +105,7 @@ fn write_all(inbox: &Receiver<Item>, mut to: impl Write, state: &State) {
                 }
             }
             Item::Flush(done) => {
-                // the caller may have stopped waiting
+                // the downstream may have stopped waiting
                 let _ = done.send(());
             }
         }

@@ -44,7 +44,10 @@ fn the_access_log_has_a_json_line_for_each_call() {
     ] {
         assert_eq!(ok[key], value, "{key} of {ok}");
     }
-    assert!(ok["caller"].as_str().unwrap().starts_with("127.0.0.1:"), "{ok}");
+    assert!(
+        ok["downstream"].as_str().unwrap().starts_with("127.0.0.1:"),
+        "{ok}"
+    );
     assert!(
         ok["request_bytes"].as_u64().unwrap() > 16 && ok["attempts"] == 1,
         "{ok}"

@@ -292,9 +292,9 @@ fn several_workers_serve_like_one() {
     );
 }
 
-/// Some providers remember for a connection how its first message spelled a class, so callers must not share one.
+/// Some providers remember for a connection how its first message spelled a class, so downstreams must not share one.
 #[test]
-fn each_caller_has_a_connection_of_its_own_where_the_cluster_says_so() {
+fn each_downstream_has_a_connection_of_its_own_where_the_cluster_says_so() {
     let up = Upstream::<Bolt>::greeting("it");
     let mut config = config::<Bolt>(&[up.address]);
     config["clusters"][0]["connections"] = json!("per_downstream");
@@ -308,7 +308,7 @@ fn each_caller_has_a_connection_of_its_own_where_the_cluster_says_so() {
         assert_eq!(dubbo.value(&name), "it");
     }
     assert_eq!(up.connections(), 2);
-    // the end of the first caller is the end of its connection alone
+    // the end of the first downstream is the end of its connection alone
     drop(bolt);
     up.wait_closed(0);
     assert_eq!(dubbo.value(&name), "it");

@@ -168,11 +168,12 @@ fn a_rate_limit_passes_a_burst_and_refuses_the_rest() {
 fn a_rate_limit_can_be_per_application() {
     let up = Upstream::<Dubbo>::greeting("it");
     let mut config = config::<Dubbo>(&[up.address]);
-    config["listeners"][0]["filters"] = json!([{"rate_limit": {"rate": 1, "burst": 3, "per": "caller"}}]);
+    config["listeners"][0]["filters"] =
+        json!([{"rate_limit": {"rate": 1, "burst": 3, "per": "application"}}]);
     let rialto = Rialto::start(&config);
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let of = |app: &str| Request {
-        caller: app.into(),
+        application: app.into(),
         ..greet("Ada")
     };
     assert!(allowed(&mut downstream, &of("noisy"), 30) < 30);

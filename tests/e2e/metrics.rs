@@ -28,9 +28,9 @@ fn buckets_and_labels_are_those_of_the_configuration() {
     config["metrics"] = json!({"buckets": ["250us", "20s"], "labels": {"method": false}, "max_series": 16});
     config["access_log"] = json!({"path": "stdout", "format": "json"});
     let rialto = Rialto::start(&config);
-    let mut caller = Downstream::<Dubbo>::connect(rialto.entry());
-    caller.call(&greet("Ada"));
-    caller.call(&Request::new(GREETER, "1.0", "throw"));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    downstream.call(&greet("Ada"));
+    downstream.call(&Request::new(GREETER, "1.0", "throw"));
     let (_, text) = rialto.admin.get("/metrics");
     let bounds: Vec<&str> = text
         .lines()
@@ -55,14 +55,14 @@ fn refused_calls_are_counted_by_limit() {
     let mut config = config::<Bolt>(&[up.address]);
     config["routes"][0]["filters"] = json!([{"rate_limit": {"rate": 1, "burst": 1}}]);
     let rialto = Rialto::start(&config);
-    let mut caller = Downstream::<Dubbo>::connect(rialto.entry());
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let refused = || {
         let labels = ["limit=\"rate_limit\"", "listener=\"in\"", "cluster=\"up\""];
         rialto.metric("rialto_refused_calls_total", &labels)
     };
     assert_eq!(refused(), 0.0);
     eventually("a refused call", || {
-        caller.call(&greet("Ada"));
+        downstream.call(&greet("Ada"));
         (refused() >= 1.0).then_some(())
     });
 }

@@ -81,7 +81,7 @@ fn lines_name_cluster_endpoint_and_listener() {
     eventually("the close", || {
         let all = rialto.stderr.all();
         let line = all.iter().find(|l| l.contains("closed:"))?;
-        assert!(line.contains("listener in: caller 127.0.0.1:"), "{line}");
+        assert!(line.contains("listener in: downstream 127.0.0.1:"), "{line}");
         Some(())
     });
 }
@@ -95,36 +95,36 @@ fn debug_tells_of_connections_and_trace_of_calls() {
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
     let set = |level: &str| assert_eq!(rialto.admin.post(&format!("/logging?level={level}")).0, 200);
     let has = |what: &str| rialto.stderr.all().iter().any(|l| l.contains(what));
-    let mut caller = Downstream::<Dubbo>::connect(rialto.entry());
-    caller.call(&greet("Ada"));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    downstream.call(&greet("Ada"));
     assert!(!has("connected") && !has("outcome="), "at info");
-    drop(caller);
+    drop(downstream);
 
     set("debug");
-    let mut caller = Downstream::<Dubbo>::connect(rialto.entry());
-    caller.call(&greet("Ada"));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    downstream.call(&greet("Ada"));
     let line = rialto.stderr.wait("a connection", |l| l.contains(": connected"));
-    assert!(line.contains("DEBUG listener in: caller 127.0.0.1:"), "{line}");
-    caller.error(&Request::new(super::support::GREETER, "1.0", "hang up"));
-    drop(caller);
+    assert!(line.contains("DEBUG listener in: downstream 127.0.0.1:"), "{line}");
+    downstream.error(&Request::new(super::support::GREETER, "1.0", "hang up"));
+    drop(downstream);
     rialto.stderr.wait("its end", |l| {
-        l.contains("listener in: caller") && l.contains("closed with 0 calls in flight: its peer")
+        l.contains("listener in: downstream") && l.contains("closed with 0 calls in flight: its peer")
     });
     let endpoint = format!("cluster up: endpoint {}: ", up.address);
     rialto.stderr.wait("the provider's end", |l| {
         l.contains(&endpoint) && l.contains("closed with")
     });
-    let mut caller = Downstream::<Dubbo>::connect(rialto.entry());
-    caller.call(&greet("Ada"));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    downstream.call(&greet("Ada"));
     let made = format!("{endpoint}connected after");
     rialto.stderr.wait("a new one", |l| l.contains(&made));
     assert!(!has("outcome="), "at debug");
 
     set("trace");
-    caller.call(&greet("Ada"));
+    downstream.call(&greet("Ada"));
     let line = rialto.stderr.wait("the call", |l| l.contains("outcome="));
     for part in [
-        "TRACE call listener=\"in\" caller=127.0.0.1:",
+        "TRACE call listener=\"in\" downstream=127.0.0.1:",
         "service=\"com.acme.Greeter\" method=\"greet\"",
         "route=\"all\" cluster=\"up\"",
         &format!("endpoint=\"{}\" attempts=1", up.address),
@@ -132,12 +132,12 @@ fn debug_tells_of_connections_and_trace_of_calls() {
     ] {
         assert!(line.contains(part), "{part}: {line}");
     }
-    caller.call(&Request::new("a.B\nforged", "", "x"));
+    downstream.call(&Request::new("a.B\nforged", "", "x"));
     let line = rialto.stderr.wait("the refused call", |l| l.contains("forged"));
     assert!(line.contains("service=\"a.B\\nforged\" method=\"x\""), "{line}");
     set("info");
     let calls = |text: &[String]| text.iter().filter(|l| l.contains("outcome=")).count();
     let before = calls(&rialto.stderr.all());
-    caller.call(&greet("Ada"));
+    downstream.call(&greet("Ada"));
     assert_eq!(calls(&rialto.stderr.all()), before);
 }

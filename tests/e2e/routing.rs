@@ -123,16 +123,16 @@ fn by_attachment() {
 #[test]
 fn by_calling_application() {
     let shop = Request {
-        caller: "shop".into(),
+        application: "shop".into(),
         ..name()
     };
     check(
-        &json!({"caller": "shop"}),
+        &json!({"application": "shop"}),
         &[&shop],
         &[
             &name(),
             &Request {
-                caller: "other".into(),
+                application: "other".into(),
                 ..name()
             },
         ],

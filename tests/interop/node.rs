@@ -1,5 +1,5 @@
 //! A stock `sofa-rpc-node` provider behind Rialto. It remembers, for each connection, the fields of a class as the
-//! first message gave them, and callers do not agree on their order: `tests/peers/node/README.md`.
+//! first message gave them, and downstreams do not agree on their order: `tests/peers/node/README.md`.
 use super::cell::{Cell, Outcome};
 use super::options::say;
 use super::peers::{self, Peers, Provider, Starting};
@@ -13,7 +13,7 @@ use std::process::Command;
 
 /// What filters call it.
 pub(crate) const NAME: &str = "sofa-rpc-node";
-/// The Java callers, and what they call.
+/// The Java downstreams, and what they call.
 const JAVA: [&str; 2] = ["sofa-5.13.2", "dubbo-3.3.6"];
 const CASES: &str = "pojo,pojo_nulls";
 
@@ -25,7 +25,7 @@ pub(crate) struct NodePeer {
     dir: PathBuf,
 }
 
-/// How callers reach the provider.
+/// How downstreams reach the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Direct,
@@ -110,7 +110,7 @@ impl Way {
     }
 }
 
-/// One worker, for otherwise the callers would come to share a connection by chance only.
+/// One worker, for otherwise the downstreams would come to share a connection by chance only.
 fn config(remembering: u16, forgetful: u16, access_log: &Path) -> Value {
     let each = |make: &dyn Fn(Way) -> Value| -> Value { Way::PROXIED.into_iter().map(make).collect() };
     let bridge = json!({ "versions": [{ "from": "1.0.0", "to": "1.0" }] });
@@ -137,7 +137,7 @@ fn config(remembering: u16, forgetful: u16, access_log: &Path) -> Value {
 }
 
 impl NodeRuns {
-    /// Has every caller call the provider in every way.
+    /// Has every downstream call the provider in every way.
     pub(crate) fn run(node: &NodePeer, java: &Peers, dir: &Path) -> anyhow::Result<NodeRuns> {
         let dir = dir.join(NAME);
         std::fs::create_dir_all(&dir)?;
@@ -147,14 +147,14 @@ impl NodeRuns {
         let ports = (remembering.ready.port, forgetful.ready.port);
         let proxy = Proxy::with(config(ports.0, ports.1, &dir.join("access.log")), &dir)?;
         let mut seen = vec![];
-        let mut note = |way: Way, caller, cells: Vec<Cell>| {
+        let mut note = |way: Way, downstream, cells: Vec<Cell>| {
             let good = cells.iter().filter(|c| c.outcome == Outcome::Ok).count();
             say(&format!(
                 "{caller} -> {NAME}, {}: {good} of {} cases work",
                 way.name(),
                 cells.len()
             ));
-            seen.push((way, caller, cells));
+            seen.push((way, downstream, cells));
         };
         for way in [Way::Direct].into_iter().chain(Way::PROXIED) {
             let port = match way {
@@ -162,12 +162,16 @@ impl NodeRuns {
                 _ => proxy.port_of(way.name())?,
             };
             // the provider speaks Bolt only
-            let callers = JAVA
+            let downstreams = JAVA
                 .into_iter()
                 .filter(|c| way != Way::Direct || c.starts_with("sofa"));
-            for caller in callers {
+            for downstream in downstreams {
                 let file = log(&format!("{caller}-{}", way.name()));
-                note(way, caller, java.consume(caller, port, &["--zoo", CASES], &file)?);
+                note(
+                    way,
+                    downstream,
+                    java.consume(downstream, port, &["--zoo", CASES], &file)?,
+                );
             }
             let file = log(&format!("{NAME}-{}", way.name()));
             note(way, NAME, node.consume(port, &file)?);
@@ -186,7 +190,7 @@ impl NodeRuns {
     pub(crate) fn failures(&self) -> Vec<String> {
         let is_bad = |cell: &&Cell| cell.outcome != Outcome::Ok;
         let mut wrong = vec![];
-        for (way, caller, cells) in self.seen.iter().filter(|(way, ..)| *way != Way::Shared) {
+        for (way, downstream, cells) in self.seen.iter().filter(|(way, ..)| *way != Way::Shared) {
             for cell in cells.iter().filter(is_bad) {
                 wrong.push(format!(
                     "{caller} -> {NAME}, {}: {}: {}",
@@ -221,11 +225,11 @@ impl NodeRuns {
         )?;
         for way in [Way::Direct].into_iter().chain(Way::PROXIED) {
             write!(out, "| {} |", way.words())?;
-            for caller in JAVA.into_iter().chain([NAME]) {
+            for downstream in JAVA.into_iter().chain([NAME]) {
                 let run = self
                     .seen
                     .iter()
-                    .find(|(of, name, _)| *of == way && *name == caller);
+                    .find(|(of, name, _)| *of == way && *name == downstream);
                 let text = run.map_or("–".to_owned(), |(_, _, cells)| tally(cells));
                 write!(out, " {text} |")?;
             }

@@ -1,4 +1,4 @@
-//! A worker between callers and hosts, and the fate of every call.
+//! A worker between downstreams and hosts, and the fate of every call.
 use super::net::{End, Net, Shared, SimReactor};
 use super::peer::{Found, Peer, Proto};
 use rialto_core::Env;
@@ -22,7 +22,7 @@ impl Env for SimEnv {
 /// Odds of faults, each per opportunity.
 #[derive(Clone, Copy, Debug)]
 pub struct Faults {
-    /// A host answers after the caller's timeout.
+    /// A host answers after the downstream's timeout.
     pub slow: f64,
     /// A host answers twice.
     pub duplicate: f64,
@@ -30,8 +30,8 @@ pub struct Faults {
     pub kill_host: f64,
     /// A dial fails.
     pub refuse_dial: f64,
-    /// A caller's connection dies.
-    pub kill_caller: f64,
+    /// A downstream's connection dies.
+    pub kill_downstream: f64,
     /// A host sends bytes that make no sense.
     pub garbage: f64,
     /// A host answers a call that nobody made.
@@ -44,7 +44,7 @@ pub struct Faults {
     pub churn: f64,
     /// The process has no descriptors for a while.
     pub exhaust: f64,
-    /// A caller makes several large calls at once.
+    /// A downstream makes several large calls at once.
     pub burst: f64,
 }
 
@@ -54,7 +54,7 @@ impl Faults {
         duplicate: 0.0,
         kill_host: 0.0,
         refuse_dial: 0.0,
-        kill_caller: 0.0,
+        kill_downstream: 0.0,
         garbage: 0.0,
         stray: 0.0,
         stall: 0.0,
@@ -84,18 +84,18 @@ pub struct Finished {
     pub held: usize,
     pub in_flight: usize,
     pub bytes: u64,
-    /// Connections to hosts that carried calls of several callers.
+    /// Connections to hosts that carried calls of several downstreams.
     pub mixed: usize,
 }
 
 pub struct Fleet {
     net: Shared,
     worker: Worker<SimEnv>,
-    callers: Vec<Caller>,
+    downstreams: Vec<Downstream>,
     hosts: HashMap<usize, Host>,
     fates: Vec<Fate>,
     executed: HashMap<u32, u32>,
-    /// By a host's link: the callers whose calls it carried.
+    /// By a host's link: the downstreams whose calls it carried.
     carried: HashMap<usize, BTreeSet<usize>>,
     faults: Faults,
     rng: fastrand::Rng,
@@ -106,7 +106,7 @@ pub struct Fleet {
     clock: Instant,
 }
 
-struct Caller {
+struct Downstream {
     link: usize,
     proto: Proto,
     peer: Peer,
@@ -124,12 +124,12 @@ struct Host {
 
 struct Fate {
     nonce: u32,
-    caller: usize,
+    downstream: usize,
     one_way: bool,
     ends: u32,
     good: bool,
     wrong: bool,
-    /// Its caller died: it need not end.
+    /// Its downstream died: it need not end.
     orphan: bool,
 }
 
@@ -194,7 +194,7 @@ impl Fleet {
         let mut fleet = Fleet {
             net,
             worker,
-            callers: vec![],
+            downstreams: vec![],
             hosts: HashMap::new(),
             fates: vec![],
             executed: HashMap::new(),
@@ -218,7 +218,7 @@ impl Fleet {
         let (link, end): (usize, End) = Net::connect(&self.net);
         self.worker.accept(end, ListenerId(0), None);
         let peer = Peer::new(proto, Role::Client);
-        self.callers.push(Caller {
+        self.downstreams.push(Downstream {
             link,
             proto,
             peer,
@@ -227,11 +227,11 @@ impl Fleet {
         });
     }
 
-    /// Steps in which callers make calls.
+    /// Steps in which downstreams make calls.
     pub fn run(&mut self, steps: usize) {
         for _ in 0..steps {
-            for i in 0..self.callers.len() {
-                if self.callers[i].alive && self.rng.u8(..4) == 0 {
+            for i in 0..self.downstreams.len() {
+                if self.downstreams[i].alive && self.rng.u8(..4) == 0 {
                     self.make_call(i, false);
                 }
             }
@@ -254,22 +254,22 @@ impl Fleet {
         } else {
             "sim.ToDubbo"
         };
-        let caller = &mut self.callers[i];
-        let id = caller.calls.len() as u32;
-        caller.calls.push(self.fates.len());
+        let downstream = &mut self.downstreams[i];
+        let id = downstream.calls.len() as u32;
+        downstream.calls.push(self.fates.len());
         self.fates.push(Fate {
             nonce,
-            caller: i,
+            downstream: i,
             one_way,
             ends: 0,
             good: false,
             wrong: false,
             orphan: false,
         });
-        let bytes = caller
+        let bytes = downstream
             .peer
             .request(id, service, text.as_bytes(), TIMEOUT_MS, one_way);
-        self.net.borrow_mut().peer_write(caller.link, &bytes);
+        self.net.borrow_mut().peer_write(downstream.link, &bytes);
     }
 
     /// Takes an endpoint out of the configuration, or puts it back. Much time passes between two such changes, so ids are
@@ -302,15 +302,15 @@ impl Fleet {
         if self.chance(odds) {
             self.net.borrow_mut().exhausted = !exhausted;
         }
-        for i in 0..self.callers.len() {
-            if self.callers[i].alive && self.chance(self.faults.burst) {
+        for i in 0..self.downstreams.len() {
+            if self.downstreams[i].alive && self.chance(self.faults.burst) {
                 (0..5).for_each(|_| self.make_call(i, true));
             }
         }
-        for i in 0..self.callers.len() {
-            if self.callers[i].alive && self.chance(self.faults.kill_caller) {
-                self.lose_caller(i, true);
-                let proto = self.callers[i].proto;
+        for i in 0..self.downstreams.len() {
+            if self.downstreams[i].alive && self.chance(self.faults.kill_downstream) {
+                self.lose_downstream(i, true);
+                let proto = self.downstreams[i].proto;
                 self.call_in(proto);
             }
         }
@@ -372,13 +372,13 @@ impl Fleet {
         }
     }
 
-    fn lose_caller(&mut self, i: usize, by_itself: bool) {
-        let caller = &mut self.callers[i];
-        caller.alive = false;
+    fn lose_downstream(&mut self, i: usize, by_itself: bool) {
+        let downstream = &mut self.downstreams[i];
+        downstream.alive = false;
         if by_itself {
-            self.net.borrow_mut().peer_close(caller.link);
+            self.net.borrow_mut().peer_close(downstream.link);
         }
-        for call in &caller.calls {
+        for call in &downstream.calls {
             let fate = &mut self.fates[*call];
             fate.orphan |= fate.ends == 0;
         }
@@ -402,7 +402,7 @@ impl Fleet {
         let mut links: Vec<usize> = self.hosts.keys().copied().collect();
         links.sort_unstable();
         links.into_iter().for_each(|link| self.host_acts(link));
-        (0..self.callers.len()).for_each(|i| self.caller_acts(i));
+        (0..self.downstreams.len()).for_each(|i| self.downstream_acts(i));
         let ready = self.net.borrow_mut().ready();
         let now = Now { us: self.now_us };
         let mut busy = self.worker.turn(&ready, now);
@@ -433,7 +433,7 @@ impl Fleet {
             let nonce = nonce_of(&text);
             *self.executed.entry(nonce).or_default() += 1;
             if let Some(fate) = self.fates.get(nonce as usize) {
-                self.carried.entry(link).or_default().insert(fate.caller);
+                self.carried.entry(link).or_default().insert(fate.downstream);
             }
             if one_way {
                 continue;
@@ -456,23 +456,23 @@ impl Fleet {
             .for_each(|(_, bytes)| self.net.borrow_mut().peer_write(link, &bytes));
     }
 
-    fn caller_acts(&mut self, i: usize) {
-        let link = self.callers[i].link;
-        if !self.callers[i].alive {
+    fn downstream_acts(&mut self, i: usize) {
+        let link = self.downstreams[i].link;
+        if !self.downstreams[i].alive {
             return;
         }
         if self.net.borrow().is_over(link) {
-            return self.lose_caller(i, false);
+            return self.lose_downstream(i, false);
         }
         let most = self.rng.usize(1..8000);
         let bytes = self.net.borrow_mut().peer_read(link, most);
-        let (found, back) = self.callers[i].peer.take(&bytes);
+        let (found, back) = self.downstreams[i].peer.take(&bytes);
         self.net.borrow_mut().peer_write(link, &back);
         for f in found {
             let Found::Response { id, result } = f else {
-                panic!("a call to a caller")
+                panic!("a call to a downstream")
             };
-            let fate = &mut self.fates[self.callers[i].calls[id as usize]];
+            let fate = &mut self.fates[self.downstreams[i].calls[id as usize]];
             fate.ends += 1;
             match result {
                 Ok(text) => {
@@ -519,7 +519,11 @@ impl Fleet {
             end.good += usize::from(fate.good);
             end.failed += usize::from(fate.ends > 0 && !fate.good);
         }
-        end.mixed = self.carried.values().filter(|callers| callers.len() > 1).count();
+        end.mixed = self
+            .carried
+            .values()
+            .filter(|downstreams| downstreams.len() > 1)
+            .count();
         end.twice_executed = self.executed.values().filter(|n| **n > 1).count();
         end
     }

@@ -23,7 +23,7 @@ fn connect(stage: &mut Stage, downstream: usize, service: &str) -> usize {
 #[test]
 fn an_endpoint_that_does_not_read_delays_no_call_to_another() {
     let mut stage = two_clusters();
-    let downstream = stage.caller();
+    let downstream = stage.downstream();
     connect(&mut stage, downstream, "to.One");
     let two = connect(&mut stage, downstream, "to.Two");
     for id in 0..30 {
@@ -39,7 +39,7 @@ fn an_endpoint_that_does_not_read_delays_no_call_to_another() {
 #[test]
 fn what_waits_for_an_endpoint_that_does_not_read_is_bounded_and_soon_given_up() {
     let mut stage = two_clusters();
-    let downstream = stage.caller();
+    let downstream = stage.downstream();
     let one = connect(&mut stage, downstream, "to.One");
     for id in 0..300 {
         stage.call_within(downstream, id, "to.One", &[b'x'; 100_000], 60_000, false);
@@ -72,7 +72,7 @@ fn what_waits_for_an_endpoint_that_does_not_read_is_bounded_and_soon_given_up() 
 fn what_waits_for_a_dial_is_bounded_and_delays_nobody() {
     let patient = TWO_CLUSTERS.replace("protocol: bolt,", "protocol: bolt, connect_timeout: 1h,");
     let mut stage = Stage::new(&format!("{}{patient}", LISTENER.replace("[r]", "[r, s]")));
-    let downstream = stage.caller();
+    let downstream = stage.downstream();
     let two = connect(&mut stage, downstream, "to.Two");
     stage.net.borrow_mut().silent = vec!["127.0.0.1:11".into()];
     for id in 0..300 {
@@ -115,12 +115,12 @@ fn calls_of_the_turn_in_which_a_dial_fails_end_like_all_others() {
     for one_way in [false, true] {
         let mut stage = Stage::new(&config("", &[11, 12]));
         stage.net.borrow_mut().silent = vec!["127.0.0.1:11".into(), "127.0.0.1:12".into()];
-        let first = stage.caller();
+        let first = stage.downstream();
         for id in 0..14 {
             stage.call_within(first, id, "a.Service", &[b'x'; 100_000], 60_000, one_way);
         }
         stage.pass(100);
-        let others: Vec<usize> = (0..20).map(|_| stage.caller()).collect();
+        let others: Vec<usize> = (0..20).map(|_| stage.downstream()).collect();
         stage.pass(10);
         stage.net.borrow_mut().silent.clear();
         stage.net.borrow_mut().refuse_dials("127.0.0.1:11");
@@ -146,14 +146,14 @@ fn calls_of_the_turn_in_which_a_dial_fails_end_like_all_others() {
     }
 }
 
-/// A provider that hangs holds its own calls, not the budget of the cluster: its calls count until their callers give up.
+/// A provider that hangs holds its own calls, not the budget of the cluster: its calls count until their downstreams give up.
 #[test]
 fn an_endpoint_that_hangs_does_not_use_up_the_limits_of_its_cluster() {
     let mut stage = Stage::new(&config(
         ", limits: { in_flight: 40, downstream_share: 100 }",
         &[11, 12],
     ));
-    let downstream = stage.caller();
+    let downstream = stage.downstream();
     let mut upstreams = vec![];
     let (mut good, mut failed) = (0, vec![]);
     for id in 0..1200 {
@@ -186,7 +186,7 @@ fn calls_that_timed_out_leave_room_for_others_on_their_connection() {
     let limits =
         ", limits: { in_flight_per_connection: 10, connections_per_endpoint: 1, downstream_share: 100 }";
     let mut stage = Stage::new(&config(limits, &[11]));
-    let downstream = stage.caller();
+    let downstream = stage.downstream();
     let mut upstreams = vec![connect(&mut stage, downstream, "a.Service")];
     let mut served = 0;
     for round in 0..50 {
@@ -223,7 +223,7 @@ fn calls_that_timed_out_leave_room_for_others_on_their_connection() {
 fn a_process_without_descriptors_does_not_try_all_endpoints() {
     let ports: Vec<u16> = (1..=500).collect();
     let mut stage = Stage::new(&config("", &ports));
-    let downstream = stage.caller();
+    let downstream = stage.downstream();
     stage.net.borrow_mut().exhausted = true;
     for id in 0..10 {
         stage.call(downstream, id, "a.Service", b"hello");
@@ -253,7 +253,7 @@ fn a_process_without_descriptors_does_not_try_all_endpoints() {
 #[test]
 fn a_downstream_that_reads_slowly_gets_all_of_its_responses() {
     let mut stage = Stage::new(&config("", &[11]));
-    let downstream = stage.caller();
+    let downstream = stage.downstream();
     let upstream = connect(&mut stage, downstream, "a.Service");
     let size = 1 << 20;
     for id in 0..24 {
@@ -281,7 +281,7 @@ fn a_downstream_that_reads_slowly_gets_all_of_its_responses() {
 #[test]
 fn a_downstream_that_takes_nothing_is_closed_in_time() {
     let mut stage = Stage::new(&config("", &[11]));
-    let downstream = stage.caller();
+    let downstream = stage.downstream();
     let upstream = connect(&mut stage, downstream, "a.Service");
     stage.net.borrow_mut().links[downstream].stalled = true;
     stage.call_within(downstream, 1, "a.Service", b"large", 3_600_000, false);
@@ -291,16 +291,16 @@ fn a_downstream_that_takes_nothing_is_closed_in_time() {
     };
     stage.answer(upstream, to, &[b'x'; 1 << 20]);
     stage.pass(29_000);
-    assert_eq!(stage.worker.callers(), 1);
+    assert_eq!(stage.worker.downstreams(), 1);
     stage.pass(2_000);
-    assert_eq!(stage.worker.callers(), 0);
+    assert_eq!(stage.worker.downstreams(), 0);
 }
 
 #[test]
 fn the_downstream_for_which_the_most_waits_goes_first_when_memory_is_short() {
     let bounded = config("", &[11]).replace("call_timeout: off", "call_timeout: off, max_unsent_bytes: 5MiB");
     let mut stage = Stage::new(&bounded);
-    let [modest, greedy] = [(); 2].map(|()| stage.caller());
+    let [modest, greedy] = [(); 2].map(|()| stage.downstream());
     let upstream = connect(&mut stage, modest, "a.Service");
     for (downstream, calls) in [(modest, 2), (greedy, 6)] {
         for id in 0..calls {
@@ -322,7 +322,7 @@ fn the_downstream_for_which_the_most_waits_goes_first_when_memory_is_short() {
         stage.serve(upstream);
     }
     stage.pass(500);
-    assert_eq!(stage.worker.callers(), 1);
+    assert_eq!(stage.worker.downstreams(), 1);
     stage.net.borrow_mut().links[modest].stalled = false;
     assert_eq!(stage.answers(modest).iter().filter(|(_, a)| a.is_ok()).count(), 2);
 }
@@ -331,7 +331,7 @@ fn the_downstream_for_which_the_most_waits_goes_first_when_memory_is_short() {
 #[test]
 fn an_upstream_that_went_silent_is_asked_at_the_first_timeout() {
     let mut stage = Stage::new(&config("", &[11]));
-    let downstream = stage.caller();
+    let downstream = stage.downstream();
     connect(&mut stage, downstream, "a.Service");
     stage.call(downstream, 1, "a.Service", b"lost");
     stage.pass(7000);
@@ -349,7 +349,7 @@ fn an_upstream_that_went_silent_is_asked_at_the_first_timeout() {
 #[test]
 fn an_upstream_with_one_slow_method_is_not_closed() {
     let mut stage = Stage::new(&config("", &[11]));
-    let downstream = stage.caller();
+    let downstream = stage.downstream();
     let upstream = connect(&mut stage, downstream, "a.Service");
     for id in 0..8 {
         stage.call(downstream, id, "a.Service", b"slow");
@@ -368,7 +368,7 @@ fn no_call_fails_while_a_healthy_endpoint_exists() {
             &config(&format!(", balance: {balance}"), &[11, 12, 13]).replace("attempts: 3", "attempts: 1"),
         );
         stage.net.borrow_mut().refusing = vec!["127.0.0.1:12".into(), "127.0.0.1:13".into()];
-        let downstream = stage.caller();
+        let downstream = stage.downstream();
         let mut upstreams = vec![];
         for id in 0..600 {
             stage.call(downstream, id, "a.Service", b"hello");
@@ -395,7 +395,7 @@ fn no_call_fails_while_a_healthy_endpoint_exists() {
 fn no_call_waits_for_an_endpoint_that_is_not_known_to_be_back() {
     let mut stage = Stage::new(&config("", &[11, 12]));
     stage.net.borrow_mut().silent = vec!["127.0.0.1:12".into()];
-    let downstream = stage.caller();
+    let downstream = stage.downstream();
     let mut upstreams = vec![];
     let mut slow = 0;
     for id in 0..300 {
@@ -417,7 +417,7 @@ fn no_call_waits_for_an_endpoint_that_is_not_known_to_be_back() {
 #[test]
 fn one_downstream_does_not_take_all_calls_of_a_cluster() {
     let mut stage = Stage::new(&config(", limits: { in_flight: 100 }", &[11]));
-    let [greedy, modest] = [(); 2].map(|()| stage.caller());
+    let [greedy, modest] = [(); 2].map(|()| stage.downstream());
     let upstream = connect(&mut stage, modest, "a.Service");
     let crowd = |stage: &mut Stage, downstream, from: u32| {
         for id in from..from + 200 {
@@ -430,7 +430,7 @@ fn one_downstream_does_not_take_all_calls_of_a_cluster() {
     stage.call_within(modest, 1, "a.Service", b"hello", 600_000, false);
     stage.pass(50);
     // a second one that wants everything gets a part of the rest, and a third one still finds room
-    let second = stage.caller();
+    let second = stage.downstream();
     assert!((184..192).contains(&crowd(&mut stage, second, 0)));
     assert_eq!(stage.serve(upstream), 80 + 1 + 16);
     assert_eq!(stage.answers(modest), [(1, Ok(5))]);
@@ -443,9 +443,9 @@ fn one_downstream_does_not_take_all_calls_of_a_cluster() {
 #[test]
 fn one_application_does_not_take_all_calls_of_a_cluster_over_many_connections() {
     let mut stage = Stage::new(&config(", limits: { in_flight: 100 }", &[11]));
-    let modest = stage.caller();
+    let modest = stage.downstream();
     connect(&mut stage, modest, "a.Service");
-    let greedy: Vec<usize> = (0..20).map(|_| stage.caller()).collect();
+    let greedy: Vec<usize> = (0..20).map(|_| stage.downstream()).collect();
     let mut refused = 0;
     for downstream in &greedy {
         for id in 0..10 {
@@ -466,7 +466,7 @@ fn one_application_does_not_take_all_calls_of_a_cluster_over_many_connections() 
 fn no_call_lasts_longer_than_its_route_allows() {
     let bounded = config("", &[11]).replace("call_timeout: off", "call_timeout: 2s");
     let mut stage = Stage::new(&bounded);
-    let downstream = stage.caller();
+    let downstream = stage.downstream();
     connect(&mut stage, downstream, "a.Service");
     stage.call_within(downstream, 1, "a.Service", b"hangs", i32::MAX as u32, false);
     stage.pass(1900);
@@ -480,7 +480,7 @@ fn no_call_lasts_longer_than_its_route_allows() {
 fn a_response_that_comes_twice_reaches_no_other_call() {
     for later in [1, 100, 4000] {
         let mut stage = Stage::new(&config("", &[11]));
-        let downstream = stage.caller();
+        let downstream = stage.downstream();
         let upstream = connect(&mut stage, downstream, "a.Service");
         let mut again = std::collections::VecDeque::new();
         for id in 0..20_000 {
@@ -526,7 +526,7 @@ fn shares_follow_the_weights_however_often_endpoints_change() {
         )
     };
     let mut stage = Stage::new(&endpoints(false));
-    let downstream = stage.caller();
+    let downstream = stage.downstream();
     let (mut upstreams, mut served) = (vec![], std::collections::BTreeMap::new());
     for id in 0..200 {
         stage.configure(&endpoints(id % 2 == 0));
@@ -547,7 +547,7 @@ fn shares_follow_the_weights_however_often_endpoints_change() {
 fn a_long_call_holds_no_more_than_its_route() {
     let with = |ports: &[u16]| config(", heartbeat_interval: off", ports);
     let mut stage = Stage::new(&with(&[11]));
-    let downstream = stage.caller();
+    let downstream = stage.downstream();
     let upstream = connect(&mut stage, downstream, "a.Service");
     stage.call_within(downstream, 1, "a.Service", b"long", 1_000_000_000, false);
     stage.pass(50);

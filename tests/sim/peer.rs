@@ -1,4 +1,4 @@
-//! Callers and hosts: the product's own codecs in the opposite role, driven by hand.
+//! Downstreams and hosts: the product's own codecs in the opposite role, driven by hand.
 use rialto_core::CallError;
 use rialto_core::call::{NeutralCall, NeutralResponse, ReturnValue, ValueSource, Values};
 use rialto_core::framed::{Codec, Framed};
@@ -109,7 +109,7 @@ impl Peer {
         one_way: bool,
     ) -> Vec<u8> {
         let call = NeutralCall {
-            caller: Cow::Borrowed(application),
+            application: Cow::Borrowed(application),
             service: Cow::Borrowed(service),
             version: Cow::Borrowed("1.0"),
             method: Cow::Borrowed("echo"),
@@ -134,7 +134,7 @@ impl Peer {
         out
     }
 
-    /// Tells callers that this host goes away.
+    /// Tells downstreams that this host goes away.
     pub fn goodbye(&mut self) -> Vec<u8> {
         let mut out = vec![];
         each!(&mut self.codec, f => f.codec_mut().drain(&mut out));

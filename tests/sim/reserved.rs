@@ -49,7 +49,7 @@ fn connect<const N: usize>(stage: &mut Stage, downstreams: [usize; N]) -> [usize
 #[test]
 fn two_downstreams_never_share_a_connection() {
     let mut stage = Stage::new(&config(OWN, &[11]));
-    let downstreams = [stage.caller(), stage.caller()];
+    let downstreams = [stage.downstream(), stage.downstream()];
     let upstreams = connect(&mut stage, downstreams);
     assert_ne!(upstreams[0], upstreams[1]);
     for id in 2..200 {
@@ -74,7 +74,7 @@ fn two_downstreams_never_share_a_connection() {
 #[test]
 fn calls_of_two_downstreams_in_one_turn_do_not_wait_for_one_dial() {
     let mut stage = Stage::new(&config(OWN, &[11]));
-    for (downstream, text) in [(stage.caller(), "of a"), (stage.caller(), "of b")] {
+    for (downstream, text) in [(stage.downstream(), "of a"), (stage.downstream(), "of b")] {
         stage.call(downstream, 1, "a.Service", text.as_bytes());
         stage.call(downstream, 2, "a.Service", text.as_bytes());
     }
@@ -90,7 +90,7 @@ fn calls_of_two_downstreams_in_one_turn_do_not_wait_for_one_dial() {
 #[test]
 fn a_downstream_that_ends_takes_its_connections_along_and_no_other() {
     let mut stage = Stage::new(&config(OWN, &[11]));
-    let downstreams = [stage.caller(), stage.caller()];
+    let downstreams = [stage.downstream(), stage.downstream()];
     let upstreams = connect(&mut stage, downstreams);
     // what it still waits for is lost with it, as it would be without a proxy
     stage.call(downstreams[0], 2, "a.Service", b"hangs");
@@ -110,7 +110,7 @@ fn a_downstream_that_ends_takes_its_connections_along_and_no_other() {
 #[test]
 fn one_way_calls_leave_before_the_connection_of_a_downstream_that_ended_is_closed() {
     let mut stage = Stage::new(&config(OWN, &[11]));
-    let downstream = stage.caller();
+    let downstream = stage.downstream();
     let [upstream] = connect(&mut stage, [downstream]);
     for id in 2..12 {
         stage.call_within(downstream, id, "a.Service", &[b'x'; 50_000], 1000, true);
@@ -132,7 +132,7 @@ fn one_way_calls_leave_before_the_connection_of_a_downstream_that_ended_is_close
 fn a_one_way_call_that_waits_for_a_dial_goes_though_its_downstream_ended() {
     let mut stage = Stage::new(&config(OWN, &[11]).replace("connect_timeout: 1s", "connect_timeout: 1h"));
     stage.net.borrow_mut().silent = vec!["127.0.0.1:11".into()];
-    let downstream = stage.caller();
+    let downstream = stage.downstream();
     stage.call_within(downstream, 1, "a.Service", b"one way", 60_000, true);
     stage.pass(50);
     hang_up(&mut stage, downstream);
@@ -149,7 +149,7 @@ fn a_one_way_call_that_waits_for_a_dial_goes_though_its_downstream_ended() {
 #[test]
 fn what_was_not_sent_goes_again_over_a_connection_of_the_same_downstream() {
     let mut stage = Stage::new(&config(OWN, &[11]));
-    let downstreams = [stage.caller(), stage.caller()];
+    let downstreams = [stage.downstream(), stage.downstream()];
     let upstreams = connect(&mut stage, downstreams);
     for id in 2..42 {
         stage.call_within(downstreams[0], id, "a.Service", &[b'x'; 50_000], 60_000, false);
@@ -178,7 +178,7 @@ fn the_limit_of_connections_counts_for_each_downstream() {
     let limits =
         ", limits: { connections_per_endpoint: 2, in_flight_per_connection: 3, downstream_share: 100 }";
     let mut stage = Stage::new(&config(&format!("{OWN}{limits}"), &[11]));
-    let downstreams = [stage.caller(), stage.caller(), stage.caller()];
+    let downstreams = [stage.downstream(), stage.downstream(), stage.downstream()];
     connect(&mut stage, downstreams);
     for downstream in downstreams {
         for id in 2..12 {
@@ -196,7 +196,7 @@ fn the_limit_of_connections_counts_for_each_downstream() {
 fn an_endpoint_has_a_bound_of_connections_of_all_downstreams_together() {
     const BOUND: usize = 4096;
     let mut stage = Stage::new(&config(OWN, &[11]));
-    let downstreams: Vec<usize> = (0..BOUND + 3).map(|_| stage.caller()).collect();
+    let downstreams: Vec<usize> = (0..BOUND + 3).map(|_| stage.downstream()).collect();
     for downstream in &downstreams {
         stage.call_within(*downstream, 1, "a.Service", b"hello", 3_600_000, false);
     }
@@ -208,7 +208,7 @@ fn an_endpoint_has_a_bound_of_connections_of_all_downstreams_together() {
         .find(|downstream| stage.received_in(1, **downstream).is_empty());
     hang_up(&mut stage, *end.unwrap());
     stage.pass(600);
-    let late = stage.caller();
+    let late = stage.downstream();
     stage.call(late, 1, "a.Service", b"hello");
     stage.pass(50);
     assert_eq!(dialed(&mut stage).len(), 1, "there is room again");
@@ -217,7 +217,7 @@ fn an_endpoint_has_a_bound_of_connections_of_all_downstreams_together() {
 #[test]
 fn a_reload_that_changes_the_key_moves_calls_to_connections_of_the_new_kind() {
     let mut stage = Stage::new(&config("", &[11]));
-    let downstreams = [stage.caller(), stage.caller()];
+    let downstreams = [stage.downstream(), stage.downstream()];
     stage.call(downstreams[0], 1, "a.Service", b"hello");
     stage.call(downstreams[1], 1, "a.Service", b"hello");
     stage.pass(50);
@@ -264,7 +264,7 @@ fn a_reload_that_changes_the_key_moves_calls_to_connections_of_the_new_kind() {
 fn a_dial_in_the_background_leaves_no_connection_that_nobody_may_use() {
     let mut stage = Stage::new(&config(OWN, &[11]));
     stage.net.borrow_mut().refusing = vec!["127.0.0.1:11".into()];
-    let downstream = stage.caller();
+    let downstream = stage.downstream();
     stage.call(downstream, 1, "a.Service", b"hello");
     stage.pass(1000);
     dialed(&mut stage);

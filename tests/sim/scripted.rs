@@ -28,8 +28,8 @@ fn a_call_that_waits_for_a_dial_outlives_a_change_of_the_configuration() {
     );
     let mut stage = Stage::new(&two);
     stage.net.borrow_mut().silent = vec!["127.0.0.1:11".into()];
-    let caller = stage.caller();
-    stage.call_within(caller, 1, "a.Service", b"hello", 60_000, false);
+    let downstream = stage.downstream();
+    stage.call_within(downstream, 1, "a.Service", b"hello", 60_000, false);
     stage.pass(100);
     // its set of hosts was the second one; now there is one only
     stage.configure(&config("", &[12]));
@@ -39,7 +39,7 @@ fn a_call_that_waits_for_a_dial_outlives_a_change_of_the_configuration() {
         panic!("one dial")
     };
     assert_eq!(stage.serve(host), 1);
-    assert_eq!(stage.answers(caller), [(1, Ok(5))]);
+    assert_eq!(stage.answers(downstream), [(1, Ok(5))]);
 }
 
 #[test]
@@ -47,20 +47,20 @@ fn a_host_that_is_down_gets_one_call_at_a_time_whatever_the_policy() {
     for balance in ["round_robin", "random", "least_request"] {
         let mut stage = Stage::new(&config(&format!(", balance: {balance}"), &[11, 12]));
         stage.net.borrow_mut().silent = vec!["127.0.0.1:12".into()];
-        let callers: Vec<usize> = (0..20).map(|_| stage.caller()).collect();
+        let downstreams: Vec<usize> = (0..20).map(|_| stage.downstream()).collect();
         // long enough that the dial of the silent host has failed
         for id in 0..20 {
-            stage.call_within(callers[0], id, "a.Service", b"hello", 60_000, false);
+            stage.call_within(downstreams[0], id, "a.Service", b"hello", 60_000, false);
             stage.pass(100);
         }
         let [(host, _)] = stage.dialed(Proto::Bolt)[..] else {
             panic!("one host answers")
         };
         stage.serve(host);
-        stage.answers(callers[0]);
+        stage.answers(downstreams[0]);
         // one read each, so that the policy is asked for each
-        for (i, caller) in callers.iter().enumerate() {
-            stage.call_within(*caller, 100 + i as u32, "a.Service", b"hello", 60_000, false);
+        for (i, downstream) in downstreams.iter().enumerate() {
+            stage.call_within(*downstream, 100 + i as u32, "a.Service", b"hello", 60_000, false);
             stage.pass(0);
         }
         let served = stage.serve(host);
@@ -74,15 +74,15 @@ fn a_host_that_is_down_gets_one_call_at_a_time_whatever_the_policy() {
 #[test]
 fn answers_that_never_come_hold_nothing_for_ever() {
     let mut stage = Stage::new(&config("", &[11]));
-    let caller = stage.caller();
-    stage.call(caller, 0, "a.Service", b"hello");
+    let downstream = stage.downstream();
+    stage.call(downstream, 0, "a.Service", b"hello");
     stage.pass(50);
     let [(lossy, _)] = stage.dialed(Proto::Bolt)[..] else {
         panic!("one dial")
     };
     // a host that drops requests without a word
     for id in 1..20 {
-        stage.call(caller, id, "a.Service", b"hello");
+        stage.call(downstream, id, "a.Service", b"hello");
         stage.pass(1100);
         stage.received(lossy);
     }
@@ -91,14 +91,14 @@ fn answers_that_never_come_hold_nothing_for_ever() {
     assert_eq!((stage.worker.held_calls(), stage.worker.in_flight()), (0, 0));
     stage.received(lossy);
     assert!(stage.is_closed(lossy));
-    stage.answers(caller);
-    stage.call(caller, 100, "a.Service", b"hello");
+    stage.answers(downstream);
+    stage.call(downstream, 100, "a.Service", b"hello");
     stage.pass(50);
     let [(fresh, _)] = stage.dialed(Proto::Bolt)[..] else {
         panic!("another connection")
     };
     assert_eq!(stage.serve(fresh), 1);
-    assert_eq!(stage.answers(caller), [(100, Ok(5))]);
+    assert_eq!(stage.answers(downstream), [(100, Ok(5))]);
 }
 
 pub(super) const TWO_CLUSTERS: &str = "
@@ -126,18 +126,18 @@ clusters:
             LISTENER.replace("[r]", "[r, s, n]")
         ));
         stage.net.borrow_mut().silent = vec!["127.0.0.1:11".into(), "127.0.0.1:12".into()];
-        let caller = stage.caller();
-        stage.call(caller, 0, "to.One", b"impatient");
+        let downstream = stage.downstream();
+        stage.call(downstream, 0, "to.One", b"impatient");
         stage.pass(2000);
-        assert!(matches!(stage.answers(caller)[..], [(0, Err(_))]));
+        assert!(matches!(stage.answers(downstream)[..], [(0, Err(_))]));
         for id in 1..4096 {
-            stage.call(caller, id, "to.None", b"x");
+            stage.call(downstream, id, "to.None", b"x");
             stage.pass(0);
-            stage.received_in(2, caller);
+            stage.received_in(2, downstream);
         }
-        stage.answers(caller);
+        stage.answers(downstream);
         assert_eq!(stage.worker.held_calls(), 0);
-        stage.call_within(caller, 4096, "to.Two", b"for two", 3_600_000, false);
+        stage.call_within(downstream, 4096, "to.Two", b"for two", 3_600_000, false);
         stage.pass(50);
         if is_reached {
             stage.net.borrow_mut().answer_dials("127.0.0.1:11");
@@ -148,34 +148,34 @@ clusters:
         for (one, _) in stage.dialed(Proto::Bolt) {
             assert!(stage.received(one).is_empty(), "it is not meant for that host");
         }
-        assert_eq!(stage.answers(caller), []);
+        assert_eq!(stage.answers(downstream), []);
         stage.net.borrow_mut().answer_dials("127.0.0.1:12");
         stage.pass(50);
         let [(two, _)] = stage.dialed(Proto::Bolt)[..] else {
             panic!("one dial")
         };
         assert_eq!(stage.serve(two), 1);
-        assert_eq!(stage.answers(caller), [(4096, Ok(7))]);
+        assert_eq!(stage.answers(downstream), [(4096, Ok(7))]);
     }
 }
 
 /// Thousands of other connections come and go before the one-way call is over.
 #[test]
-fn a_one_way_call_outlives_its_caller_and_counts_for_nobody_else() {
+fn a_one_way_call_outlives_its_downstream_and_counts_for_nobody_else() {
     let mut stage = Stage::new(&config("", &[11]).replace("connect_timeout: 1s", "connect_timeout: 1h"));
     stage.net.borrow_mut().silent = vec!["127.0.0.1:11".into()];
-    let first = stage.caller();
+    let first = stage.downstream();
     stage.call_within(first, 1, "a.Service", b"for good", 3_600_000, true);
     stage.pass(10);
     stage.net.borrow_mut().peer_close(first);
     stage.pass(10);
     for _ in 1..4096 {
-        let other = stage.caller();
+        let other = stage.downstream();
         stage.net.borrow_mut().peer_close(other);
         stage.pass(0);
         stage.pass(0);
     }
-    let last = stage.caller();
+    let last = stage.downstream();
     stage.pass(0);
     assert_eq!(stage.worker.in_flight(), 1);
     stage.net.borrow_mut().answer_dials("127.0.0.1:11");
@@ -192,22 +192,22 @@ fn a_one_way_call_outlives_its_caller_and_counts_for_nobody_else() {
 }
 
 #[test]
-fn a_caller_that_only_asks_for_signs_of_life_and_reads_none_is_cut() {
+fn a_downstream_that_only_asks_for_signs_of_life_and_reads_none_is_cut() {
     let mut stage = Stage::new(&config("", &[11]));
-    let caller = stage.caller();
-    stage.net.borrow_mut().links[caller].stalled = true;
+    let downstream = stage.downstream();
+    stage.net.borrow_mut().links[downstream].stalled = true;
     for _ in 0..200 {
-        stage.say(caller, |peer| peer.heartbeat().repeat(5000));
+        stage.say(downstream, |peer| peer.heartbeat().repeat(5000));
         stage.pass(1000);
     }
-    assert_eq!(stage.worker.callers(), 0);
+    assert_eq!(stage.worker.downstreams(), 0);
 }
 
 #[test]
 fn connections_are_not_used_for_another_protocol() {
     let mut stage = Stage::new(&config("", &[11]));
-    let caller = stage.caller();
-    stage.call(caller, 1, "a.Service", b"hello");
+    let downstream = stage.downstream();
+    stage.call(downstream, 1, "a.Service", b"hello");
     stage.pass(50);
     let [(bolt, _)] = stage.dialed(Proto::Bolt)[..] else {
         panic!("one dial")
@@ -215,21 +215,21 @@ fn connections_are_not_used_for_another_protocol() {
     stage.serve(bolt);
     // the host at the same address is another program now
     stage.configure(&config("", &[11]).replace("protocol: bolt", "protocol: dubbo"));
-    stage.call(caller, 2, "a.Service", b"hello");
+    stage.call(downstream, 2, "a.Service", b"hello");
     stage.pass(50);
     let [(dubbo, _)] = stage.dialed(Proto::Dubbo)[..] else {
         panic!("another dial")
     };
     stage.serve(dubbo);
-    assert_eq!(stage.answers(caller), [(1, Ok(5)), (2, Ok(5))]);
+    assert_eq!(stage.answers(downstream), [(1, Ok(5)), (2, Ok(5))]);
     stage.pass(1000);
     assert!(stage.is_closed(bolt));
 }
 
 #[test]
-fn callers_of_a_removed_listener_get_their_last_answer_and_go() {
+fn downstreams_of_a_removed_listener_get_their_last_answer_and_go() {
     let mut stage = Stage::new(&config("", &[11]));
-    let (idle, busy) = (stage.caller(), stage.caller());
+    let (idle, busy) = (stage.downstream(), stage.downstream());
     stage.call_within(busy, 1, "a.Service", b"hello", 60_000, false);
     stage.pass(50);
     let [(host, _)] = stage.dialed(Proto::Bolt)[..] else {
@@ -255,9 +255,9 @@ fn only_call(stage: &mut Stage, host: usize) -> (RespondTo, Vec<u8>) {
 #[test]
 fn a_host_cannot_answer_for_another() {
     let mut stage = Stage::new(&format!("{}{TWO_CLUSTERS}", LISTENER.replace("[r]", "[r, s]")));
-    let caller = stage.caller();
-    stage.call(caller, 1, "to.One", b"first");
-    stage.call(caller, 2, "to.Two", b"second");
+    let downstream = stage.downstream();
+    stage.call(downstream, 1, "to.One", b"first");
+    stage.call(downstream, 2, "to.Two", b"second");
     stage.pass(50);
     let [(one, _), (two, _)] = stage.dialed(Proto::Bolt)[..] else {
         panic!("two dials")
@@ -265,36 +265,36 @@ fn a_host_cannot_answer_for_another() {
     let (to_one, _) = only_call(&mut stage, one);
     stage.answer(two, to_one, b"a lie");
     stage.pass(50);
-    assert_eq!(stage.answers(caller), []);
+    assert_eq!(stage.answers(downstream), []);
     stage.answer(one, to_one, b"first");
     stage.pass(50);
-    assert_eq!(stage.answers(caller), [(1, Ok(5))]);
+    assert_eq!(stage.answers(downstream), [(1, Ok(5))]);
 }
 
 #[test]
 fn the_id_of_a_call_that_timed_out_is_not_given_to_another() {
     let mut stage = Stage::new(&config("", &[11]));
-    let caller = stage.caller();
-    stage.call(caller, 0, "a.Service", b"late");
+    let downstream = stage.downstream();
+    stage.call(downstream, 0, "a.Service", b"late");
     stage.pass(50);
     let [(host, _)] = stage.dialed(Proto::Bolt)[..] else {
         panic!("one dial")
     };
     let (late, _) = only_call(&mut stage, host);
     stage.pass(2000);
-    assert!(matches!(stage.answers(caller)[..], [(0, Err(_))]));
+    assert!(matches!(stage.answers(downstream)[..], [(0, Err(_))]));
     for id in 1..5000 {
-        stage.call(caller, id, "a.Service", b"x");
+        stage.call(downstream, id, "a.Service", b"x");
         stage.pass(0);
         let (to, text) = only_call(&mut stage, host);
         assert_ne!(to.id, late.id, "call {id}");
         stage.answer(host, to, &text);
         stage.pass(0);
-        stage.received_in(2, caller);
+        stage.received_in(2, downstream);
     }
     stage.answer(host, late, b"late");
     stage.pass(50);
-    assert_eq!(stage.answers(caller), []);
+    assert_eq!(stage.answers(downstream), []);
     assert_eq!(stage.worker.held_calls(), 0);
 }
 
@@ -306,8 +306,8 @@ fn edited_and_unedited_calls_of_one_read_arrive_whole_and_in_order() {
 clusters: [ { name: c, protocol: bolt, endpoints: [ { address: 127.0.0.1:11 } ] } ]
 ";
     let mut stage = Stage::new(&format!("{}{rewriting}", LISTENER.replace("[r]", "[r, s]")));
-    let caller = stage.caller();
-    stage.call(caller, 0, "as.It.Is", b"0");
+    let downstream = stage.downstream();
+    stage.call(downstream, 0, "as.It.Is", b"0");
     stage.pass(50);
     let [(host, _)] = stage.dialed(Proto::Bolt)[..] else {
         panic!("one dial")
@@ -316,7 +316,7 @@ clusters: [ { name: c, protocol: bolt, endpoints: [ { address: 127.0.0.1:11 } ] 
     for id in 1..60 {
         // runs of unedited calls, each cut by an edited one
         let service = if id % 4 == 0 { "to.Edit" } else { "as.It.Is" };
-        stage.call(caller, id, service, id.to_string().as_bytes());
+        stage.call(downstream, id, service, id.to_string().as_bytes());
     }
     stage.pass(50);
     let texts: Vec<String> = (stage.received(host).into_iter())
@@ -331,8 +331,8 @@ clusters: [ { name: c, protocol: bolt, endpoints: [ { address: 127.0.0.1:11 } ] 
 #[test]
 fn what_a_host_may_have_got_is_not_sent_again_and_the_rest_is() {
     let mut stage = Stage::new(&config("", &[11]));
-    let caller = stage.caller();
-    stage.call_within(caller, 0, "a.Service", b"0", 60_000, false);
+    let downstream = stage.downstream();
+    stage.call_within(downstream, 0, "a.Service", b"0", 60_000, false);
     stage.pass(50);
     let [(first, _)] = stage.dialed(Proto::Bolt)[..] else {
         panic!("one dial")
@@ -341,7 +341,7 @@ fn what_a_host_may_have_got_is_not_sent_again_and_the_rest_is() {
     // the link takes some of these; what it takes may be executed
     for id in 1..200 {
         stage.call_within(
-            caller,
+            downstream,
             id,
             "a.Service",
             format!("{id}:{}", "x".repeat(500)).as_bytes(),
@@ -355,7 +355,7 @@ fn what_a_host_may_have_got_is_not_sent_again_and_the_rest_is() {
     stage.pass(50);
     let others = stage.dialed(Proto::Bolt);
     let again: usize = others.iter().map(|(host, _)| stage.serve(*host)).sum();
-    let answers = stage.answers(caller);
+    let answers = stage.answers(downstream);
     let failed = answers.iter().filter(|(_, answer)| answer.is_err()).count();
     assert!(got > 0 && again > 0, "{got} {again}");
     assert!(
@@ -368,11 +368,11 @@ fn what_a_host_may_have_got_is_not_sent_again_and_the_rest_is() {
 #[test]
 fn a_host_that_goes_away_is_not_dialed_for_each_call() {
     let mut stage = Stage::new(&config("", &[11]).replace("protocol: bolt", "protocol: dubbo"));
-    let caller = stage.caller();
+    let downstream = stage.downstream();
     let mut hosts = vec![];
     let calls = 400;
     for id in 0..calls {
-        stage.call(caller, id, "a.Service", b"hello");
+        stage.call(downstream, id, "a.Service", b"hello");
         stage.pass(20);
         for (host, _) in stage.dialed(Proto::Dubbo) {
             stage.say(host, Peer::goodbye);
@@ -381,7 +381,7 @@ fn a_host_that_goes_away_is_not_dialed_for_each_call() {
         stage.pass(20);
         let served: usize = hosts.iter().map(|host| stage.serve(*host)).sum();
         assert_eq!(served, 1);
-        assert_eq!(stage.answers(caller), [(id, Ok(5))]);
+        assert_eq!(stage.answers(downstream), [(id, Ok(5))]);
     }
     // in 16 s: at once, then after 0.25, 0.5, 1, 2, 4, 8 s
     assert_eq!(hosts.len(), 8, "{} dials for {calls} calls", hosts.len());
@@ -390,7 +390,7 @@ fn a_host_that_goes_away_is_not_dialed_for_each_call() {
         stage.net.borrow_mut().peer_close(host);
     }
     stage.pass(20);
-    stage.call(caller, calls, "a.Service", b"hello");
+    stage.call(downstream, calls, "a.Service", b"hello");
     stage.pass(20);
     let [(fresh, _)] = stage.dialed(Proto::Dubbo)[..] else {
         panic!("a dial")
@@ -405,22 +405,22 @@ fn hosts_that_come_take_the_ids_of_those_that_went_and_nothing_else_of_them() {
     let config = |port: u16| config("", &[port]).replace("connect_timeout: 1s", "connect_timeout: 1h");
     let mut stage = Stage::new(&config(11));
     stage.net.borrow_mut().silent = vec!["127.0.0.1:12".into()];
-    let caller = stage.caller();
+    let downstream = stage.downstream();
     for port in 11..30 {
         stage.configure(&config(port));
-        stage.call(caller, port.into(), "a.Service", b"hello");
+        stage.call(downstream, port.into(), "a.Service", b"hello");
         stage.pass(50);
         match stage.dialed(Proto::Bolt)[..] {
             [] => assert_eq!(port, 12),
             [(host, ref address)] => {
                 assert_eq!(*address, format!("127.0.0.1:{port}"));
                 assert_eq!(stage.serve(host), 1);
-                assert_eq!(stage.answers(caller), [(port.into(), Ok(5))]);
+                assert_eq!(stage.answers(downstream), [(port.into(), Ok(5))]);
             }
             ref more => panic!("{more:?}"),
         }
         stage.pass(61_000);
-        stage.answers(caller);
+        stage.answers(downstream);
     }
     let report = stage.worker.report();
     let ids = &report.endpoints;
@@ -429,33 +429,33 @@ fn hosts_that_come_take_the_ids_of_those_that_went_and_nothing_else_of_them() {
     assert_eq!(now.len(), 1);
     let traffic = now[0].traffic;
     assert_eq!((traffic.opened, traffic.closed, traffic.failed), (1, 0, 0));
-    assert_eq!(report.connections, 2, "the caller's, and one to the host");
+    assert_eq!(report.connections, 2, "the downstream's, and one to the host");
 }
 
 #[test]
-fn an_answer_that_its_caller_has_not_taken_is_unfinished() {
+fn an_answer_that_its_downstream_has_not_taken_is_unfinished() {
     let mut stage = Stage::new(&config("", &[11]));
-    let caller = stage.caller();
-    stage.call_within(caller, 1, "a.Service", &[b'x'; 300_000], 60_000, false);
+    let downstream = stage.downstream();
+    stage.call_within(downstream, 1, "a.Service", &[b'x'; 300_000], 60_000, false);
     stage.pass(50);
     let [(host, _)] = stage.dialed(Proto::Bolt)[..] else {
         panic!("one dial")
     };
-    stage.net.borrow_mut().links[caller].stalled = true;
+    stage.net.borrow_mut().links[downstream].stalled = true;
     assert_eq!(stage.serve(host), 1);
     stage.pass(500);
     assert_eq!((stage.worker.in_flight(), stage.worker.unfinished()), (0, 1));
-    stage.net.borrow_mut().links[caller].stalled = false;
-    assert_eq!(stage.answers(caller), [(1, Ok(300_000))]);
+    stage.net.borrow_mut().links[downstream].stalled = false;
+    assert_eq!(stage.answers(downstream), [(1, Ok(300_000))]);
     assert_eq!(stage.worker.unfinished(), 0);
-    // and so is one that its caller never takes, until it is gone
-    stage.call_within(caller, 2, "a.Service", &[b'x'; 300_000], 60_000, false);
+    // and so is one that its downstream never takes, until it is gone
+    stage.call_within(downstream, 2, "a.Service", &[b'x'; 300_000], 60_000, false);
     stage.pass(50);
-    stage.net.borrow_mut().links[caller].stalled = true;
+    stage.net.borrow_mut().links[downstream].stalled = true;
     assert_eq!(stage.serve(host), 1);
     stage.pass(500);
     assert_eq!(stage.worker.unfinished(), 1);
-    stage.net.borrow_mut().peer_close(caller);
+    stage.net.borrow_mut().peer_close(downstream);
     stage.pass(50);
-    assert_eq!((stage.worker.unfinished(), stage.worker.callers()), (0, 0));
+    assert_eq!((stage.worker.unfinished(), stage.worker.downstreams()), (0, 0));
 }

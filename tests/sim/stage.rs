@@ -44,29 +44,29 @@ impl Stage {
         self.worker.apply(&change);
     }
 
-    /// A caller that speaks Bolt.
-    pub fn caller(&mut self) -> usize {
+    /// A downstream that speaks Bolt.
+    pub fn downstream(&mut self) -> usize {
         let (link, end): (usize, End) = Net::connect(&self.net);
         self.worker.accept(end, ListenerId(0), None);
         self.peers.insert(link, Peer::new(Proto::Bolt, Role::Client));
         link
     }
 
-    pub fn call(&mut self, caller: usize, id: u32, service: &str, text: &[u8]) {
-        self.call_within(caller, id, service, text, 1000, false);
+    pub fn call(&mut self, downstream: usize, id: u32, service: &str, text: &[u8]) {
+        self.call_within(downstream, id, service, text, 1000, false);
     }
 
     pub fn call_within(
         &mut self,
-        caller: usize,
+        downstream: usize,
         id: u32,
         service: &str,
         text: &[u8],
         ms: u32,
         one_way: bool,
     ) {
-        let bytes = self.peer(caller).request(id, service, text, ms, one_way);
-        self.net.borrow_mut().peer_write(caller, &bytes);
+        let bytes = self.peer(downstream).request(id, service, text, ms, one_way);
+        self.net.borrow_mut().peer_write(downstream, &bytes);
     }
 
     /// A peer says something of its own protocol.
@@ -145,13 +145,13 @@ impl Stage {
         self.say(host, |peer| peer.outcome(to, text));
     }
 
-    /// The answers that a caller got: good ones by their length, or why there is none.
-    pub fn answers(&mut self, caller: usize) -> Vec<(u32, Result<usize, String>)> {
+    /// The answers that a downstream got: good ones by their length, or why there is none.
+    pub fn answers(&mut self, downstream: usize) -> Vec<(u32, Result<usize, String>)> {
         let answer = |found| match found {
             Found::Response { id, result } => (id, result.map(|t| t.len()).map_err(|e| e.text.into_owned())),
-            Found::Request { .. } => panic!("a call to a caller"),
+            Found::Request { .. } => panic!("a call to a downstream"),
         };
-        self.received(caller).into_iter().map(answer).collect()
+        self.received(downstream).into_iter().map(answer).collect()
     }
 
     /// Whether the worker closed the link.

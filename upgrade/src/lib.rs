@@ -4,7 +4,7 @@
 //! closed connection:
 //!
 //! - the conversation between the old and the new process over a Unix socket: versions, readiness, acknowledgement;
-//! - passing listening sockets, so that no caller is refused in between;
+//! - passing listening sockets, so that no downstream is refused in between;
 //! - passing live connections between two frames, each with the state that its session wrote down, and relaying the
 //!   answers of calls that were still in flight;
 //! - draining what cannot move by the means of its own protocol;

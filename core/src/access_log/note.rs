@@ -1,4 +1,4 @@
-//! The texts of a record beyond its series: the names as the caller sent them, the application, and the reason
+//! The texts of a record beyond its series: the names as the downstream sent them, the application, and the reason
 //! of a failure.
 use crate::message::{Head, Message};
 
@@ -51,7 +51,7 @@ impl Note {
             head.method,
             head.version,
             head.group,
-            head.caller,
+            head.application,
             trace,
         ])
     }

@@ -66,7 +66,7 @@ impl Calls {
                 CallResult::Failed(error.kind)
             }
         };
-        self.leave_caller(w, key, CallSummary::of(&ex), ended);
+        self.leave_downstream(w, key, CallSummary::of(&ex), ended);
         if ex.state == State::Sent {
             let holder = self.shares.holder(w, &ex);
             self.gave_up_upstream(ex.target.cluster, holder);
@@ -75,7 +75,7 @@ impl Calls {
     }
 
     #[inline(always)]
-    fn leave_caller<E: Env>(
+    fn leave_downstream<E: Env>(
         &mut self,
         w: &mut Connections<E>,
         key: CallKey,
@@ -110,7 +110,7 @@ impl Calls {
             series: self.metrics.effective(ex.series),
             ended,
             latency_us,
-            caller: w.get(ex.down.conn).and_then(|c| c.peer),
+            downstream: w.get(ex.down.conn).and_then(|c| c.peer),
             endpoint: ex.endpoint,
             attempts: ex.attempts,
             bytes_in: ex.bytes_in,
@@ -126,7 +126,7 @@ impl Calls {
             let ended = Ended {
                 key,
                 note: record.note.as_deref(),
-                caller: record.caller,
+                downstream: record.downstream,
                 endpoint: record.endpoint,
                 attempts: record.attempts,
                 latency_us: record.latency_us,
@@ -155,7 +155,7 @@ impl Calls {
                 series,
                 ended,
                 latency_us: 0,
-                caller: w.get(from).and_then(|c| c.peer),
+                downstream: w.get(from).and_then(|c| c.peer),
                 endpoint: None,
                 attempts: 0,
                 bytes_in: 0,
@@ -221,7 +221,7 @@ impl Calls {
         }
         let (cluster, summary) = (ex.target.cluster, CallSummary::of(ex));
         self.gave_up_upstream(cluster, holder);
-        self.leave_caller(w, key, summary, CallResult::Failed(kind));
+        self.leave_downstream(w, key, summary, CallResult::Failed(kind));
     }
 
     /// Removes a call from quarantine: its late response came, or its connection closed.
@@ -307,7 +307,7 @@ impl Calls {
                     if ex.state != State::Waiting && !w.alive(ex.up.conn) {
                         self.upstream_lost(w, key);
                     } else if ex.state != State::Quarantined && !w.alive(ex.down.conn) {
-                        self.caller_lost(w, key);
+                        self.downstream_lost(w, key);
                     }
                 }
             }
@@ -323,7 +323,7 @@ impl Calls {
 
     /// Cancels a call whose downstream connection closed. A one-way call goes on, because no response is due;
     /// the key of its downstream connection still selects the upstream connections reserved for it.
-    fn caller_lost<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey) {
+    fn downstream_lost<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey) {
         if self.table.get(key).is_some_and(|ex| !ex.one_way) {
             self.abandon(w, key, ErrorKind::Cancelled);
         }

@@ -28,11 +28,13 @@ impl Calls {
         id: u64,
         msg: &Message<'_>,
     ) {
-        let Some(caller) = w.get(from) else { return };
-        let Owner::Listener(at) = caller.owner else { return };
-        let (calls, is_full) = (caller.calls, caller.is_full());
+        let Some(downstream) = w.get(from) else { return };
+        let Owner::Listener(at) = downstream.owner else {
+            return;
+        };
+        let (calls, is_full) = (downstream.calls, downstream.is_full());
         // Of the downstream connection only copies are kept: the borrow must end before the call is sent.
-        let is_unknown = caller.application.is_none();
+        let is_unknown = downstream.application.is_none();
         let directory = Rc::clone(&self.directory);
         let mut down = Down {
             conn: from,
@@ -65,8 +67,8 @@ impl Calls {
         if is_full {
             w.pause_if_full(from);
         }
-        if is_unknown && !head.caller.is_empty() {
-            w.set_application(from, Application::named(head.caller));
+        if is_unknown && !head.application.is_empty() {
+            w.set_application(from, Application::named(head.application));
         }
         // An upstream of the same protocol handles echo calls itself; no other protocol has them.
         if head.echo

@@ -65,7 +65,7 @@ impl<'a> Names<'a> {
         let others = [
             (matched_fields.version, head.version),
             (matched_fields.group, head.group),
-            (matched_fields.caller, head.caller),
+            (matched_fields.application, head.application),
         ];
         for (_, name) in others.into_iter().filter(|(looks, _)| *looks) {
             names.parts[names.count] = name;

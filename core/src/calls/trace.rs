@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 pub(super) struct Ended<'a> {
     pub(super) key: &'a SeriesKey,
     pub(super) note: Option<&'a Note>,
-    pub(super) caller: Option<SocketAddr>,
+    pub(super) downstream: Option<SocketAddr>,
     pub(super) endpoint: Option<EndpointId>,
     pub(super) attempts: u8,
     pub(super) latency_us: u64,
@@ -35,7 +35,7 @@ impl Ended<'_> {
         tracing::trace!(
             target: "rialto::calls",
             listener = s.listener(key.listener).map(|l| &*l.name),
-            caller = self.caller.map(tracing::field::display),
+            downstream = self.downstream.map(tracing::field::display),
             application = of_note(Part::Application),
             service = of_note(Part::Service).unwrap_or(&key.service),
             method = of_note(Part::Method).unwrap_or(&key.method),

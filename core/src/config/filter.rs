@@ -49,7 +49,7 @@ pub enum RateLimitKey {
     /// The calls of the same service and method.
     Method,
     /// The calls of the same application.
-    Caller,
+    Application,
 }
 
 impl RateLimit {

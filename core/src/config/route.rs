@@ -75,7 +75,7 @@ pub struct RouteMatch {
     pub method: Option<TextMatch>,
     /// The name of the calling application; empty for a call without one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub caller: Option<TextMatch>,
+    pub application: Option<TextMatch>,
     /// Conditions on attachments, by their name.
     pub attachments: BTreeMap<String, AttachmentMatch>,
 }

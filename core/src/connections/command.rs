@@ -244,10 +244,10 @@ impl<E: Env> Connections<E> {
     }
 
     /// Closes each downstream connection once it has no call. What has arrived on it is read before.
-    pub fn part_from_callers(&mut self) {
+    pub fn part_from_downstreams(&mut self) {
         for key in self.conns.keys() {
             if let Some(conn) = self.conns.get_mut(key)
-                && conn.is_callers()
+                && conn.is_downstreams()
             {
                 conn.retired = true;
                 self.read_again(key);

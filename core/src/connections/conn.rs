@@ -141,7 +141,7 @@ impl<E: Env> Conn<E> {
     }
 
     /// Whether it is a downstream connection.
-    pub(super) fn is_callers(&self) -> bool {
+    pub(super) fn is_downstreams(&self) -> bool {
         matches!(self.owner, Owner::Listener(_))
     }
 
@@ -169,7 +169,7 @@ impl<E: Env> Conn<E> {
     /// The peer at its other end, for logs.
     pub(crate) fn who(&self) -> Peer {
         match self.owner {
-            Owner::Listener(id) => Peer::Caller(id, self.peer),
+            Owner::Listener(id) => Peer::Downstream(id, self.peer),
             Owner::Endpoint(id) => Peer::Endpoint(id),
         }
     }

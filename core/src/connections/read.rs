@@ -106,7 +106,7 @@ impl<E: Env> Connections<E> {
         let step = conn.session.next(input, &mut conn.out);
         // The session itself has responded, for example to a heartbeat.
         if conn.out.position() != before {
-            let (is_full, is_downstream) = (conn.is_full(), conn.is_callers());
+            let (is_full, is_downstream) = (conn.is_full(), conn.is_downstreams());
             self.appended(key);
             match is_downstream {
                 _ if !is_full => {}

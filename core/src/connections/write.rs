@@ -82,7 +82,7 @@ impl<E: Env> Connections<E> {
             return false;
         };
         if std::mem::take(&mut conn.blocked) && !connected {
-            self.clogged -= usize::from(conn.is_callers());
+            self.clogged -= usize::from(conn.is_downstreams());
             self.reactor.want_write(&mut conn.transport, key, false);
         }
         self.flush(key);
@@ -123,15 +123,15 @@ impl<E: Env> Connections<E> {
                     if sent > 0 || conn.backlog == 0 {
                         conn.took_ms = self.now_ms;
                     }
-                    self.clogged += usize::from(conn.is_callers());
+                    self.clogged += usize::from(conn.is_downstreams());
                     self.reactor.want_write(&mut conn.transport, key, true);
                     break None;
                 }
                 Err(e) => break Some(e),
             }
         };
-        if conn.calls == 0 && conn.is_callers() {
-            conn.out.trim(); // most connections of callers are idle most of the time: they own no memory then
+        if conn.calls == 0 && conn.is_downstreams() {
+            conn.out.trim(); // most connections of downstreams are idle most of the time: they own no memory then
         }
         let waits = if conn.blocked { conn.out.len() } else { 0 };
         self.backlog.set(&mut conn.backlog, waits);

@@ -16,7 +16,7 @@ pub struct RouteMatch {
     /// The method name.
     pub method: Option<TextMatch>,
     /// The name of the calling application.
-    pub caller: Option<TextMatch>,
+    pub application: Option<TextMatch>,
     /// The attachments, by key.
     pub attachments: Vec<(Box<str>, AttachmentMatch)>,
 }
@@ -35,7 +35,7 @@ pub enum Unmet<'a> {
     /// The group (SOFARPC: the unique id).
     Group,
     /// The name of the calling application.
-    Caller,
+    Application,
     /// The attachment with this key.
     Attachment(&'a str),
 }
@@ -65,7 +65,7 @@ impl RouteMatch {
             (Unmet::Method, &self.method, head.method),
             (Unmet::Version, &self.version, head.version),
             (Unmet::Group, &self.group, head.group),
-            (Unmet::Caller, &self.caller, head.caller),
+            (Unmet::Application, &self.application, head.application),
         ] {
             if !text(condition, name) {
                 return Some(unmet);

@@ -14,9 +14,9 @@ use crate::value_rules::{DateFields, ValueRules};
 
 /// The variant of a Bolt upstream that reads the final Hessian grammar. In [`Settings`], 0 stands for an
 /// unknown grammar: bridged calls are then written in the draft grammar, and Bolt calls keep that of their
-/// caller.
+/// downstream.
 pub const VARIANT_FINAL: u32 = 1;
-/// The variant of a Bolt upstream that reads the draft grammar, whatever the caller writes.
+/// The variant of a Bolt upstream that reads the draft grammar, whatever the downstream writes.
 pub const VARIANT_DRAFT: u32 = 2;
 
 /// The largest response in bytes. It only bounds memory, so it is not configurable.
@@ -151,7 +151,7 @@ impl RouteSource {
                 version: m.version.clone(),
                 group: m.group.clone(),
                 method: m.method.clone(),
-                caller: m.caller.clone(),
+                application: m.application.clone(),
                 attachments: (m.attachments.iter())
                     .map(|(k, v)| (k.as_str().into(), v.clone()))
                     .collect(),
@@ -210,7 +210,7 @@ impl MatchedFields {
         MatchedFields {
             version: any(|m| m.version.is_some()),
             group: any(|m| m.group.is_some()),
-            caller: any(|m| m.caller.is_some()),
+            application: any(|m| m.application.is_some()),
             attachments: any(|m| !m.attachments.is_empty()),
         }
     }

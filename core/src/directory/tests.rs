@@ -8,7 +8,7 @@ use crate::message::{MessageReader, Meta, Status};
 use std::borrow::Cow;
 use std::time::Instant;
 
-/// A protocol whose head is `service/version/group/method/caller`, followed by attachments `k=v` after blanks.
+/// A protocol whose head is `service/version/group/method/downstream`, followed by attachments `k=v` after blanks.
 struct Plain;
 
 impl MessageReader for Plain {
@@ -19,13 +19,13 @@ impl MessageReader for Plain {
         let head = msg.bytes.split(|b| *b == b' ').next().unwrap_or_default();
         let mut parts = head.split(|b| *b == b'/');
         let mut next = || parts.next().unwrap_or_default();
-        let (service, version, group, method, caller) = (next(), next(), next(), next(), next());
+        let (service, version, group, method, application) = (next(), next(), next(), next(), next());
         *to = Head {
             service,
             version,
             group,
             method,
-            caller,
+            application,
             ..Head::default()
         };
         Ok(())
@@ -133,7 +133,7 @@ fn the_first_route_that_matches_wins() {
         route("suffix", r#"{ "service": { "suffix": "Facade" }, "group": "g" }"#),
         route(
             "app",
-            r#"{ "caller": "shop", "attachments": { "debug": { "absent": true } } }"#,
+            r#"{ "application": "shop", "attachments": { "debug": { "absent": true } } }"#,
         ),
         route("bolt", r#"{ "protocol": "bolt" }"#),
     ];

@@ -183,7 +183,7 @@ impl Loop {
             return;
         };
         let number = usize::try_from(socket.as_raw_fd()).unwrap_or(usize::MAX);
-        if number < self.descriptors.callers() {
+        if number < self.descriptors.downstreams() {
             post.expect_connection();
             post.send(Mail::Accepted {
                 socket,
@@ -194,9 +194,9 @@ impl Loop {
         }
         drop(socket);
         post.send(Mail::Refused(listener));
-        let (limit, callers) = (self.descriptors.limit(), self.descriptors.callers());
+        let (limit, downstreams) = (self.descriptors.limit(), self.descriptors.downstreams());
         self.complain(format_args!(
-            "connections are closed at once: {callers} of the {limit} files that this process may open are in use, and the \
+            "connections are closed at once: {downstreams} of the {limit} files that this process may open are in use, and the \
              rest is kept for providers, admin pages and files; raise the limit (ulimit -n, LimitNOFILE)"
         ));
     }

@@ -26,28 +26,28 @@ pub fn raise_limit() -> usize {
 /// The limit of descriptors, and the part of it for downstream connections.
 pub(super) struct Descriptors {
     limit: usize,
-    callers: AtomicUsize,
+    downstreams: AtomicUsize,
 }
 
 impl Descriptors {
     pub(super) fn new(limit: usize) -> Self {
         Descriptors {
             limit,
-            callers: AtomicUsize::new(limit),
+            downstreams: AtomicUsize::new(limit),
         }
     }
 
     /// Reserves as many descriptors as the workers' connections to all endpoints may need, but at most half.
     pub(super) fn keep_for(&self, upstream_connections: usize, workers: usize) {
         let kept = OWN.saturating_add(upstream_connections.saturating_mul(workers));
-        let callers = self.limit - kept.min(self.limit / 2);
-        self.callers.store(callers, Ordering::Relaxed);
+        let downstreams = self.limit - kept.min(self.limit / 2);
+        self.downstreams.store(downstreams, Ordering::Relaxed);
     }
 
     /// The number of the first descriptor that is reserved. The system assigns the lowest free number, so a
     /// number from here on means that all descriptors below are taken.
-    pub(super) fn callers(&self) -> usize {
-        self.callers.load(Ordering::Relaxed)
+    pub(super) fn downstreams(&self) -> usize {
+        self.downstreams.load(Ordering::Relaxed)
     }
 
     pub(super) fn limit(&self) -> usize {
@@ -62,7 +62,7 @@ mod tests {
     fn descriptors_for_providers_are_reserved() {
         let all = Descriptors::new(10_000);
         all.keep_for(10 * 4, 2);
-        assert_eq!(all.callers(), 10_000 - OWN - 10 * 4 * 2);
+        assert_eq!(all.downstreams(), 10_000 - OWN - 10 * 4 * 2);
     }
 
     #[test]
@@ -70,7 +70,7 @@ mod tests {
         for limit in [0, 1, 64, 256] {
             let all = Descriptors::new(limit);
             all.keep_for(100_000 * 4, 64);
-            assert_eq!(all.callers(), limit - limit / 2);
+            assert_eq!(all.downstreams(), limit - limit / 2);
         }
     }
 

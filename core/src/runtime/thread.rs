@@ -250,7 +250,7 @@ impl<P: Protocols> Loop<P> {
                     let _ = to.try_send(self.worker.report());
                 }
                 Mail::Drain => self.worker.announce_drain(),
-                Mail::Part => self.worker.part_from_callers(),
+                Mail::Part => self.worker.part_from_downstreams(),
                 Mail::Refuse => self.worker.refuse_calls(),
                 Mail::Stop => return false,
             }
@@ -265,7 +265,11 @@ impl<P: Protocols> Loop<P> {
                 cell.store(value, order);
             }
         };
-        put(&self.post.connections, self.worker.callers(), Ordering::Relaxed);
+        put(
+            &self.post.connections,
+            self.worker.downstreams(),
+            Ordering::Relaxed,
+        );
         put(&self.post.in_flight, self.worker.unfinished(), Ordering::Release);
     }
 

@@ -25,11 +25,11 @@ fn passed(filter: &dyn Filter, call: &TestCall<'_>, now_ms: u32, count: u32) -> 
     (0..count).fold(0, |n, _| n + u32::from(is_passed(&pass(filter, call, now_ms))))
 }
 
-fn call<'a>(service: &'a str, method: &'a str, caller: &'a str) -> TestCall<'a> {
+fn call<'a>(service: &'a str, method: &'a str, application: &'a str) -> TestCall<'a> {
     TestCall {
         service,
         method,
-        caller,
+        application,
     }
 }
 
@@ -54,7 +54,7 @@ fn the_error_names_the_limit() {
         ),
         (RateLimitKey::Method, "limit of 3 calls a second of this method; "),
         (
-            RateLimitKey::Caller,
+            RateLimitKey::Application,
             "limit of 3 calls a second from this application; ",
         ),
     ] {
@@ -82,7 +82,7 @@ fn calls_share_a_bucket_by_their_key() {
         (RateLimitKey::Route, [1, 0, 0, 0]),
         (RateLimitKey::Service, [1, 0, 0, 1]),
         (RateLimitKey::Method, [1, 1, 0, 1]),
-        (RateLimitKey::Caller, [1, 0, 1, 0]),
+        (RateLimitKey::Application, [1, 0, 1, 0]),
     ] {
         let filter = limit(1, 1, per);
         assert_eq!(calls.map(|c| passed(&*filter, &c, 0, 2)), expected, "{per:?}");
@@ -107,9 +107,9 @@ fn workers_divide_the_limit() {
 
 #[test]
 fn a_new_snapshot_does_not_refill_the_buckets() {
-    let first = limit(1, 5, RateLimitKey::Caller);
+    let first = limit(1, 5, RateLimitKey::Application);
     assert_eq!(passed(&*first, &call("S", "m", "x"), 0, 9), 5);
-    let same = crate::factory(&config(1, 5, RateLimitKey::Caller), 1).make(Some(&*first));
+    let same = crate::factory(&config(1, 5, RateLimitKey::Application), 1).make(Some(&*first));
     assert_eq!(passed(&*same, &call("S", "m", "x"), 0, 9), 0);
     assert_eq!(passed(&*same, &call("S", "m", "y"), 0, 9), 5);
 }
@@ -128,12 +128,12 @@ fn another_rate_continues_with_the_same_levels() {
 fn other_keys_and_other_filters_start_with_full_buckets() {
     let first = limit(1, 1, RateLimitKey::Service);
     assert_eq!(passed(&*first, &TestCall::default(), 0, 2), 1);
-    let by_application = crate::factory(&config(1, 1, RateLimitKey::Caller), 1).make(Some(&*first));
+    let by_application = crate::factory(&config(1, 1, RateLimitKey::Application), 1).make(Some(&*first));
     assert_eq!(passed(&*by_application, &TestCall::default(), 0, 2), 1);
 
     let edit = config::Filter::Attachments(AttachmentEdit::default());
     let other = crate::factory(&edit, 1).make(Some(&*first));
     assert!(other.as_any().downcast_ref::<RateLimit>().is_none());
-    let limit = crate::factory(&config(1, 1, RateLimitKey::Caller), 1).make(Some(&*other));
+    let limit = crate::factory(&config(1, 1, RateLimitKey::Application), 1).make(Some(&*other));
     assert_eq!(passed(&*limit, &TestCall::default(), 0, 2), 1);
 }

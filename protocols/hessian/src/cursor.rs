@@ -28,7 +28,7 @@ impl<'a> Cursor<'a> {
         self.rest = &self.bytes[at.min(self.bytes.len())..];
     }
 
-    /// Skips `len` bytes, which the caller has checked to exist.
+    /// Skips `len` bytes, which the downstream has checked to exist.
     #[inline]
     pub(crate) fn advance(&mut self, len: usize) {
         self.rest = &self.rest[len..];

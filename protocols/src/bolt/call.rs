@@ -292,7 +292,7 @@ impl<'c, 'a> Facts<'c, 'a> {
             };
         }
         if name == keys::APP.as_bytes() {
-            fill(&mut self.call.caller, value, replaces);
+            fill(&mut self.call.application, value, replaces);
             return Ok(());
         }
         if keys::is_own(name) {

@@ -100,7 +100,7 @@ fn prepare(pieces: &mut Pieces, library: Library, call: &NeutralCall<'_>) -> Res
     }
     let unique = unique_name::join(&call.service, &call.version, &call.group);
     let kind = if call.one_way { ONE_WAY } else { SYNC };
-    let app = [(keys::APP, &*call.caller)];
+    let app = [(keys::APP, &*call.application)];
     let props = || app.iter().filter(|(_, app)| !app.is_empty()).chain(&kind);
     pieces.put(|out| {
         header::put(out, keys::SERVICE, &unique);

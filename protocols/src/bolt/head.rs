@@ -81,7 +81,7 @@ pub(crate) fn read<'a>(msg: &Message<'a>, head: &mut Head<'a>) -> Result<(), Cal
     }
     (head.service, head.version, head.group) = unique_name::split(seen.service);
     head.method = seen.method;
-    head.caller = seen.app;
+    head.application = seen.app;
     head.timeout_ms = timeout(msg.meta.timeout_ms, seen.deadline);
     head.hint = Hint::from_bits(msg.meta.hint).with_foreign(!is_sofa).bits();
     Ok(())

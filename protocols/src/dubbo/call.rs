@@ -231,7 +231,7 @@ impl<'c, 'a> Facts<'c, 'a> {
                 self.countdown = body::digits(value.bytes()).max(1);
                 return;
             }
-            _ if is(keys::APPLICATION) => &mut call.caller,
+            _ if is(keys::APPLICATION) => &mut call.application,
             _ if is(keys::APPLICATION_OLD) => &mut self.old_application,
             _ if is(keys::TRACEPARENT) => &mut call.trace.traceparent,
             _ if is(keys::TRACESTATE) => &mut call.trace.tracestate,
@@ -286,8 +286,8 @@ impl<'c, 'a> Facts<'c, 'a> {
             0 => self.timeout,
             left => left,
         };
-        if call.caller.is_empty() {
-            call.caller = self.old_application;
+        if call.application.is_empty() {
+            call.application = self.old_application;
         }
         Ok(())
     }

@@ -62,7 +62,7 @@ pub(crate) fn request(
     let application = if is_set(set, keys::APPLICATION) {
         ""
     } else {
-        &call.caller
+        &call.application
     };
     let variant = if application.is_empty() { 1 } else { 2 };
     let make = |pieces: &mut Pieces| prepare(pieces, call, application);

@@ -253,7 +253,7 @@ impl<'h, 'a> HeadFacts<'h, 'a> {
             7 if key == b"timeout" => head.timeout_ms = body::digits(text),
             7 if key == b"generic" => self.take_generic(text),
             11 if key == b"application" => self.old_application = text,
-            18 if key == b"remote.application" => head.caller = text,
+            18 if key == b"remote.application" => head.application = text,
             _ => {}
         }
     }
@@ -273,8 +273,8 @@ impl<'h, 'a> HeadFacts<'h, 'a> {
         if self.countdown > 0 {
             self.head.timeout_ms = self.countdown;
         }
-        if self.head.caller.is_empty() {
-            self.head.caller = self.old_application;
+        if self.head.application.is_empty() {
+            self.head.application = self.old_application;
         }
     }
 }

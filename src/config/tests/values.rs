@@ -120,7 +120,7 @@ fn the_example_is_sound_and_comes_back_from_its_dump() {
     assert_eq!(config.routes[0].bridge.version("1.0.0"), "1.0");
     assert_eq!(config.routes[1].timeout_of("report").unwrap().millis(), 10_000);
     assert!(
-        matches!(&config.listeners[1].filters[0], Filter::RateLimit(limit) if limit.per == RateLimitKey::Caller)
+        matches!(&config.listeners[1].filters[0], Filter::RateLimit(limit) if limit.per == RateLimitKey::Application)
     );
     let text = serde_json::to_string_pretty(&dump(config, &Brought::default())).unwrap();
     assert_eq!(&sound(&text).config, config);

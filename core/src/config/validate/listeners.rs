@@ -263,6 +263,6 @@ fn takes_everything(listener: &Listener, route: &Route) -> bool {
         && matches.version.is_none()
         && matches.group.is_none()
         && matches.method.is_none()
-        && matches.caller.is_none()
+        && matches.application.is_none()
         && matches.attachments.is_empty()
 }

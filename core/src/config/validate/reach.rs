@@ -70,7 +70,7 @@ fn covers(wide: &RouteMatch, narrow: &RouteMatch, spoken: ListenerProtocol) -> b
         && covers_text(wide.version.as_ref(), narrow.version.as_ref())
         && covers_text(wide.group.as_ref(), narrow.group.as_ref())
         && covers_text(wide.method.as_ref(), narrow.method.as_ref())
-        && covers_text(wide.caller.as_ref(), narrow.caller.as_ref())
+        && covers_text(wide.application.as_ref(), narrow.application.as_ref())
 }
 
 fn covers_attachment(wide: &AttachmentMatch, narrow: &AttachmentMatch) -> bool {
@@ -157,7 +157,11 @@ mod tests {
                 r#"{"service":{"regex":"a.*"}}"#,
                 false,
             ),
-            (r#"{}"#, r#"{"service":{"regex":"a.*"},"caller":"shop"}"#, true),
+            (
+                r#"{}"#,
+                r#"{"service":{"regex":"a.*"},"application":"shop"}"#,
+                true,
+            ),
             (r#"{"protocol":"dubbo"}"#, r#"{"service":"x"}"#, false),
             (
                 r#"{"attachments":{"a":{"present":true}}}"#,

@@ -65,7 +65,7 @@ fn check_rewrite(route: &Route, path: &Path, problems: &mut Problems) {
         if value.as_deref() == Some("") {
             problems
                 .error(rewrite.key(key), format!("a call cannot be sent without a {key}"))
-                .hint("leave the key out to keep what the caller sent");
+                .hint("leave the key out to keep what the downstream sent");
         }
     }
     check_edit(&route.rewrite.attachments, &rewrite.key("attachments"), problems);

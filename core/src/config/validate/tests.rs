@@ -359,7 +359,7 @@ fn filters_rewrites_and_bridge_rules_are_checked() {
         },
         &[
             "error: access_log.sample: 2 is not a share from 0 to 1 (0.01 writes one successful call in a hundred)",
-            "error: routes[0].rewrite.method: a call cannot be sent without a method (leave the key out to keep what the caller sent)",
+            "error: routes[0].rewrite.method: a call cannot be sent without a method (leave the key out to keep what the downstream sent)",
             "warning: routes[0].filters[0].attachments: this filter changes nothing (give it set or remove, or delete it)",
             "warning: routes[0].bridge.versions[1].from: version \"1.0.0\" has a rule before; this one is never applied (remove one of them)",
             "warning: routes[0].bridge.versions: rewrite.version replaces every version, so these rules have no effect (keep one of the two)",

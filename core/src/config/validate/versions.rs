@@ -7,7 +7,7 @@ use crate::config::{Cluster, Config, ListenerProtocol, Path, Protocol, Route, Un
 
 pub(super) fn check(config: &Config, problems: &mut Problems) {
     let clusters: HashMap<&str, &Cluster> = config.clusters.iter().map(|c| (c.name.as_str(), c)).collect();
-    // what callers of each route speak for sure
+    // what downstreams of each route speak for sure
     let mut spoken: HashMap<&str, Vec<Protocol>> = HashMap::new();
     for listener in &config.listeners {
         let protocol = match listener.protocol {

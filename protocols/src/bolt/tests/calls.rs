@@ -11,7 +11,7 @@ fn facts(call: &NeutralCall<'_>) -> String {
         types,
         attachments,
         timeout_ms,
-        caller,
+        application,
         trace,
         one_way,
         ..
@@ -19,7 +19,7 @@ fn facts(call: &NeutralCall<'_>) -> String {
     let mut attachments = attachments.to_vec();
     attachments.sort();
     format!(
-        "{service} {version} {group} {method} {types:?} {attachments:?} {timeout_ms} {caller} {trace:?} {one_way}"
+        "{service} {version} {group} {method} {types:?} {attachments:?} {timeout_ms} {application} {trace:?} {one_way}"
     )
 }
 
@@ -46,7 +46,7 @@ fn heads_of_stock_consumers() {
                     _ => b"",
                 };
                 assert_eq!(head.group, group, "{at}");
-                assert_eq!(head.caller, b"zoo-consumer", "{at}");
+                assert_eq!(head.application, b"zoo-consumer", "{at}");
                 assert!(!head.method.is_empty(), "{at}");
                 assert!(!Hint::from_bits(head.hint).is_foreign(), "{at}");
                 if Hint::from_bits(head.hint).codec() == HESSIAN {
@@ -180,7 +180,7 @@ fn baggage_under_sofarpcs_own_keys_stays_baggage() {
     let mut call = NeutralCall {
         service: "a.B".into(),
         method: "m".into(),
-        caller: "me".into(),
+        application: "me".into(),
         ..NeutralCall::default()
     };
     for key in [
@@ -199,7 +199,7 @@ fn baggage_under_sofarpcs_own_keys_stays_baggage() {
     ] {
         let again = self::call(bytes);
         assert_eq!(
-            (&*again.service, &*again.method, &*again.caller),
+            (&*again.service, &*again.method, &*again.application),
             ("a.B", "m", "me")
         );
         assert_eq!(

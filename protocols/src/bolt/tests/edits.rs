@@ -64,7 +64,7 @@ fn requests_of_all_versions_take_all_edits_in_header_and_content() {
                     assert_eq!(attachment(bytes, "new").as_deref(), Some("grün 😀"), "{at}");
                     assert_eq!(attachment(bytes, "empty"), None, "{at}");
                     assert_eq!(attachment(bytes, "x-user"), None, "{at}");
-                    assert_eq!(head.caller, b"zoo-consumer", "{at}");
+                    assert_eq!(head.application, b"zoo-consumer", "{at}");
                 }
                 let (before, after) = (call(request), call(&bytes));
                 assert_eq!(tokens(&after.args), tokens(&before.args), "{at}");

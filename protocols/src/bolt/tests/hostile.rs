@@ -185,7 +185,7 @@ fn a_head_and_a_call_name_the_same_method() {
     w.finish().unwrap();
     let bytes = rebuilt(&parts, parts.header, &content);
     let head = head(&bytes);
-    assert_eq!((head.method, head.caller), (&b"last"[..], &b"shop"[..]));
+    assert_eq!((head.method, head.application), (&b"last"[..], &b"shop"[..]));
     assert_eq!(call(&bytes).method, "last");
 }
 

@@ -52,8 +52,8 @@ fn edits_change_only_what_they_name() {
             );
             let countdown = name == "timeout-countdown";
             assert_eq!(
-                (found.timeout_ms, found.caller),
-                (4321, head(&bytes).caller),
+                (found.timeout_ms, found.application),
+                (4321, head(&bytes).application),
                 "{name} {countdown}"
             );
             let attachment = |key| dialect().attachment(&msg, &found, key);
@@ -268,7 +268,7 @@ fn attachments_set_by_a_route_are_written_under_any_name() {
         group: "g".into(),
         method: "say".into(),
         timeout_ms: 3000,
-        caller: "shop".into(),
+        application: "shop".into(),
         attachments: ["token", "id", "path", "timeout", "tag"]
             .map(|key| (key.into(), "theirs".into()))
             .into_iter()

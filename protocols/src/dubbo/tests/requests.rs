@@ -23,10 +23,10 @@ fn heads_of_all_stock_requests_have_their_address() {
             };
             assert_eq!((head.group, head.version), (group, version), "{name}");
             assert!(Hint::from_bits(head.hint).takes_attachments(), "{name}");
-            if name == "callback" && head.caller != b"zoo-consumer" {
+            if name == "callback" && head.application != b"zoo-consumer" {
                 continue; // the provider's own call in the other direction
             }
-            assert_eq!(head.caller, b"zoo-consumer", "{name}");
+            assert_eq!(head.application, b"zoo-consumer", "{name}");
             if file != V27 && !name.contains("timeout") && name != "heartbeat" {
                 assert!(head.timeout_ms >= 3000, "{name}: {}", head.timeout_ms);
             }
@@ -164,7 +164,7 @@ fn traces_survive_and_dubbos_own_keys_cannot_be_smuggled_in() {
         service: "a.B".into(),
         method: "m".into(),
         timeout_ms: 250,
-        caller: "app".into(),
+        application: "app".into(),
         group: "g".into(),
         ..NeutralCall::default()
     };
@@ -190,7 +190,7 @@ fn traces_survive_and_dubbos_own_keys_cannot_be_smuggled_in() {
     );
     let head = head(&bytes);
     assert_eq!(
-        (head.service, head.group, head.caller),
+        (head.service, head.group, head.application),
         (&b"a.B"[..], &b"g"[..], &b"app"[..])
     );
 }
@@ -217,7 +217,7 @@ fn the_last_attachment_of_a_name_counts() {
         let call = dialect().call(&msg).unwrap();
         assert_eq!(call.attachments[..], [("k".into(), "v".into())]);
     }
-    for (entries, caller, timeout) in [
+    for (entries, application, timeout) in [
         (
             &[("application", &b"\x01a"[..]), ("application", b"\x01b")][..],
             "b",
@@ -228,8 +228,11 @@ fn the_last_attachment_of_a_name_counts() {
     ] {
         let bytes = with(entries);
         let (head, call) = (head(&bytes), dialect().call(&message(&bytes)).unwrap());
-        assert_eq!((head.caller, head.timeout_ms), (caller.as_bytes(), timeout));
-        assert_eq!((&*call.caller, call.timeout_ms), (caller, timeout));
+        assert_eq!(
+            (head.application, head.timeout_ms),
+            (application.as_bytes(), timeout)
+        );
+        assert_eq!((&*call.application, call.timeout_ms), (application, timeout));
     }
 }
 
