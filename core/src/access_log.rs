@@ -18,6 +18,8 @@ pub struct Record {
     pub ended: CallResult,
     /// The duration of the call in microseconds.
     pub latency_us: u64,
+    /// The time since the call was given to its last connection, in microseconds; `None` if it was not.
+    pub upstream_us: Option<u64>,
     /// The downstream's address; `None` over a Unix socket.
     pub downstream: Option<SocketAddr>,
     /// The endpoint of the last attempt; `None` if the call was not sent.
@@ -130,6 +132,7 @@ mod tests {
             series: SeriesId(0),
             ended: CallResult::Sent,
             latency_us: 1,
+            upstream_us: None,
             downstream: None,
             endpoint: None,
             attempts: 1,

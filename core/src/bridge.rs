@@ -115,6 +115,22 @@ impl Bridge {
         self.sift(&mut outcome.attachments);
     }
 
+    /// The rule that gave a call the version it went out with, for error texts; `None` without such a rule.
+    pub(crate) fn version_rule(&self) -> Option<String> {
+        const SHOWN: usize = 4;
+        let mapped = |(from, to): &(Box<str>, Box<str>)| format!("{from:?} to {to:?}");
+        match (&*self.versions, self.group) {
+            ([], GroupRule::FromVersion) => Some("bridge.unique_id makes the version the unique id".into()),
+            ([], GroupRule::ToVersion) => Some("bridge.unique_id makes the unique id the version".into()),
+            ([], GroupRule::Keep | GroupRule::Drop) => None,
+            (versions, _) => {
+                let shown: Vec<String> = versions.iter().take(SHOWN).map(mapped).collect();
+                let more = if versions.len() > SHOWN { ", ..." } else { "" };
+                Some(format!("bridge.versions maps {}{more}", shown.join(", ")))
+            }
+        }
+    }
+
     fn keeps(&self, class: &str) -> bool {
         let named = |rules: &[TextMatch]| rules.iter().any(|rule| rule.matches(class));
         (passes(class) || named(&self.exceptions.forward)) && !named(&self.exceptions.substitute)

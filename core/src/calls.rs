@@ -1,6 +1,7 @@
 //! All calls of a worker and what they need: routes, endpoints, deadlines, counters. It acts on connections
 //! only through the commands of `Connections`, and sees neither sockets nor wire formats.
 mod end;
+mod errors;
 mod forward;
 mod plans;
 mod request;
@@ -12,10 +13,9 @@ mod trace;
 use crate::Env;
 use crate::access_log::{AccessLogBuffer, Note};
 use crate::connections::{Connections, Owner};
-use crate::directory::{Change, Cluster, ClusterId, Directory, EndpointId, ListenerId, PartId};
+use crate::directory::{Change, ClusterId, Directory, EndpointId, ListenerId, PartId};
 use crate::endpoints::Endpoints;
-use crate::error::{CallError, ErrorKind, Limit};
-use crate::exchange::{Exchange, State};
+use crate::exchange::Exchange;
 use crate::metrics::WorkerMetrics;
 use crate::peer_errors::PeerErrorKind;
 use crate::session::Event;
@@ -23,7 +23,7 @@ use crate::slots::{CallKey, CallTag, ConnKey, Slots};
 use crate::wheel::Wheel;
 use plans::{Plans, Removed};
 use route_cache::RouteCache;
-use shares::{Excess, Holder, Shares};
+use shares::Shares;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -194,77 +194,6 @@ impl Calls {
     #[must_use]
     pub fn listener_in_flight(&self, id: ListenerId) -> u32 {
         self.in_flight.get(id.index()).copied().unwrap_or(0)
-    }
-
-    /// Updates the counts of a cluster when the downstream stops waiting for a call that was given to it.
-    #[inline]
-    fn gave_up_upstream(&mut self, id: ClusterId, holder: Option<Holder>) {
-        self.endpoints.gave_up(id);
-        if self.shares.is_empty() {
-            return;
-        }
-        if let Some(holder) = holder {
-            self.shares.ended(id, holder);
-        }
-        let cluster = self.directory.cluster(id);
-        // Counting stops at half of the bound at which it starts, so that it does not start and stop with each
-        // call.
-        if cluster.is_none_or(|c| self.endpoints.cluster_in_flight(id) < c.crowded_at / 2) {
-            self.shares.close(id);
-        }
-    }
-
-    /// Returns an error if the cluster takes no further call from this downstream.
-    #[inline]
-    fn over_budget<E: Env>(
-        &mut self,
-        w: &Connections<E>,
-        ex: CallKey,
-        id: ClusterId,
-        c: &Cluster,
-    ) -> Option<CallError> {
-        let in_flight = self.endpoints.cluster_in_flight(id);
-        // Below this bound no limit can be exceeded, which is the common case.
-        if in_flight < c.crowded_at {
-            return None;
-        }
-        if in_flight >= c.max_in_flight {
-            let text = format!(
-                "too many calls in flight to cluster {} (limits.in_flight: {})",
-                c.name, c.max_in_flight
-            );
-            return Some(CallError::new(ErrorKind::Overload, text).by(Limit::ClusterCalls));
-        }
-        self.over_share(w, ex, id, c)
-    }
-
-    #[cold]
-    fn over_share<E: Env>(
-        &mut self,
-        w: &Connections<E>,
-        key: CallKey,
-        id: ClusterId,
-        c: &Cluster,
-    ) -> Option<CallError> {
-        if !self.shares.has(id) {
-            // Only calls that were given to the cluster count: quarantined ones have no downstream that waits.
-            let counts = |ex: &&Exchange| ex.state == State::Sent && ex.target.cluster == id;
-            let calls = self.table.iter().map(|(_, ex)| ex).filter(counts);
-            self.shares.open(id, calls.filter_map(|ex| Holder::of(w, ex)));
-        }
-        let holder = Holder::of(w, self.table.get(key)?)?;
-        let excess = self
-            .shares
-            .excess(id, c, self.endpoints.cluster_in_flight(id), holder)?;
-        let whose = match excess {
-            Excess::Connection => "this connection",
-            Excess::Application => "the calling application",
-        };
-        let text = format!(
-            "cluster {} is crowded, and {whose} has its share of the calls in flight to it (limits.downstream_share: {})",
-            c.name, c.downstream_share
-        );
-        Some(CallError::new(ErrorKind::Overload, text).by(Limit::DownstreamShare))
     }
 
     /// Handles one event of a session. All calls and responses come in here.

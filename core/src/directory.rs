@@ -155,6 +155,8 @@ pub struct Policy {
     /// The longest time that a call may take, in milliseconds; `u32::MAX` for no limit. A request can ask for
     /// less.
     pub timeout_ms: u32,
+    /// The route sets no timeout, so that `runtime.call_timeout` applies.
+    pub is_default: bool,
     /// The number of times a call may be sent to endpoints that are avoided, while none of its bytes has left.
     pub attempts: u8,
 }

@@ -125,26 +125,26 @@ impl Lines {
                 &self.downstream.insert((record.downstream, text)).1
             }
         };
-        let [open, outcome, duration, bytes, attempts, close] = match self.format {
+        let [open, outcome, duration, upstream, bytes, attempts] = match self.format {
             LogFormat::Text => [
                 "",
                 " outcome=",
                 " duration_us=",
+                " upstream_us=",
                 " request_bytes=",
                 " attempts=",
-                "",
             ],
             LogFormat::Json => [
                 "{\"time\":\"",
                 ",\"outcome\":\"",
                 "\",\"duration_us\":",
+                ",\"upstream_us\":",
                 ",\"request_bytes\":",
                 ",\"attempts\":",
-                "",
             ],
         };
-        let mut digits = [(); 3].map(|()| itoa::Buffer::new());
-        let [d, b, a] = &mut digits;
+        let mut digits = [(); 4].map(|()| itoa::Buffer::new());
+        let [d, u, b, a] = &mut digits;
         for piece in [
             open,
             time,
@@ -155,16 +155,38 @@ impl Lines {
             CallResult::name(record.ended.index()),
             duration,
             d.format(record.latency_us),
+            upstream,
+            record.upstream_us.map_or(absent(self.format), |us| u.format(us)),
             bytes,
             b.format(record.bytes_in),
             attempts,
             a.format(record.attempts),
-            close,
         ] {
             out.push_str(piece);
         }
-        put_note(self.format, out, record.note.as_deref());
+        let note = record.note.as_deref();
+        put_failed(self.format, out, note.map_or(&[], Note::failed), names);
+        put_note(self.format, out, note);
     }
+}
+
+/// What stands for something that the call does not have.
+fn absent(format: LogFormat) -> &'static str {
+    match format {
+        LogFormat::Text => "-",
+        LogFormat::Json => "null",
+    }
+}
+
+/// The endpoints that were tried in vain.
+fn put_failed(format: LogFormat, out: &mut String, failed: &[EndpointId], names: &NamesView<'_>) {
+    let names: Vec<&str> = failed.iter().map(|id| names.endpoint(*id)).collect();
+    // writing to a string cannot fail
+    let _ = match format {
+        LogFormat::Text => write!(out, " failed_endpoints={}", quoted(&names.join(","))),
+        LogFormat::Json if names.is_empty() => write!(out, ",\"failed_endpoints\":null"),
+        LogFormat::Json => write!(out, ",\"failed_endpoints\":{}", json(&names)),
+    };
 }
 
 /// The end of a line.
@@ -260,7 +282,7 @@ fn json(value: &(impl serde::Serialize + ?Sized)) -> String {
 }
 
 fn quoted(s: &str) -> std::borrow::Cow<'_, str> {
-    let plain = |c: char| c.is_alphanumeric() || "._-:$/<>*[]".contains(c);
+    let plain = |c: char| c.is_alphanumeric() || "._-:$/<>*[],".contains(c);
     if s.is_empty() {
         "-".into()
     } else if s.chars().all(plain) {
@@ -309,6 +331,7 @@ mod tests {
             series: SeriesId(series),
             ended: CallResult::Responded(Status::Ok),
             latency_us: 1_234_567,
+            upstream_us: endpoint.map(|_| 34_567),
             downstream: downstream.map(|downstream| downstream.parse().unwrap()),
             endpoint,
             attempts: 2,
@@ -342,7 +365,7 @@ mod tests {
             record(1, None, answered),
             record(7, ada, answered),
         ];
-        let tail = "outcome=ok duration_us=1234567 request_bytes=89 attempts=2 version=- group=- application=- trace_id=- error=-";
+        let tail = "request_bytes=89 attempts=2 failed_endpoints=- version=- group=- application=- trace_id=- error=-";
         let wanted = [
             ("10.0.0.1:5", "a.B", "one:1"),
             ("[::1]:6", "a.B", "one:1"),
@@ -350,8 +373,8 @@ mod tests {
             ("-", "\"a\\nb\"", "one:1"),
         ]
         .map(|(downstream, service, endpoint)| {
-            let up = if endpoint == "-" { "-" } else { "bolt" };
-            format!("now - {downstream} dubbo->{up} service={service} method=say route=- cluster=- endpoint={endpoint} {tail}")
+            let (up, us) = if endpoint == "-" { ("-", "-") } else { ("bolt", "34567") };
+            format!("now - {downstream} dubbo->{up} service={service} method=say route=- cluster=- endpoint={endpoint} outcome=ok duration_us=1234567 upstream_us={us} {tail}")
         });
         assert_eq!(lines(&mut text, &names, &records), wanted);
 
@@ -370,9 +393,13 @@ mod tests {
             record(0, None, None),
         ];
         let line = |downstream: &str, endpoint: &str| {
-            let up = if endpoint == "null" { "null" } else { "\"bolt\"" };
+            let (up, us) = if endpoint == "null" {
+                ("null", "null")
+            } else {
+                ("\"bolt\"", "34567")
+            };
             format!(
-                r#"{{"time":"now","listener":"","downstream":{downstream},"protocol":"dubbo","service":"a\"}}{{\n","method":"say","route":"","cluster":null,"upstream_protocol":{up},"endpoint":{endpoint},"outcome":"ok","duration_us":1234567,"request_bytes":89,"attempts":2,"version":null,"group":null,"application":null,"trace_id":null,"error":null}}"#
+                r#"{{"time":"now","listener":"","downstream":{downstream},"protocol":"dubbo","service":"a\"}}{{\n","method":"say","route":"","cluster":null,"upstream_protocol":{up},"endpoint":{endpoint},"outcome":"ok","duration_us":1234567,"upstream_us":{us},"request_bytes":89,"attempts":2,"failed_endpoints":null,"version":null,"group":null,"application":null,"trace_id":null,"error":null}}"#
             )
         };
         let wanted = [line("\"[::1]:6\"", "\"one:1\""), line("null", "null")];

@@ -2,7 +2,7 @@
 use super::support::process::{Folder, json_lines};
 use super::support::{
     Bolt, Downstream, Dubbo, GREETER, Json, Request, Rialto, Upstream, config, eventually, greet,
-    idle_config, json,
+    idle_config, json, nobody,
 };
 
 /// Makes one call of each outcome.
@@ -61,6 +61,34 @@ fn the_access_log_has_a_json_line_for_each_call() {
         (&json!("exception"), &json!("no_route"))
     );
     assert!(last.contains("\"endpoint\":null"), "{last}");
+}
+
+/// The line of a call lists the endpoints that were tried in vain, and how long the last one took.
+#[test]
+fn the_access_log_tells_where_a_call_was_tried() {
+    let (dead, up) = (nobody(), Upstream::<Bolt>::greeting("it"));
+    let mut config = config::<Bolt>(&[dead, up.address]);
+    config["access_log"] = json!({"path": "stdout", "format": "json"});
+    let rialto = Rialto::start(&config);
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    // round robin begins at a random endpoint
+    (0..2).for_each(|_| assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada"));
+    rialto
+        .stdout
+        .wait("a second try", |l| l.contains("\"attempts\":2"));
+    let lines = json_lines(&rialto.stdout.all().join("\n"));
+    for line in lines {
+        assert_eq!(line["endpoint"], json!(up.address.to_string()), "{line}");
+        let is_second = line["attempts"] == 2;
+        let failed = if is_second {
+            json!([dead.to_string()])
+        } else {
+            Json::Null
+        };
+        assert_eq!(line["failed_endpoints"], failed, "{line}");
+        let (upstream, all) = (line["upstream_us"].as_u64(), line["duration_us"].as_u64());
+        assert!(upstream.is_some() && upstream <= all, "{line}");
+    }
 }
 
 #[test]

@@ -223,7 +223,7 @@ fn a_silent_connection_is_closed_in_time_and_one_with_a_call_is_not() {
             .answer
             .unwrap_err()
             .text
-            .contains("in time")
+            .contains("did not answer within 3000 ms (the timeout of the request)")
     );
 }
 

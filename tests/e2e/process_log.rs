@@ -104,7 +104,10 @@ fn debug_tells_of_connections_and_trace_of_calls() {
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     downstream.call(&greet("Ada"));
     let line = rialto.stderr.wait("a connection", |l| l.contains(": connected"));
-    assert!(line.contains("DEBUG listener in: downstream 127.0.0.1:"), "{line}");
+    assert!(
+        line.contains("DEBUG listener in: downstream 127.0.0.1:"),
+        "{line}"
+    );
     downstream.error(&Request::new(super::support::GREETER, "1.0", "hang up"));
     drop(downstream);
     rialto.stderr.wait("its end", |l| {

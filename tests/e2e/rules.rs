@@ -40,6 +40,34 @@ fn versions_are_mapped() {
     }
 }
 
+/// A provider that does not know what was asked for says so; the rule that changed the version is named as well.
+#[test]
+fn an_error_names_the_rule_that_changed_the_version() {
+    fn check<From: Codec, To: Codec + 'static>() {
+        // SOFARPC providers have no status for a service that they do not know, only this text.
+        let text = "RPC-020100010: RPC cannot find service: [com.acme.Unknown:9]";
+        let up = Upstream::<To>::start(move |_, out| {
+            out.reply(&Reply::failed(ErrorKind::NoService, text));
+        });
+        let mut config = config::<To>(&[up.address]);
+        let unknown = Request::new("com.acme.Unknown", "1.0", "x");
+        config["routes"][0]["bridge"] = json!({"versions": [{"from": "1.0", "to": "9"}]});
+        let rialto = Rialto::start(&config);
+        let error = Downstream::<From>::connect(rialto.entry()).error(&unknown);
+        let rule = "(route all: bridge.versions maps \"1.0\" to \"9\")";
+        assert!(error.text.ends_with(rule), "{error}");
+        config["routes"][0]["rewrite"] = json!({"version": "7"});
+        let rialto = Rialto::start(&config);
+        let error = Downstream::<From>::connect(rialto.entry()).error(&unknown);
+        assert!(
+            error.text.ends_with("(route all: rewrite.version is \"7\")"),
+            "{error}"
+        );
+    }
+    check::<Dubbo, Bolt>();
+    check::<Bolt, Dubbo>();
+}
+
 #[test]
 fn a_unique_id_stands_for_a_group_or_a_version_or_nothing() {
     let grouped = Request {

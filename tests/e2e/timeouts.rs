@@ -85,6 +85,29 @@ fn the_earlier_of_two_timeouts_wins() {
     ));
 }
 
+/// The text of a timeout names the endpoint, how long the call had, and whose limit that was.
+#[test]
+fn the_error_names_the_deadline_and_whose_it_was() {
+    let up = Upstream::<Dubbo>::silent();
+    let mut config = config::<Dubbo>(&[up.address]);
+    config["runtime"]["call_timeout"] = json!("160ms");
+    config["routes"][0]["methods"] = json!({"quick": {"timeout": "150ms"}});
+    let rialto = Rialto::start(&config);
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    for (request, whose) in [
+        (greet("Ada").within(140), "140 ms (the timeout of the request)"),
+        (
+            Request::new(GREETER, "1.0", "quick"),
+            "150 ms (the timeout of route all)",
+        ),
+        (greet("Ada"), "160 ms (runtime.call_timeout)"),
+    ] {
+        let text = downstream.error(&request).text;
+        let wanted = format!("endpoint {} did not answer within {whose}", up.address);
+        assert!(text.contains(&wanted), "{text}");
+    }
+}
+
 #[test]
 fn without_other_timeouts_the_process_wide_one_applies() {
     let up = Upstream::<Dubbo>::silent();

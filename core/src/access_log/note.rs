@@ -1,5 +1,6 @@
 //! The texts of a record beyond its series: the names as the downstream sent them, the application, and the reason
 //! of a failure.
+use crate::directory::EndpointId;
 use crate::message::{Head, Message};
 
 /// The largest length of a part in bytes, so that a few calls cannot fill a disk.
@@ -30,11 +31,17 @@ pub enum Part {
 
 const PARTS: usize = 7;
 
-/// Several texts in one allocation.
+/// The most endpoints that a note lists.
+const FAILED_MAX: usize = 16;
+
+/// The texts of a call in one allocation, and the course of its attempts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Note {
     text: String,
     ends: [u16; PARTS],
+    /// The time at which the call was last given to a connection, on the worker's clock in microseconds.
+    sent_us: Option<u64>,
+    failed: Vec<EndpointId>,
 }
 
 impl Note {
@@ -62,6 +69,7 @@ impl Note {
         let mut note = Note {
             text: String::with_capacity(parts.iter().map(|p| p.len().min(PART_MAX)).sum()),
             ends: [0; PARTS],
+            ..Note::default()
         };
         for (part, end) in parts.into_iter().zip(0..) {
             for chunk in part[..part.len().min(PART_MAX)].utf8_chunks() {
@@ -82,6 +90,31 @@ impl Note {
         self.text.truncate(start);
         self.text.push_str(&why[..why.floor_char_boundary(ERROR_MAX)]);
         self.ends[PARTS - 1] = self.text.len() as u16;
+    }
+
+    /// Records that the call was given to a connection.
+    pub fn sent_at(&mut self, now_us: u64) {
+        self.sent_us = Some(now_us);
+    }
+
+    /// Records an endpoint that was tried in vain.
+    pub fn failed_at(&mut self, endpoint: EndpointId) {
+        self.sent_us = None;
+        if self.failed.len() < FAILED_MAX {
+            self.failed.push(endpoint);
+        }
+    }
+
+    /// The endpoints that were tried in vain, in their order. At most 16 are listed.
+    #[must_use]
+    pub fn failed(&self) -> &[EndpointId] {
+        &self.failed
+    }
+
+    /// The time since the call was given to its last connection, in microseconds; `None` if it was not.
+    #[must_use]
+    pub fn upstream_us(&self, now_us: u64) -> Option<u64> {
+        Some(now_us.saturating_sub(self.sent_us?))
     }
 
     /// The text of a part; empty if the call does not contain it.
@@ -129,5 +162,10 @@ mod tests {
         note.set_error("why");
         assert_eq!(note.get(Part::Error), "why");
         assert_eq!(Note::default().get(Part::Error), "");
+        (0..100).for_each(|_| note.failed_at(EndpointId(3)));
+        assert_eq!(note.failed().len(), FAILED_MAX);
+        assert_eq!(note.upstream_us(9), None);
+        note.sent_at(4);
+        assert_eq!(note.upstream_us(9), Some(5));
     }
 }

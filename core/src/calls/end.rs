@@ -110,6 +110,7 @@ impl Calls {
             series: self.metrics.effective(ex.series),
             ended,
             latency_us,
+            upstream_us: note.as_ref().and_then(|note| note.upstream_us(self.now_us)),
             downstream: w.get(ex.down.conn).and_then(|c| c.peer),
             endpoint: ex.endpoint,
             attempts: ex.attempts,
@@ -130,6 +131,7 @@ impl Calls {
                 endpoint: record.endpoint,
                 attempts: record.attempts,
                 latency_us: record.latency_us,
+                upstream_us: record.upstream_us,
                 result: record.ended,
             };
             ended.tell(&self.directory);
@@ -155,6 +157,7 @@ impl Calls {
                 series,
                 ended,
                 latency_us: 0,
+                upstream_us: None,
                 downstream: w.get(from).and_then(|c| c.peer),
                 endpoint: None,
                 attempts: 0,
@@ -243,19 +246,9 @@ impl Calls {
                 // The wheel covers 16 seconds, so a later deadline comes up early and is queued again.
                 _ if ex.deadline_ms > w.now_ms => self.wheel.push(ex.deadline_ms, key),
                 State::Quarantined => w.retire(ex.up.conn),
-                State::Waiting => {
-                    self.fail(
-                        w,
-                        key,
-                        &CallError::new(ErrorKind::Timeout, "no connection to the provider in time"),
-                    );
-                }
-                State::Sent => {
-                    self.fail(
-                        w,
-                        key,
-                        &CallError::new(ErrorKind::Timeout, "the provider did not answer in time"),
-                    );
+                State::Waiting | State::Sent => {
+                    let error = self.too_late(ex);
+                    self.fail(w, key, &error);
                 }
             }
         }

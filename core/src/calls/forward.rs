@@ -1,13 +1,12 @@
 //! Sends a call upstream: chooses the endpoint and the connection, or parks the request until a dial ends.
-use super::{Batch, Calls, Plan, Used};
+use super::{Batch, Calls, Plan, Used, errors};
 use crate::Env;
 use crate::buf::Mark;
 use crate::call::{Attachments, NeutralResponse, ReturnValue};
-use crate::config::ConnectionScope;
 use crate::connections::{Connections, From};
-use crate::directory::{Cluster, Directory, EndpointId, Target};
+use crate::directory::{Cluster, Directory, Endpoint, EndpointId, Target};
 use crate::endpoints::{Choice, Lease};
-use crate::error::{CallError, ErrorKind, Limit};
+use crate::error::{CallError, ErrorKind};
 use crate::exchange::{State, TargetId, Up};
 use crate::message::{Edits, Head, Message};
 use crate::session::{Dispatch, Response};
@@ -46,6 +45,11 @@ enum Leased {
 impl Sending<'_> {
     fn target(&self) -> &Target {
         &self.plan.route.targets[usize::from(self.target.index)]
+    }
+
+    /// The endpoint that has just failed the call.
+    fn last(&self) -> Option<&Endpoint> {
+        self.directory.endpoint(self.not?).map(|endpoint| &**endpoint)
     }
 }
 
@@ -111,8 +115,19 @@ impl Calls {
                 if let Some(holder) = self.shares.holder(w, ex) {
                     self.shares.began(cluster, holder);
                 }
+                if !self.notes.is_empty() {
+                    self.note_sent(key);
+                }
             }
             Err(e) => self.fail(w, key, &e),
+        }
+    }
+
+    /// Records the time at which a call was given to a connection, for the access log.
+    #[cold]
+    fn note_sent(&mut self, key: CallKey) {
+        if let Some(note) = self.notes.get_mut(&key.bits()) {
+            note.sent_at(self.now_us);
         }
     }
 
@@ -214,9 +229,9 @@ impl Calls {
                 Ok(Leased::Ready(endpoint, conn))
             }
             Lease::Dialing(endpoint, conn) => Ok(Leased::Dialing(endpoint, conn)),
-            Lease::None => Err(unreachable_error(sending, cluster)),
-            Lease::Full => Err(full_error(cluster)),
-            Lease::Exhausted => Err(exhausted_error(cluster)),
+            Lease::None => Err(errors::unreachable(cluster, sending.last())),
+            Lease::Full => Err(errors::full(cluster)),
+            Lease::Exhausted => Err(errors::exhausted(cluster)),
         }
     }
 
@@ -249,6 +264,9 @@ impl Calls {
 
     /// Sends a request to another endpoint because the connection that it was on was lost. No byte of it was sent.
     pub(super) fn send_elsewhere<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, not: EndpointId) {
+        if let Some(note) = self.notes.get_mut(&key.bits()) {
+            note.failed_at(not);
+        }
         self.send_parked(w, key, None, Some(not));
     }
 
@@ -277,36 +295,4 @@ fn has_room<E: Env>(w: &Connections<E>, conn: ConnKey, cluster: &Cluster, downst
             && c.awaited() < cluster.max_per_connection
             && c.reserved_for == cluster.reserves_for(downstream)
     })
-}
-
-#[cold]
-fn unreachable_error(sending: &Sending<'_>, cluster: &Cluster) -> CallError {
-    let last = sending.not.and_then(|id| sending.directory.endpoint(id));
-    let text = match last {
-        Some(last) => format!(
-            "endpoint {} cannot be reached, and cluster {} has no other that can be",
-            last.name, cluster.name
-        ),
-        None => format!("no endpoint of cluster {} can be reached", cluster.name),
-    };
-    CallError::new(ErrorKind::NoEndpoint, text)
-}
-
-#[cold]
-fn full_error(cluster: &Cluster) -> CallError {
-    let all = match cluster.connections {
-        ConnectionScope::Shared => "all connections",
-        ConnectionScope::PerDownstream => "all connections that this downstream may have",
-    };
-    let text = format!("{all} to cluster {} are at their limit of calls", cluster.name);
-    CallError::new(ErrorKind::Overload, text).by(Limit::UpstreamCalls)
-}
-
-#[cold]
-fn exhausted_error(cluster: &Cluster) -> CallError {
-    let text = format!(
-        "no further connection to cluster {} can be made: this process is out of descriptors or ports",
-        cluster.name
-    );
-    CallError::new(ErrorKind::Overload, text).by(Limit::Descriptors)
 }

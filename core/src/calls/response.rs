@@ -2,7 +2,9 @@
 use super::Calls;
 use crate::Env;
 use crate::connections::{Connections, From};
-use crate::exchange::State;
+use crate::directory::Route;
+use crate::error::ErrorKind;
+use crate::exchange::{State, TargetId};
 use crate::message::{Message, Status};
 use crate::metrics::CallResult;
 use crate::peer_errors::PeerErrorKind;
@@ -93,7 +95,7 @@ impl Calls {
 
     /// Adds service and method to a failure that changes the protocol, as the downstream calls them: not all
     /// providers name them (Dubbo 3 does not say which service it does not know), and the downstream may call
-    /// several.
+    /// several. If the provider does not know what was asked for, the rule that changed its version is named.
     fn named<'a>(&self, key: CallKey, msg: &Message<'a>) -> Option<Response<'a>> {
         let ex = self.table.get(key)?;
         if msg.meta.proto == ex.down.proto {
@@ -106,6 +108,21 @@ impl Calls {
             let separator = if method.is_empty() { "" } else { "#" };
             error.text = format!("{service}{separator}{method}: {error}").into();
         }
+        if matches!(error.kind, ErrorKind::NoService | ErrorKind::BadRequest)
+            && let Some(rule) = version_rule(&ex.plan.route, ex.target)
+        {
+            error.text = format!("{} ({rule})", error.text).into();
+        }
         Some(Response::Error(error))
     }
+}
+
+/// The rule of a route by which the version was changed.
+fn version_rule(route: &Route, target: TargetId) -> Option<String> {
+    let rewritten = route.rewrite.as_ref().and_then(|edits| edits.version.as_ref());
+    let rule = match rewritten {
+        Some(version) => format!("rewrite.version is {version:?}"),
+        None => route.targets[usize::from(target.index)].bridge.version_rule()?,
+    };
+    Some(format!("route {}: {rule}", route.name))
 }

@@ -9,10 +9,13 @@
 //! No downstream can exceed the share while fewer calls are in flight than one may have, so nothing is counted
 //! then. Beyond that the counts are taken once from the table of calls, and then updated until there is room
 //! again.
+use super::{Calls, errors};
+use crate::Env;
 use crate::connections::Connections;
 use crate::directory::{Cluster, ClusterId};
-use crate::exchange::Exchange;
-use crate::{Env, slots::ConnKey};
+use crate::error::CallError;
+use crate::exchange::{Exchange, State};
+use crate::slots::{CallKey, ConnKey};
 use std::collections::HashMap;
 
 /// The counts of the clusters that are crowded.
@@ -146,6 +149,67 @@ impl Shares {
         }
         let application = holder.application?;
         is_over(counts.by_application.get(&application)).then_some(Excess::Application)
+    }
+}
+
+impl Calls {
+    /// Updates the counts of a cluster when the downstream stops waiting for a call that was given to it.
+    #[inline]
+    pub(super) fn gave_up_upstream(&mut self, id: ClusterId, holder: Option<Holder>) {
+        self.endpoints.gave_up(id);
+        if self.shares.is_empty() {
+            return;
+        }
+        if let Some(holder) = holder {
+            self.shares.ended(id, holder);
+        }
+        let cluster = self.directory.cluster(id);
+        // Counting stops at half of the bound at which it starts, so that it does not start and stop with each
+        // call.
+        if cluster.is_none_or(|c| self.endpoints.cluster_in_flight(id) < c.crowded_at / 2) {
+            self.shares.close(id);
+        }
+    }
+
+    /// Returns an error if the cluster takes no further call from this downstream.
+    #[inline]
+    pub(super) fn over_budget<E: Env>(
+        &mut self,
+        w: &Connections<E>,
+        ex: CallKey,
+        id: ClusterId,
+        c: &Cluster,
+    ) -> Option<CallError> {
+        let in_flight = self.endpoints.cluster_in_flight(id);
+        // Below this bound no limit can be exceeded, which is the common case.
+        if in_flight < c.crowded_at {
+            return None;
+        }
+        if in_flight >= c.max_in_flight {
+            return Some(errors::too_many(c));
+        }
+        self.over_share(w, ex, id, c)
+    }
+
+    #[cold]
+    fn over_share<E: Env>(
+        &mut self,
+        w: &Connections<E>,
+        key: CallKey,
+        id: ClusterId,
+        c: &Cluster,
+    ) -> Option<CallError> {
+        if !self.shares.has(id) {
+            // Only calls that were given to the cluster count: quarantined ones have no downstream that waits.
+            let counts = |ex: &&Exchange| ex.state == State::Sent && ex.target.cluster == id;
+            let calls = self.table.iter().map(|(_, ex)| ex).filter(counts);
+            self.shares.open(id, calls.filter_map(|ex| Holder::of(w, ex)));
+        }
+        let holder = Holder::of(w, self.table.get(key)?)?;
+        let excess = self
+            .shares
+            .excess(id, c, self.endpoints.cluster_in_flight(id), holder)?;
+        Some(errors::more_than_its_share(c, excess))
     }
 }
 

@@ -12,6 +12,7 @@ pub(super) struct Ended<'a> {
     pub(super) endpoint: Option<EndpointId>,
     pub(super) attempts: u8,
     pub(super) latency_us: u64,
+    pub(super) upstream_us: Option<u64>,
     pub(super) result: CallResult,
 }
 
@@ -22,6 +23,13 @@ pub(super) fn is_on() -> bool {
 }
 
 impl Ended<'_> {
+    /// The names of the endpoints that were tried in vain; `None` if there are none.
+    fn failed(&self, s: &Directory) -> Option<String> {
+        let name = |id: &EndpointId| s.endpoint(*id).map_or("?", |e| &*e.name);
+        let names: Vec<&str> = self.note?.failed().iter().map(name).collect();
+        (!names.is_empty()).then(|| names.join(","))
+    }
+
     #[cold]
     pub(super) fn tell(&self, s: &Directory) {
         let of_note = |part| {
@@ -47,6 +55,8 @@ impl Ended<'_> {
             endpoint = endpoint.map(|e| &*e.name),
             attempts = self.attempts,
             duration_us = self.latency_us,
+            upstream_us = self.upstream_us,
+            failed_endpoints = self.failed(s),
             outcome = CallResult::name(self.result.index()),
             error = of_note(Part::Error),
             "call"

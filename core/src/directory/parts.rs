@@ -135,6 +135,7 @@ impl RouteSource {
             let own = timeout.map(config::Period::millis);
             Policy {
                 timeout_ms: own.or(self.default_timeout_ms).map_or(u32::MAX, ms),
+                is_default: own.is_none(),
                 attempts: retry.attempts.get(),
             }
         };
