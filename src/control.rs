@@ -6,6 +6,7 @@ mod file;
 mod listening;
 mod lists;
 mod names;
+mod on_demand;
 mod reload;
 mod shared;
 mod signals;
@@ -24,16 +25,18 @@ use crate::{admin, logging};
 use anyhow::{Context, anyhow};
 use file::File;
 use listening::Listening;
+use on_demand::{Asker, News, OnDemand, Publication, Reply};
 use reload::Pending;
+use rialto_core::asking::Asked;
 use rialto_core::config::{Cluster, Config, LogOutput, Protocol, Workers};
-use rialto_core::directory::{Change, Compiler, Use, World};
+use rialto_core::directory::{Change, ClusterId, Compiler, Use, World};
 use rialto_core::discovery::DiscoveredEndpoint;
 use rialto_core::runtime::{Layout, Runtime, raise_limit};
 use rialto_protocols::{All, BOLT, DUBBO};
 use signals::{Requests, Signals, Told};
 use sources::{Sources, Update};
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
@@ -41,6 +44,8 @@ use tokio::sync::mpsc;
 
 /// How often the configuration file is looked at. A change counts when it was seen twice.
 const WATCH: Duration = Duration::from_millis(500);
+/// The interval at which services of registries are checked for calls.
+const SWEEP: Duration = Duration::from_secs(1);
 /// No call may be in flight for this long before a draining process ends.
 const QUIET: Duration = Duration::from_millis(300);
 
@@ -54,11 +59,43 @@ struct Control {
     pending: Option<Pending>,
     compiler: Compiler,
     sources: Sources,
+    on_demand: OnDemand,
+    /// Relative paths in the configuration begin here.
+    base: PathBuf,
     listening: Listening,
     runtime: Arc<Runtime>,
     shared: Arc<Shared>,
     /// The admin pages, for as long as this lives.
     _admin: Option<admin::Server>,
+}
+
+/// What the control plane hears from its other tasks and from the workers.
+struct Inbox {
+    updates: mpsc::Receiver<Update>,
+    asked: mpsc::Receiver<Asker>,
+    news: mpsc::Receiver<News>,
+}
+
+/// The other ends of an [`Inbox`].
+struct Senders {
+    updates: mpsc::Sender<Update>,
+    asked: Arc<dyn Asked>,
+    news: mpsc::Sender<News>,
+}
+
+impl Inbox {
+    fn new() -> (Self, Senders) {
+        let (update, updates) = mpsc::channel(1024);
+        let (questions, asked) = on_demand::questions();
+        let (told, news) = mpsc::channel(1024);
+        let inbox = Inbox { updates, asked, news };
+        let senders = Senders {
+            updates: update,
+            asked: questions,
+            news: told,
+        };
+        (inbox, senders)
+    }
 }
 
 /// A process that serves nothing yet, but takes `SIGHUP` and `SIGUSR1` as requests already, which would end it otherwise.
@@ -105,9 +142,9 @@ fn run_until(
     let log = level.clone();
     let ended = tokio.block_on(async {
         let mut signals = Signals::new(requests)?;
-        let (updates, mut inbox) = mpsc::channel(1024);
+        let (mut inbox, senders) = Inbox::new();
         let mut control = tokio::select! {
-            control = Control::start(loaded, path, level, updates, &mut inbox) => control?,
+            control = Control::start(loaded, path, level, senders, &mut inbox) => control?,
             () = signals.end() => {
                 tracing::info!("told to end before calls were welcome");
                 return Ok(());
@@ -132,8 +169,8 @@ impl Control {
         loaded: Loaded,
         path: Option<&Path>,
         level: logging::Level,
-        updates: mpsc::Sender<Update>,
-        inbox: &mut mpsc::Receiver<Update>,
+        senders: Senders,
+        inbox: &mut Inbox,
     ) -> anyhow::Result<Control> {
         let file = path.and_then(|path| File::new(path, &loaded));
         let config = loaded.config;
@@ -141,10 +178,12 @@ impl Control {
             tracing::warn!("the configuration has warnings:\n{}", loaded.warnings);
         }
         let base = path.and_then(Path::parent).unwrap_or(Path::new(".")).to_owned();
-        let mut sources = Sources::new(base, updates);
+        let mut sources = Sources::new(base.clone(), senders.updates);
         sources.prepare(&config.clusters);
-        sources.first_states(inbox).await;
+        sources.first_states(&mut inbox.updates).await;
         sources.take_over(&config.clusters);
+        let mut on_demand = OnDemand::new(senders.news);
+        on_demand.configure(&config, &base);
 
         let workers = match config.runtime.workers {
             Workers::Auto => std::thread::available_parallelism().map_or(1, usize::from),
@@ -170,6 +209,7 @@ impl Control {
             pin: config.runtime.pin,
             descriptors: raise_limit(),
             log,
+            asked: senders.asked,
         };
         let runtime = Arc::new(Runtime::start::<All>(&layout, compiler.directory())?);
         drop(layout);
@@ -210,6 +250,8 @@ impl Control {
             pending: None,
             compiler,
             sources,
+            on_demand,
+            base,
             listening,
             runtime,
             shared,
@@ -218,21 +260,29 @@ impl Control {
     }
 
     /// Follows files, discovery and signals until the process is to end.
-    async fn serve(&mut self, inbox: &mut mpsc::Receiver<Update>, signals: &mut Signals) {
+    async fn serve(&mut self, inbox: &mut Inbox, signals: &mut Signals) {
+        let Inbox { updates, asked, news } = inbox;
         let mut watch = tokio::time::interval(WATCH);
+        let mut sweep = tokio::time::interval(SWEEP);
         loop {
             let due = self.takes_over_at();
             tokio::select! {
-                Some(update) = inbox.recv() => {
+                Some(update) = updates.recv() => {
                     let mut changed = BTreeSet::new();
                     changed.extend(self.sources.accept(update));
-                    while let Ok(more) = inbox.try_recv() {
+                    while let Ok(more) = updates.try_recv() {
                         changed.extend(self.sources.accept(more));
                     }
                     if !self.take_over_if_ready() {
                         changed.iter().for_each(|cluster| self.publish_endpoints(cluster));
                     }
                 }
+                Some(asker) = asked.recv() => {
+                    let reply = self.on_demand.asked(asker);
+                    self.reply(reply);
+                }
+                Some(news) = news.recv() => self.heard(news),
+                _ = sweep.tick() => self.sweep_services(),
                 () = at(due) => self.take_over(),
                 told = signals.next() => match told {
                     Told::End => return,
@@ -263,12 +313,58 @@ impl Control {
 
     /// Publishes the endpoints of one cluster.
     fn publish_endpoints(&mut self, cluster: &str) {
+        let found = self.sources.state_of(cluster);
+        self.change(|compiler, world| ((), compiler.set_endpoints(cluster, found, world)));
+    }
+
+    /// Publishes what a registry says about a service, and answers the questions that waited for it.
+    fn heard(&mut self, news: News) {
+        let (replies, publication) = self.on_demand.heard(news);
+        self.reply(replies);
+        let Some(publication) = publication else { return };
+        self.remove_services(&publication.gone);
+        let Publication {
+            service,
+            clusters: found,
+            ..
+        } = publication;
+        let mut clusters = BTreeMap::new();
+        for (cluster, state) in found {
+            let protocol = cluster.protocol;
+            let id = self.change(|compiler, world| compiler.set_on_demand(cluster, state, world));
+            clusters.insert(protocol, id);
+        }
+        let replies = self.on_demand.published(&service, clusters);
+        self.reply(replies);
+    }
+
+    /// Forgets services that are called no more.
+    fn sweep_services(&mut self) {
+        let (idle, replies) = self.on_demand.sweep(&self.runtime.uses());
+        self.remove_services(&idle);
+        self.reply(replies);
+    }
+
+    fn remove_services(&mut self, clusters: &[ClusterId]) {
+        if !clusters.is_empty() {
+            self.change(|compiler, world| ((), compiler.remove_on_demand(clusters, world)));
+        }
+    }
+
+    fn reply(&self, replies: impl IntoIterator<Item = Reply>) {
+        for (worker, answer) in replies {
+            self.runtime.answer(worker, answer);
+        }
+    }
+
+    /// Makes a change that does not depend on the configuration, and sends it to the workers.
+    fn change<T>(&mut self, make: impl FnOnce(&mut Compiler, &World<'_>) -> (T, Change)) -> T {
         let uses = self.runtime.uses();
         let none = |_: &Cluster| vec![];
         let world = world(&none, self.runtime.workers(), Instant::now(), &uses);
-        let found = self.sources.state_of(cluster);
-        let change = self.compiler.set_endpoints(cluster, found, &world);
+        let (made, change) = make(&mut self.compiler, &world);
         self.send(change);
+        made
     }
 
     fn send(&mut self, change: Change) {

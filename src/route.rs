@@ -218,8 +218,14 @@ impl Way<'_> {
     ) -> anyhow::Result<()> {
         let all: u64 = route.to.iter().map(|t| u64::from(t.weight)).sum();
         for target in route.to.iter().filter(|t| t.weight > 0) {
-            let cluster = self.config.clusters.iter().find(|c| c.name == target.cluster);
-            let Some(cluster) = cluster else { continue };
+            if let Some(registry) = &target.registry {
+                writeln!(to, "    to the service's endpoints in registry {registry}")?;
+                continue;
+            }
+            let is_meant = |c: &&config::Cluster| Some(&c.name) == target.cluster.as_ref();
+            let Some(cluster) = self.config.clusters.iter().find(is_meant) else {
+                continue;
+            };
             write!(to, "    to cluster {} ({})", cluster.name, cluster.protocol)?;
             if u64::from(target.weight) < all {
                 let share = 100.0 * f64::from(target.weight) / all as f64;

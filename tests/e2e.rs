@@ -25,6 +25,7 @@ mod e2e {
     mod metrics;
     mod process_log;
     mod providers;
+    mod registries;
     mod reload;
     mod routing;
     mod rules;

@@ -10,6 +10,7 @@ mod sim {
     pub mod fleet;
     mod isolation;
     pub mod net;
+    mod on_demand;
     pub mod peer;
     mod reserved;
     mod scripted;

@@ -1,5 +1,6 @@
 //! All calls of a worker and what they need: routes, endpoints, deadlines, counters. It acts on connections
 //! only through the commands of `Connections`, and sees neither sockets nor wire formats.
+mod asking;
 mod end;
 mod errors;
 mod forward;
@@ -21,10 +22,11 @@ use crate::peer_errors::PeerErrorKind;
 use crate::session::Event;
 use crate::slots::{CallKey, CallTag, ConnKey, Slots};
 use crate::wheel::Wheel;
+use asking::Asking;
 use plans::{Plans, Removed};
 use route_cache::RouteCache;
 use shares::Shares;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 pub(crate) use plans::{Plan, note};
@@ -50,6 +52,8 @@ pub struct Calls {
     one_ways: Vec<CallKey>,
     /// Calls in flight by downstream, for the clusters that are crowded.
     shares: Shares,
+    /// The calls that wait for an answer of the control plane.
+    asking: Asking,
     wheel: Wheel,
     /// The directory that calls are routed by. Between two turns this is the only reference, so that a change
     /// is applied in place.
@@ -94,6 +98,7 @@ impl Calls {
             quarantined: 0,
             one_ways: vec![],
             shares: Shares::default(),
+            asking: Asking::default(),
             wheel: Wheel::default(),
             directory: Rc::default(),
             plans: Plans::default(),
@@ -114,9 +119,12 @@ impl Calls {
         if let Some(limits) = &change.limits {
             self.metrics.set_layout(&limits.metrics);
         }
-        if !change.routes.is_empty() || !change.listeners.is_empty() {
+        self.asking.apply(change);
+        let removes_clusters = change.clusters.iter().any(|(_, cluster)| cluster.is_none());
+        if !change.routes.is_empty() || !change.listeners.is_empty() || removes_clusters {
             let longest = self.directory.listeners().map(|(_, l)| l.route_count).max();
-            self.route_cache.clear_for(longest.unwrap_or(0));
+            self.route_cache
+                .clear_for(longest.unwrap_or(0).max(self.asking.known()));
         }
         let listeners = change.listeners.iter().map(|(id, _)| id.index() + 1).max();
         if listeners.is_some_and(|n| n > self.in_flight.len()) {
@@ -136,8 +144,17 @@ impl Calls {
             }
             stays
         });
+        // A call to a service of a registry refers to its cluster, and no plan does.
+        let called: HashSet<ClusterId> = match self.removed.clusters.is_empty() {
+            true => HashSet::new(),
+            false => self
+                .table
+                .iter()
+                .filter_map(|(_, ex)| ex.target.cluster)
+                .collect(),
+        };
         self.removed.clusters.retain(|id| {
-            let stays = plans.uses_cluster(*id);
+            let stays = plans.uses_cluster(*id) || called.contains(id);
             if !stays {
                 metrics.forget(|key| key.cluster == Some(*id));
             }
@@ -156,6 +173,14 @@ impl Calls {
         used.extend(self.removed.clusters.iter().map(|id| PartId::Cluster(*id)));
         used.extend(self.removed.listeners.iter().map(|id| PartId::Listener(*id)));
         used
+    }
+
+    /// The number of calls so far to each cluster that a registry has for a service.
+    pub fn on_demand_calls(&self) -> Vec<(ClusterId, u32)> {
+        let clusters = self.directory.clusters().filter(|(_, c)| c.on_demand);
+        clusters
+            .map(|(id, _)| (id, self.endpoints.cluster_calls(id)))
+            .collect()
     }
 
     /// Starts, changes or stops the access log.
@@ -232,6 +257,7 @@ impl Calls {
     /// Does the periodic work: releases memory of the table and probes endpoints that failed.
     pub fn sweep<E: Env>(&mut self, w: &mut Connections<E>) {
         self.table.shrink();
+        self.give_up_asking(w);
         self.endpoints.probe(w, &self.directory);
     }
 

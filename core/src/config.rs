@@ -25,6 +25,7 @@ mod matcher;
 mod metrics;
 mod path;
 mod process;
+mod registry;
 mod route;
 mod secret;
 mod suggest;
@@ -44,6 +45,7 @@ pub use matcher::{AttachmentMatch, Pattern, TextMatch};
 pub use metrics::{Latency, MetricLabels, Metrics};
 pub use path::Path;
 pub use process::{AccessLog, Admin, Log, LogFormat, LogLevel, LogOutput, Runtime, Workers};
+pub use registry::{Registry, ServiceFile};
 pub use route::{MethodPolicy, Protocol, Retry, Rewrite, Route, RouteMatch, RouteTarget};
 pub use secret::{Secret, SecretText};
 pub use suggest::closest;
@@ -74,4 +76,6 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// Groups of endpoints that serve the same services.
     pub clusters: Vec<Cluster>,
+    /// Places where services are found when they are first called.
+    pub registries: Vec<Registry>,
 }

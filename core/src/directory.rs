@@ -161,16 +161,28 @@ pub struct Policy {
     pub attempts: u8,
 }
 
-/// One cluster of a route.
+/// One destination of a route.
 pub struct Target {
-    /// The cluster that the calls go to.
-    pub cluster: ClusterId,
+    /// Where the calls go.
+    pub to: Destination,
     /// The share of calls that it gets.
     pub weight: u32,
     /// The index of the [subset](Cluster::subsets) that takes the calls.
     pub subset: u16,
     /// The rules for calls that change their protocol on the way to it.
     pub bridge: Bridge,
+    /// The rules that apply instead for calls that leave in these protocols. A cluster has none, while the
+    /// services of a registry may speak any protocol.
+    pub other_bridges: Box<[(ProtoId, Bridge)]>,
+}
+
+/// What a route leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// A configured cluster.
+    Cluster(ClusterId),
+    /// The cluster that the registry of this name has for the service that is called.
+    Registry(Arc<str>),
 }
 
 /// The endpoints of one service that speak one protocol.
@@ -209,6 +221,8 @@ pub struct Cluster {
     pub downstream_share: u8,
     /// The number of calls in flight below which no downstream can exceed its share.
     pub crowded_at: u32,
+    /// It was found in a registry when it was first called, and is removed when it is called no more.
+    pub on_demand: bool,
 }
 
 /// One provider process.
@@ -376,6 +390,22 @@ impl Cluster {
             ConnectionScope::Shared => None,
             ConnectionScope::PerDownstream => Some(downstream),
         }
+    }
+}
+
+impl Target {
+    /// The rules for calls that leave in this protocol.
+    #[inline]
+    #[must_use]
+    pub fn bridge_to(&self, proto: ProtoId) -> &Bridge {
+        let other = self.other_bridges.iter().find(|(other, _)| *other == proto);
+        other.map_or(&self.bridge, |(_, bridge)| bridge)
+    }
+
+    /// Whether calls need an answer of a registry before they can be sent.
+    #[must_use]
+    pub fn is_on_demand(&self) -> bool {
+        matches!(self.to, Destination::Registry(_))
     }
 }
 

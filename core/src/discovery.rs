@@ -1,6 +1,7 @@
 //! The interface of endpoint sources. Sources run in the control plane and publish full lists, and a cluster is
 //! compiled from the last one.
-use crate::config::Labels;
+use crate::asking::ServiceName;
+use crate::config::{Labels, Protocol};
 use crate::transport::Address;
 use std::future::Future;
 use std::pin::Pin;
@@ -17,6 +18,9 @@ pub struct DiscoveredEndpoint {
     pub weight: u32,
     /// The labels that subsets select by.
     pub metadata: Labels,
+    /// The protocol that it speaks, if its source says that. A configured cluster says it for all of its
+    /// endpoints.
+    pub protocol: Option<Protocol>,
 }
 
 /// All endpoints that a source knows at one time; never a difference.
@@ -55,4 +59,14 @@ pub trait Source: Send {
 
     /// Publishes the first list and every later one.
     fn watch(self: Box<Self>, updates: Arc<dyn Updates>) -> Watching;
+}
+
+/// A place where services are found by their names.
+pub trait Registry: Send + Sync {
+    /// The source of a service's endpoints, each of which says its protocol. An empty first list means that the
+    /// registry does not have the service.
+    ///
+    /// # Errors
+    /// The registry cannot have a service with such a name.
+    fn service(&self, name: &ServiceName) -> Result<Box<dyn Source>, String>;
 }

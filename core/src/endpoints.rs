@@ -62,6 +62,8 @@ pub struct Endpoints {
 struct ClusterState {
     /// Calls whose downstream waits for a response.
     in_flight: u32,
+    /// Calls so far. The number wraps, because only its changes count.
+    calls: u32,
     /// The state of the load balancer, by subset.
     pickers: Vec<Picker>,
 }
@@ -178,11 +180,19 @@ impl Endpoints {
         self.clusters.get(id.index()).map_or(0, |c| c.in_flight)
     }
 
+    /// Calls that were given to a cluster so far. The number wraps.
+    #[must_use]
+    pub fn cluster_calls(&self, id: ClusterId) -> u32 {
+        self.clusters.get(id.index()).map_or(0, |c| c.calls)
+    }
+
     /// Counts a call that was given to an endpoint.
     #[inline]
     pub fn began(&mut self, endpoint: EndpointId, cluster: ClusterId) {
         self.list[endpoint.index()].in_flight += 1;
-        self.clusters[cluster.index()].in_flight += 1;
+        let cluster = &mut self.clusters[cluster.index()];
+        cluster.in_flight += 1;
+        cluster.calls = cluster.calls.wrapping_add(1);
     }
 
     /// Stops counting a call for its cluster, because its downstream no longer waits.

@@ -58,6 +58,8 @@ pub enum Limit {
     UpstreamCalls,
     /// Descriptors or ports for more upstream connections.
     Descriptors,
+    /// Calls that wait for the answer of a registry.
+    WaitingCalls,
     /// Bytes that wait for an upstream connection.
     UpstreamBytes,
     /// The rate of a rate-limit filter.
@@ -115,6 +117,7 @@ impl Limit {
             Limit::DownstreamShare => "downstream_share",
             Limit::UpstreamCalls => "upstream_connections",
             Limit::Descriptors => "descriptors",
+            Limit::WaitingCalls => "waiting_calls",
             Limit::UpstreamBytes => "unsent_requests",
             Limit::Rate => "rate_limit",
             Limit::RequestBytes => "max_request_bytes",

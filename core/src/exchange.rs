@@ -43,8 +43,8 @@ pub(crate) struct Exchange {
 pub(crate) struct TargetId {
     /// Its index in the route.
     pub(crate) index: u16,
-    /// Its cluster.
-    pub(crate) cluster: ClusterId,
+    /// Its cluster; `None` until a registry has said it.
+    pub(crate) cluster: Option<ClusterId>,
 }
 
 /// The downstream side of a call.
@@ -74,6 +74,8 @@ pub(crate) struct Up {
 /// The stage of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {
+    /// It waits for the control plane to say which cluster has its service.
+    Suspended,
     /// No connection has it: it is being routed, or is parked until a dial ends.
     Waiting,
     /// It is in an upstream out-buffer, or has been sent.
@@ -84,6 +86,11 @@ pub(crate) enum State {
 }
 
 impl Exchange {
+    /// Whether a connection has the call, or had it.
+    pub(crate) fn was_sent(&self) -> bool {
+        matches!(self.state, State::Sent | State::Quarantined)
+    }
+
     /// Whether the call waits for this dial. Lists of waiting calls are not updated when a call ends earlier,
     /// and a key in such a list may by then belong to another call, so the dial has to be compared.
     pub(crate) fn waits_for(&self, dial: ConnKey) -> bool {

@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 pub mod access_log;
+pub mod asking;
 pub mod bridge;
 pub mod buf;
 pub mod call;

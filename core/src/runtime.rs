@@ -18,6 +18,7 @@ pub use thread::{Mail, Post};
 
 use crate::Env;
 use crate::access_log::Batch as LogBatch;
+use crate::asking::{Answer, Asked};
 use crate::directory::{Change, Directory, ListenerId, Use};
 use crate::session::Protocols;
 use crate::worker::Report;
@@ -44,7 +45,7 @@ pub struct Runtime {
 }
 
 /// The layout of the data plane. It does not change while the process runs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Layout {
     /// The number of data threads.
     pub workers: usize,
@@ -54,6 +55,8 @@ pub struct Layout {
     pub descriptors: usize,
     /// Receives the records of the access log.
     pub log: SyncSender<LogBatch>,
+    /// Receives the questions of workers.
+    pub asked: Arc<dyn Asked>,
 }
 
 impl Runtime {
@@ -105,7 +108,14 @@ impl Runtime {
         self.tell_all(|| Mail::Change(Arc::clone(&change)));
     }
 
-    /// What the workers use of removed parts.
+    /// Answers a question of the worker with this index. Changes that were sent before are applied before.
+    pub fn answer(&self, worker: usize, answer: Answer) {
+        if let Some(worker) = self.workers.get(worker) {
+            worker.post.send(Mail::Answer(answer));
+        }
+    }
+
+    /// What the workers use of removed parts, and how much they call services of registries.
     #[must_use]
     pub fn uses(&self) -> Vec<Use> {
         self.workers.iter().map(|w| w.post.uses()).collect()

@@ -2,6 +2,7 @@
 //! and writes each connection that has something to send once.
 use crate::Env;
 use crate::access_log::{AccessLogBuffer, Batch as LogBatch};
+use crate::asking::{Answer, Question};
 use crate::buf::ReadBuf;
 use crate::calls::{Batch, Calls};
 use crate::connections::{Connections, Filled, Owner, TransportOf};
@@ -114,12 +115,14 @@ impl<E: Env> Worker<E> {
         self.calls.apply(change);
     }
 
-    /// Reports the removed parts that this worker still uses. The control plane keeps their ids until no worker
-    /// does.
+    /// Reports the removed parts that this worker still uses, and how much the services of registries are
+    /// called. The control plane keeps the ids of the former until no worker uses them, and removes the latter
+    /// when they are called no more.
     pub fn uses(&mut self) -> Use {
         Use {
             version: self.calls.directory().version,
             removed: self.calls.removed_in_use(&self.connections),
+            calls: self.calls.on_demand_calls(),
         }
     }
 
@@ -332,6 +335,16 @@ impl<E: Env> Worker<E> {
             records,
             dropped,
         })
+    }
+
+    /// Takes the questions for the control plane that calls wait for.
+    pub fn take_questions(&mut self) -> Vec<Question> {
+        self.calls.take_questions()
+    }
+
+    /// Goes on with the calls that wait for an answer of the control plane.
+    pub fn answer(&mut self, answer: &Answer) {
+        self.calls.answer(&mut self.connections, answer);
     }
 
     /// Copies counters and gauges.

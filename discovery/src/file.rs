@@ -4,8 +4,9 @@ mod directory_watch;
 mod tests;
 
 use crate::resolve::{REFRESH, Resolver, has_names};
+pub(crate) use directory_watch::SharedWatch;
 use directory_watch::{DirectoryWatch, Seen};
-use rialto_core::config::Endpoint;
+use rialto_core::config::{Endpoint, Protocol};
 use rialto_core::discovery::{Source, Standing, State, Updates, Watching};
 use std::fs::File;
 use std::io::Read;
@@ -14,9 +15,27 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Parses the text of an endpoints file, given its name for messages and its text. The error says what is
-/// wrong and in which line.
-pub type ParseEndpoints = fn(&str, &str) -> Result<Vec<Endpoint>, String>;
+/// Parses the text of a file, given its name for messages and its text. The error says what is wrong and in
+/// which line.
+pub type ParseFile = fn(&str, &str) -> Result<FileList, String>;
+
+/// What a file contains.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileList {
+    /// The protocol of the endpoints, if the file says it.
+    pub protocol: Option<Protocol>,
+    /// The endpoints.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// What it means that there is no file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Missing {
+    /// A fault: a cluster needs its file.
+    Fault,
+    /// There are no endpoints: the registry does not have the service.
+    Empty,
+}
 
 /// How often the file is read even without a notification, because not every file system sends them.
 const POLL: Duration = Duration::from_secs(10);
@@ -26,20 +45,28 @@ const LARGEST: u64 = 16 << 20;
 /// The endpoints of a file, read again whenever it changes. If the file is missing, empty or invalid, the
 /// source reports an error, and the last good list stays in use. Host names are resolved again every 30 s.
 pub struct FileSource {
-    path: PathBuf,
-    parse: ParseEndpoints,
+    /// The possible files, in one directory. The first that exists counts.
+    paths: Vec<PathBuf>,
+    missing: Missing,
+    parse: ParseFile,
     resolver: Resolver,
+    /// The watch of the registry that the files belong to.
+    shared: Option<Arc<SharedWatch>>,
 }
 
 /// What was read last, and the endpoints parsed from it.
 struct FileState {
-    path: PathBuf,
-    parse: ParseEndpoints,
-    last: Option<Result<String, String>>,
-    endpoints: Option<Vec<Endpoint>>,
+    paths: Vec<PathBuf>,
+    missing: Missing,
+    parse: ParseFile,
+    last: Option<Result<Found, String>>,
+    list: Option<FileList>,
     /// Whether they are what was read last.
     is_good: bool,
 }
+
+/// A file and its text; `None` if no file exists.
+type Found = Option<(PathBuf, String)>;
 
 /// The result of reading the file again.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,18 +79,34 @@ enum Change {
 impl FileSource {
     /// A source that reads this file.
     #[must_use]
-    pub fn new(path: PathBuf, parse: ParseEndpoints) -> Self {
+    pub fn new(path: PathBuf, parse: ParseFile) -> Self {
         FileSource {
-            path,
+            paths: vec![path],
+            missing: Missing::Fault,
             parse,
             resolver: Resolver::system(),
+            shared: None,
+        }
+    }
+
+    /// A source that reads the first of these files that exists, all of one directory. Without any it
+    /// publishes that there are no endpoints.
+    #[must_use]
+    pub(crate) fn any_of(paths: Vec<PathBuf>, parse: ParseFile, shared: Arc<SharedWatch>) -> Self {
+        FileSource {
+            paths,
+            missing: Missing::Empty,
+            parse,
+            resolver: Resolver::system(),
+            shared: Some(shared),
         }
     }
 }
 
 impl Source for FileSource {
     fn describe(&self) -> String {
-        format!("file {}", self.path.display())
+        let paths: Vec<_> = self.paths.iter().map(|path| path.display().to_string()).collect();
+        format!("file {}", paths.join(" or "))
     }
 
     fn watch(self: Box<Self>, updates: Arc<dyn Updates>) -> Watching {
@@ -73,12 +116,13 @@ impl Source for FileSource {
 
 async fn run(source: FileSource, updates: Arc<dyn Updates>) {
     let mut resolver = source.resolver;
-    let mut directory_watch = DirectoryWatch::default();
+    let mut directory_watch = DirectoryWatch::new(&source.paths, source.shared);
     let mut file_state = FileState {
-        path: source.path,
+        paths: source.paths,
+        missing: source.missing,
         parse: source.parse,
         last: None,
-        endpoints: None,
+        list: None,
         is_good: false,
     };
     let mut published: Option<State> = None;
@@ -87,7 +131,7 @@ async fn run(source: FileSource, updates: Arc<dyn Updates>) {
     let mut seen = Seen::Change;
     loop {
         // The watch begins before the file is read, so that no change is missed in between.
-        if let Some(fault) = directory_watch.open(&file_state.path) {
+        if let Some(fault) = directory_watch.open(&file_state.paths) {
             updates.fault(fault);
         }
         let change = file_state.read_again().await;
@@ -99,9 +143,10 @@ async fn run(source: FileSource, updates: Arc<dyn Updates>) {
         }
         let mut next = Instant::now() + POLL;
         let mut standing = file_state.standing();
-        if let Some(endpoints) = &file_state.endpoints {
+        if let Some(FileList { protocol, endpoints }) = &file_state.list {
             if resolve_at <= Instant::now() {
-                let (state, faults) = resolver.resolve(endpoints).await;
+                let (mut state, faults) = resolver.resolve(endpoints).await;
+                state.iter_mut().for_each(|found| found.protocol = *protocol);
                 unresolved = !faults.is_empty();
                 faults.into_iter().for_each(|fault| updates.fault(fault));
                 if published.as_ref() != Some(&state) {
@@ -140,27 +185,27 @@ impl FileState {
 
     /// Reads the file again and compares it with the last text.
     async fn read_again(&mut self) -> Change {
-        let path = self.path.clone();
-        let text = match tokio::task::spawn_blocking(move || read(&path)).await {
+        let paths = self.paths.clone();
+        let text = match tokio::task::spawn_blocking(move || read_first(paths)).await {
             Ok(text) => text,
             Err(error) => Err(error.to_string()),
         };
         if self.last.as_ref() == Some(&text) {
             return Change::None;
         }
-        let list = text
-            .as_deref()
-            .map_err(|reason| format!("endpoints file {} cannot be read: {reason}", self.path.display()));
-        let list = list.and_then(|text| self.parsed(text));
+        let list = self.listed(&text);
         self.last = Some(text);
         self.is_good = list.is_ok();
         match list {
             Ok(list) => {
-                self.endpoints = Some(list);
+                self.list = Some(list);
                 Change::List
             }
-            Err(reason) => Change::Fault(match &self.endpoints {
-                Some(last) => format!("{reason}\nthe last good list of {} stays in use", last.len()),
+            Err(reason) => Change::Fault(match &self.list {
+                Some(last) => format!(
+                    "{reason}\nthe last good list of {} stays in use",
+                    last.endpoints.len()
+                ),
                 None => format!(
                     "{reason}\nno list was read from it yet: its cluster keeps the endpoints that it has, if any"
                 ),
@@ -168,15 +213,46 @@ impl FileState {
         }
     }
 
-    fn parsed(&self, text: &str) -> Result<Vec<Endpoint>, String> {
-        let name = self.path.display().to_string();
+    /// The list in what was read.
+    fn listed(&self, read: &Result<Found, String>) -> Result<FileList, String> {
+        match (read, self.missing) {
+            (Ok(Some((path, text))), _) => self.parsed(&path.display().to_string(), text),
+            (Ok(None), Missing::Empty) => Ok(FileList {
+                protocol: None,
+                endpoints: vec![],
+            }),
+            (Ok(None), Missing::Fault) => Err(self.unreadable("No such file or directory")),
+            (Err(reason), _) => Err(self.unreadable(reason)),
+        }
+    }
+
+    fn unreadable(&self, reason: &str) -> String {
+        let path = self.paths.first().map(|path| path.display().to_string());
+        format!(
+            "endpoints file {} cannot be read: {reason}",
+            path.unwrap_or_default()
+        )
+    }
+
+    fn parsed(&self, name: &str, text: &str) -> Result<FileList, String> {
         if text.trim().is_empty() {
             return Err(format!(
                 "{name}:1: the endpoints file is empty; write [] if there are no endpoints"
             ));
         }
-        (self.parse)(&name, text)
+        (self.parse)(name, text)
     }
+}
+
+/// Reads the first file that exists.
+fn read_first(paths: Vec<PathBuf>) -> Result<Found, String> {
+    for path in paths {
+        match std::fs::metadata(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            _ => return read(&path).map(|text| Some((path, text))),
+        }
+    }
+    Ok(None)
 }
 
 fn read(path: &Path) -> Result<String, String> {

@@ -1,7 +1,8 @@
 //! Sources of a cluster's endpoints.
 //!
 //! A source finds one cluster's endpoints and publishes them as full lists: [`StaticSource`] those of the
-//! configuration, [`FileSource`] those of a file. [`protect`] stands between the sources of a cluster and the
+//! configuration, [`FileSource`] those of a file. A registry has a source for each service that it is asked for:
+//! [`DirectoryRegistry`] the files of a directory. [`protect`] stands between the sources of a cluster and the
 //! compiler of snapshots: it drops bad records, does not believe a sudden empty list, and merges bursts of
 //! changes.
 //!
@@ -14,11 +15,12 @@
 //!
 //! let mut cluster = Cluster::new("greeters", Protocol::Dubbo);
 //! cluster.endpoints_file = Some("/etc/rialto/greeters.yaml".into());
-//! let sources = source_for(&cluster, |_, _| Ok(Vec::new()));
+//! let sources = source_for(&cluster, |_, _| Err("no file".to_owned()));
 //! assert_eq!(sources[0].describe(), "file /etc/rialto/greeters.yaml");
 //! ```
 #![forbid(unsafe_code)]
 
+mod directory;
 mod file;
 mod fixed;
 mod guard;
@@ -27,7 +29,8 @@ mod resolve;
 #[cfg(test)]
 mod testing;
 
-pub use file::{FileSource, ParseEndpoints};
+pub use directory::DirectoryRegistry;
+pub use file::{FileList, FileSource, ParseFile};
 pub use fixed::StaticSource;
 pub use guard::{Empty, Protection};
 pub use protect::{Protected, protect};
@@ -37,7 +40,7 @@ use rialto_core::discovery::Source;
 
 /// The sources that a cluster's configuration names. `parse` parses the text of an endpoints file.
 #[must_use]
-pub fn source_for(cluster: &config::Cluster, parse: ParseEndpoints) -> Vec<Box<dyn Source>> {
+pub fn source_for(cluster: &config::Cluster, parse: ParseFile) -> Vec<Box<dyn Source>> {
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     if !cluster.endpoints.is_empty() {
         sources.push(Box::new(StaticSource::new(cluster.endpoints.clone())));
@@ -52,8 +55,8 @@ pub fn source_for(cluster: &config::Cluster, parse: ParseEndpoints) -> Vec<Box<d
 mod tests {
     use super::*;
 
-    fn nothing(_: &str, _: &str) -> Result<Vec<config::Endpoint>, String> {
-        Ok(Vec::new())
+    fn nothing(_: &str, _: &str) -> Result<FileList, String> {
+        Err("no file".to_owned())
     }
 
     #[test]

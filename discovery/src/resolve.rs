@@ -85,6 +85,7 @@ impl Resolver {
                 name: Arc::clone(&name),
                 weight: endpoint.weight,
                 metadata: endpoint.metadata.clone(),
+                protocol: None,
             })
             .collect()
     }

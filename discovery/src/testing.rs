@@ -97,5 +97,6 @@ pub(crate) fn discovered(address: &str, weight: u32) -> DiscoveredEndpoint {
         name: Arc::from(address),
         weight,
         metadata: Labels::new(),
+        protocol: None,
     }
 }

@@ -78,6 +78,8 @@ impl Control {
         let changes = changes::between(&self.config, &loaded.config);
         self.config = loaded.config;
         self.sources.take_over(&self.config.clusters);
+        let gone = self.on_demand.configure(&self.config, &self.base);
+        self.remove_services(&gone);
         let before: BTreeMap<_, _> = self.listening.addresses().into_iter().collect();
         self.listening.let_go(&mut plan, &self.runtime);
         self.publish();

@@ -1,15 +1,15 @@
 //! Runs the sources of endpoints and keeps what they last said.
 use super::lists::{List, Lists};
 use crate::config;
-use rialto_core::config::{Cluster, Endpoint};
+use rialto_core::config::Cluster;
 use rialto_core::discovery::{Source, Standing, State, Updates};
-use rialto_discovery::{Protection, protect, source_for};
+use rialto_discovery::{FileList, Protection, protect, source_for};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 
 /// What a source said.
@@ -48,7 +48,13 @@ struct Watched {
 }
 
 /// Ends with its owner.
-struct Task(AbortHandle);
+pub(super) struct Task(AbortHandle);
+
+impl Task {
+    pub(super) fn new<T>(task: &JoinHandle<T>) -> Self {
+        Task(task.abort_handle())
+    }
+}
 
 impl Drop for Task {
     fn drop(&mut self) {
@@ -57,10 +63,11 @@ impl Drop for Task {
 }
 
 /// Carries what one source says to the control loop: the newest state only.
-struct Mailbox {
+pub(super) struct Mailbox {
     latest: std::sync::Mutex<Option<State>>,
     bell: Notify,
-    cluster: String,
+    /// The cluster or service, for messages about its source.
+    of: String,
     list: Arc<List>,
 }
 
@@ -71,7 +78,7 @@ impl Updates for Mailbox {
     }
 
     fn fault(&self, text: String) {
-        tracing::warn!("cluster {}: {text}", self.cluster);
+        tracing::warn!("{}: {text}", self.of);
     }
 
     fn stands(&self, standing: Standing) {
@@ -80,22 +87,22 @@ impl Updates for Mailbox {
 }
 
 impl Mailbox {
-    /// Passes on what is published.
-    async fn forward(self: Arc<Self>, generation: u64, to: mpsc::Sender<Update>) {
+    pub(super) fn new(of: String) -> Self {
+        Mailbox {
+            latest: std::sync::Mutex::new(None),
+            bell: Notify::new(),
+            of,
+            list: Arc::new(List::new()),
+        }
+    }
+
+    /// Waits for the next state.
+    pub(super) async fn next(&self) -> State {
         loop {
             self.bell.notified().await;
             let latest = self.latest.lock().unwrap_or_else(|e| e.into_inner()).take();
-            let Some(state) = latest else { continue };
-            if to
-                .send(Update {
-                    cluster: self.cluster.clone(),
-                    generation,
-                    state,
-                })
-                .await
-                .is_err()
-            {
-                return;
+            if let Some(state) = latest {
+                return state;
             }
         }
     }
@@ -182,18 +189,25 @@ impl Sources {
     fn watch(&mut self, cluster: &Cluster) -> Watched {
         self.generation += 1;
         let generation = self.generation;
-        let list = Arc::new(List::new());
-        let mailbox = Arc::new(Mailbox {
-            latest: std::sync::Mutex::new(None),
-            bell: Notify::new(),
-            cluster: cluster.name.clone(),
-            list: Arc::clone(&list),
-        });
+        let mailbox = Arc::new(Mailbox::new(format!("cluster {}", cluster.name)));
+        let list = Arc::clone(&mailbox.list);
         let mut rooted = cluster.clone();
         rooted.endpoints_file = rooted.endpoints_file.map(|file| self.base.join(file));
         let source = protect(source_for(&rooted, parse_endpoints), Protection::default());
         let watching = Box::new(source).watch(Arc::clone(&mailbox) as Arc<dyn Updates>);
-        let forward = mailbox.forward(generation, self.updates.clone());
+        let (to, name) = (self.updates.clone(), cluster.name.clone());
+        let forward = async move {
+            loop {
+                let update = Update {
+                    cluster: name.clone(),
+                    generation,
+                    state: mailbox.next().await,
+                };
+                if to.send(update).await.is_err() {
+                    return;
+                }
+            }
+        };
         let task = tokio::spawn(async move {
             tokio::join!(watching, forward);
         });
@@ -203,7 +217,7 @@ impl Sources {
             since: Instant::now(),
             state: None,
             list,
-            _task: Task(task.abort_handle()),
+            _task: Task::new(&task),
         }
     }
 
@@ -246,8 +260,12 @@ impl Sources {
     }
 }
 
-fn parse_endpoints(name: &str, text: &str) -> Result<Vec<Endpoint>, String> {
-    config::parse_as(name, text).map_err(|report| report.to_string())
+fn parse_endpoints(name: &str, text: &str) -> Result<FileList, String> {
+    let endpoints = config::parse_as(name, text).map_err(|report| report.to_string())?;
+    Ok(FileList {
+        protocol: None,
+        endpoints,
+    })
 }
 
 fn same_sources(a: &Cluster, b: &Cluster) -> bool {

@@ -156,6 +156,7 @@ pub fn compile(compiler: &mut Compiler, config: &str, now: Instant, uses: &[Use]
             name: e.address.to_string().into(),
             weight: e.weight,
             metadata: Default::default(),
+            protocol: None,
         };
         c.endpoints.iter().map(instance).collect()
     };

@@ -2,8 +2,11 @@
 use super::fleet::{SimEnv, compile};
 use super::net::{End, Net, Shared, SimReactor};
 use super::peer::{Found, Peer, Proto};
-use rialto_core::directory::{Compiler, ListenerId};
+use rialto_core::config::{self, Protocol};
+use rialto_core::directory::{ClusterId, Compiler, ListenerId, World};
+use rialto_core::discovery::DiscoveredEndpoint;
 use rialto_core::session::{RespondTo, Role};
+use rialto_core::transport::Address;
 use rialto_core::worker::{Now, Worker};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -42,6 +45,35 @@ impl Stage {
         let uses = self.worker.uses();
         let change = compile(&mut self.compiler, config, now, &[uses]);
         self.worker.apply(&change);
+    }
+
+    /// Tells the worker that a registry has this cluster for a service, with endpoints at these ports.
+    pub fn found(&mut self, name: &str, ports: &[u16]) -> ClusterId {
+        let found = |port: &u16| DiscoveredEndpoint {
+            address: Address::Tcp(([127, 0, 0, 1], *port).into()),
+            name: format!("127.0.0.1:{port}").into(),
+            weight: 1,
+            metadata: Default::default(),
+            protocol: Some(Protocol::Bolt),
+        };
+        let cluster = config::Cluster::new(name, Protocol::Bolt);
+        let found = ports.iter().map(found).collect();
+        let (id, change) = self.on_demand(|compiler, world| compiler.set_on_demand(cluster, found, world));
+        self.worker.apply(&change);
+        id
+    }
+
+    /// Tells the worker that these clusters are gone.
+    pub fn gone(&mut self, clusters: &[ClusterId]) {
+        let change = self.on_demand(|compiler, world| compiler.remove_on_demand(clusters, world));
+        self.worker.apply(&change);
+    }
+
+    fn on_demand<T>(&mut self, change: impl FnOnce(&mut Compiler, &World<'_>) -> T) -> T {
+        let now = self.began + Duration::from_millis(self.now_ms);
+        let uses = [self.worker.uses()];
+        let none = |_: &config::Cluster| vec![];
+        change(&mut self.compiler, &rialto::control::world(&none, 1, now, &uses))
     }
 
     /// A downstream that speaks Bolt.

@@ -113,6 +113,7 @@ fn discovered(endpoint: &config::Endpoint) -> Option<DiscoveredEndpoint> {
         name: address.to_string().into(),
         weight: endpoint.weight,
         metadata: endpoint.metadata.clone(),
+        protocol: None,
     })
 }
 

@@ -36,7 +36,7 @@ impl CallSummary {
             series: ex.series,
             started_us: ex.started_us,
             down: ex.down,
-            endpoint: (ex.state != State::Waiting).then_some(ex.up.endpoint),
+            endpoint: ex.was_sent().then_some(ex.up.endpoint),
             attempts: ex.attempts,
             bytes_in: ex.bytes_in,
         }
@@ -71,6 +71,8 @@ impl Calls {
             let holder = self.shares.holder(w, &ex);
             self.gave_up_upstream(ex.target.cluster, holder);
             self.leave_upstream(w, &ex);
+        } else if ex.state == State::Suspended {
+            self.asking.left(&ex);
         }
     }
 
@@ -213,7 +215,7 @@ impl Calls {
         self.wheel.push(ex.deadline_ms, key);
         self.quarantined += 1;
         let quarantined = w.quarantine(ex.up.conn);
-        let cluster = self.directory.cluster(ex.target.cluster);
+        let cluster = ex.target.cluster.and_then(|id| self.directory.cluster(id));
         if cluster.is_some_and(|c| quarantined >= c.max_per_connection) {
             // as many calls as the connection may carry at once are lost on it: replace it by one with free ids
             w.retire(ex.up.conn);
@@ -246,7 +248,7 @@ impl Calls {
                 // The wheel covers 16 seconds, so a later deadline comes up early and is queued again.
                 _ if ex.deadline_ms > w.now_ms => self.wheel.push(ex.deadline_ms, key),
                 State::Quarantined => w.retire(ex.up.conn),
-                State::Waiting | State::Sent => {
+                State::Suspended | State::Waiting | State::Sent => {
                     let error = self.too_late(ex);
                     self.fail(w, key, &error);
                 }
@@ -297,7 +299,7 @@ impl Calls {
             {
                 for key in self.table.keys() {
                     let Some(ex) = self.table.get(key) else { continue };
-                    if ex.state != State::Waiting && !w.alive(ex.up.conn) {
+                    if ex.was_sent() && !w.alive(ex.up.conn) {
                         self.upstream_lost(w, key);
                     } else if ex.state != State::Quarantined && !w.alive(ex.down.conn) {
                         self.downstream_lost(w, key);

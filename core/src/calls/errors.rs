@@ -1,6 +1,7 @@
 //! The texts of the errors that calls end with.
 use super::Calls;
 use super::shares::Excess;
+use crate::asking::ServiceName;
 use crate::config::ConnectionScope;
 use crate::directory::{Cluster, Endpoint};
 use crate::error::{CallError, ErrorKind, Limit};
@@ -38,6 +39,23 @@ pub(super) fn exhausted(cluster: &Cluster) -> CallError {
         cluster.name
     );
     CallError::new(ErrorKind::Overload, text).by(Limit::Descriptors)
+}
+
+/// More calls wait for answers of a registry than may.
+#[cold]
+pub(super) fn too_many_wait(registry: &str) -> CallError {
+    let text = format!("too many calls wait for registry {registry} to say where their services are");
+    CallError::new(ErrorKind::Overload, text).by(Limit::WaitingCalls)
+}
+
+/// The control plane has not said in time where a service is.
+#[cold]
+pub(super) fn no_answer(service: &ServiceName) -> CallError {
+    let text = format!(
+        "registry {} has not said where service {} is",
+        service.registry, service
+    );
+    CallError::new(ErrorKind::NoEndpoint, text)
 }
 
 /// A cluster has as many calls as it may have.
@@ -83,8 +101,11 @@ impl Calls {
         let whose = whose.unwrap_or_default();
         let endpoint = self.directory.endpoint(ex.up.endpoint);
         let text = match (ex.state, endpoint) {
+            (State::Suspended, _) => {
+                format!("no registry has said where the service is within {had_ms} ms{whose}")
+            }
             (State::Waiting, _) => {
-                let cluster = self.directory.cluster(ex.target.cluster);
+                let cluster = ex.target.cluster.and_then(|id| self.directory.cluster(id));
                 let cluster = cluster.map_or("(removed)", |c| &*c.name);
                 format!("no connection to cluster {cluster} within {had_ms} ms{whose}")
             }

@@ -4,7 +4,7 @@ use crate::Env;
 use crate::buf::Mark;
 use crate::call::{Attachments, NeutralResponse, ReturnValue};
 use crate::connections::{Connections, From};
-use crate::directory::{Cluster, Directory, Endpoint, EndpointId, Target};
+use crate::directory::{Cluster, ClusterId, Directory, Endpoint, EndpointId, Target};
 use crate::endpoints::{Choice, Lease};
 use crate::error::{CallError, ErrorKind};
 use crate::exchange::{State, TargetId, Up};
@@ -43,7 +43,7 @@ enum Leased {
 }
 
 impl Sending<'_> {
-    fn target(&self) -> &Target {
+    pub(super) fn target(&self) -> &Target {
         &self.plan.route.targets[usize::from(self.target.index)]
     }
 
@@ -62,16 +62,23 @@ impl Calls {
         batch: Option<&mut Batch>,
         sending: &Sending<'_>,
     ) {
-        let (key, id) = (sending.key, sending.target.cluster);
+        let key = sending.key;
+        let Some(id) = sending.target.cluster else {
+            if let Err(e) = self.suspend(w, sending) {
+                self.fail(w, key, &e);
+            }
+            return;
+        };
         let Some(cluster) = sending.directory.cluster(id) else {
             let error = CallError::new(ErrorKind::NoEndpoint, "the cluster was removed");
             return self.fail(w, key, &error);
         };
-        if let Some(e) = self.over_budget(w, key, id, cluster) {
+        let to = (id, &**cluster);
+        if let Some(e) = self.over_budget(w, key, to) {
             return self.fail(w, key, &e);
         }
-        match self.lease(w, batch, sending, cluster) {
-            Ok(Leased::Ready(endpoint, conn)) => self.send_on(w, sending, endpoint, conn, 1),
+        match self.lease(w, batch, sending, to) {
+            Ok(Leased::Ready(endpoint, conn)) => self.send_on(w, sending, to, (endpoint, conn), 1),
             Ok(Leased::Dialing(endpoint, conn)) => self.park(w, sending, endpoint, conn),
             Err(e) => self.fail(w, key, &e),
         }
@@ -83,8 +90,8 @@ impl Calls {
         &mut self,
         w: &mut Connections<E>,
         sending: &Sending<'_>,
-        endpoint: EndpointId,
-        conn: ConnKey,
+        (id, cluster): (ClusterId, &Cluster),
+        (endpoint, conn): (EndpointId, ConnKey),
         attempts: u8,
     ) {
         let key = sending.key;
@@ -100,7 +107,7 @@ impl Calls {
         let dispatch = Dispatch {
             edits: sending.edits,
             head: sending.head,
-            bridge: &sending.target().bridge,
+            bridge: sending.target().bridge_to(cluster.protocol),
             timeout_ms,
         };
         match w.request(conn, key, sending.msg, sending.from, &dispatch) {
@@ -110,10 +117,9 @@ impl Calls {
                 if ex.one_way {
                     self.one_ways.push(key);
                 }
-                let cluster = sending.target.cluster;
-                self.endpoints.began(endpoint, cluster);
+                self.endpoints.began(endpoint, id);
                 if let Some(holder) = self.shares.holder(w, ex) {
-                    self.shares.began(cluster, holder);
+                    self.shares.began(id, holder);
                 }
                 if !self.notes.is_empty() {
                     self.note_sent(key);
@@ -176,14 +182,16 @@ impl Calls {
             not,
             or_any: ex.attempts < ex.max_attempts,
         };
-        let dialed = conn.zip(directory.cluster(sending.target.cluster));
-        match dialed.filter(|((_, conn), cluster)| has_room(w, *conn, cluster, sending.downstream)) {
-            Some(((endpoint, conn), cluster)) => {
+        let cluster = sending.target.cluster;
+        let to = cluster.and_then(|id| Some((id, &**directory.cluster(id)?)));
+        let dialed = conn.zip(to);
+        match dialed.filter(|((_, conn), (_, cluster))| has_room(w, *conn, cluster, sending.downstream)) {
+            Some((conn, to)) => {
                 // Other calls may have reached the limit since this one was parked.
-                match self.over_budget(w, key, sending.target.cluster, cluster) {
+                match self.over_budget(w, key, to) {
                     Some(e) => self.fail(w, key, &e),
                     // The attempt was counted when the dial began.
-                    None => self.send_on(w, &sending, endpoint, conn, 0),
+                    None => self.send_on(w, &sending, to, conn, 0),
                 }
             }
             None => self.send(w, None, &sending),
@@ -197,12 +205,12 @@ impl Calls {
         w: &mut Connections<E>,
         batch: Option<&mut Batch>,
         sending: &Sending<'_>,
-        cluster: &Cluster,
+        (id, cluster): (ClusterId, &Cluster),
     ) -> Result<Leased, CallError> {
-        let target = sending.target();
+        let subset = sending.target().subset;
         let used = batch.as_ref().and_then(|batch| batch.used);
         if let Some(used) = used
-            && (used.cluster, used.subset) == (target.cluster, target.subset)
+            && (used.cluster, used.subset) == (id, subset)
             && has_room(w, used.conn, cluster, sending.downstream)
         {
             return Ok(Leased::Ready(used.endpoint, used.conn));
@@ -215,13 +223,13 @@ impl Calls {
         };
         match self
             .endpoints
-            .lease(w, sending.directory, cluster, target, choice)
+            .lease(w, sending.directory, (id, cluster), subset, choice)
         {
             Lease::Ready(endpoint, conn) => {
                 if let Some(batch) = batch {
                     batch.used = Some(Used {
-                        cluster: target.cluster,
-                        subset: target.subset,
+                        cluster: id,
+                        subset,
                         endpoint,
                         conn,
                     });
@@ -260,6 +268,11 @@ impl Calls {
         if self.table.get(key).is_some_and(|ex| ex.waits_for(conn)) {
             self.send_parked(w, key, Some((endpoint, conn)), None);
         }
+    }
+
+    /// Sends a request that waited for an answer of the control plane.
+    pub(super) fn send_resumed<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey) {
+        self.send_parked(w, key, None, None);
     }
 
     /// Sends a request to another endpoint because the connection that it was on was lost. No byte of it was sent.

@@ -1,5 +1,5 @@
 //! Routes and listeners together with this worker's own instances of their filters.
-use crate::directory::{Change, ClusterId, Filters, ListenerId, Route, RouteId};
+use crate::directory::{Change, ClusterId, Destination, Filters, ListenerId, Route, RouteId, Target};
 use crate::filter::Filter;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -78,7 +78,10 @@ impl Plans {
 
     /// Whether a call holds a superseded plan that has this cluster as a target.
     pub(super) fn uses_cluster(&self, id: ClusterId) -> bool {
-        let leads_there = |plan: &Rc<Plan>| plan.route.targets.iter().any(|t| t.cluster == id);
+        let leads_there = |plan: &Rc<Plan>| {
+            let leads = |t: &Target| t.to == Destination::Cluster(id);
+            plan.route.targets.iter().any(leads)
+        };
         self.superseded.iter().any(leads_there)
     }
 }

@@ -1,4 +1,5 @@
 //! A request comes in: its head is read, limits and routes are checked, and filters may change or refuse it.
+use super::asking::is_foreign;
 use super::forward::Sending;
 use super::route_cache::{CachedRoute, Names};
 use super::{Application, Batch, Calls};
@@ -7,7 +8,7 @@ use crate::access_log::Note;
 use crate::bridge::Bridge;
 use crate::buf::Mark;
 use crate::connections::{Connections, From, Owner};
-use crate::directory::{ClusterId, Directory, EndpointId, Listener, ListenerId, RouteId};
+use crate::directory::{ClusterId, Directory, EndpointId, Listener, ListenerId, RouteId, Target};
 use crate::error::{CallError, ErrorKind, Limit};
 use crate::exchange::{Down, Exchange, State, TargetId, Up};
 use crate::filter::{RequestCx, Verdict};
@@ -72,9 +73,9 @@ impl Calls {
         }
         // An upstream of the same protocol handles echo calls itself; no other protocol has them.
         if head.echo
-            && directory
-                .cluster(target.cluster)
-                .is_some_and(|c| c.protocol != down.proto)
+            && target
+                .cluster
+                .is_some_and(|id| is_foreign(&directory, id, down.proto))
         {
             return self.echo(w, key, msg);
         }
@@ -146,7 +147,9 @@ impl Calls {
             return Some(cached.clone());
         }
         let cached = self.find_route(directory, listener, down, msg, head)?;
-        if let Some(names) = names {
+        // Where the calls of a service go is not known until its registry has said it.
+        let is_known = cached.sole.is_some() || !cached.plan.route.targets.iter().any(Target::is_on_demand);
+        if let Some(names) = names.filter(|_| is_known) {
             self.route_cache.put(&names, cached.clone());
         }
         Some(cached)
@@ -161,31 +164,34 @@ impl Calls {
         head: &Head<'_>,
     ) -> Option<CachedRoute> {
         let (id, route) = directory.match_route(listener, msg, head)?;
-        let series = match &*route.targets {
-            [sole] => Some(self.series(directory, down, id, sole.cluster, head)),
+        let sole = match &*route.targets {
+            [sole] => self.cluster_of(sole, down.proto, head, route.rewrite.as_ref()),
             _ => None,
         };
+        let series = |cluster| (cluster, self.series(directory, down, id, Some(cluster), head));
+        let sole = sole.map(series);
         Some(CachedRoute {
             plan: self.plans.of(id, route),
             policy: route.policy_of(head.method),
-            series,
+            sole,
         })
     }
 
-    fn series(
+    pub(super) fn series(
         &mut self,
         directory: &Directory,
         down: &Down,
         route: RouteId,
-        cluster: ClusterId,
+        cluster: Option<ClusterId>,
         head: &Head<'_>,
     ) -> SeriesId {
+        let up = cluster.and_then(|id| directory.cluster(id));
         let series = self.metrics.series(&Lookup {
             listener: down.listener,
             route: Some(route),
-            cluster: Some(cluster),
+            cluster,
             down: down.proto,
-            up: directory.cluster(cluster).map_or(down.proto, |c| c.protocol),
+            up: up.map_or(down.proto, |c| c.protocol),
             service: head.service,
             method: head.method,
         });
@@ -224,18 +230,18 @@ impl Calls {
         head: &Head<'_>,
     ) -> (CallKey, TargetId) {
         let route = &cached.plan.route;
-        // A series in the cache means that the route has a single target.
-        let index = match cached.series {
-            Some(_) => 0,
-            None => route.target(self.endpoints.random()),
-        };
-        let target = TargetId {
-            index,
-            cluster: route.targets[usize::from(index)].cluster,
-        };
-        let series = match cached.series {
-            Some(series) => series,
-            None => self.series(directory, &down, cached.plan.id, target.cluster, head),
+        let (target, series) = match cached.sole {
+            Some((cluster, series)) => {
+                let (index, cluster) = (0, Some(cluster));
+                (TargetId { index, cluster }, series)
+            }
+            None => {
+                let index = route.target(self.endpoints.random());
+                let to = &route.targets[usize::from(index)];
+                let cluster = self.cluster_of(to, down.proto, head, route.rewrite.as_ref());
+                let series = self.series(directory, &down, cached.plan.id, cluster, head);
+                (TargetId { index, cluster }, series)
+            }
         };
         let policy = cached.policy;
         // A request can shorten the route's timeout, but not extend it.

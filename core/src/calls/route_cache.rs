@@ -1,7 +1,7 @@
 //! A cache of routes by the names of calls. Downstreams repeat the same calls, so that a call whose route
 //! depends on names alone is rarely matched against routes, and its series is rarely looked up.
 use super::Plan;
-use crate::directory::{Listener, ListenerId, Policy};
+use crate::directory::{ClusterId, Listener, ListenerId, Policy};
 use crate::hash::cache_slot;
 use crate::message::{Head, ProtoId};
 use crate::metrics::SeriesId;
@@ -12,8 +12,8 @@ use std::rc::Rc;
 pub(super) struct CachedRoute {
     pub(super) plan: Rc<Plan>,
     pub(super) policy: Policy,
-    /// The series; `None` if the route has several targets, since the cluster is part of the series.
-    pub(super) series: Option<SeriesId>,
+    /// The cluster and the series; `None` if the route has several targets, since calls then differ in both.
+    pub(super) sole: Option<(ClusterId, SeriesId)>,
 }
 
 /// The names of a call that the routes of its listener depend on, attachments excluded.
@@ -130,14 +130,26 @@ impl RouteCache {
         self.slots.fill_with(|| None);
     }
 
-    /// Empties the cache and resizes it for a number of routes.
+    /// Makes room for the names of a number of services, unless there is.
+    pub(super) fn grow_for(&mut self, services: usize) {
+        if bits_for(services) > self.bits {
+            self.clear_for(services);
+        }
+    }
+
+    /// Empties the cache and resizes it for a number of routes or services.
     pub(super) fn clear_for(&mut self, routes: usize) {
-        let bits = (routes.max(1) * 2).ilog2().clamp(SLOT_BITS.0, SLOT_BITS.1);
+        let bits = bits_for(routes);
         if self.bits == bits {
             return self.clear();
         }
         *self = RouteCache::of(bits);
     }
+}
+
+/// The number of slots for so many routes or services, as a power of two.
+fn bits_for(routes: usize) -> u32 {
+    (routes.max(1) * 2).ilog2().clamp(SLOT_BITS.0, SLOT_BITS.1)
 }
 
 impl Entry {
@@ -180,7 +192,7 @@ mod tests {
         CachedRoute {
             plan: Plan::empty(),
             policy,
-            series: None,
+            sole: None,
         }
     }
 

@@ -155,7 +155,9 @@ impl Shares {
 impl Calls {
     /// Updates the counts of a cluster when the downstream stops waiting for a call that was given to it.
     #[inline]
-    pub(super) fn gave_up_upstream(&mut self, id: ClusterId, holder: Option<Holder>) {
+    pub(super) fn gave_up_upstream(&mut self, id: Option<ClusterId>, holder: Option<Holder>) {
+        // A call that was sent has a cluster.
+        let Some(id) = id else { return };
         self.endpoints.gave_up(id);
         if self.shares.is_empty() {
             return;
@@ -177,8 +179,7 @@ impl Calls {
         &mut self,
         w: &Connections<E>,
         ex: CallKey,
-        id: ClusterId,
-        c: &Cluster,
+        (id, c): (ClusterId, &Cluster),
     ) -> Option<CallError> {
         let in_flight = self.endpoints.cluster_in_flight(id);
         // Below this bound no limit can be exceeded, which is the common case.
@@ -201,7 +202,7 @@ impl Calls {
     ) -> Option<CallError> {
         if !self.shares.has(id) {
             // Only calls that were given to the cluster count: quarantined ones have no downstream that waits.
-            let counts = |ex: &&Exchange| ex.state == State::Sent && ex.target.cluster == id;
+            let counts = |ex: &&Exchange| ex.state == State::Sent && ex.target.cluster == Some(id);
             let calls = self.table.iter().map(|(_, ex)| ex).filter(counts);
             self.shares.open(id, calls.filter_map(|ex| Holder::of(w, ex)));
         }

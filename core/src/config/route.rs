@@ -31,7 +31,7 @@ pub struct Route {
     /// New names of the service and method at the destination.
     #[serde(default)]
     pub rewrite: Rewrite,
-    /// The clusters that calls go to. Several share the calls by weight.
+    /// The clusters or registries that calls go to. Several share the calls by weight.
     pub to: Vec<RouteTarget>,
     /// Time limit of a call. An earlier deadline of the downstream takes precedence. If unset, the downstream's
     /// deadline applies or, without one, `runtime.call_timeout`.
@@ -104,8 +104,12 @@ pub struct Rewrite {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RouteTarget {
-    /// The name of the cluster.
-    pub cluster: String,
+    /// The name of the cluster. A destination has either a cluster or a registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// The name of a registry, in which the service that is called is looked up at its first call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
     /// Its share of the calls, in proportion to the other weights. 0 takes no calls.
     #[serde(default = "default_weight")]
     pub weight: u32,

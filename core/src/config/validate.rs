@@ -11,6 +11,7 @@ mod listeners;
 mod names;
 mod process;
 mod reach;
+mod registries;
 mod routes;
 #[cfg(test)]
 mod tests;
@@ -74,6 +75,7 @@ pub fn validate(config: &Config, addresses: Addresses<'_>) -> Vec<Problem> {
     routes::check(config, addresses, &mut problems);
     versions::check(config, &mut problems);
     clusters::check(config, &mut problems);
+    registries::check(config, &mut problems);
     problems.0
 }
 

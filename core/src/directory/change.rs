@@ -40,6 +40,8 @@ pub struct Use {
     pub version: u64,
     /// Removed parts that its calls or connections refer to.
     pub removed: Vec<PartId>,
+    /// The number of calls so far to each cluster that a registry has for a service. The numbers wrap.
+    pub calls: Vec<(ClusterId, u32)>,
 }
 
 impl Change {

@@ -2,7 +2,9 @@
 //! plane.
 use super::ids::{Ids, Tenure};
 use super::parts::{ClusterSource, RouteSource, TargetSource, listener_of};
-use super::{Change, ClusterId, Directory, Endpoint, EndpointId, Limits, ListenerId, PartId, RouteId, Use};
+use super::{
+    Change, ClusterId, Destination, Directory, Endpoint, EndpointId, Limits, ListenerId, PartId, RouteId, Use,
+};
 use crate::config::{self, Config, Labels, Protocol};
 use crate::discovery::DiscoveredEndpoint;
 use crate::filter::FilterFactory;
@@ -111,6 +113,45 @@ impl Compiler {
         change
     }
 
+    /// Adds or changes a cluster that a registry has for a service. Configurations leave it alone.
+    pub fn set_on_demand(
+        &mut self,
+        config: config::Cluster,
+        found: Vec<DiscoveredEndpoint>,
+        world: &World<'_>,
+    ) -> (ClusterId, Change) {
+        let mut change = self.begin(world);
+        let id = ClusterId(self.clusters.take(&config.name, change.version).id);
+        let source = ClusterSource {
+            config,
+            found,
+            subsets: vec![Labels::new()],
+            on_demand: true,
+        };
+        if self.cluster_sources.get(&id) != Some(&source) {
+            self.compile_cluster(id, &source, world, &mut change);
+            self.cluster_sources.insert(id, source);
+        }
+        self.directory.apply(&change);
+        (id, change)
+    }
+
+    /// Removes clusters that a registry had for services.
+    pub fn remove_on_demand(&mut self, ids: &[ClusterId], world: &World<'_>) -> Change {
+        let mut change = self.begin(world);
+        for id in ids {
+            if self
+                .cluster_sources
+                .get(id)
+                .is_some_and(|source| source.on_demand)
+            {
+                self.drop_cluster(*id, world, &mut change);
+            }
+        }
+        self.directory.apply(&change);
+        change
+    }
+
     /// Starts a change, and frees the ids that no worker uses any more.
     fn begin(&mut self, world: &World<'_>) -> Change {
         let (now, uses) = (world.now, world.uses);
@@ -143,22 +184,27 @@ impl Compiler {
                 config: c.clone(),
                 found: (world.endpoints)(c),
                 subsets: wanted.map_or(vec![], |all| all.iter().map(|labels| (*labels).clone()).collect()),
+                on_demand: false,
             };
             if self.cluster_sources.get(&id) != Some(&source) {
                 self.compile_cluster(id, &source, world, change);
                 self.cluster_sources.insert(id, source);
             }
         }
-        let gone: Vec<ClusterId> = (self.cluster_sources.keys().copied())
-            .filter(|id| !seen.contains(id))
+        let gone: Vec<ClusterId> = (self.cluster_sources.iter())
+            .filter(|(id, source)| !source.on_demand && !seen.contains(id))
+            .map(|(id, _)| *id)
             .collect();
-        for id in gone {
-            if let Some(source) = self.cluster_sources.remove(&id) {
-                self.remove_endpoints(id, &HashSet::new(), world, change);
-                self.clusters
-                    .remove(&source.config.name, change.version, world.now);
-                change.clusters.push((id, None));
-            }
+        gone.into_iter()
+            .for_each(|id| self.drop_cluster(id, world, change));
+    }
+
+    fn drop_cluster(&mut self, id: ClusterId, world: &World<'_>, change: &mut Change) {
+        if let Some(source) = self.cluster_sources.remove(&id) {
+            self.remove_endpoints(id, &HashSet::new(), world, change);
+            self.clusters
+                .remove(&source.config.name, change.version, world.now);
+            change.clusters.push((id, None));
         }
     }
 
@@ -245,12 +291,22 @@ impl Compiler {
             let id = RouteId(self.routes.take(&r.name, change.version).id);
             seen.insert(id);
             let target = |t: &config::RouteTarget| {
+                if let Some(registry) = &t.registry {
+                    return Some(TargetSource {
+                        to: Destination::Registry(registry.as_str().into()),
+                        protocol: Protocol::Dubbo,
+                        other_protocols: vec![Protocol::Bolt],
+                        subset: 0,
+                        weight: t.weight,
+                    });
+                }
                 // the configuration is valid, so the cluster exists
-                let name = t.cluster.as_str();
+                let name = t.cluster.as_deref()?;
                 let wanted = subsets.get(name)?;
                 Some(TargetSource {
-                    cluster: ClusterId(self.clusters.find(name)?),
+                    to: Destination::Cluster(ClusterId(self.clusters.find(name)?)),
                     protocol: *protocols.get(name)?,
+                    other_protocols: vec![],
                     subset: wanted.iter().position(|labels| **labels == t.subset)? as u16,
                     weight: t.weight,
                 })
@@ -327,7 +383,8 @@ impl Compiler {
 fn wanted_subsets(config: &Config) -> HashMap<&str, Vec<&Labels>> {
     let mut wanted: HashMap<&str, Vec<&Labels>> = HashMap::new();
     for to in config.routes.iter().flat_map(|r| &r.to).filter(|t| t.weight > 0) {
-        let all = wanted.entry(to.cluster.as_str()).or_default();
+        let Some(cluster) = &to.cluster else { continue };
+        let all = wanted.entry(cluster.as_str()).or_default();
         if !all.contains(&&to.subset) {
             all.push(&to.subset);
         }

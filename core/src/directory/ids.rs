@@ -122,6 +122,7 @@ mod tests {
         Use {
             version,
             removed: removed.iter().map(|id| part(*id)).collect(),
+            calls: vec![],
         }
     }
 
@@ -163,6 +164,7 @@ mod tests {
                 let state = Use {
                     version: version - 1,
                     removed: used.iter().map(|id| part(*id)).collect(),
+                    calls: vec![],
                 };
                 ids.reclaim(now, &[state], part);
                 for _ in 0..3 {

@@ -2,7 +2,7 @@
 use super::compile::World;
 use super::index::Index;
 use super::{
-    Balance, Cluster, ClusterId, EndpointId, EndpointSet, Filters, Listener, MatchedFields, Policy, Route,
+    Balance, Cluster, Destination, EndpointId, EndpointSet, Filters, Listener, MatchedFields, Policy, Route,
     RouteId, RouteMatch, Target, WeightedEndpoint,
 };
 use crate::bridge::{Bridge, GroupRule};
@@ -33,6 +33,8 @@ pub(super) struct ClusterSource {
     pub(super) found: Vec<DiscoveredEndpoint>,
     /// The metadata that routes ask for, without duplicates.
     pub(super) subsets: Vec<Labels>,
+    /// It was found in a registry, and no configuration contains it.
+    pub(super) on_demand: bool,
 }
 
 /// The source of a route.
@@ -48,8 +50,11 @@ pub(super) struct RouteSource {
 /// The source of one target of a route.
 #[derive(Clone, PartialEq)]
 pub(super) struct TargetSource {
-    pub(super) cluster: ClusterId,
+    pub(super) to: Destination,
+    /// The protocol that calls leave in.
     pub(super) protocol: Protocol,
+    /// Others that they may leave in.
+    pub(super) other_protocols: Vec<Protocol>,
     pub(super) subset: u16,
     pub(super) weight: u32,
 }
@@ -89,6 +94,7 @@ impl ClusterSource {
             capacity: capacity(c, ids.len()),
             downstream_share: c.limits.downstream_share,
             crowded_at: crowded_at(c, ids.len()),
+            on_demand: self.on_demand,
         }
     }
 
@@ -125,11 +131,13 @@ impl ClusterSource {
 impl RouteSource {
     pub(super) fn compile(&self, world: &World<'_>) -> Route {
         let r = &self.config;
+        let bridge = |to: &Protocol| ((world.protocol)(*to), bridge_of(&r.bridge, *to));
         let target = |t: &TargetSource| Target {
-            cluster: t.cluster,
+            to: t.to.clone(),
             weight: t.weight,
             subset: t.subset,
             bridge: bridge_of(&r.bridge, t.protocol),
+            other_bridges: t.other_protocols.iter().map(bridge).collect(),
         };
         let policy = |timeout: Option<config::Period>, retry: config::Retry| {
             let own = timeout.map(config::Period::millis);
@@ -208,9 +216,13 @@ fn filters_of(filters: &[config::Filter], world: &World<'_>) -> Filters {
 impl MatchedFields {
     fn of(routes: &[(RouteId, &config::Route)]) -> Self {
         let any = |of: fn(&config::RouteMatch) -> bool| routes.iter().any(|(_, r)| of(&r.matches));
+        // A registry is asked for the service with its version and group.
+        let asks = routes
+            .iter()
+            .any(|(_, r)| r.to.iter().any(|t| t.registry.is_some()));
         MatchedFields {
-            version: any(|m| m.version.is_some()),
-            group: any(|m| m.group.is_some()),
+            version: asks || any(|m| m.version.is_some()),
+            group: asks || any(|m| m.group.is_some()),
             application: any(|m| m.application.is_some()),
             attachments: any(|m| !m.attachments.is_empty()),
         }

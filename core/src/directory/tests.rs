@@ -79,6 +79,7 @@ fn found(e: &config::Endpoint) -> DiscoveredEndpoint {
         name: e.address.to_string().into(),
         weight: e.weight,
         metadata: e.metadata.clone(),
+        protocol: None,
     }
 }
 
@@ -194,7 +195,10 @@ fn a_subset_falls_back_as_the_cluster_says() {
         let s = compile(&mut Compiler::default(), &c);
         let endpoints = |route: u32| -> Vec<u32> {
             let target = &s.route(RouteId(route)).unwrap().targets[0];
-            let set = &s.cluster(target.cluster).unwrap().subsets[usize::from(target.subset)];
+            let Destination::Cluster(cluster) = target.to else {
+                unreachable!("no registries here")
+            };
+            let set = &s.cluster(cluster).unwrap().subsets[usize::from(target.subset)];
             set.endpoints.iter().map(|e| e.endpoint.0).collect()
         };
         assert_eq!(endpoints(0), [0, 1]);
@@ -320,7 +324,7 @@ fn ids_are_reused_where_many_parts_are_added_and_removed() {
         let name = format!("service-{i}");
         let uses = Use {
             version: worker.version,
-            removed: vec![],
+            ..Use::default()
         };
         let change = compiler.configure(
             &clusters(&[("stays", 1), (&name, 2 + (i % 1000) as u16)]),

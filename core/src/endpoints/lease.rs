@@ -3,7 +3,7 @@ use super::health::back_off;
 use super::{Choice, Dial, Endpoints, Lease};
 use crate::Env;
 use crate::connections::{Connections, Owner};
-use crate::directory::{Cluster, Directory, Endpoint, EndpointId, EndpointSet, Target};
+use crate::directory::{Cluster, ClusterId, Directory, Endpoint, EndpointId, EndpointSet};
 use crate::slots::ConnKey;
 use crate::transport::is_process_wide;
 
@@ -62,17 +62,17 @@ impl Search {
 }
 
 impl Endpoints {
-    /// Leases a connection to an endpoint of the target, in three passes: endpoints that the load balancer
+    /// Leases a connection to an endpoint of a cluster's subset, in three passes: endpoints that the load balancer
     /// picks; any healthy endpoint, since random picks may miss it; and, if the choice allows it, any endpoint.
     pub fn lease<E: Env>(
         &mut self,
         w: &mut Connections<E>,
         directory: &Directory,
-        cluster: &Cluster,
-        target: &Target,
+        (id, cluster): (ClusterId, &Cluster),
+        subset: u16,
         choice: Choice,
     ) -> Lease {
-        let Some(set) = cluster.subsets.get(usize::from(target.subset)) else {
+        let Some(set) = cluster.subsets.get(usize::from(subset)) else {
             return Lease::None;
         };
         let n = set.endpoints.len();
@@ -81,7 +81,7 @@ impl Endpoints {
         }
         let mut search = Search::default();
         for _ in 0..PICKS.min(n) {
-            let id = self.pick(target, set);
+            let id = self.pick(id, subset, set);
             if self.is_well(w, id, choice, n)
                 && let Some(lease) = self.ask(w, directory, cluster, id, choice.downstream, &mut search)
             {
@@ -146,10 +146,10 @@ impl Endpoints {
         None
     }
 
-    /// The endpoint that the target's load balancer picks.
+    /// The endpoint that the load balancer of a subset picks.
     #[inline]
-    fn pick(&mut self, target: &Target, set: &EndpointSet) -> EndpointId {
-        let picker = &mut self.clusters[target.cluster.index()].pickers[usize::from(target.subset)];
+    fn pick(&mut self, cluster: ClusterId, subset: u16, set: &EndpointSet) -> EndpointId {
+        let picker = &mut self.clusters[cluster.index()].pickers[usize::from(subset)];
         picker.pick(set, &self.list, &mut self.rng)
     }
 

@@ -3,7 +3,9 @@ use super::beat::Beat;
 use super::epoll::{Epoll, Socket};
 use super::{Layout, Live};
 use crate::access_log::{AccessLogBuffer, Batch as LogBatch};
+use crate::asking::{Answer, Asked};
 use crate::directory::{Change, ListenerId, Use};
+use crate::error::{CallError, ErrorKind, Limit};
 use crate::metrics::{SeriesId, SeriesKey};
 use crate::session::Protocols;
 use crate::slots::ConnKey;
@@ -40,6 +42,8 @@ pub enum Mail {
     Refused(ListenerId),
     /// A change of the directory to apply.
     Change(Arc<Change>),
+    /// The answer to a question of this worker.
+    Answer(Answer),
     /// The share of successful calls to log; `None` turns the access log off.
     Log(Option<f64>),
     /// A report is to be sent on this channel.
@@ -131,6 +135,7 @@ pub(super) fn spawn<P: Protocols>(index: usize, layout: &Layout, first: Arc<Chan
     });
     let shown = Arc::clone(&post);
     let log = layout.log.clone();
+    let asked = Arc::clone(&layout.asked);
     let pin = layout.pin;
     let thread = std::thread::Builder::new()
         .name(format!("worker-{index}"))
@@ -146,6 +151,7 @@ pub(super) fn spawn<P: Protocols>(index: usize, layout: &Layout, first: Arc<Chan
                 inbox,
                 post: shown,
                 log,
+                asked,
                 names: vec![],
                 names_lost: false,
                 worker,
@@ -170,6 +176,7 @@ struct Loop<P: Protocols> {
     inbox: Receiver<Mail>,
     post: Arc<Post>,
     log: SyncSender<LogBatch>,
+    asked: Arc<dyn Asked>,
     /// The names of series in dropped batches, which the log's writer still has to get.
     names: Vec<(SeriesId, Arc<SeriesKey>)>,
     /// Too many names were dropped, so the next batch has to contain all of them.
@@ -229,6 +236,7 @@ impl<P: Protocols> Loop<P> {
                 show_uses_at = now + IDLE_WAIT;
                 self.show_uses();
             }
+            self.ship_questions();
             self.ship_log();
         }
     }
@@ -244,6 +252,7 @@ impl<P: Protocols> Loop<P> {
                 } => self.worker.accept(socket, listener, peer),
                 Mail::Refused(listener) => self.worker.refused(listener),
                 Mail::Change(change) => self.worker.apply(&change),
+                Mail::Answer(answer) => self.worker.answer(&answer),
                 Mail::Log(sample) => self.worker.set_log(sample.map(AccessLogBuffer::new)),
                 Mail::Report(to) => {
                     // the receiver may have given up
@@ -279,6 +288,19 @@ impl<P: Protocols> Loop<P> {
         let mut shown = self.post.uses.lock().unwrap_or_else(PoisonError::into_inner);
         if *shown != uses {
             *shown = uses;
+        }
+    }
+
+    /// Sends the questions of this turn. The calls of those that find no room fail.
+    fn ship_questions(&mut self) {
+        for question in self.worker.take_questions() {
+            let ticket = question.ticket;
+            if !self.asked.ask(self.index, question) {
+                let text = "too many services are being looked up in registries";
+                let error = CallError::new(ErrorKind::Overload, text).by(Limit::WaitingCalls);
+                let result = Err(error);
+                self.worker.answer(&Answer { ticket, result });
+            }
         }
     }
 

@@ -6,13 +6,17 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 /// Parses one address per line, which is enough for these tests.
-fn parse(name: &str, text: &str) -> Result<Vec<Endpoint>, String> {
+fn parse(name: &str, text: &str) -> Result<FileList, String> {
     let line = |(n, line): (usize, &str)| match line.parse::<rialto_core::config::Address>() {
         Ok(_) => Ok(endpoint(line, 1)),
         Err(error) => Err(format!("{name}:{}: {error}", n + 1)),
     };
     let lines = text.lines().enumerate().filter(|(_, line)| *line != "[]");
-    lines.map(line).collect()
+    let endpoints = lines.map(line).collect::<Result<_, _>>()?;
+    Ok(FileList {
+        protocol: None,
+        endpoints,
+    })
 }
 
 struct Stage {

@@ -211,7 +211,7 @@ clusters: [{ name: c, protocol: bolt, endpoints: [{ address: a:1 }] }]
 ",
         &[
             "3:5 routes[0]: expected keys with values, found 5 (possible keys: name, match, rewrite, to, timeout, methods, retry, filters, bridge)",
-            "4:16 routes[1].to: all weights are 0, so no cluster would ever be chosen (give at least one cluster a weight of 1 or more)",
+            "4:16 routes[1].to: all weights are 0, so no destination would ever be chosen (give at least one a weight of 1 or more)",
         ],
     );
 }
@@ -285,7 +285,7 @@ fn a_text_that_is_no_object_is_refused() {
     finds(
         "- a\n",
         &[
-            "1:3 : expected keys with values, found a list (possible keys: admin, runtime, metrics, access_log, log, listeners, routes, clusters)",
+            "1:3 : expected keys with values, found a list (possible keys: admin, runtime, metrics, access_log, log, listeners, routes, clusters, registries)",
         ],
     );
 }

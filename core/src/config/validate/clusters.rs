@@ -16,7 +16,7 @@ pub(super) fn check(config: &Config, problems: &mut Problems) {
         .routes
         .iter()
         .flat_map(|route| &route.to)
-        .map(|target| target.cluster.as_str())
+        .filter_map(|target| target.cluster.as_deref())
         .collect();
     for (index, cluster) in config.clusters.iter().enumerate() {
         let path = section.index(index);

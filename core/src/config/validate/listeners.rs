@@ -43,7 +43,7 @@ pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Pr
         let own = listener.routes.iter().filter_map(|name| routes.find(name));
         if check_size(listener, &path, problems) {
             let targets = own.clone().flat_map(|at| &config.routes[at].to);
-            let clusters = targets.filter_map(|to| clusters.find(&to.cluster));
+            let clusters = targets.filter_map(|to| clusters.find(to.cluster.as_deref()?));
             check_sizes(listener, clusters.map(|at| &config.clusters[at]), &path, problems);
         }
         routes::check_filters(&listener.filters, &path, problems);

@@ -13,9 +13,9 @@ const MOST_GUESSES: u32 = 50;
 
 /// The names in one section, in the order of the file.
 pub(super) struct Names<'a> {
-    /// The singular of the section: "listener", "route", "cluster".
+    /// The singular of the section, such as "listener".
     kind: &'static str,
-    /// The section: "listeners", "routes", "clusters".
+    /// The section, such as "listeners".
     section: &'static str,
     first: HashMap<&'a str, usize>,
     all: Vec<&'a str>,
@@ -32,7 +32,10 @@ impl<'a> Names<'a> {
             first.entry(*name).or_insert(index);
         }
         Self {
-            kind: section.strip_suffix('s').unwrap_or(section),
+            kind: match section {
+                "registries" => "registry",
+                _ => section.strip_suffix('s').unwrap_or(section),
+            },
             section,
             first,
             all,
@@ -102,7 +105,7 @@ impl<'a> Names<'a> {
         const SHOWN: usize = 8;
         let kind = self.kind;
         match self.all.len() {
-            0 => format!("no {kind} is defined; add one under {kind}s"),
+            0 => format!("no {kind} is defined; add one under {}", self.section),
             count => {
                 let shown = self.all[..count.min(SHOWN)].join(", ");
                 let more = if count > SHOWN {
@@ -110,7 +113,7 @@ impl<'a> Names<'a> {
                 } else {
                     String::new()
                 };
-                format!("known {kind}s: {shown}{more}")
+                format!("known {}: {shown}{more}", self.section)
             }
         }
     }

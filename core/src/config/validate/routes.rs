@@ -17,6 +17,10 @@ pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Pr
         "clusters",
         config.clusters.iter().map(|cluster| cluster.name.as_str()),
     );
+    let registries = Names::new(
+        "registries",
+        config.registries.iter().map(|registry| registry.name.as_str()),
+    );
     let used: HashSet<&str> = config
         .listeners
         .iter()
@@ -33,7 +37,7 @@ pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Pr
             listeners.resolve(listener, path.key("match").key("listener"), problems);
         }
         check_rewrite(route, &path, problems);
-        check_targets(config, route, &clusters, &path, problems);
+        check_targets(config, route, (&clusters, &registries), &path, problems);
         check_filters(&route.filters, &path, problems);
         let edits = Edits::of(&protocols, [route], addresses);
         edits.check(
@@ -104,13 +108,15 @@ impl<'a> Edits<'a> {
     ) -> Self {
         let mut protocols = vec![];
         for target in routes.into_iter().flat_map(|route| &route.to) {
-            if let Some(protocol) = clusters.get(target.cluster.as_str())
-                && !protocols.contains(protocol)
-            {
-                protocols.push(*protocol);
-            }
+            let Some(cluster) = &target.cluster else {
+                // Services of a registry may speak any protocol.
+                protocols.extend([Protocol::Dubbo, Protocol::Bolt]);
+                continue;
+            };
+            protocols.extend(clusters.get(cluster.as_str()));
         }
         protocols.sort_unstable();
+        protocols.dedup();
         Edits { protocols, addresses }
     }
 
@@ -147,7 +153,13 @@ impl<'a> Edits<'a> {
     }
 }
 
-fn check_targets(config: &Config, route: &Route, clusters: &Names<'_>, path: &Path, problems: &mut Problems) {
+fn check_targets(
+    config: &Config,
+    route: &Route,
+    (clusters, registries): (&Names<'_>, &Names<'_>),
+    path: &Path,
+    problems: &mut Problems,
+) {
     let to = path.key("to");
     if route.to.is_empty() {
         problems
@@ -157,19 +169,37 @@ fn check_targets(config: &Config, route: &Route, clusters: &Names<'_>, path: &Pa
         problems
             .error(
                 to.clone(),
-                "all weights are 0, so no cluster would ever be chosen",
+                "all weights are 0, so no destination would ever be chosen",
             )
-            .hint("give at least one cluster a weight of 1 or more");
+            .hint("give at least one a weight of 1 or more");
     }
     let mut seen = HashMap::new();
     for (index, target) in route.to.iter().enumerate() {
         let entry = to.index(index);
-        let Some(found) = clusters.resolve(&target.cluster, entry.key("cluster"), problems) else {
+        let name = match (&target.cluster, &target.registry) {
+            (Some(name), None) => name,
+            (None, Some(registry)) => {
+                registries.resolve(registry, entry.key("registry"), problems);
+                if !target.subset.is_empty() {
+                    problems
+                        .error(entry.key("subset"), "services of a registry have no subsets")
+                        .hint("leave it out");
+                }
+                continue;
+            }
+            (None, None) | (Some(_), Some(_)) => {
+                problems
+                    .error(entry, "a destination has either a cluster or a registry")
+                    .hint("name one: to: [{cluster: …}] or to: [{registry: …}]");
+                continue;
+            }
+        };
+        let Some(found) = clusters.resolve(name, entry.key("cluster"), problems) else {
             continue;
         };
         let cluster = &config.clusters[found];
         check_subset(target, cluster, found, &entry, problems);
-        let twin = *seen.entry((&target.cluster, &target.subset)).or_insert(index);
+        let twin = *seen.entry((name, &target.subset)).or_insert(index);
         if twin != index {
             problems
                 .warning(

@@ -29,7 +29,8 @@ fn route(name: &str, cluster: &str) -> Route {
         },
         rewrite: Rewrite::default(),
         to: vec![RouteTarget {
-            cluster: cluster.into(),
+            cluster: Some(cluster.into()),
+            registry: None,
             weight: 1,
             subset: Labels::new(),
         }],
@@ -94,7 +95,7 @@ fn names_are_unique_and_references_exist() {
     expect(
         |config| {
             config.clusters.push(cluster("sofa", Protocol::Bolt));
-            config.routes[0].to[0].cluster = "sofaa".into();
+            config.routes[0].to[0].cluster = Some("sofaa".into());
             config.listeners[0].routes.push("greter".into());
             config.routes[0].matches.listener = Some("in".into());
         },
@@ -113,7 +114,8 @@ fn an_unknown_name_without_a_similar_one_gets_the_known_ones() {
     expect(
         |config| {
             config.routes[0].to.push(RouteTarget {
-                cluster: "x1".into(),
+                cluster: Some("x1".into()),
+                registry: None,
                 weight: 1,
                 subset: Labels::new(),
             });
@@ -128,7 +130,7 @@ fn a_name_is_short_and_has_no_white_space() {
         |config| {
             config.listeners[0].name = String::new();
             config.clusters.push(cluster("a b", Protocol::Bolt));
-            config.routes[0].to[0].cluster = "a b".into();
+            config.routes[0].to[0].cluster = Some("a b".into());
             config.clusters.remove(0);
         },
         &[

@@ -24,7 +24,7 @@ pub(super) fn check(config: &Config, problems: &mut Problems) {
         let own = route.matches.protocol.as_slice();
         let from = if own.is_empty() { by_listener } else { own };
         let bridged = route.to.iter().find_map(|target| {
-            let to = clusters.get(target.cluster.as_str())?.protocol;
+            let to = clusters.get(target.cluster.as_deref()?)?.protocol;
             from.iter().find(|from| **from != to).map(|from| (*from, to))
         });
         if let Some((from, to)) = bridged.filter(|_| leaves_versions(route)) {
