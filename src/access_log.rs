@@ -7,6 +7,7 @@ use rialto_core::access_log::Batch;
 use rialto_core::config::{AccessLog, LogOutput};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -201,6 +202,10 @@ fn stamp(time: SystemTime) -> String {
 }
 
 fn open(path: &std::path::Path) -> io::Result<File> {
+    // Opening a pipe would wait for its reader.
+    if std::fs::metadata(path).is_ok_and(|about| about.file_type().is_fifo()) {
+        return Err(io::Error::other("it is a pipe; write to stdout, or to a file"));
+    }
     OpenOptions::new().create(true).append(true).open(path)
 }
 

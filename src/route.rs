@@ -6,11 +6,13 @@ use crate::control::{protocol_name, world};
 use crate::demo::wire::Request;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
+use rialto_core::buf::OutBuf;
 use rialto_core::config::{self, Config, Listener, ListenerProtocol};
-use rialto_core::directory::{Compiler, Directory, Route, Unmet};
+use rialto_core::directory::{Cluster, Compiler, Destination, Directory, Route, Unmet};
 use rialto_core::framed::{Codec, Framed};
 use rialto_core::message::{Head, Message, ProtoId};
-use rialto_core::session::{Protocols, Role, Settings};
+use rialto_core::session::{Dispatch, Protocols, Role, Session, Settings};
+use rialto_core::slots::CallKey;
 use rialto_protocols::bolt::Bolt;
 use rialto_protocols::dubbo::Dubbo;
 use rialto_protocols::{All, BOLT, DUBBO};
@@ -161,7 +163,7 @@ impl Way<'_> {
             };
             if taken == Some(name) {
                 writeln!(to, "  {name}: takes it")?;
-                self.destinations(route, proto, &request, to)?;
+                self.destinations((route, compiled), &request, (&message, &head), to)?;
                 return Ok(true);
             }
             writeln!(
@@ -208,25 +210,31 @@ impl Way<'_> {
         }
     }
 
-    /// Where the call goes, and what becomes of its version on the way.
+    /// Where the call goes, and what becomes of its version and group on the way.
     fn destinations(
         &self,
-        route: &config::Route,
-        proto: ProtoId,
+        (route, compiled): (&config::Route, &Route),
         request: &Request,
+        (message, head): (&Message<'_>, &Head<'_>),
         to: &mut String,
     ) -> anyhow::Result<()> {
         let all: u64 = route.to.iter().map(|t| u64::from(t.weight)).sum();
-        for target in route.to.iter().filter(|t| t.weight > 0) {
-            if let Some(registry) = &target.registry {
+        let targets = route.to.iter().filter(|t| t.weight > 0);
+        for (target, compiled_target) in targets.zip(&compiled.targets) {
+            let Destination::Cluster(id) = &compiled_target.to else {
+                let registry = target.registry.as_deref().unwrap_or_default();
                 writeln!(to, "    to the service's endpoints in registry {registry}")?;
                 continue;
-            }
-            let is_meant = |c: &&config::Cluster| Some(&c.name) == target.cluster.as_ref();
-            let Some(cluster) = self.config.clusters.iter().find(is_meant) else {
+            };
+            let Some(cluster) = self.directory.cluster(*id) else {
                 continue;
             };
-            write!(to, "    to cluster {} ({})", cluster.name, cluster.protocol)?;
+            write!(
+                to,
+                "    to cluster {} ({})",
+                cluster.name,
+                protocol_name(cluster.protocol)
+            )?;
             if u64::from(target.weight) < all {
                 let share = 100.0 * f64::from(target.weight) / all as f64;
                 write!(to, ", {share:.1} % of such calls")?;
@@ -234,18 +242,46 @@ impl Way<'_> {
             if !target.subset.is_empty() {
                 write!(to, ", subset {}", json!(target.subset))?;
             }
-            let version = route.rewrite.version.as_ref().unwrap_or(&request.version);
-            if cluster.protocol.to_string() != protocol_name(proto) {
-                let asked = route.bridge.version(version);
+            if cluster.protocol != message.meta.proto {
+                let dispatch = Dispatch {
+                    edits: compiled.rewrite.as_ref(),
+                    head: Some(head),
+                    bridge: compiled_target.bridge_to(cluster.protocol),
+                    timeout_ms: 0,
+                };
+                let (version, group) = sent(cluster, message, &dispatch)?;
+                let was = json!(request.version);
                 write!(
                     to,
-                    ", translated; version {} is asked for as {}",
-                    json!(request.version),
-                    json!(asked)
+                    ", translated; version {was} is asked for as {}",
+                    json!(version)
                 )?;
+                if group != request.group {
+                    write!(to, ", group {} as {}", json!(request.group), json!(group))?;
+                }
             }
             to.push('\n');
         }
         Ok(())
     }
+}
+
+/// Version and group of the request that an endpoint of the cluster would receive.
+fn sent(
+    cluster: &Cluster,
+    message: &Message<'_>,
+    dispatch: &Dispatch<'_>,
+) -> anyhow::Result<(String, String)> {
+    let session = All::open(cluster.protocol, Role::Client, &cluster.settings);
+    let mut session = session.context("the protocol of the cluster has no sessions")?;
+    let mut out = OutBuf::default();
+    let written = session.request(&mut out, CallKey::from_bits(1), message, dispatch);
+    written.map_err(|e| anyhow::anyhow!("the call cannot be translated: {e}"))?;
+    let sent = All::dialect(cluster.protocol).and_then(|dialect| dialect.view(out.unsent()));
+    let sent = sent.context("the translated call cannot be read again")?;
+    let head = sent
+        .head()
+        .map_err(|e| anyhow::anyhow!("the translated call cannot be read: {e}"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok((text(head.version), text(head.group)))
 }

@@ -130,6 +130,11 @@ impl<E: Env> Connections<E> {
             self.backlog.max = limits.unsent_bytes;
         }
         self.peer_errors.learn(change);
+        for (id, listener) in &change.listeners {
+            if listener.is_none() {
+                self.part_from_listener(*id);
+            }
+        }
     }
 
     /// Closes the connections and clears the traffic of ids that now stand for other endpoints.

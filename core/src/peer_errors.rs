@@ -3,6 +3,7 @@
 use crate::directory::{Change, Directory, EndpointId, ListenerId};
 use std::fmt::{self, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// The kinds of errors. Each has its own budget of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,7 +38,7 @@ pub enum Peer {
 #[derive(Default)]
 pub struct PeerErrors {
     kinds: [Kind; PeerErrorKind::ALL.len()],
-    /// The directory, for the names of peers.
+    /// Listeners, clusters and endpoints, removed ones included, for the names of peers.
     directory: Directory,
 }
 
@@ -104,9 +105,18 @@ impl PeerErrorKind {
 }
 
 impl PeerErrors {
-    /// Updates the names of peers.
+    /// Updates the names of peers. A removed part keeps its name until its id belongs to another one, because its
+    /// connections are talked about to their end.
     pub fn learn(&mut self, change: &Change) {
-        self.directory.apply(change);
+        fn there<Id: Copy, T>(parts: &[(Id, Option<Arc<T>>)]) -> Vec<(Id, Option<Arc<T>>)> {
+            parts.iter().filter(|(_, part)| part.is_some()).cloned().collect()
+        }
+        self.directory.apply(&Change {
+            listeners: there(&change.listeners),
+            clusters: there(&change.clusters),
+            endpoints: there(&change.endpoints),
+            ..Change::default()
+        });
     }
 
     /// Counts an error. Logs it unless the same kind and peer was logged within the last second, or the kind's

@@ -237,7 +237,7 @@ impl FileState {
     fn parsed(&self, name: &str, text: &str) -> Result<FileList, String> {
         if text.trim().is_empty() {
             return Err(format!(
-                "{name}:1: the endpoints file is empty; write [] if there are no endpoints"
+                "{name}:1: the endpoints file is empty, which is taken for a mistake; a cluster that is to have no endpoints is removed from the configuration"
             ));
         }
         (self.parse)(name, text)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 /// Names that are listed; of more, the number is told.
-const LISTED: usize = 10;
+pub(super) const LISTED: usize = 10;
 
 /// The difference between two configurations.
 pub(super) fn between(old: &Config, new: &Config) -> String {

@@ -1,5 +1,6 @@
 //! A changed configuration takes the place of the one in use: whole or not at all, and not before the endpoints of its
 //! new clusters are known, so that no call is lost to a cluster that has none yet.
+use super::changes::LISTED;
 use super::{Control, changes};
 use crate::config::Loaded;
 use rialto_core::config::Config;
@@ -36,8 +37,15 @@ impl Control {
         let since = self.pending.take().map_or_else(Instant::now, |p| p.since);
         self.pending = Some(Pending { loaded, since });
         if !self.take_over_if_ready() {
-            let waits = self.sources.silent().join(", ");
-            tracing::info!("the changed configuration waits for the endpoints of: {waits}");
+            let silent = self.sources.silent();
+            let more = silent.len().saturating_sub(LISTED);
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            let waits = silent[..silent.len().min(LISTED)].join(", ");
+            tracing::info!("the changed configuration waits for the endpoints of: {waits}{more}");
         }
     }
 

@@ -144,3 +144,21 @@ fn the_access_log_says_why_a_call_failed_and_whose_it_was() {
     );
     assert_eq!(latencies, 1.0);
 }
+
+/// Rialto itself responds to an echo call for another protocol, whatever its service is called.
+#[test]
+fn echo_calls_of_invented_services_hide_no_real_one() {
+    let up = Upstream::<super::support::Bolt>::greeting("it");
+    let rialto = Rialto::start(&config::<super::support::Bolt>(&[up.address]));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    for i in 0..5000 {
+        let echo = Request::new(&format!("org.nope.S{i}"), "", "$echo").arg(STRING, "x");
+        assert_eq!(downstream.value(&echo), "x");
+    }
+    assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
+    let named = format!("service=\"{GREETER}\"");
+    assert_eq!(
+        rialto.metric("rialto_calls_total", &[&named, "outcome=\"ok\""]),
+        1.0
+    );
+}

@@ -303,6 +303,10 @@ fn the_route_of_a_call_is_explained() {
     }
     let (code, out, _) = ask(&["--attachment", "tenant=gold", "--listener", "dubbo-domain"]);
     assert!(code == 0 && out.contains("canary: takes it"), "{out}");
+    // without a version a SOFARPC provider is asked for its default
+    let (code, out, _) = ask(&["--listener", "dubbo-domain"]);
+    let wanted = "translated; version \"\" is asked for as \"1.0\"";
+    assert!(code == 0 && out.contains(wanted), "{out}");
     let (code, out, _) = ask(&["--listener", "any", "--protocol", "bolt"]);
     assert!(code == 1 && out.contains("no route takes it"), "{out}");
     let (code, _, err) = ask(&["--listener", "nowhere"]);

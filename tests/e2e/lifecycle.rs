@@ -112,8 +112,8 @@ fn without_calls_it_ends_at_once() {
     assert_eq!(rialto.ended().code(), Some(0));
 }
 
-/// Downstreams that never pause: each connection is closed between two calls, and every call that reached the
-/// provider gets its response.
+/// Downstreams that never pause: each learns from a refused call that the process goes away, before its connection
+/// is closed, and every call that reached the provider gets its response.
 #[test]
 fn under_load_connections_are_closed_between_calls() {
     let up = Upstream::<Dubbo>::start(|_, out| {
@@ -153,7 +153,10 @@ fn under_load_connections_are_closed_between_calls() {
     let mut all = 0;
     for downstream in downstreams {
         let (at_once, responded, refused) = downstream.join().unwrap();
-        assert!(at_once > 1 || refused == 0, "{refused} refused");
+        assert!(
+            (1..=4 * at_once).contains(&refused),
+            "{refused} refused of {at_once} at once"
+        );
         all += responded;
     }
     assert_eq!(

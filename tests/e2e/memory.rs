@@ -1,6 +1,7 @@
 //! Tests of the memory that peers can occupy by not reading.
 use super::support::{
-    Downstream, Dubbo, GREETER, PATIENCE, Reply, Request, Rialto, STRING, Upstream, config, eventually, greet,
+    Answer, Downstream, Dubbo, GREETER, PATIENCE, Reply, Request, Rialto, STRING, Upstream, config,
+    eventually, greet,
 };
 use std::io::Write;
 use std::net::TcpListener;
@@ -88,10 +89,10 @@ fn a_downstream_that_reads_slowly_is_throttled_and_gets_everything() {
     });
     assert!(last.0 < 100_000 * u64::from(count), "it took all requests");
     for _ in 0..count {
-        let reply = downstream.receive().1;
-        assert!(
-            matches!(reply.answer, Ok(super::support::Answer::Value(v)) if v.as_str().unwrap().len() == SMALLER)
-        );
+        match downstream.receive().1.answer {
+            Ok(Answer::Value(value)) => assert_eq!(value.as_str().map(str::len), Some(SMALLER)),
+            other => panic!("{other:?}"),
+        }
     }
     sender.join().unwrap();
     let peak = rialto.memory_kb("VmHWM").saturating_sub(before);
@@ -141,4 +142,28 @@ fn half_frames_of_many_downstreams_are_bounded() {
     assert_eq!(whole.value(&greet("Ada")), "Hello, Ada");
     let growth = rialto.memory_kb("VmRSS").saturating_sub(before);
     assert!(growth < 16 << 10, "it holds {growth} kB for what did not come");
+}
+
+/// Strangers fill the memory for half-received messages. A downstream that sends a larger message than any of
+/// theirs, without a pause, is not the one that is closed.
+#[test]
+fn half_messages_of_strangers_cost_no_other_its_connection() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
+    let part = vec![b'x'; 1 << 20];
+    let mut strangers = vec![];
+    for _ in 0..260 {
+        let mut stranger = Downstream::<Dubbo>::connect(rialto.entry());
+        stranger.write(&super::support::frames::dubbo_head(0xc2, 0, 1, 8 << 20));
+        // one that was closed for what it hoards takes no more
+        let _ = stranger.stream().write_all(&part);
+        strangers.push(stranger);
+    }
+    let name = "n".repeat(3 << 20);
+    for _ in 0..5 {
+        let answer = downstream.value(&greet(&name));
+        assert_eq!(answer.as_str().map(str::len), Some("Hello, ".len() + name.len()));
+    }
 }

@@ -329,6 +329,40 @@ fn the_downstream_for_which_the_most_waits_goes_first_when_memory_is_short() {
     assert_eq!(stage.answers(modest).iter().filter(|(_, a)| a.is_ok()).count(), 2);
 }
 
+/// Peers that trickle hoard memory for long, although each of them holds less than a peer that takes its responses
+/// as fast as they come.
+#[test]
+fn a_peer_that_trickles_goes_before_one_that_reads() {
+    let bounded = config("", &[11]).replace("call_timeout: off", "call_timeout: off, max_unsent_bytes: 6MiB");
+    let mut stage = Stage::new(&bounded);
+    let reader = stage.downstream();
+    let upstream = connect(&mut stage, reader, "a.Service");
+    let tricklers = [(); 4].map(|()| stage.downstream());
+    let big = vec![b'x'; 700_000];
+    for downstream in tricklers {
+        (0..2).for_each(|id| stage.call_within(downstream, id, "a.Service", &big, 3_600_000, false));
+    }
+    stage.pass(100);
+    for downstream in tricklers {
+        stage.net.borrow_mut().links[downstream].stalled = true;
+    }
+    (0..5).for_each(|_| _ = stage.serve(upstream));
+    stage.pass(2000);
+    // now the reader asks for more than any of them has
+    (0..6).for_each(|id| stage.call_within(reader, id, "a.Service", &big, 3_600_000, false));
+    let mut good = 0;
+    for _ in 0..40 {
+        stage.serve(upstream);
+        good += stage
+            .answers(reader)
+            .iter()
+            .filter(|(_, answer)| answer.is_ok())
+            .count();
+    }
+    assert!(!stage.is_closed(reader), "the one that reads was closed");
+    assert_eq!(good, 6);
+}
+
 /// Its kernel takes what is sent to it, so nothing but its silence tells.
 #[test]
 fn an_upstream_that_went_silent_is_asked_at_the_first_timeout() {
@@ -431,11 +465,22 @@ fn one_downstream_does_not_take_all_calls_of_a_cluster() {
     assert_eq!(crowd(&mut stage, greedy, 0), 120, "80 of 100 are its share");
     stage.call_within(modest, 1, "a.Service", b"hello", 600_000, false);
     stage.pass(50);
-    // a second one that wants everything gets a part of the rest, and a third one still finds room
+    // a second one that wants everything gets a part of the rest
     let second = stage.downstream();
-    assert!((184..192).contains(&crowd(&mut stage, second, 0)));
-    assert_eq!(stage.serve(upstream), 80 + 1 + 16);
+    assert_eq!(crowd(&mut stage, second, 0), 200 - 12);
+    let third = stage.downstream();
+    assert_eq!(crowd(&mut stage, third, 0), 200 - 2);
+    // three that want everything leave the last few to others, one each
+    let others = [(); 4].map(|()| stage.downstream());
+    for other in others {
+        stage.call_within(other, 1, "a.Service", b"hello", 600_000, false);
+        stage.pass(50);
+    }
+    assert_eq!(stage.serve(upstream), 80 + 1 + 12 + 2 + 4);
     assert_eq!(stage.answers(modest), [(1, Ok(5))]);
+    for other in others {
+        assert_eq!(stage.answers(other), [(1, Ok(5))]);
+    }
     // what has ended counts no longer
     stage.pass(100);
     stage.answers(greedy);

@@ -153,7 +153,6 @@ impl Asking {
 
 impl Calls {
     /// The cluster of a target; `None` if a registry has to be asked for it.
-    #[inline]
     pub(super) fn cluster_of(
         &self,
         target: &Target,

@@ -2,7 +2,7 @@
 use super::asking::is_foreign;
 use super::forward::Sending;
 use super::route_cache::{CachedRoute, Names};
-use super::{Application, Batch, Calls};
+use super::{Application, Batch, Calls, Plan};
 use crate::Env;
 use crate::access_log::Note;
 use crate::bridge::Bridge;
@@ -35,7 +35,7 @@ impl Calls {
         };
         let (calls, is_full) = (downstream.calls, downstream.is_full());
         // Of the downstream connection only copies are kept: the borrow must end before the call is sent.
-        let is_unknown = downstream.application.is_none();
+        let (is_unknown, is_parting) = (downstream.application.is_none(), downstream.retired);
         let directory = Rc::clone(&self.directory);
         let mut down = Down {
             conn: from,
@@ -48,6 +48,7 @@ impl Calls {
         };
         let Some(listener) = directory.listener(at) else {
             let error = CallError::new(ErrorKind::NoRoute, "this listener was removed");
+            w.refused_in_parting(from);
             return self.turn_away(w, down, msg, &Head::default(), error);
         };
         let mut head = Head::default();
@@ -56,6 +57,10 @@ impl Calls {
         }
         // The reader may learn more about the response format from the whole head than from the frame.
         down.reply.hint = head.hint;
+        if is_parting {
+            w.refused_in_parting(from);
+            return self.turn_away(w, down, msg, &head, Refusal::GoingAway.error());
+        }
         if let Some(refusal) = self.over_limit(at, listener, calls) {
             return self.turn_away(w, down, msg, &head, refusal.error());
         }
@@ -155,6 +160,7 @@ impl Calls {
         Some(cached)
     }
 
+    #[inline(never)]
     fn find_route(
         &mut self,
         directory: &Directory,
@@ -229,19 +235,12 @@ impl Calls {
         msg: &Message<'_>,
         head: &Head<'_>,
     ) -> (CallKey, TargetId) {
-        let route = &cached.plan.route;
         let (target, series) = match cached.sole {
             Some((cluster, series)) => {
                 let (index, cluster) = (0, Some(cluster));
                 (TargetId { index, cluster }, series)
             }
-            None => {
-                let index = route.target(self.endpoints.random());
-                let to = &route.targets[usize::from(index)];
-                let cluster = self.cluster_of(to, down.proto, head, route.rewrite.as_ref());
-                let series = self.series(directory, &down, cached.plan.id, cluster, head);
-                (TargetId { index, cluster }, series)
-            }
+            None => self.choose_target(directory, &down, &cached.plan, head),
         };
         let policy = cached.policy;
         // A request can shorten the route's timeout, but not extend it.
@@ -279,6 +278,23 @@ impl Calls {
         self.in_flight[down.listener.index()] += 1;
         w.hold(down.conn);
         (key, target)
+    }
+
+    /// Chooses one of several targets, or asks what is known about the service of the only one.
+    #[inline(never)]
+    fn choose_target(
+        &mut self,
+        directory: &Directory,
+        down: &Down,
+        plan: &Plan,
+        head: &Head<'_>,
+    ) -> (TargetId, SeriesId) {
+        let route = &plan.route;
+        let index = route.target(self.endpoints.random());
+        let to = &route.targets[usize::from(index)];
+        let cluster = self.cluster_of(to, down.proto, head, route.rewrite.as_ref());
+        let series = self.series(directory, down, plan.id, cluster, head);
+        (TargetId { index, cluster }, series)
     }
 
     /// Responds to a call that was refused before it entered the table.

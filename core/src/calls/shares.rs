@@ -2,9 +2,11 @@
 //! all.
 //!
 //! A cluster takes a bounded number of calls. A downstream may have a certain multiple of the free ones in
-//! flight. A single downstream thus reaches the configured share, several that want more get equal parts, and
-//! some calls always stay free for others. (Switches share buffers between ports by the same rule.) The rule
-//! applies to each connection, and to each application over all of its connections.
+//! flight. A single downstream thus reaches the configured share, and several that want more get equal parts of
+//! what is left. (Switches share buffers between ports by the same rule.) The last few are for downstreams that
+//! have hardly any calls in flight, one percent each. The rule applies to each connection, and to each
+//! application over all of its connections. It does not hold against somebody who opens many connections under
+//! many names.
 //!
 //! No downstream can exceed the share while fewer calls are in flight than one may have, so nothing is counted
 //! then. Beyond that the counts are taken once from the table of calls, and then updated until there is room
@@ -138,11 +140,17 @@ impl Shares {
         holder: Holder,
     ) -> Option<Excess> {
         let counts = self.of.get(&id)?;
-        let share = u64::from(cluster.downstream_share);
-        let free = u64::from(cluster.capacity.saturating_sub(in_flight));
+        let capacity = u64::from(cluster.capacity);
+        let (share, rest) = (
+            u64::from(cluster.downstream_share),
+            u64::from(100 - cluster.downstream_share),
+        );
+        // A quarter of what the share leaves is for downstreams with few calls.
+        let (reserve, few) = (capacity * rest / 400, (capacity / 100).max(1));
+        let free = (capacity.saturating_sub(u64::from(in_flight))).saturating_sub(reserve);
         let is_over = |own: Option<&u32>| {
-            let own = own.copied().unwrap_or(0);
-            u64::from(own) * (100 - share) >= share * free
+            let own = u64::from(own.copied().unwrap_or(0));
+            own >= few && own * rest * 3 >= share * free * 4
         };
         if is_over(counts.by_connection.get(&holder.connection)) {
             return Some(Excess::Connection);

@@ -2,7 +2,8 @@
 //!
 //! A slow peer may have many unsent bytes: they cost memory, but its calls are valid. A connection is therefore
 //! not closed for the length of its own backlog, but if it takes nothing for some time, or if all backlogs
-//! together exceed their memory. The longest backlog is closed first.
+//! together exceed their memory. The peer that takes the least of the
+//! most for the longest time is closed first.
 
 /// The unsent bytes of all connections, and their bound.
 #[derive(Debug)]

@@ -1,10 +1,11 @@
 //! The commands by which calls act on connections.
 use super::run::Deferred;
-use super::{Connections, UPSTREAM_MAX};
+use super::{Connections, Owner, UPSTREAM_MAX};
 use crate::Env;
 use crate::bridge::Bridge;
 use crate::buf::Mark;
 use crate::calls::Application;
+use crate::directory::ListenerId;
 use crate::error::{CallError, ErrorKind, Limit};
 use crate::message::Message;
 use crate::peer_errors::PeerErrorKind;
@@ -202,6 +203,7 @@ impl<E: Env> Connections<E> {
                 let text = "too much waits for a connection to the provider";
                 return Err(CallError::new(ErrorKind::Overload, text).by(Limit::UpstreamBytes));
             }
+            c.falls_behind(self.now_ms);
             c.held += bytes;
             let waits = c.held;
             self.backlog.set(&mut c.backlog, waits);
@@ -243,15 +245,40 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// Closes each downstream connection once it has no call. What has arrived on it is read before.
+    /// Parts from all downstreams, see [`Connections::part_from`].
     pub fn part_from_downstreams(&mut self) {
         for key in self.conns.keys() {
-            if let Some(conn) = self.conns.get_mut(key)
-                && conn.is_downstreams()
-            {
-                conn.retired = true;
-                self.read_again(key);
-            }
+            self.part_from(key);
+        }
+    }
+
+    /// Parts from the downstreams of a listener that was removed.
+    pub(crate) fn part_from_listener(&mut self, id: ListenerId) {
+        let theirs = self
+            .conns
+            .iter()
+            .filter(|(_, conn)| conn.owner == Owner::Listener(id));
+        let theirs: Vec<ConnKey> = theirs.map(|(key, _)| key).collect();
+        theirs.into_iter().for_each(|key| self.part_from(key));
+    }
+
+    /// Closes a downstream connection between two calls. One without a call that was quiet for a moment is closed
+    /// at once. On any other a call may be on its way: the next one is refused, so that its downstream knows that
+    /// it was not executed, and the connection is closed behind the last response.
+    fn part_from(&mut self, key: ConnKey) {
+        if let Some(conn) = self.conns.get_mut(key)
+            && conn.is_downstreams()
+        {
+            conn.retired = true;
+            self.read_again(key);
+        }
+    }
+
+    /// Notes that a call was refused because its connection is to be closed.
+    pub(crate) fn refused_in_parting(&mut self, key: ConnKey) {
+        if let Some(conn) = self.conns.get_mut(key) {
+            conn.refused_in_parting = true;
+            self.read_again(key); // closes it in the next turn, behind the response
         }
     }
 

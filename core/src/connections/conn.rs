@@ -9,6 +9,10 @@ use crate::session::Role;
 use crate::slots::ConnKey;
 use std::net::SocketAddr;
 
+/// A downstream that has sent nothing for this long is not in the middle of one call after the other, in
+/// milliseconds.
+const QUIET_MS: u64 = 100;
+
 /// Which side a connection belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
@@ -26,11 +30,16 @@ pub struct Conn<E: Env> {
     pub(super) partial_message: Vec<u8>,
     /// The whole length of that message; 0 if unknown.
     pub(super) expected_len: usize,
+    /// The time at which its first bytes were kept.
+    pub(super) partial_since_ms: u64,
     pub(super) out: OutBuf,
     /// Bytes of requests that wait until the connection is established.
     pub(super) held: usize,
     /// The part of `out` that counts in the [backlog](super::backlog).
     pub(super) backlog: usize,
+    /// When and at which position of the stream the backlog began.
+    pub(super) behind_since_ms: u64,
+    pub(super) behind_from: u64,
     /// The time at which the peer last took bytes, or bytes began to wait for it.
     pub(super) took_ms: u64,
     /// The listener or endpoint that the connection belongs to.
@@ -73,6 +82,8 @@ pub struct Conn<E: Env> {
     pub(super) draining: bool,
     /// This side gives it no new calls and closes it after the last one.
     pub(crate) retired: bool,
+    /// A call was refused because the connection is retired, so that its downstream knows.
+    pub(super) refused_in_parting: bool,
     /// Heartbeats sent since the last bytes were received.
     pub(super) unanswered: u8,
     /// The time of the heartbeat that a timed-out call caused, if nothing was received since.
@@ -92,9 +103,12 @@ impl<E: Env> Conn<E> {
             transport,
             partial_message: vec![],
             expected_len: 0,
+            partial_since_ms: now_ms,
             out: OutBuf::default(),
             held: 0,
             backlog: 0,
+            behind_since_ms: now_ms,
+            behind_from: 0,
             took_ms: now_ms,
             owner,
             reserved_for: None,
@@ -117,8 +131,42 @@ impl<E: Env> Conn<E> {
             hung_up: false,
             draining: false,
             retired: false,
+            refused_in_parting: false,
             unanswered: 0,
             asked_ms: None,
+        }
+    }
+
+    /// How much of the memory for half-received messages it takes, and for how long: bytes times milliseconds. A
+    /// peer that goes on sending is soon done, so that it stays below one that does not.
+    pub(super) fn hoards_partial(&self, now_ms: u64) -> u64 {
+        let age_ms = now_ms.saturating_sub(self.partial_since_ms) + 1;
+        (self.partial_message.len() as u64).saturating_mul(age_ms)
+    }
+
+    /// How much waits for its peer, how long it has waited, and how little of it the peer has taken meanwhile. A
+    /// peer that takes what it gets stays below one that trickles.
+    pub(super) fn hoards_backlog(&self, now_ms: u64) -> u64 {
+        /// A peer that has only begun to take bytes is judged as if it had taken these.
+        const BENEFIT: u64 = 64 << 10;
+        let age_ms = now_ms.saturating_sub(self.behind_since_ms) + 1;
+        let taken = self.sent_position().saturating_sub(self.behind_from) + BENEFIT;
+        (self.backlog as u64)
+            .saturating_mul(age_ms)
+            .saturating_mul(1 << 10)
+            / taken
+    }
+
+    /// The position in the stream of the first byte that the transport has not taken.
+    pub(super) fn sent_position(&self) -> u64 {
+        self.out.position() - self.out.len() as u64
+    }
+
+    /// Notes that bytes begin to wait for the peer, unless some do already.
+    pub(super) fn falls_behind(&mut self, now_ms: u64) {
+        if self.backlog == 0 {
+            self.behind_since_ms = now_ms;
+            self.behind_from = self.sent_position();
         }
     }
 
@@ -138,6 +186,21 @@ impl<E: Env> Conn<E> {
     /// Whether no downstream waits for a response on it and no bytes are to be sent.
     pub(super) fn is_idle(&self) -> bool {
         self.calls == self.quarantined && self.out.is_empty()
+    }
+
+    /// Whether a retired connection can be closed without the loss of a call. On a downstream connection that was
+    /// just used, another call may be on its way.
+    pub(super) fn is_done(&self, now_ms: u64) -> bool {
+        let is_quiet = now_ms.saturating_sub(self.heard_ms) >= QUIET_MS;
+        // What was refused is written when the connection is closed, unless its peer takes nothing.
+        let knows = self.refused_in_parting && self.calls == self.quarantined && !self.blocked;
+        self.retired && (knows || self.is_idle() && (is_quiet || !self.is_downstreams()))
+    }
+
+    /// Whether its downstream knows that it is about to be closed, and still waits for responses. It is not read
+    /// meanwhile, or it could go on sending calls to be refused.
+    pub(super) fn awaits_last_responses(&self) -> bool {
+        self.refused_in_parting && self.calls > self.quarantined
     }
 
     /// Whether it is a downstream connection.

@@ -32,7 +32,7 @@ impl<E: Env> Connections<E> {
             return (Filled::Nothing, false);
         }
         // The reactor reports readiness once, so it is remembered until the connection resumes.
-        if conn.paused {
+        if conn.paused || conn.awaits_last_responses() {
             conn.unread = true;
             return (Filled::Nothing, false);
         }
@@ -127,30 +127,34 @@ impl<E: Env> Connections<E> {
             return;
         }
         conn.expected_len = expected_len;
+        conn.partial_since_ms = self.now_ms;
         debug_assert!(conn.partial_message.is_empty());
         conn.partial_message.extend_from_slice(rest);
         self.partial += rest.len();
         self.keep_partial_within_bounds();
     }
 
-    /// Closes the connections with the longest incomplete messages while all of them together exceed their
+    /// Closes the connections that hoard the most while all half-received messages together exceed their
     /// memory.
     #[inline]
     fn keep_partial_within_bounds(&mut self) {
         while self.partial > self.partial_max {
-            self.close_longest_partial();
+            self.close_greatest_partial();
         }
     }
 
     #[cold]
-    fn close_longest_partial(&mut self) {
-        let longest = self
+    fn close_greatest_partial(&mut self) {
+        let now_ms = self.now_ms;
+        let greatest = self
             .conns
             .iter()
-            .max_by_key(|(_, conn)| conn.partial_message.len());
-        let Some((key, conn)) = longest else { return };
+            .max_by_key(|(_, conn)| conn.hoards_partial(now_ms));
+        let Some((key, conn)) = greatest else { return };
         let text = format_args!(
-            " closed: half-received messages use up the memory for them, and its own is the longest"
+            " closed: half-received messages use up the memory for them, and its own, of {} bytes so far, comes in \
+             more slowly than any other",
+            conn.partial_message.len()
         );
         self.peer_errors
             .report(PeerErrorKind::Limit, conn.who(), self.now_ms, text);

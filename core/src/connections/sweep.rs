@@ -22,6 +22,8 @@ const DOWNSTREAM_STALL_MS: u64 = 30_000;
 /// An upstream that takes no bytes at all for this long is closed, in milliseconds: its calls are lost anyway,
 /// and the unsent ones can go to other endpoints.
 const UPSTREAM_STALL_MS: u64 = 10_000;
+/// A peer that has sent half a message, and nothing more for this long, is closed, in milliseconds.
+const PARTIAL_STALL_MS: u64 = 30_000;
 
 /// What a check decides about a connection. The texts are reasons for the log.
 enum Fate {
@@ -93,6 +95,9 @@ impl<E: Env> Connections<E> {
         } else {
             0
         };
+        if !conn.partial_message.is_empty() && !conn.paused && silent >= PARTIAL_STALL_MS {
+            return Fate::Close("it has sent half a message and nothing more for 30 s");
+        }
         let past = |limit: u32, ms: u64| limit > 0 && ms >= u64::from(limit);
         match conn.owner {
             Owner::Listener(_) if stalled >= DOWNSTREAM_STALL_MS => {
@@ -102,17 +107,12 @@ impl<E: Env> Connections<E> {
                 Fate::Close("it has taken none of its requests for 10 s")
             }
             Owner::Listener(id) => {
-                if conn.retired && conn.is_idle() {
+                if conn.is_done(self.now_ms) {
                     return Fate::End("its last call is over");
                 }
+                // Without its listener it is about to be closed.
                 let Some(l) = s.listener(id) else {
-                    // The listener was removed. The connection closes after its last response, which is how its
-                    // peer notices.
-                    return if conn.is_idle() {
-                        Fate::End("its listener was removed")
-                    } else {
-                        Fate::Keep
-                    };
+                    return Fate::Keep;
                 };
                 if conn.detecting && conn.partial_message.is_empty() {
                     // stock consumers connect long before their first call, so the time counts from the first
@@ -197,7 +197,7 @@ impl<E: Env> Connections<E> {
 
     /// Closes a retired connection whose last call is over.
     pub fn close_if_done(&mut self, key: ConnKey) {
-        if self.conns.get(key).is_some_and(|c| c.retired && c.is_idle()) {
+        if self.conns.get(key).is_some_and(|c| c.is_done(self.now_ms)) {
             self.close(key, format_args!("its last call is over"));
         }
     }

@@ -119,6 +119,7 @@ impl<E: Env> Connections<E> {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     conn.blocked = true;
+                    conn.falls_behind(self.now_ms);
                     // The stall begins anew whenever the peer takes bytes.
                     if sent > 0 || conn.backlog == 0 {
                         conn.took_ms = self.now_ms;
@@ -145,7 +146,7 @@ impl<E: Env> Connections<E> {
         self.keep_to_budget();
     }
 
-    /// Closes the connections for which the most waits while all of them need more memory than there is.
+    /// Closes the connections that hoard the most while all of them need more memory than there is.
     #[inline]
     fn keep_to_budget(&mut self) {
         if self.backlog.is_over() {
@@ -156,12 +157,13 @@ impl<E: Env> Connections<E> {
     #[cold]
     fn close_greatest(&mut self) {
         while self.backlog.is_over() {
-            let greatest = self.conns.iter().max_by_key(|(_, conn)| conn.backlog);
-            let Some((key, conn)) = greatest.filter(|(_, conn)| conn.backlog > 0) else {
+            let now_ms = self.now_ms;
+            let behind = self.conns.iter().filter(|(_, conn)| conn.backlog > 0);
+            let Some((key, conn)) = behind.max_by_key(|(_, conn)| conn.hoards_backlog(now_ms)) else {
                 return;
             };
             let text = format_args!(
-                " closed: {} bytes wait for it, the most of all, and unsent bytes use up the memory for them",
+                " closed: {} bytes wait for it, it takes them more slowly than any other, and unsent bytes use up the memory for them",
                 conn.backlog
             );
             self.peer_errors

@@ -125,7 +125,11 @@ impl Series {
     }
 
     fn may_go(&self) -> bool {
-        !self.is_other() && self.count(CallResult::Responded(Status::Ok)) == 0
+        // A call that this process answered itself, such as an echo, says nothing about the service. Only calls
+        // that were sent have a latency.
+        let was_sent = self.buckets.iter().any(|calls| *calls > 0);
+        let succeeded = was_sent && self.count(CallResult::Responded(Status::Ok)) > 0;
+        !self.is_other() && !succeeded
     }
 
     /// The order of removal. Series with exceptions come last, because a service that only throws exists.

@@ -8,9 +8,7 @@ use super::names::Names;
 use super::reach::Reach;
 use super::routes::Edits;
 use super::{Addresses, Problems, routes};
-use crate::config::{
-    Address, Cluster, Config, Listener, ListenerLimits, ListenerProtocol, Path, Protocol, Route, Size,
-};
+use crate::config::{Address, Cluster, Config, Listener, ListenerProtocol, Path, Protocol, Route, Size};
 
 /// The largest frame that can be skipped.
 const LARGEST_FRAME: Size = Size::from_bytes(1 << 30);
@@ -126,9 +124,8 @@ fn check_sizes<'a>(
 ) {
     let taken = listener.limits.max_request_bytes;
     let least = clusters.min_by_key(|cluster| cluster.max_message_bytes());
-    // An unset limit is that of stock peers and needs no warning.
+    // The default takes 8 MiB of each protocol, and stock Dubbo providers take that.
     if let Some(cluster) = least
-        && taken != ListenerLimits::default().max_request_bytes
         && cluster.max_message_bytes() < taken.bytes()
     {
         problems
