@@ -1,6 +1,7 @@
 //! How calls end: completed, failed, cancelled, timed out, upstream lost. This is the only file that removes
 //! from the table, and each removal releases exactly what `admit` and `forward` took.
 use super::Calls;
+use super::shares::Counted;
 use super::trace::{self, Ended};
 use crate::Env;
 use crate::access_log::{Note, Record};
@@ -68,8 +69,7 @@ impl Calls {
         };
         self.leave_downstream(w, key, CallSummary::of(&ex), ended);
         if ex.state == State::Sent {
-            let holder = self.shares.holder(w, &ex);
-            self.gave_up_upstream(ex.target.cluster, holder);
+            self.gave_up_upstream(w, Counted::of(&ex));
             self.leave_upstream(w, &ex);
         } else if ex.state == State::Suspended {
             self.asking.left(&ex);
@@ -207,7 +207,7 @@ impl Calls {
         if ex.state != State::Sent || ex.one_way || !w.alive(ex.up.conn) {
             return self.finish(w, key, CallResult::Failed(kind));
         }
-        let holder = self.shares.holder(w, ex);
+        let counted = Counted::of(ex);
         // the upstream still knows the id, so no other call may get it
         ex.state = State::Quarantined;
         ex.held = None;
@@ -224,8 +224,8 @@ impl Calls {
             // One timeout may be a slow call. Silence of the whole connection may be a dead peer.
             w.ask_if_silent(ex.up.conn, self.now_us.saturating_sub(ex.started_us) / 1000);
         }
-        let (cluster, summary) = (ex.target.cluster, CallSummary::of(ex));
-        self.gave_up_upstream(cluster, holder);
+        let summary = CallSummary::of(ex);
+        self.gave_up_upstream(w, counted);
         self.leave_downstream(w, key, summary, CallResult::Failed(kind));
     }
 
@@ -344,14 +344,14 @@ impl Calls {
             let text = "the connection to the provider was lost before it answered";
             return self.fail(w, key, &CallError::new(ErrorKind::UpstreamClosed, text));
         };
-        let holder = self.shares.holder(w, ex);
+        let counted = Counted::of(ex);
         ex.state = State::Waiting;
         ex.held = Some(held);
-        let (cluster, series) = (ex.target.cluster, ex.series);
+        let series = ex.series;
         self.metrics.retried(series);
         w.release(lost.conn);
         self.endpoints.ended(lost.endpoint);
-        self.gave_up_upstream(cluster, holder);
+        self.gave_up_upstream(w, counted);
         self.send_elsewhere(w, key, lost.endpoint);
     }
 }

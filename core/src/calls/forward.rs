@@ -1,4 +1,5 @@
 //! Sends a call upstream: chooses the endpoint and the connection, or parks the request until a dial ends.
+use super::shares::Counted;
 use super::{Batch, Calls, Plan, Used, errors};
 use crate::Env;
 use crate::buf::Mark;
@@ -118,20 +119,19 @@ impl Calls {
                     self.one_ways.push(key);
                 }
                 self.endpoints.began(endpoint, id);
-                if let Some(holder) = self.shares.holder(w, ex) {
-                    self.shares.began(id, holder);
-                }
-                if !self.notes.is_empty() {
-                    self.note_sent(key);
+                if !self.shares.is_empty() || !self.notes.is_empty() {
+                    self.note_sent(w, key, id);
                 }
             }
             Err(e) => self.fail(w, key, &e),
         }
     }
 
-    /// Records the time at which a call was given to a connection, for the access log.
+    /// Counts a call for a cluster that is crowded, and records its time for the access log.
     #[cold]
-    fn note_sent(&mut self, key: CallKey) {
+    fn note_sent<E: Env>(&mut self, w: &Connections<E>, key: CallKey, cluster: ClusterId) {
+        let Some(ex) = self.table.get(key) else { return };
+        self.shares.began(w, cluster, Counted::of(ex));
         if let Some(note) = self.notes.get_mut(&key.bits()) {
             note.sent_at(self.now_us);
         }

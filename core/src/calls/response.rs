@@ -85,10 +85,12 @@ impl Calls {
             if ex.one_way {
                 return ended;
             }
-            let target = &ex.plan.route.targets[usize::from(ex.target.index)];
-            let bridge = || match answer {
-                Response::Message(m) => target.bridge_to(m.meta.proto),
-                _ => &target.bridge,
+            let bridge = || {
+                let target = &ex.plan.route.targets[usize::from(ex.target.index)];
+                match answer {
+                    Response::Message(m) => target.bridge_to(m.meta.proto),
+                    _ => &target.bridge,
+                }
             };
             w.answer(ex.down.conn, ex.down.reply, answer, from, bridge)
                 .map_err(Box::new)?;

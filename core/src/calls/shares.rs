@@ -37,6 +37,14 @@ struct Counts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Application(u32);
 
+/// A call as far as it counts for a cluster.
+#[derive(Clone, Copy)]
+pub(super) struct Counted {
+    cluster: Option<ClusterId>,
+    connection: ConnKey,
+    one_way: bool,
+}
+
 /// The downstream that a call counts for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Holder {
@@ -65,13 +73,30 @@ impl Application {
     }
 }
 
-impl Holder {
-    /// The downstream that a call counts for; `None` for one-way calls, and if the connection is gone.
-    pub(super) fn of<E: Env>(w: &Connections<E>, ex: &Exchange) -> Option<Self> {
-        let connection = ex.down.conn;
-        let application = w.get(connection)?.application;
-        (!ex.one_way).then_some(Holder {
-            connection,
+impl Counts {
+    fn add(&mut self, holder: Holder) {
+        *self.by_connection.entry(holder.connection).or_default() += 1;
+        if let Some(application) = holder.application {
+            *self.by_application.entry(application).or_default() += 1;
+        }
+    }
+}
+
+impl Counted {
+    #[inline]
+    pub(super) fn of(ex: &Exchange) -> Self {
+        Counted {
+            cluster: ex.target.cluster,
+            connection: ex.down.conn,
+            one_way: ex.one_way,
+        }
+    }
+
+    /// The downstream that the call counts for; `None` for one-way calls, and if the connection is gone.
+    fn holder<E: Env>(self, w: &Connections<E>) -> Option<Holder> {
+        let application = w.get(self.connection)?.application;
+        (!self.one_way).then_some(Holder {
+            connection: self.connection,
             application,
         })
     }
@@ -84,15 +109,6 @@ impl Shares {
         self.of.is_empty()
     }
 
-    /// The downstream that a call counts for; `None` if no cluster is counted.
-    #[inline]
-    pub(super) fn holder<E: Env>(&self, w: &Connections<E>, ex: &Exchange) -> Option<Holder> {
-        if self.is_empty() {
-            return None;
-        }
-        Holder::of(w, ex)
-    }
-
     /// Whether the calls of this cluster are counted.
     pub(super) fn has(&self, id: ClusterId) -> bool {
         self.of.contains_key(&id)
@@ -100,8 +116,9 @@ impl Shares {
 
     /// Starts to count a cluster, beginning with these calls in flight.
     pub(super) fn open(&mut self, id: ClusterId, calls: impl Iterator<Item = Holder>) {
-        self.of.insert(id, Counts::default());
-        calls.for_each(|holder| self.began(id, holder));
+        let mut counts = Counts::default();
+        calls.for_each(|holder| counts.add(holder));
+        self.of.insert(id, counts);
     }
 
     /// Stops to count a cluster, because it has room again.
@@ -109,14 +126,12 @@ impl Shares {
         self.of.remove(&id);
     }
 
-    /// Counts a call that was given to the cluster.
-    pub(super) fn began(&mut self, id: ClusterId, holder: Holder) {
-        let Some(counts) = self.of.get_mut(&id) else {
-            return;
-        };
-        *counts.by_connection.entry(holder.connection).or_default() += 1;
-        if let Some(application) = holder.application {
-            *counts.by_application.entry(application).or_default() += 1;
+    /// Counts a call that was given to the cluster, if the cluster is counted.
+    pub(super) fn began<E: Env>(&mut self, w: &Connections<E>, id: ClusterId, call: Counted) {
+        if let Some(counts) = self.of.get_mut(&id)
+            && let Some(holder) = call.holder(w)
+        {
+            counts.add(holder);
         }
     }
 
@@ -163,14 +178,18 @@ impl Shares {
 impl Calls {
     /// Updates the counts of a cluster when the downstream stops waiting for a call that was given to it.
     #[inline]
-    pub(super) fn gave_up_upstream(&mut self, id: Option<ClusterId>, holder: Option<Holder>) {
+    pub(super) fn gave_up_upstream<E: Env>(&mut self, w: &Connections<E>, call: Counted) {
         // A call that was sent has a cluster.
-        let Some(id) = id else { return };
+        let Some(id) = call.cluster else { return };
         self.endpoints.gave_up(id);
-        if self.shares.is_empty() {
-            return;
+        if !self.shares.is_empty() {
+            self.leave_crowd(w, id, call);
         }
-        if let Some(holder) = holder {
+    }
+
+    #[cold]
+    fn leave_crowd<E: Env>(&mut self, w: &Connections<E>, id: ClusterId, call: Counted) {
+        if let Some(holder) = call.holder(w) {
             self.shares.ended(id, holder);
         }
         let cluster = self.directory.cluster(id);
@@ -212,9 +231,10 @@ impl Calls {
             // Only calls that were given to the cluster count: quarantined ones have no downstream that waits.
             let counts = |ex: &&Exchange| ex.state == State::Sent && ex.target.cluster == Some(id);
             let calls = self.table.iter().map(|(_, ex)| ex).filter(counts);
-            self.shares.open(id, calls.filter_map(|ex| Holder::of(w, ex)));
+            self.shares
+                .open(id, calls.filter_map(|ex| Counted::of(ex).holder(w)));
         }
-        let holder = Holder::of(w, self.table.get(key)?)?;
+        let holder = Counted::of(self.table.get(key)?).holder(w)?;
         let excess = self
             .shares
             .excess(id, c, self.endpoints.cluster_in_flight(id), holder)?;
