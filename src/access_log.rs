@@ -1,35 +1,25 @@
 //! Writes the access log: one line a call, in a thread of its own.
 mod line;
 
-use crate::control::Names;
+use crate::state::{AccessLogSignals, Names};
 use line::Lines;
 use rialto_core::access_log::Batch;
 use rialto_core::config::{AccessLog, LogOutput};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Batches that may wait for the writer; workers drop records beyond that.
 pub const QUEUE: usize = 256;
 
-/// What the rest of the process may tell and ask the writer.
-#[derive(Default)]
-pub struct Signals {
-    /// Open the file anew: it was moved away.
-    reopen: AtomicBool,
-    /// Lines that could not be written.
-    failed: AtomicU64,
-}
-
 /// The thread's state.
 pub struct Writer {
     output: Output,
     names: Arc<Names>,
     lines: Lines,
-    signals: Arc<Signals>,
+    signals: Arc<AccessLogSignals>,
     /// What is being written.
     text: String,
     trouble: Trouble,
@@ -42,25 +32,12 @@ enum Output {
     Off,
 }
 
-impl Signals {
-    /// Opens the file anew before the next line.
-    pub fn reopen(&self) {
-        self.reopen.store(true, Ordering::Release);
-    }
-
-    /// Lines that could not be written.
-    #[must_use]
-    pub fn failed(&self) -> u64 {
-        self.failed.load(Ordering::Relaxed)
-    }
-}
-
 impl Writer {
     /// Opens the log.
     ///
     /// # Errors
     /// The file cannot be opened.
-    pub fn open(config: &AccessLog, names: Arc<Names>, signals: Arc<Signals>) -> io::Result<Writer> {
+    pub fn open(config: &AccessLog, names: Arc<Names>, signals: Arc<AccessLogSignals>) -> io::Result<Writer> {
         let output = match &config.path {
             LogOutput::Stdout => Output::Stdout(io::stdout()),
             LogOutput::Stderr => Output::Stderr(io::stderr()),
@@ -85,7 +62,7 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            if self.signals.reopen.swap(false, Ordering::AcqRel)
+            if self.signals.take_reopen()
                 && let Output::File(path, file) = &mut self.output
             {
                 match open(path) {
@@ -115,7 +92,7 @@ impl Writer {
         };
         let lines = batch.records.len() as u64;
         if written.is_err() {
-            self.signals.failed.fetch_add(lines, Ordering::Relaxed);
+            self.signals.add_failed(lines);
         }
         match self.trouble.note(&written, lines, Instant::now()) {
             Some(Say::Failing(e)) => tracing::error!("the access log cannot be written: {e}"),

@@ -12,7 +12,8 @@ mod serve;
 
 pub use serve::Server;
 
-use crate::control::{Shared, resolve};
+use crate::address::resolve;
+use crate::state::Shared;
 use anyhow::Context;
 use axum::Router;
 use axum::extract::{FromRef, Request, State};

@@ -4,22 +4,15 @@ mod changes;
 mod embed;
 mod file;
 mod listening;
-mod lists;
-mod names;
 mod reload;
-mod shared;
 mod signals;
 mod sources;
 
 pub use embed::Embedded;
-pub use lists::{ListReport, Lists};
-pub use names::{Names, NamesView, protocol_name};
-pub use shared::{ReloadState, Shared};
-
-pub(crate) use listening::resolve;
 
 use crate::access_log::{self, Writer};
 use crate::config::{self, Loaded};
+use crate::state::{AccessLogSignals, Names, Shared};
 use crate::{admin, logging};
 use anyhow::{Context, anyhow};
 use file::File;
@@ -155,7 +148,7 @@ impl Control {
         let first = compiler.configure(&config, &world(&endpoints, workers, Instant::now(), &[]));
         let names = Arc::new(Names::new(&first));
 
-        let signals = Arc::new(access_log::Signals::default());
+        let signals = Arc::new(AccessLogSignals::default());
         let (log, batches) = sync_channel(access_log::QUEUE);
         let writer = Writer::open(&config.access_log, Arc::clone(&names), Arc::clone(&signals))
             .with_context(|| format!("access_log.path: {} cannot be opened", config.access_log.path))?;

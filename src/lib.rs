@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod access_log;
+mod address;
 pub mod admin;
 pub mod cli;
 pub mod config;
@@ -10,4 +11,5 @@ pub mod control;
 pub mod demo;
 pub mod logging;
 mod route;
+pub mod state;
 pub mod version;

@@ -2,7 +2,7 @@
 //!
 //! The call is written as a message of its protocol, read as a worker reads it and put before the routes of a compiled
 //! snapshot, so that the answer is that of a running process.
-use crate::control::{protocol_name, world};
+use crate::control::world;
 use crate::demo::wire::Request;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
@@ -13,7 +13,7 @@ use rialto_core::message::{Head, Message, ProtoId};
 use rialto_core::session::{Protocols, Role, Settings};
 use rialto_protocols::bolt::Bolt;
 use rialto_protocols::dubbo::Dubbo;
-use rialto_protocols::{All, BOLT, DUBBO};
+use rialto_protocols::{All, BOLT, DUBBO, protocol_name};
 use serde_json::json;
 use std::collections::HashMap;
 use std::fmt::Write as _;

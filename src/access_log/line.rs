@@ -1,9 +1,10 @@
 //! What a line says. Callers repeat themselves, so most of a line is kept as it was written before.
-use crate::control::{NamesView, protocol_name};
+use crate::state::NamesView;
 use rialto_core::access_log::{Note, Part, Record};
 use rialto_core::config::LogFormat;
 use rialto_core::directory::EndpointId;
 use rialto_core::metrics::{CallResult, SeriesId, SeriesKey};
+use rialto_protocols::protocol_name;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -295,7 +296,7 @@ fn quoted(s: &str) -> std::borrow::Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control;
+    use crate::state;
     use rialto_core::directory::{Change, ClusterId, Endpoint, EndpointId, ListenerId, RouteId};
     use rialto_core::message::Status;
     use rialto_core::transport::Address;
@@ -341,7 +342,7 @@ mod tests {
     }
 
     /// The lines of records, written twice: what was kept says what was written first.
-    fn lines(lines: &mut Lines, names: &control::Names, records: &[Record]) -> Vec<String> {
+    fn lines(lines: &mut Lines, names: &state::Names, records: &[Record]) -> Vec<String> {
         let mut texts = [(); 2].map(|()| {
             let mut text = String::new();
             names.with(|names| lines.put(&mut text, "now", 3, records, names));
@@ -353,7 +354,7 @@ mod tests {
 
     #[test]
     fn each_call_has_its_own_names_whatever_stood_in_the_lines_before() {
-        let names = control::Names::new(&parts("one:1"));
+        let names = state::Names::new(&parts("one:1"));
         let mut text = Lines::new(LogFormat::Text);
         text.learn(3, vec![(SeriesId(0), key("a.B")), (SeriesId(1), key("a\nb"))]);
         let (ada, bob) = (Some("10.0.0.1:5"), Some("[::1]:6"));
@@ -385,7 +386,7 @@ mod tests {
 
     #[test]
     fn a_line_of_json_is_json() {
-        let names = control::Names::new(&parts("one:1"));
+        let names = state::Names::new(&parts("one:1"));
         let mut json = Lines::new(LogFormat::Json);
         json.learn(3, vec![(SeriesId(0), key("a\"}{\n"))]);
         let records = [
@@ -413,7 +414,7 @@ mod tests {
     /// Names beyond the bound of the metrics are in the log all the same.
     #[test]
     fn calls_without_a_series_of_their_own_keep_their_names() {
-        let names = control::Names::new(&parts("one:1"));
+        let names = state::Names::new(&parts("one:1"));
         let mut text = Lines::new(LogFormat::Text);
         text.learn(3, vec![(SeriesId(0), key("_OTHER"))]);
         let of = |service: &str, error: &str| {
@@ -450,7 +451,7 @@ mod tests {
     /// A place goes from series to series; a worker's memory of both is bounded.
     #[test]
     fn a_place_that_changed_hands_is_known_by_both_names() {
-        let names = control::Names::new(&parts("one:1"));
+        let names = state::Names::new(&parts("one:1"));
         let mut text = Lines::new(LogFormat::Text);
         let again = 1 << 20;
         text.learn(3, vec![(SeriesId(0), key("a.First"))]);

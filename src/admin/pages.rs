@@ -1,12 +1,13 @@
 //! The pages.
 use super::SitePlaces;
-use crate::control::{Shared, protocol_name};
+use crate::state::Shared;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use rialto_core::config::LogLevel;
 use rialto_core::directory::Directory;
 use rialto_core::worker::{EndpointReport, Report};
+use rialto_protocols::protocol_name;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::Write;

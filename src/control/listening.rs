@@ -1,12 +1,12 @@
 //! Which sockets listen. A change is planned first, new sockets bound, so that a configuration that asks for a
 //! taken port is refused before anything has happened.
+use crate::address::resolve;
 use anyhow::Context;
 use rialto_core::config::{Address, Listener};
 use rialto_core::directory::{Compiler, ListenerId};
 use rialto_core::runtime::{Bound, Runtime, bind};
 use rialto_core::transport;
 use std::collections::HashMap;
-use std::net::ToSocketAddrs;
 
 /// The listening sockets, by listener.
 #[derive(Default)]
@@ -109,17 +109,4 @@ fn listen(address: &Address, free: &mut Vec<&Open>) -> anyhow::Result<Bound> {
         return Ok(free.swap_remove(at).socket.try_clone()?);
     }
     Ok(bind(&resolve(address)?)?)
-}
-
-/// The address to listen on; a name means the first address that the system finds for it.
-pub(crate) fn resolve(address: &Address) -> anyhow::Result<transport::Address> {
-    Ok(match address {
-        Address::Socket(a) => transport::Address::Tcp(*a),
-        Address::Unix(path) => transport::Address::Unix(path.as_path().into()),
-        Address::Name { .. } => {
-            let text = address.to_string();
-            let found = text.to_socket_addrs()?.next();
-            transport::Address::Tcp(found.with_context(|| format!("{text} has no address"))?)
-        }
-    })
 }

@@ -1,6 +1,6 @@
 //! Runs the sources of endpoints and keeps what they last said.
-use super::lists::{List, Lists};
 use crate::config;
+use crate::state::{List, Lists};
 use rialto_core::config::{Cluster, Endpoint};
 use rialto_core::discovery::{Source, Standing, State, Updates};
 use rialto_discovery::{Protection, protect, source_for};
