@@ -1,4 +1,4 @@
-//! Writes the access log: one line a call, in a thread of its own.
+//! The thread that writes the access log, one line for each call.
 mod line;
 
 use crate::state::{AccessLogSignals, Names};
@@ -11,16 +11,16 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Batches that may wait for the writer; workers drop records beyond that.
+/// How many batches can wait for the writer. If there are more, workers drop their records instead of waiting.
 pub const QUEUE: usize = 256;
 
-/// The thread's state.
+/// The writer, which owns the output and runs on its own thread.
 pub struct Writer {
     output: Output,
     names: Arc<Names>,
     lines: Lines,
     signals: Arc<AccessLogSignals>,
-    /// What is being written.
+    /// The lines of one batch. It is a field so that its memory is used again.
     text: String,
     trouble: Trouble,
 }
@@ -33,10 +33,7 @@ enum Output {
 }
 
 impl Writer {
-    /// Opens the log.
-    ///
-    /// # Errors
-    /// The file cannot be opened.
+    /// Opens the output that the configuration names.
     pub fn open(config: &AccessLog, names: Arc<Names>, signals: Arc<AccessLogSignals>) -> io::Result<Writer> {
         let output = match &config.path {
             LogOutput::Stdout => Output::Stdout(io::stdout()),
@@ -54,7 +51,7 @@ impl Writer {
         })
     }
 
-    /// Writes until the last worker has ended.
+    /// Writes batches until all workers have ended.
     pub fn run(mut self, batches: &Receiver<Batch>) {
         loop {
             let batch = match batches.recv_timeout(Duration::from_secs(1)) {
@@ -105,21 +102,21 @@ impl Writer {
     }
 }
 
-/// A disk that is full is said again after this.
+/// After how long a failure that goes on is logged again.
 const SAID_AGAIN: Duration = Duration::from_secs(60);
 
-/// What goes wrong with writing.
+/// The state of a failure to write, to log it now and then and not for each batch.
 #[derive(Default)]
 struct Trouble {
-    /// The last line was written in part only.
+    /// Whether only a part of the last line was written.
     torn: bool,
-    /// Lines lost since it worked last.
+    /// How many lines were lost since writing last succeeded.
     lost: u64,
-    /// When it was said.
+    /// When the failure was last logged.
     said: Option<Instant>,
 }
 
-/// What an operator should know.
+/// What to log for the operator.
 enum Say<'a> {
     Failing(&'a io::Error),
     Works(u64),
@@ -147,7 +144,7 @@ impl Trouble {
     }
 }
 
-/// Writes a text, on a line of its own if the one before was `torn`.
+/// Writes a text. If only a part of the previous line was written, begins a new line first.
 fn put(to: &mut impl Write, torn: &mut bool, text: &str) -> io::Result<()> {
     if *torn {
         to.write_all(b"\n")?;
@@ -168,10 +165,10 @@ fn put(to: &mut impl Write, torn: &mut bool, text: &str) -> io::Result<()> {
     to.flush()
 }
 
-/// When the calendar of `humantime` ends, in seconds: the last second of the year 9999.
+/// The last second of the year 9999, which is the last that `humantime` can write.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// A time as text. A clock that is far off is no reason to stop: such a time is written as the nearest that has a form.
+/// Writes a time. If the clock is so wrong that `humantime` cannot write it, uses the nearest time that it can.
 fn stamp(time: SystemTime) -> String {
     let last = SystemTime::UNIX_EPOCH + Duration::from_secs(LAST_SECOND);
     humantime::format_rfc3339_millis(time.clamp(SystemTime::UNIX_EPOCH, last)).to_string()
@@ -217,7 +214,7 @@ mod tests {
         assert_eq!(at(65, &full), "failing");
     }
 
-    /// A disk with room for some bytes more.
+    /// A disk whose free space in bytes is the second field.
     struct Disk(Vec<u8>, usize);
 
     impl Write for Disk {

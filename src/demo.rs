@@ -1,8 +1,8 @@
-//! `rialto demo`: a little fleet in one process, and calls through it that everybody can watch.
+//! `rialto demo`: two providers, Rialto and calls in one process, to watch how it works.
 //!
-//! A Dubbo2 provider and a SOFARPC provider serve the same service, Rialto stands between them exactly as it would
-//! in production (its own control plane and workers, a configuration that is printed), and downstreams of each protocol
-//! call the provider of the other. With `--java` the peers are stock Java ones instead.
+//! A Dubbo2 and a SOFARPC provider serve the same service. Rialto runs between them as in production, with its own
+//! control plane and workers and a configuration that is printed. Applications of each protocol call the provider of
+//! the other one. With `--java` the providers and applications are stock Java ones.
 mod calls;
 mod fleet;
 mod java;
@@ -29,32 +29,32 @@ use std::time::{Duration, Instant};
 use table::{Row, Table};
 use wire::Wire;
 
-/// No call of the demo takes longer.
+/// The longest time to wait for a response.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What providers call themselves.
+/// The name with which the SOFARPC provider greets.
 const SOFA_PROVIDER: &str = "the SOFARPC provider";
-/// See [`SOFA_PROVIDER`].
+/// The name with which the Dubbo provider greets.
 const DUBBO_PROVIDER: &str = "the Dubbo provider";
 
 /// Options of `rialto demo`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Options {
-    /// End after the calls, with code 0 if every answer was right and 1 if not.
+    /// Exit after the calls, with code 0 if every response was right and 1 if not.
     #[arg(long)]
     once: bool,
     /// Use stock Java peers from tests/peers/java (needs a checkout, JDK 17 and Maven).
     #[arg(long)]
     java: bool,
-    /// Where the admin page is served [default: 127.0.0.1:19901, or a free port if that is taken].
+    /// The address of the admin pages [default: 127.0.0.1:19901, or a free port if that is in use].
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
 }
 
-/// Runs the demo.
+/// Runs the demo. Wrong responses are no error; they lead to the exit code 1.
 ///
 /// # Errors
-/// What kept the fleet from starting. Wrong answers are no error but the code 1.
+/// The providers or Rialto cannot be started, or a connection fails.
 pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let out = &mut std::io::stdout().lock();
     if options.java {
@@ -103,14 +103,14 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     )
 }
 
-/// What people may want to call.
+/// The service, as it is described to users who want to call it.
 struct About {
     service: &'static str,
-    /// The interface, or where to find it.
+    /// The source of the interface, or where to find it.
     source: &'static str,
 }
 
-/// Starts Rialto and says what stands where.
+/// Starts Rialto, and prints the addresses and the configuration.
 fn introduce(plan: &Plan, out: &mut dyn Write) -> anyhow::Result<Embedded> {
     let rialto = plan.start()?;
     writeln!(
@@ -126,7 +126,7 @@ fn introduce(plan: &Plan, out: &mut dyn Write) -> anyhow::Result<Embedded> {
     Ok(rialto)
 }
 
-/// Makes the calls of one side.
+/// Makes all calls with the protocol `Downstream`.
 fn call_all<Downstream: Codec, Callee: Codec>(
     address: &str,
     version: &str,
@@ -169,7 +169,7 @@ fn call_all<Downstream: Codec, Callee: Codec>(
     Ok(())
 }
 
-/// Sums up, and stays until the process is told to end unless that is not wanted.
+/// Prints the result, and keeps running until a signal ends it, unless `--once` is given.
 fn conclude(
     rialto: Embedded,
     (rows, wrong): (usize, usize),
@@ -198,7 +198,7 @@ fn conclude(
     Ok(code)
 }
 
-/// How to point one's own clients at it.
+/// Prints how users can call the service with their own applications.
 fn invite(rialto: &Embedded, out: &mut dyn Write, about: &About) -> anyhow::Result<()> {
     let (dubbo, sofa) = (rialto.listener(DUBBO_CALLERS)?, rialto.listener(SOFA_CALLERS)?);
     let port = dubbo.rsplit(':').next().unwrap_or_default();

@@ -1,7 +1,7 @@
-//! `rialto route`: which route a call would take, and why not one before it.
+//! `rialto route`: which route would take a call, and why the routes before it would not.
 //!
-//! The call is written as a message of its protocol, read as a worker reads it and put before the routes of a compiled
-//! snapshot, so that the answer is that of a running process.
+//! The call is encoded as a message of its protocol, decoded as a worker does it, and matched with the compiled
+//! routes, so the result is the same as in a running process.
 use crate::control::world;
 use crate::demo::wire::Request;
 use anyhow::{Context, bail};
@@ -21,7 +21,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// The call to be looked up.
+/// The call that is matched with the routes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
     /// The Java interface.
@@ -30,7 +30,7 @@ pub(crate) struct Options {
     /// The method.
     #[arg(long, default_value = "")]
     method: String,
-    /// The version that the downstream says [default: none for dubbo, 1.0 for bolt].
+    /// The version that the application asks for [default: none for dubbo, 1.0 for bolt].
     #[arg(long)]
     version: Option<String>,
     /// The Dubbo group or SOFARPC uniqueId.
@@ -42,10 +42,10 @@ pub(crate) struct Options {
     /// An attachment; may be given several times.
     #[arg(long = "attachment", value_name = "NAME=VALUE", value_parser = pair)]
     attachments: Vec<(String, String)>,
-    /// Only calls that come in here [default: every listener].
+    /// Only try this listener [default: every listener].
     #[arg(long)]
     listener: Option<String>,
-    /// What the downstream speaks [default: each protocol that the listener takes].
+    /// The protocol of the application [default: each protocol that the listener takes].
     #[arg(long, value_enum)]
     protocol: Option<Spoken>,
 }
@@ -61,10 +61,10 @@ fn pair(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// Prints the way of the call for each listener that may take it.
+/// Prints for each listener which route takes the call.
 ///
 /// # Errors
-/// There is no such listener, or the call has no form in the protocol.
+/// The listener does not exist, or the call cannot be encoded in the protocol.
 pub(crate) fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode> {
     let asked = |l: &&Listener| options.listener.as_ref().is_none_or(|name| *name == l.name);
     let listeners: Vec<_> = config.listeners.iter().filter(asked).collect();
@@ -104,7 +104,7 @@ pub(crate) fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode
     if text.is_empty() {
         text.push_str("no listener takes calls of this protocol\n");
     }
-    // a closed pipe is no failure of ours
+    // a closed pipe is no error of this command
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
     Ok(if found {
         ExitCode::SUCCESS
@@ -113,7 +113,7 @@ pub(crate) fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode
     })
 }
 
-/// One listener's routes, and the call before them.
+/// One listener and the call that is matched with its routes.
 struct Way<'a> {
     config: &'a Config,
     directory: &'a Directory,
@@ -123,7 +123,7 @@ struct Way<'a> {
 }
 
 impl Way<'_> {
-    /// Writes what each route says until one takes the call; false if none does.
+    /// Writes for each route why it does not take the call, up to the one that does. Returns whether there is one.
     fn follow<C: Codec>(&self, proto: ProtoId, to: &mut String) -> anyhow::Result<bool> {
         let Options { version, .. } = self.options;
         let usual = if proto == BOLT { "1.0" } else { "" };
@@ -177,7 +177,7 @@ impl Way<'_> {
         Ok(false)
     }
 
-    /// Why a route does not take the call.
+    /// The condition of a route that the call does not satisfy.
     fn reason(&self, route: &config::Route, compiled: &Route, msg: &Message<'_>, head: &Head<'_>) -> String {
         let m = &route.matches;
         if let Some(listener) = m.listener.as_ref().filter(|name| **name != self.listener.name) {
@@ -208,7 +208,7 @@ impl Way<'_> {
         }
     }
 
-    /// Where the call goes, and what becomes of its version on the way.
+    /// Writes the clusters that the call can go to, and how its version is changed for them.
     fn destinations(
         &self,
         route: &config::Route,

@@ -1,4 +1,4 @@
-//! Counters of all workers, summed and written for Prometheus.
+//! The page of metrics: the sums of the counters of all workers, in a format of Prometheus.
 use super::SitePlaces;
 use super::exposition::{Classic, Format};
 use super::packed::{self, Packed};
@@ -49,7 +49,7 @@ fn write(shared: Arc<Shared>, format: Format, page: &mut impl fmt::Write) -> fmt
     let reports = shared.reports();
     let mut registry = Registry::with_prefix("rialto");
     registry.register_collector(Box::new(Scrape { shared, reports }));
-    // these have the names that they have everywhere
+    // metrics of the process have the same names in all programs, so they get no prefix
     let mut process = Registry::default();
     process.register_collector(Box::new(Process));
     match format {
@@ -92,7 +92,7 @@ impl Collector for Scrape {
 }
 
 impl Scrape {
-    /// Series of all workers with the same key, summed.
+    /// The series of all workers, with those of the same key added up, in the order of their labels.
     fn series(&self, layout: &Layout) -> Vec<(Labels, Series)> {
         let mut sums: HashMap<Arc<SeriesKey>, Series> = HashMap::new();
         for s in self.reports.iter().flat_map(|r| &r.series) {
@@ -218,7 +218,7 @@ impl Scrape {
             let (traffic, calls) = of.fold((Traffic::default(), 0), |(sum, n), e| {
                 (add(sum, &e.traffic), n + i64::from(e.in_flight))
             });
-            // the addresses of one host name share its name
+            // a host name with several addresses is several endpoints with one name, and one row
             let (sum, n) = rows.entry(labels).or_default();
             (*sum, *n) = (add(*sum, &traffic), *n + calls);
         }
@@ -232,7 +232,8 @@ impl Scrape {
         )
     }
 
-    /// Endpoints of a cluster that calls go to, and those that calls go to only if there is no other.
+    /// How many endpoints of each cluster are usable, and how many are avoided. An avoided endpoint gets calls only
+    /// if no other is left.
     fn clusters(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let directory = self.shared.directory();
         let avoided = |id: &EndpointId| {
@@ -257,7 +258,7 @@ impl Scrape {
         gauges(to, "cluster_endpoints", help, rows.iter().map(|(l, n)| (l, *n)))
     }
 
-    /// Whether the endpoints of a cluster are what its sources say.
+    /// Whether the endpoint list of each cluster is up to date, and how old it is.
     fn lists(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let labels = |name: &String| -> Labels { vec![("cluster", name.clone())] };
         let lists: Vec<_> = (self.shared.lists.reports().iter())
@@ -380,7 +381,7 @@ fn gauges<'a>(
     Ok(())
 }
 
-/// The counters of connections, for listeners and endpoints alike.
+/// The counters of connections and bytes, which listeners and endpoints both have.
 fn traffic<'a>(
     to: &mut DescriptorEncoder<'_>,
     of: &str,

@@ -1,4 +1,4 @@
-//! The pages.
+//! The handlers of all pages except the metrics.
 use super::SitePlaces;
 use crate::state::Shared;
 use axum::extract::{Query, State};
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 type Page = State<Arc<Shared>>;
 
-/// Workers note every half second that they take turns; one that has not for so long is stuck.
+/// A worker that has taken no turn for this long is stuck. An idle worker still takes a turn every half second.
 const STUCK: Duration = Duration::from_secs(5);
 
 const INDEX: &str = "<!doctype html><meta charset=utf-8><title>Rialto</title><h1>Rialto</h1><table>\
@@ -42,7 +42,8 @@ pub(super) async fn ready(State(shared): Page) -> (StatusCode, &'static str) {
     }
 }
 
-/// Reads the time of each worker's last turn. Asks no worker, so the response does not wait for one.
+/// The liveness probe. It reads when each worker took its last turn instead of asking the workers, because a stuck
+/// worker would not respond.
 pub(super) async fn live(State(shared): Page) -> (StatusCode, String) {
     match shared.stuck_worker(STUCK) {
         None => (StatusCode::OK, "LIVE\n".into()),
@@ -60,7 +61,7 @@ pub(super) async fn nowhere() -> (StatusCode, &'static str) {
     )
 }
 
-/// A page of JSON, made elsewhere.
+/// Responds with JSON, which `make` builds on a thread for large pages.
 fn json_page(places: &SitePlaces, make: impl FnOnce() -> Value + Send + 'static) -> Response {
     places.pages.page("application/json", move |page| {
         serde_json::to_writer(&mut *page, &make())?;

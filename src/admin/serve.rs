@@ -1,7 +1,7 @@
-//! The admin interface's own thread: accepts, and never lets slow clients keep others away.
+//! The server of the admin interface. It limits what slow clients can occupy, so that others still get responses.
 //!
-//! It has a thread of its own because compiling a configuration takes the control thread seconds, and a probe that waits for
-//! that long gets the process killed.
+//! It runs on its own thread because the control thread is busy for seconds when it compiles a large configuration,
+//! and an orchestrator kills a process whose probe takes that long.
 use super::bounded::Bounded;
 use axum::Router;
 use axum::serve::Listener;
@@ -18,36 +18,38 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
-/// Connections at a time. One more replaces the one that has been without a request for longest.
+/// How many connections can be open. A further one replaces the connection whose last request is the oldest.
 const CONNECTIONS: usize = 64;
-/// A request's head has to be there within this, and a connection without requests is closed after it.
+/// The time to receive the head of a request. A connection without a request is closed after the same time.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest head of a request.
+/// The largest head of a request, in bytes.
 const HEAD_MAX: usize = 32 << 10;
-/// Threads that put pages together.
+/// How many threads make large pages.
 const PAGE_THREADS: usize = 8;
 
-/// A running server. It ends when this is dropped.
+/// A running server. Dropping it stops the server.
 pub struct Server {
     _stop: oneshot::Sender<()>,
-    /// The socket's file, which goes with it.
+    /// The file of a Unix socket, which is removed with the server.
     file: Option<PathBuf>,
 }
 
-/// The connections that are open, so that the slowest can be closed.
+/// The open connections, so that one can be closed when there are too many.
 struct Guests {
     born: Instant,
     open: Vec<Guest>,
 }
 
 struct Guest {
-    /// When it connected, or when its last request was complete; in milliseconds since the server began.
+    /// When its last request arrived, or when it connected if there was none; in milliseconds since the server
+    /// started.
     seen: Arc<AtomicU64>,
     task: AbortHandle,
 }
 
 impl Server {
-    /// Serves what `listener` accepts. The listener is made on the server's thread, which has the reactor that it needs.
+    /// Serves connections of a listener. `listener` makes the listener, because that must happen inside the runtime
+    /// of the server's thread.
     pub(super) fn start<L: Listener>(
         listener: impl FnOnce() -> io::Result<L> + Send + 'static,
         app: Router,
@@ -76,7 +78,7 @@ impl Server {
         })
     }
 
-    /// Removes this file at the end.
+    /// Makes the server remove this file at its end.
     pub(super) fn with_file(mut self, path: PathBuf) -> Self {
         self.file = Some(path);
         self
@@ -86,7 +88,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(path) = &self.file {
-            // somebody may have removed it before
+            // it may already have been removed
             let _ = std::fs::remove_file(path);
         }
     }
@@ -109,8 +111,8 @@ impl Guests {
         }
     }
 
-    /// Closes the connection that has been without a request for longest if there are as many as there may be: a probe
-    /// asks at once, who sends a byte now and then does not.
+    /// If the limit of connections is reached, closes the one whose last request is the oldest. A probe sends its
+    /// request at once, so this hits clients that send a byte now and then.
     fn make_room(&mut self) {
         self.open.retain(|guest| !guest.task.is_finished());
         if self.open.len() < CONNECTIONS {
@@ -137,7 +139,7 @@ impl Guests {
             app.call(request)
         });
         let task = tokio::spawn(async move {
-            // who breaks off a connection to these pages needs no line in the log
+            // a client that closes its connection early is not worth a line in the log
             let _ = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIMEOUT)

@@ -1,33 +1,34 @@
-//! What `${NAME}` brought into a configuration. It may be a secret, so it is shown as `${NAME}` again wherever the
-//! configuration or a mistake in it is shown.
+//! The values that replaced `${NAME}` in a configuration. They may be secrets, so dumps and messages show `${NAME}`
+//! instead.
 use super::source::Span;
 use super::tree::Node;
 use rialto_core::config::Path;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, HashMap};
 
-/// A value this long is hidden wherever it turns up; a shorter one, which may be a word like any other, where it was put.
+/// A value of at least this length is hidden everywhere. A shorter one may also occur as a normal word, so it is
+/// hidden only in its own place.
 const TELLING: usize = 8;
-/// Inside of its own value's message, a shorter one is hidden only where it stands alone.
+/// In messages about its own place, a value shorter than this is hidden only where it is a whole word.
 const WORD: usize = 4;
 
-/// A scalar in which variables were replaced.
+/// A scalar of the configuration with replaced variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Replaced {
     pub(super) span: Span,
-    /// As it stands in the file.
+    /// The text in the file.
     pub(super) written: String,
-    /// As it was read.
+    /// The text after the replacement.
     pub(super) text: String,
-    /// What came from the environment: names and values.
+    /// The names and values of the variables.
     pub(super) variables: Vec<(String, String)>,
 }
 
-/// All of them in a configuration.
+/// All scalars of a configuration that contain values from the environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Brought {
     all: Vec<Replaced>,
-    /// Where they are in the configuration; an alias puts one at several places.
+    /// The index of the scalar at each path. An alias puts a scalar at several paths.
     places: BTreeMap<String, usize>,
 }
 
@@ -45,7 +46,7 @@ impl Brought {
         Brought { all, places }
     }
 
-    /// A message about the text at `span`, with what was brought in left out.
+    /// Hides the values in a message about the text at `span`.
     pub(super) fn hide(&self, text: &str, span: Option<&Span>) -> String {
         let mut text = self.hide_telling(text);
         let meant = |r: &&Replaced| span.is_some_and(|span| *span == r.span);
@@ -65,7 +66,7 @@ impl Brought {
         text
     }
 
-    /// Replaces in the dump of a configuration what was brought into it.
+    /// Hides the values in the dump of a configuration.
     pub(super) fn hide_in(&self, dump: &mut Json) {
         if !self.all.is_empty() {
             self.hide_at(dump, &Path::root(), None);
@@ -88,7 +89,7 @@ impl Brought {
             Json::Null => {}
             scalar => {
                 let text = scalar.as_str().map_or_else(|| scalar.to_string(), str::to_owned);
-                // the file may say it at more length than the dump
+                // the file may write as an object what the dump writes as one text
                 let meant = here.or_else(|| self.within(path));
                 let contains =
                     |r: &&Replaced| r.variables.iter().any(|(_, v)| !v.is_empty() && text.contains(v));
@@ -113,7 +114,7 @@ impl Brought {
 }
 
 impl Replaced {
-    /// Hides the values in a message that is about this scalar, also if it shows a part of one only.
+    /// Hides the values in a message about this scalar, also where it quotes only a part of a value.
     fn hide(&self, text: &str) -> String {
         let mut text = match self.text.len() {
             ..WORD => text.to_owned(),

@@ -1,5 +1,5 @@
-//! What a configuration needs around it: files and variables. Looked for by `rialto check` only, which may run on
-//! another machine, so what is missing is a warning.
+//! Checks what a configuration needs around it: files and variables. Only `rialto check` does this. It may run on
+//! another machine than the process, so missing things are warnings.
 
 use super::{Finding, Loaded, Report, parse_as, place};
 use rialto_core::config::{Cluster, Endpoint, Path, Secret, Severity};
@@ -8,10 +8,11 @@ use std::io::Read;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
-/// Longer lists are not taken by a running process either.
+/// The largest file of endpoints in bytes; it is the same as in a running process.
 const LARGEST_LIST: u64 = 16 << 20;
 
-/// The warnings of a configuration, and what is missing around it. `base` is where relative paths begin.
+/// The warnings of a configuration, and warnings about missing files and variables. `base` is the folder that
+/// relative paths start from.
 #[must_use]
 pub fn surroundings(loaded: &Loaded, base: &FilePath) -> Report {
     let mut missing: Vec<(Path, String, String)> = Vec::new();
@@ -51,7 +52,7 @@ pub fn surroundings(loaded: &Loaded, base: &FilePath) -> Report {
     Report::new(Arc::clone(&loaded.source), findings)
 }
 
-/// What is wrong with the file of a cluster's endpoints.
+/// The reason why the file of a cluster's endpoints cannot be used.
 fn list_fault(cluster: &Cluster, base: &FilePath) -> Option<String> {
     let path = base.join(cluster.endpoints_file.as_ref()?);
     let name = path.display().to_string();
@@ -74,7 +75,7 @@ fn list_fault(cluster: &Cluster, base: &FilePath) -> Option<String> {
 }
 
 fn read(path: &FilePath) -> std::io::Result<String> {
-    // who opens a pipe waits until somebody writes to it
+    // opening a pipe would block until another process writes to it
     if !path.metadata()?.is_file() {
         return Err(std::io::Error::other("it is not a regular file"));
     }

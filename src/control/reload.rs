@@ -1,5 +1,5 @@
-//! A changed configuration takes the place of the one in use: whole or not at all, and not before the endpoints of its
-//! new clusters are known, so that no call is lost to a cluster that has none yet.
+//! Replaces the configuration in use by a changed one. A change takes effect as a whole or not at all, and waits
+//! until the endpoints of its new clusters are known, so that no call fails because a cluster has no endpoints yet.
 use super::{Control, changes};
 use crate::config::Loaded;
 use rialto_core::config::Config;
@@ -7,19 +7,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// However often the configuration changes meanwhile, one is taken over after this long.
+/// The longest time that changes wait for endpoints, also if new changes keep arriving.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// A changed configuration that waits for endpoints. A later one takes its place.
+/// A changed configuration that waits for endpoints. A later one replaces it.
 pub(super) struct Pending {
     loaded: Loaded,
-    /// When the first of those began to wait that no later one let through.
+    /// Since when changes have been waiting. A later change that replaces this one keeps the time, so that many quick
+    /// changes cannot delay all of them for ever.
     since: Instant,
 }
 
 impl Control {
-    /// Reads the file as it was last seen, and takes it over as soon as its endpoints are known. If it is wrong,
-    /// everything stays as it is.
+    /// Parses the last text of the file, and uses it as soon as its endpoints are known. If it is invalid, nothing
+    /// changes.
     pub(super) fn reload(&mut self) {
         let Some(file) = &self.file else {
             return tracing::warn!("the configuration came from no file, so there is none to read again");
@@ -41,15 +42,14 @@ impl Control {
         }
     }
 
-    /// When the pending configuration is taken over even if not all of its endpoints are known.
+    /// When the pending configuration takes effect even if some of its endpoints are still unknown.
     pub(super) fn takes_over_at(&self) -> Option<Instant> {
         let pending = self.pending.as_ref()?;
         let longest = pending.since + LONGEST_WAIT;
         Some(self.sources.waits_until().map_or(longest, |end| end.min(longest)))
     }
 
-    /// Takes the pending configuration over if it waits for nothing more. False if it goes on waiting, or if there is
-    /// none.
+    /// Uses the pending configuration if it no longer has to wait. Returns whether it did.
     pub(super) fn take_over_if_ready(&mut self) -> bool {
         let is_ready = self.pending.is_some() && self.sources.waits_until().is_none();
         if is_ready {
@@ -58,7 +58,7 @@ impl Control {
         is_ready
     }
 
-    /// Takes the pending configuration over.
+    /// Uses the pending configuration.
     pub(super) fn take_over(&mut self) {
         let Some(Pending { loaded, .. }) = self.pending.take() else {
             return;
@@ -66,7 +66,7 @@ impl Control {
         let mut plan = match self.listening.plan(&loaded.config.listeners, &mut self.compiler) {
             Ok(plan) => plan,
             Err(e) => {
-                // what was prepared for it is of no use
+                // the sources that were started for it are not needed
                 self.sources.prepare(&[]);
                 return self.refuse(&format!("{e:#}"));
             }
@@ -101,7 +101,7 @@ impl Control {
         self.shared.refused(why);
     }
 
-    /// Some settings are fixed at the start.
+    /// Warns about changed settings that only take effect at the next start.
     fn note_fixed(&self, new: &Config) {
         let old = &self.config;
         for (what, changed) in [
@@ -123,7 +123,7 @@ impl Control {
     }
 }
 
-/// Says where listeners listen now that did not before.
+/// Logs the addresses of listeners that are new or have moved.
 fn tell_listeners(before: &BTreeMap<String, String>, now: &[(String, String)]) {
     for (name, address) in now {
         if before.get(name) != Some(address) {

@@ -1,9 +1,9 @@
-//! What the system tells the process.
+//! The signals that the process handles.
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that mean something. While this exists, none of them ends the process by itself, and none is lost
-/// between two questions.
+/// All signals that the process handles. While this exists, none of them kills the process, and each is kept until it
+/// is asked for.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -11,19 +11,19 @@ pub(super) struct Signals {
     user: Signal,
 }
 
-/// What a signal asks for.
+/// What a signal requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
-    /// `TERM`, `INT`.
+    /// End the process (`TERM`, `INT`).
     End,
-    /// `HUP`.
+    /// Read the configuration again (`HUP`).
     Reload,
-    /// `USR1`.
+    /// Open the log files again (`USR1`).
     ReopenLogs,
 }
 
-/// The signals that a running process takes as requests and one that does not take them yet dies of. Those that come
-/// from now on are kept.
+/// The signals that would kill a process that does not catch them, although operators send them as requests. They are
+/// caught before anything else is started.
 pub(super) struct Requests {
     hangup: Signal,
     user: Signal,
@@ -48,7 +48,7 @@ impl Signals {
         })
     }
 
-    /// The next one.
+    /// Waits for the next signal.
     pub(super) async fn next(&mut self) -> Told {
         tokio::select! {
             _ = self.terminate.recv() => Told::End,
@@ -58,7 +58,7 @@ impl Signals {
         }
     }
 
-    /// Until the process is to end; what else was told is kept.
+    /// Waits for a signal to end the process. Other signals are kept.
     pub(super) async fn end(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}

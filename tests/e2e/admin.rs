@@ -1,4 +1,4 @@
-//! Tests of what operators see.
+//! Tests of the admin pages and the access log.
 use super::support::process::{Folder, json_lines};
 use super::support::{
     Bolt, Downstream, Dubbo, GREETER, Json, Request, Rialto, Upstream, config, eventually, greet,

@@ -80,7 +80,7 @@ fn only_a_same_origin_post_changes_anything() {
     assert!(rialto.admin.get("/config_dump").1.ends_with("}\n"));
 }
 
-/// Connections that send a byte now and then until they are told to end.
+/// Connections that send a byte now and then until they are told to stop.
 struct SlowClients {
     end: std::sync::Arc<std::sync::atomic::AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -220,7 +220,7 @@ fn values_from_the_environment_are_not_shown() {
     }
 }
 
-/// What a slow client receives in the end.
+/// A client that sends its request byte by byte is disconnected.
 #[test]
 fn a_request_that_never_ends_is_cut_off() {
     let rialto = Rialto::start(&idle_config());

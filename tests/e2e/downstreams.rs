@@ -1,4 +1,4 @@
-//! Tests of downstreams in their variety.
+//! Tests of downstreams with all kinds of legal behaviour.
 use super::support::{
     Bolt, Downstream, Dubbo, GREETER, PATIENCE, Reply, Request, Rialto, STRING, Upstream, config, eventually,
     frames, greet, json,
@@ -308,12 +308,12 @@ fn each_downstream_has_a_connection_of_its_own_where_the_cluster_says_so() {
         assert_eq!(dubbo.value(&name), "it");
     }
     assert_eq!(up.connections(), 2);
-    // the end of the first downstream is the end of its connection alone
+    // the end of the first downstream ends only its own connection
     drop(bolt);
     up.wait_closed(0);
     assert_eq!(dubbo.value(&name), "it");
     assert_eq!(up.connections(), 2);
-    // shared again: the other's own connection goes as well
+    // shared again: the connection that belonged to the other downstream is closed as well
     config["clusters"][0]["connections"] = json!("shared");
     rialto.reload(&config);
     assert_eq!(dubbo.value(&name), "it");

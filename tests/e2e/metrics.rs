@@ -1,4 +1,4 @@
-//! What the metrics tell apart, and how they are sent.
+//! Tests of the labels of the metrics, and of their formats.
 use super::support::process::Folder;
 use super::support::{
     Bolt, Downstream, Dubbo, GREETER, Request, Rialto, Upstream, config, eventually, greet, json,

@@ -1,4 +1,4 @@
-//! Tests of the process log: it blocks nothing, and names what it is about.
+//! Tests of the process log: it blocks nothing, and its lines name listener, peer and call.
 use super::support::http::Http;
 use super::support::process::{Folder, command};
 use super::support::upstream::greeting;
@@ -6,7 +6,7 @@ use super::support::{Downstream, Dubbo, Request, Rialto, Upstream, config, event
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-/// The acts of any peer appear in the log, so a log that is not read must not block the workers.
+/// Any peer can cause lines in the log, so a log that nobody reads must not block the workers.
 #[test]
 fn an_unread_log_blocks_nothing() {
     let up = Upstream::<Dubbo>::greeting("it");

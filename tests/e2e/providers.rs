@@ -89,7 +89,7 @@ fn an_unsent_call_survives_the_loss_of_its_connection() {
     assert_eq!(asked.iter().filter(|m| *m == "name").count(), 1, "{asked:?}");
 }
 
-/// A response breaks off; the next call uses a new connection.
+/// A connection ends inside a response; the next call uses a new connection.
 #[test]
 fn a_connection_lost_inside_a_response_fails_only_its_calls() {
     fn check<C: Codec + 'static>() {

@@ -32,7 +32,7 @@ argument, so each direction is judged by itself. The cases are described in `tes
 
 /// The contents of the document.
 pub(crate) struct Document<'a> {
-    /// All pairs.
+    /// The results of all pairs.
     pub(crate) runs: &'a [Run],
     /// The reasons for what does not work.
     pub(crate) expected: &'a Expected,
@@ -42,7 +42,6 @@ pub(crate) struct Document<'a> {
     pub(crate) node: Option<&'a NodeRuns>,
     /// The peers and the versions they report.
     pub(crate) versions: &'a [(String, String)],
-    /// The version of the JDK.
     pub(crate) java: &'a str,
 }
 

@@ -1,4 +1,4 @@
-//! What sound configurations mean.
+//! Tests of the meaning of valid configurations.
 
 use std::time::Duration;
 

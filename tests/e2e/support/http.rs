@@ -25,7 +25,7 @@ impl Http {
         (code, String::from_utf8(body).unwrap())
     }
 
-    /// The same with whatever bytes come.
+    /// Sends such a request and returns the body as bytes, because it may be compressed.
     pub(crate) fn bytes(&self, method: &str, path: &str, host: &str, headers: &str) -> (u16, Vec<u8>) {
         let mut stream = TcpStream::connect(self.0).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
