@@ -289,7 +289,7 @@ fn read_file(path: &FilePath) -> Result<String, (Cause, String)> {
     let bytes = fs::read(path).map_err(failed)?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let reason = format!("the file is not UTF-8 text: byte {at} begins no character");
+        let reason = format!("the file is not UTF-8 text: byte {at} does not start a character");
         (Cause::File, reason)
     })
 }

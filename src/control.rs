@@ -104,7 +104,7 @@ fn run_until(
         let mut control = tokio::select! {
             control = Control::start(loaded, path, level, updates, &mut inbox) => control?,
             () = signals.end() => {
-                tracing::info!("told to end before calls were welcome");
+                tracing::info!("the process was told to end before it was ready");
                 return Ok(());
             }
         };
@@ -184,7 +184,9 @@ impl Control {
         ));
         let admin = if config.admin.enabled {
             let (server, bound) = admin::start(&config.admin, Arc::clone(&shared)).map_err(|e| {
-                anyhow!("{e:#}; admin.address names another one, and `ss -ltnp` tells who has this one")
+                anyhow!(
+                    "{e:#}; choose another admin.address, or see with `ss -ltnp` which process uses this one"
+                )
             })?;
             shared.set_admin(bound);
             Some(server)
@@ -285,13 +287,13 @@ impl Control {
         self.listening.close();
         tokio::select! {
             () = signals.end() => {
-                tracing::warn!("told again: {} calls in flight are cut off", self.runtime.in_flight());
+                tracing::warn!("second signal: {} calls in flight are cut off", self.runtime.in_flight());
                 self.shared.flush_log();
                 std::process::exit(1);
             }
             () = quiet(&self.runtime) => tracing::info!("drained"),
             () = wind_down(&self.runtime, limit) => {
-                tracing::warn!("{} calls were still in flight at the limit", self.runtime.in_flight());
+                tracing::warn!("the time for draining is over: {} calls were still in flight", self.runtime.in_flight());
             }
         }
     }

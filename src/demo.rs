@@ -75,7 +75,7 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let rialto = introduce(&plan, out)?;
     writeln!(
         out,
-        "These providers and their callers are built in. `rialto demo --java` takes stock Dubbo and SOFARPC\ninstead: it needs a checkout, JDK 17 and Maven, and minutes the first time.\n"
+        "These providers and applications are built in. `rialto demo --java` uses stock Dubbo and SOFARPC\ninstead. It needs a checkout, JDK 17 and Maven, and takes minutes the first time.\n"
     )?;
     let mut table = Table::new(out)?;
     call_all::<Dubbo, Bolt>(
@@ -178,11 +178,8 @@ fn conclude(
     about: &About,
 ) -> anyhow::Result<ExitCode> {
     match wrong {
-        0 => writeln!(out, "\n{rows} calls, every answer as it must be.")?,
-        _ => writeln!(
-            out,
-            "\n{rows} calls, {wrong} of them not answered as they must be."
-        )?,
+        0 => writeln!(out, "\n{rows} calls, all results are right.")?,
+        _ => writeln!(out, "\n{rows} calls, {wrong} of them with a wrong result.")?,
     }
     let code = if wrong == 0 {
         ExitCode::SUCCESS
@@ -205,7 +202,7 @@ fn invite(rialto: &Embedded, out: &mut dyn Write, about: &About) -> anyhow::Resu
     let About { service, source } = about;
     writeln!(
         out,
-        "\nIt goes on until Ctrl-C. Call it yourself; the service is\n"
+        "\nIt runs until Ctrl-C, so you can call it yourself. The service is\n"
     )?;
     for line in source.lines() {
         writeln!(out, "  {line}")?;

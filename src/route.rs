@@ -137,12 +137,12 @@ impl Way<'_> {
         let mut bytes = vec![];
         let mut session = Framed::<C>::new(Role::Client, &Settings::default());
         let encoded = request.encode(session.codec_mut(), 1, &mut bytes);
-        encoded.map_err(|e| anyhow::anyhow!("the call cannot be written: {e}"))?;
+        encoded.map_err(|e| anyhow::anyhow!("the call cannot be encoded: {e}"))?;
         let message = All::dialect(proto).and_then(|dialect| dialect.view(&bytes));
-        let message = message.context("the call cannot be read again")?;
+        let message = message.context("the call cannot be decoded")?;
         let head = message
             .head()
-            .map_err(|e| anyhow::anyhow!("the call cannot be read: {e}"))?;
+            .map_err(|e| anyhow::anyhow!("the call cannot be decoded: {e}"))?;
         writeln!(
             to,
             "listener {}, a {} call:",
@@ -172,7 +172,7 @@ impl Way<'_> {
         }
         writeln!(
             to,
-            "  no route takes it: the caller is told that there is no such service"
+            "  no route takes it: the application gets the error that there is no such service"
         )?;
         Ok(false)
     }
@@ -233,7 +233,7 @@ impl Way<'_> {
                 let asked = route.bridge.version(version);
                 write!(
                     to,
-                    ", translated; version {} is asked for as {}",
+                    ", bridged; version {} becomes {}",
                     json!(request.version),
                     json!(asked)
                 )?;

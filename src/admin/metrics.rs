@@ -145,7 +145,7 @@ impl Scrape {
                 ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
             }
         }
-        let help = "Time from the last byte of a request to the last byte of its answer";
+        let help = "Time from the last byte of a request to the last byte of its response";
         let seconds = Unit::Seconds;
         let mut family =
             to.encode_descriptor("call_duration", help, Some(&seconds), MetricType::Histogram)?;
@@ -157,7 +157,7 @@ impl Scrape {
                 .encode_family(labels)?
                 .encode_histogram::<Labels>(sum, count, &buckets, None)?;
         }
-        let help = "Calls given to another connection because not a byte of them had left";
+        let help = "Calls sent over another connection because no byte of them had been sent";
         let mut family = to.encode_descriptor("call_retries", help, None, MetricType::Counter)?;
         for (labels, s) in series.iter().filter(|(_, s)| s.retries > 0) {
             ConstCounter::new(s.retries).encode(family.encode_family(labels)?)?;
@@ -223,7 +223,7 @@ impl Scrape {
             (*sum, *n) = (add(*sum, &traffic), *n + calls);
         }
         traffic(to, "endpoint", &rows.iter().map(|(l, (t, _))| (l, t)))?;
-        let help = "Calls given to the endpoint and not over";
+        let help = "Calls sent to the endpoint that have not ended";
         gauges(
             to,
             "endpoint_calls_in_flight",
@@ -254,7 +254,7 @@ impl Scrape {
                 ]
             })
             .collect();
-        let help = "Endpoints that are known, by state";
+        let help = "Known endpoints by state";
         gauges(to, "cluster_endpoints", help, rows.iter().map(|(l, n)| (l, *n)))
     }
 
@@ -264,10 +264,10 @@ impl Scrape {
         let lists: Vec<_> = (self.shared.lists.reports().iter())
             .map(|(name, report)| (labels(name), *report))
             .collect();
-        let help = "1 while the sources of a cluster cannot be asked, or say what is not believed, and its last list is used";
+        let help = "1 while the last endpoint list of a cluster is used because its sources do not respond or their list is not trusted";
         let stale = lists.iter().map(|(labels, list)| (labels, i64::from(list.stale)));
         gauges(to, "cluster_endpoints_stale", help, stale)?;
-        let help = "Time since the sources of a cluster last said that its list is right";
+        let help = "Time since the sources of a cluster last confirmed its endpoint list";
         let seconds = Unit::Seconds;
         let name = "cluster_endpoints_age";
         let mut family = to.encode_descriptor(name, help, Some(&seconds), MetricType::Gauge)?;
@@ -293,7 +293,7 @@ impl Scrape {
             ConstCounter::new(n).encode(family.encode_family(&[("result", result)])?)?;
         }
         let (dropped, failed) = self.shared.log_losses();
-        let help = "Access log lines that are missing";
+        let help = "Access log lines that were lost";
         let mut family = to.encode_descriptor("access_log_lost_lines", help, None, MetricType::Counter)?;
         for (reason, n) in [("queue_full", dropped), ("write_failed", failed)] {
             ConstCounter::new(n).encode(family.encode_family(&[("reason", reason)])?)?;
@@ -312,7 +312,7 @@ impl Scrape {
             ),
             (
                 "calls_quarantined",
-                "Timed-out calls whose answer may still come",
+                "Timed-out calls whose response may still arrive",
                 sum(&|r| r.quarantined.into()),
             ),
             (
@@ -322,12 +322,12 @@ impl Scrape {
             ),
             (
                 "config_last_reload_successful",
-                "1 if the last changed configuration was taken over",
+                "1 if the last changed configuration is in use",
                 last_ok,
             ),
             (
                 "config_last_reload_success_timestamp_seconds",
-                "When the configuration in use was taken over, since the epoch",
+                "Since when the configuration is in use, in seconds since the epoch",
                 reload.in_use_since as i64,
             ),
             (
@@ -337,7 +337,7 @@ impl Scrape {
             ),
             (
                 "ready",
-                "1 while calls are welcome",
+                "1 while the process serves calls",
                 self.shared.is_ready().into(),
             ),
             ("uptime_seconds", "Time since the start", seconds),
@@ -354,7 +354,7 @@ fn build_info(to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         ("version", version::VERSION.to_owned()),
         ("commit", version::COMMIT.to_owned()),
     ];
-    let help = "1, with what this binary is";
+    let help = "1, with the version and the commit as labels";
     gauges(to, "build_info", help, std::iter::once((&labels, 1)))
 }
 

@@ -21,7 +21,7 @@ pub(super) async fn check(State(hosts): State<Hosts>, request: Request, next: Ne
         if !host.is_some_and(|host| is_ours(host, &hosts)) {
             let name = host.unwrap_or_default();
             let text = format!(
-                "the host \"{}\" is neither an IP address nor localhost: add its name to admin.hosts if it is meant\n",
+                "the host \"{}\" is neither an IP address nor localhost: add it to admin.hosts to allow it\n",
                 name.escape_debug()
             );
             return (StatusCode::FORBIDDEN, text).into_response();

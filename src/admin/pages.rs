@@ -20,10 +20,10 @@ type Page = State<Arc<Shared>>;
 const STUCK: Duration = Duration::from_secs(5);
 
 const INDEX: &str = "<!doctype html><meta charset=utf-8><title>Rialto</title><h1>Rialto</h1><table>\
-<tr><td><a href=/ready>/ready</a><td>200 while calls are welcome, 503 otherwise (also /healthz/ready)\
+<tr><td><a href=/ready>/ready</a><td>200 while the process serves calls, 503 before and while it drains (also /healthz/ready)\
 <tr><td><a href=/healthz/live>/healthz/live</a><td>200 while all workers take turns\
 <tr><td><a href=/metrics>/metrics</a><td>counters and latencies for Prometheus (also /stats/prometheus)\
-<tr><td><a href=/config_dump>/config_dump</a><td>the configuration in use, defaults included, and how reloading went\
+<tr><td><a href=/config_dump>/config_dump</a><td>the configuration in use, defaults included, and the results of reloads\
 <tr><td><a href=/clusters>/clusters</a><td>clusters and their endpoints\
 <tr><td><a href=/listeners>/listeners</a><td>listeners and their downstreams\
 <tr><td><a href=/logging>/logging</a><td>log level; POST /logging?level=debug changes it\
@@ -57,7 +57,7 @@ pub(super) async fn live(State(shared): Page) -> (StatusCode, String) {
 pub(super) async fn nowhere() -> (StatusCode, &'static str) {
     (
         StatusCode::NOT_FOUND,
-        "there is no such page; /help lists those that there are\n",
+        "there is no such page; /help lists all pages\n",
     )
 }
 
@@ -98,7 +98,7 @@ pub(super) async fn log_level(
     if query.is_empty() {
         return (StatusCode::OK, format!("{}\n", shared.log_level()));
     }
-    let text = "GET changes nothing: POST /logging?level=debug\n";
+    let text = "GET cannot change the level: use POST /logging?level=debug\n";
     (StatusCode::BAD_REQUEST, text.into())
 }
 
@@ -113,7 +113,7 @@ pub(super) async fn set_log_level(
             (StatusCode::OK, format!("{}\n", shared.log_level()))
         }
         Err(_) => {
-            let text = format!("level={wanted} is none of error, warn, info, debug, trace\n");
+            let text = format!("level={wanted} is not one of error, warn, info, debug, trace\n");
             (StatusCode::BAD_REQUEST, text)
         }
     }

@@ -32,22 +32,22 @@ impl Collector for Process {
             ("process_open_fds", "Open descriptors", open),
             (
                 "process_max_fds",
-                "Most descriptors that may be open",
+                "Limit of open file descriptors",
                 max_fds(&limits),
             ),
             (
                 "process_resident_memory_bytes",
-                "Memory in use",
+                "Resident memory",
                 bytes(&status, "VmRSS:"),
             ),
             (
                 "process_virtual_memory_bytes",
-                "Address space in use",
+                "Virtual memory",
                 bytes(&status, "VmSize:"),
             ),
             (
                 "process_start_time_seconds",
-                "When the process began, since the epoch",
+                "Start of the process, in seconds since the epoch",
                 started,
             ),
         ] {

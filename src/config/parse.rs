@@ -120,7 +120,8 @@ impl<'a> Builder<'a> {
                 let at = offset(self.text, error.marker());
                 if let Some(tab) = tab_near(self.text, at) {
                     return Err(Box::new(
-                        Finding::error("", tab, "a tab stands in the indentation").hint("indent with spaces"),
+                        Finding::error("", tab, "there is a tab in the indentation")
+                            .hint("indent with spaces"),
                     ));
                 }
                 if let Some(finding) = self.unclosed(at, &error.info()) {
@@ -227,7 +228,7 @@ impl<'a> Builder<'a> {
                     span.clone(),
                     format!("the document has more than {MOST_NODES} values"),
                 )
-                .hint("aliases count with all that they stand for; divide the configuration"),
+                .hint("each use of an alias counts all of its values; split the configuration"),
             ));
         }
         Ok(())

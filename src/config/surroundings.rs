@@ -19,7 +19,7 @@ pub fn surroundings(loaded: &Loaded, base: &FilePath) -> Report {
     for (index, cluster) in loaded.config.clusters.iter().enumerate() {
         if let Some(message) = list_fault(cluster, base) {
             let path = Path::root().key("clusters").index(index).key("endpoints_file");
-            let hint = "calls to the cluster fail as long as there never was a good list";
+            let hint = "calls to the cluster fail until the file has a valid list";
             missing.push((path, message, hint.to_owned()));
         }
     }
@@ -35,7 +35,7 @@ pub fn surroundings(loaded: &Loaded, base: &FilePath) -> Report {
         missing.push((
             path,
             error.to_string(),
-            format!("{what}: it does not start without"),
+            format!("{what}: rialto does not start without it"),
         ));
     }
     let mut findings = loaded.warnings.findings().to_vec();
@@ -69,7 +69,7 @@ fn list_fault(cluster: &Cluster, base: &FilePath) -> Option<String> {
             let line = report
                 .first_line()
                 .map_or(String::new(), |line| format!(":{line}"));
-            Some(format!("{name}{line} is no list of endpoints: {first}"))
+            Some(format!("{name}{line} is not a list of endpoints: {first}"))
         }
     }
 }

@@ -43,7 +43,7 @@ impl File {
         {
             if !std::mem::replace(&mut self.failing, true) {
                 tracing::warn!(
-                    "the configuration file cannot be read for now, which changes nothing:\n{report}"
+                    "the configuration file cannot be read at the moment, the former one stays:\n{report}"
                 );
             }
             return None;

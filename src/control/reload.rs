@@ -23,7 +23,7 @@ impl Control {
     /// changes.
     pub(super) fn reload(&mut self) {
         let Some(file) = &self.file else {
-            return tracing::warn!("the configuration came from no file, so there is none to read again");
+            return tracing::warn!("the configuration was not read from a file, so it cannot be read again");
         };
         let loaded = match file.load() {
             Ok(loaded) => loaded,
@@ -132,7 +132,7 @@ fn tell_listeners(before: &BTreeMap<String, String>, now: &[(String, String)]) {
     }
     for (name, address) in before {
         if now.iter().all(|(other, _)| other != name) {
-            tracing::info!("listener {name} is gone from {address}");
+            tracing::info!("listener {name} no longer listens on {address}");
         }
     }
 }

@@ -99,7 +99,7 @@ fn write_all(inbox: &Receiver<Item>, mut to: impl Write, state: &State) {
                 if lost > told {
                     // this line joins the end of the queue, so it follows the lines that the loss interrupted
                     tracing::warn!(
-                        "{} lines of this log were lost: standard error took no more ({lost} since the start)",
+                        "{} lines of this log were lost: standard error did not take them ({lost} since the start)",
                         lost - told
                     );
                     told = lost;

@@ -115,7 +115,7 @@ impl Document<'_> {
         writeln!(out, "## From one protocol to the other\n")?;
         writeln!(
             out,
-            "`80` cases work; `+ 3` more do not, each for a reason that is told below.\n"
+            "`80` cases work; `+ 3` more do not, each for a reason that is given below.\n"
         )?;
         let header: Vec<_> = groups::names().collect();
         writeln!(out, "| consumer -> provider | all | {} |", header.join(" | "))?;

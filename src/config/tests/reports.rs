@@ -266,7 +266,7 @@ fn malformed_text_is_shown_where_it_breaks() {
     );
     finds(
         "log:\n\tlevel: info\n",
-        &["2:1 : a tab stands in the indentation (indent with spaces)"],
+        &["2:1 : there is a tab in the indentation (indent with spaces)"],
     );
     finds(
         "log: {}\n---\nlog: {}\n",
