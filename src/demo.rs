@@ -9,25 +9,22 @@ mod java;
 mod provider;
 mod service;
 mod table;
-pub mod values;
-pub mod wire;
 
 use crate::control::Embedded;
 use anyhow::Context;
 use calls::Case;
 use fleet::{DUBBO_CALLERS, DUBBO_VERSION, Plan, SOFA_CALLERS, SOFA_VERSION};
 use rialto_core::framed::Codec;
-use rialto_core::session::Role;
 use rialto_protocols::bolt::Bolt;
 use rialto_protocols::dubbo::Dubbo;
+use rialto_testkit::Client;
 use service::Greeter;
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use table::{Row, Table};
-use wire::Wire;
 
 /// The longest time to wait for a response.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -138,24 +135,19 @@ fn call_all<Downstream: Codec, Callee: Codec>(
         fleet::name(Downstream::PROTO),
         fleet::name(Callee::PROTO)
     );
-    let stream =
-        TcpStream::connect(address).with_context(|| format!("cannot connect to Rialto on {address}"))?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let mut wire = Wire::<Downstream, _>::new(stream, Role::Client);
-    for (
-        id,
-        Case {
+    let mut client = address
+        .parse()
+        .map_err(anyhow::Error::from)
+        .and_then(|to| Ok(Client::<Downstream>::connect(to, PATIENCE)?))
+        .with_context(|| format!("cannot connect to Rialto on {address}"))?;
+    for case in calls::all(version, provider) {
+        let Case {
             title,
             request,
             expect,
-        },
-    ) in (1..).zip(calls::all(version, provider))
-    {
+        } = case;
         let began = Instant::now();
-        let reply = wire
-            .call(id, &request)
-            .with_context(|| format!("{way}: {title}"))?;
+        let reply = client.call(&request).with_context(|| format!("{way}: {title}"))?;
         let time = began.elapsed();
         let (answer, is_right) = (calls::show(reply.as_ref()), expect.is(reply.as_ref()));
         table.row(&Row {

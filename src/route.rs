@@ -3,7 +3,6 @@
 //! The call is encoded as a message of its protocol, decoded as a worker does it, and matched with the compiled
 //! routes, so the result is the same as in a running process.
 use crate::control::world;
-use crate::demo::wire::Request;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use rialto_core::config::{self, Config, Listener, ListenerProtocol};
@@ -14,6 +13,7 @@ use rialto_core::session::{Protocols, Role, Settings};
 use rialto_protocols::bolt::Bolt;
 use rialto_protocols::dubbo::Dubbo;
 use rialto_protocols::{All, BOLT, DUBBO, protocol_name};
+use rialto_testkit::Request;
 use serde_json::json;
 use std::collections::HashMap;
 use std::fmt::Write as _;

@@ -22,6 +22,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("filters", &["rialto-core"]),
     ("discovery", &["rialto-core"]),
     ("upgrade", &["rialto-core"]),
+    ("testkit", &["rialto-core"]),
     ("benches", &[]),
     (
         "benches/count",

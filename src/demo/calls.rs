@@ -1,6 +1,6 @@
 //! The calls of the demo and their expected results.
 use super::service::{EMPTY, NAME, ORDER};
-use super::wire::{Answer, Reply, Request};
+use rialto_testkit::{Answer, Reply, Request};
 use serde_json::{Value as Json, json};
 
 const STRING: &str = "java.lang.String";

@@ -21,7 +21,7 @@ fn responses_of(size: usize) -> Upstream<Dubbo> {
             let mut response: Vec<u8> = encoded
                 .get_or_init(|| out.encoded(&Reply::value("x".repeat(size))))
                 .clone();
-            response[4..12].copy_from_slice(&out.to.id.to_be_bytes());
+            response[4..12].copy_from_slice(&out.id().to_be_bytes());
             out.raw(&response);
         }
         _ => out.reply(&Reply::value("small")),

@@ -10,10 +10,10 @@ pub(crate) mod upstream;
 pub(crate) use config::{config, endpoints, idle_config, nobody};
 pub(crate) use downstream::Downstream;
 pub(crate) use process::Rialto;
-pub(crate) use rialto::demo::wire::{Answer, Reply, Request};
 pub(crate) use rialto_core::ErrorKind;
 pub(crate) use rialto_protocols::bolt::Bolt;
 pub(crate) use rialto_protocols::dubbo::Dubbo;
+pub(crate) use rialto_testkit::{Answer, Reply, Request};
 pub(crate) use serde_json::{Value as Json, json};
 pub(crate) use upstream::Upstream;
 

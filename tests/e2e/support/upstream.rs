@@ -1,11 +1,9 @@
 //! A scripted provider, which controls its responses, its connections and its bytes.
 use super::{PATIENCE, Reply, Request};
-use rialto::demo::wire::Wire;
-use rialto_core::buf::OutBuf;
-use rialto_core::framed::{Codec, Framed};
-use rialto_core::session::{Event, RespondTo, Role, Settings};
+use rialto_core::framed::Codec;
 use rialto_core::{CallError, ErrorKind};
-use std::io::{self, Read, Write};
+use rialto_testkit::{Received, Responder};
+use std::io::{self, Write};
 use std::marker::PhantomData;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
@@ -20,12 +18,9 @@ pub(crate) struct Arrived {
     pub(crate) connection: usize,
 }
 
-/// Sends the response to one request. It may be kept, sent to another thread, and used late, twice or never.
-pub(crate) struct Outgoing<C> {
-    pub(crate) to: RespondTo,
-    stream: Arc<Mutex<TcpStream>>,
-    codec: PhantomData<fn() -> C>,
-}
+/// Sends the response to one request. It may be kept, sent to another thread, and used late, twice or never. The peer may
+/// have closed, so it ignores failures.
+pub(crate) struct Outgoing<C>(Responder<C>);
 
 pub(crate) struct Upstream<C> {
     pub(crate) address: SocketAddr,
@@ -54,43 +49,30 @@ impl Arrived {
 }
 
 impl<C: Codec> Outgoing<C> {
+    pub(crate) fn id(&self) -> u64 {
+        self.0.id()
+    }
+
     pub(crate) fn reply(&self, reply: &Reply) {
-        let bytes = self.encoded(reply);
-        self.raw(&bytes);
+        let _ = self.0.reply(reply);
     }
 
     pub(crate) fn encoded(&self, reply: &Reply) -> Vec<u8> {
-        let (mut session, mut out) = (
-            Framed::<C>::new(
-                Role::Server,
-                &Settings {
-                    max_sent: Some(64 << 20),
-                    ..Settings::default()
-                },
-            ),
-            OutBuf::default(),
-        );
-        reply.encode(&mut session, self.to, &mut out);
-        out.unsent().to_vec()
+        self.0.encoded(reply)
     }
 
-    /// Sends bytes; the peer may have closed.
     pub(crate) fn raw(&self, bytes: &[u8]) {
-        let _ = self.stream.lock().unwrap().write_all(bytes);
+        let _ = self.0.raw(bytes);
     }
 
     pub(crate) fn close(&self) {
-        let _ = self.stream.lock().unwrap().shutdown(Shutdown::Both);
+        let _ = self.0.close();
     }
 }
 
 impl<C> Clone for Outgoing<C> {
     fn clone(&self) -> Self {
-        Outgoing {
-            to: self.to,
-            stream: Arc::clone(&self.stream),
-            codec: PhantomData,
-        }
+        Outgoing(self.0.clone())
     }
 }
 
@@ -220,17 +202,7 @@ fn serve<C: Codec>(
     state: &State,
     script: &dyn Fn(&Arrived, &Outgoing<C>),
 ) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let writer = Arc::new(Mutex::new(stream.try_clone()?));
-    let mut wire = Wire::<C, _>::new(Ends(stream, Arc::clone(&writer)), Role::Server);
-    loop {
-        let (to, request, bytes) = wire.next(|event| match event {
-            Event::Request { id, msg } => {
-                let (to, request) = Request::decode(id, &msg);
-                Some((to, request, msg.bytes.to_vec()))
-            }
-            _ => None,
-        })?;
+    rialto_testkit::serve(stream, |Received { request, bytes }, responder| {
         let arrived = Arrived {
             request,
             bytes,
@@ -238,35 +210,9 @@ fn serve<C: Codec>(
         };
         state.seen.lock().unwrap().requests.push(arrived.clone());
         state.changed.notify_all();
-        script(
-            &arrived,
-            &Outgoing {
-                to,
-                stream: Arc::clone(&writer),
-                codec: PhantomData,
-            },
-        );
-    }
-}
-
-/// The reading end of a connection, and the writing end that it shares with the responses.
-struct Ends(TcpStream, Arc<Mutex<TcpStream>>);
-
-impl Read for Ends {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        self.0.read(to)
-    }
-}
-
-impl Write for Ends {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.1.lock().unwrap().write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
+        script(&arrived, &Outgoing(responder));
         Ok(())
-    }
+    })
 }
 
 /// Responds to everything on a connection until it ends; returns the methods that were called.
