@@ -14,7 +14,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
@@ -35,8 +35,10 @@ pub struct Server {
 }
 
 /// The open connections, so that one can be closed when there are too many.
+#[derive(Default)]
 struct Guests {
-    born: Instant,
+    /// How many connects and requests there were.
+    count: Arc<AtomicU64>,
     open: Vec<Guest>,
 }
 
@@ -95,7 +97,7 @@ impl Drop for Server {
 }
 
 async fn serve<L: Listener>(mut listener: L, app: Router) {
-    let mut guests = Guests::new();
+    let mut guests = Guests::default();
     loop {
         let (connection, _) = listener.accept().await;
         guests.make_room();
@@ -104,13 +106,6 @@ async fn serve<L: Listener>(mut listener: L, app: Router) {
 }
 
 impl Guests {
-    fn new() -> Self {
-        Guests {
-            born: Instant::now(),
-            open: vec![],
-        }
-    }
-
     /// If the limit of connections is reached, closes the one whose last request is the oldest. A probe sends its
     /// request at once, so this hits clients that send a byte now and then.
     fn make_room(&mut self) {
@@ -129,13 +124,13 @@ impl Guests {
     where
         C: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
-        let born = self.born;
-        let now = move || born.elapsed().as_millis() as u64;
-        let seen = Arc::new(AtomicU64::new(now()));
+        let count = Arc::clone(&self.count);
+        let next = move || count.fetch_add(1, Ordering::Relaxed);
+        let seen = Arc::new(AtomicU64::new(next()));
         let asked = Arc::clone(&seen);
         let app = TowerToHyperService::new(app);
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            asked.store(now(), Ordering::Relaxed);
+            asked.store(next(), Ordering::Relaxed);
             app.call(request)
         });
         let task = tokio::spawn(async move {
@@ -178,10 +173,9 @@ mod tests {
 
     #[tokio::test]
     async fn one_connection_too_many_replaces_the_slowest() {
-        let mut guests = Guests::new();
+        let mut guests = Guests::default();
         let mut asked = guest(&mut guests);
         let mut slow = guest(&mut guests);
-        tokio::time::sleep(Duration::from_millis(5)).await;
         assert!(answer(&mut asked).await.ends_with("here"));
         let mut others: Vec<_> = (2..CONNECTIONS).map(|_| guest(&mut guests)).collect();
         let mut late = guest(&mut guests);
@@ -193,14 +187,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_head_that_comes_byte_by_byte_has_an_end() {
-        let mut guests = Guests::new();
+        let mut guests = Guests::default();
         let mut slow = guest(&mut guests);
         let began = tokio::time::Instant::now();
+        // the clock is paused, so these seconds take no time
+        let mut pace = tokio::time::interval(Duration::from_secs(2));
         for byte in ASK.iter().cycle().filter(|b| **b != b'\n') {
+            pace.tick().await;
             if slow.write_all(&[*byte]).await.is_err() {
                 break;
             }
-            tokio::time::sleep(Duration::from_secs(2)).await;
         }
         assert!(began.elapsed() < 2 * HEAD_TIMEOUT, "{:?}", began.elapsed());
     }

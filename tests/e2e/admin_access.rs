@@ -4,7 +4,12 @@ use super::support::{Dubbo, PATIENCE};
 use super::support::{Rialto, config, eventually, idle_config, json, nobody};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+/// How often slow clients send a byte.
+const BETWEEN_BYTES: Duration = Duration::from_millis(50);
 
 /// A host name that an attacker points at this machine must not be accepted (DNS rebinding).
 #[test]
@@ -80,17 +85,17 @@ fn only_a_same_origin_post_changes_anything() {
     assert!(rialto.admin.get("/config_dump").1.ends_with("}\n"));
 }
 
-/// Connections that send a byte now and then until they are told to stop.
+/// Connections that send a byte now and then until this is dropped.
 struct SlowClients {
-    end: std::sync::Arc<std::sync::atomic::AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    /// Dropping it ends the thread.
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl SlowClients {
     fn start(rialto: &Rialto, count: usize) -> SlowClients {
         let at = rialto.admin.0;
-        let end = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let stop = end.clone();
+        let (stop, stopped) = channel();
         let open = move || {
             let mut stream = TcpStream::connect(at).unwrap();
             stream.write_all(b"GET /").unwrap();
@@ -98,17 +103,16 @@ impl SlowClients {
         };
         let mut all: Vec<_> = (0..count).map(|_| open()).collect();
         let thread = std::thread::spawn(move || {
-            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+            while stopped.recv_timeout(BETWEEN_BYTES) == Err(RecvTimeoutError::Timeout) {
                 for stream in &mut all {
                     if stream.write_all(b"x").is_err() {
                         *stream = open();
                     }
                 }
-                std::thread::sleep(Duration::from_millis(50));
             }
         });
         SlowClients {
-            end,
+            stop: Some(stop),
             thread: Some(thread),
         }
     }
@@ -116,8 +120,8 @@ impl SlowClients {
 
 impl Drop for SlowClients {
     fn drop(&mut self) {
-        self.end.store(true, std::sync::atomic::Ordering::Relaxed);
-        let _ = self.thread.take().map(std::thread::JoinHandle::join);
+        self.stop = None;
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 

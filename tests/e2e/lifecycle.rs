@@ -1,11 +1,13 @@
 //! Tests of the end of the process.
 use super::support::process::Process;
+use super::support::upstream::Outgoing;
 use super::support::{
     Answer, Bolt, Downstream, Dubbo, Reply, Rialto, Upstream, config, eventually, greet, idle_config, json,
 };
 use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 #[test]
 fn shutdown_announces_itself_and_lets_calls_end() {
@@ -112,14 +114,26 @@ fn without_calls_it_ends_at_once() {
     assert_eq!(rialto.ended().code(), Some(0));
 }
 
+/// An upstream that responds to a call when the next one has arrived, so it always has one while downstreams call. It does
+/// not wait longer than this for the next one.
+fn always_busy(longest: Duration) -> Upstream<Dubbo> {
+    let (calls, arrived) = channel::<Outgoing<Dubbo>>();
+    std::thread::spawn(move || {
+        while let Ok(mut held) = arrived.recv() {
+            while let Ok(next) = arrived.recv_timeout(longest) {
+                std::mem::replace(&mut held, next).reply(&Reply::value("it"));
+            }
+            held.reply(&Reply::value("it"));
+        }
+    });
+    Upstream::start(move |_, out| calls.send(out.clone()).unwrap())
+}
+
 /// Downstreams that never pause: each connection is closed between two calls, and every call that reached the
 /// provider gets its response.
 #[test]
 fn under_load_connections_are_closed_between_calls() {
-    let up = Upstream::<Dubbo>::start(|_, out| {
-        std::thread::sleep(std::time::Duration::from_millis(2));
-        out.reply(&Reply::value("it"));
-    });
+    let up = always_busy(Duration::from_millis(20));
     let mut config = config::<Dubbo>(&[up.address]);
     config["runtime"]["drain_timeout"] = json!("3s");
     let mut rialto = Rialto::start(&config);

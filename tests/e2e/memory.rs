@@ -4,7 +4,7 @@ use super::support::{
 };
 use std::io::Write;
 use std::net::TcpListener;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// The most additional memory in kilobytes: 16 MB of unsent bytes, one message, and what the allocator keeps.
@@ -12,6 +12,8 @@ const MORE_KB: u64 = 64 << 10;
 const MESSAGE: usize = 1 << 20;
 const SMALLER: usize = 60_000;
 const TOTAL: usize = 200 << 20;
+/// How many requests of 100 kB are sent ahead of the provider.
+const AHEAD: usize = 50;
 
 fn responses_of(size: usize) -> Upstream<Dubbo> {
     // Encoded once, so that the speed of this side does not matter.
@@ -56,11 +58,11 @@ fn a_downstream_that_does_not_read_is_disconnected() {
     assert!(peak < MORE_KB, "it held {peak} kB");
 }
 
-/// Requests are sent as fast as they are accepted. While responses wait, the proxy stops reading the
+/// Requests are sent as fast as the provider receives them. While responses wait, the proxy stops reading the
 /// downstream, which gets all of them in the end.
 #[test]
 fn a_downstream_that_reads_slowly_is_throttled_and_gets_everything() {
-    let up = responses_of(SMALLER);
+    let up = Arc::new(responses_of(SMALLER));
     let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     downstream.call(&greet("Ada"));
@@ -73,7 +75,14 @@ fn a_downstream_that_reads_slowly_is_throttled_and_gets_everything() {
     let count = 500_u32;
     let requests: Vec<Vec<u8>> = (0..count).map(|_| downstream.frame(&big).1).collect();
     let mut writer = downstream.stream().try_clone().unwrap();
-    let sender = std::thread::spawn(move || requests.iter().for_each(|r| writer.write_all(r).unwrap()));
+    let provider = Arc::clone(&up);
+    let sender = std::thread::spawn(move || {
+        for (i, request) in requests.iter().enumerate() {
+            // Beyond 16 MB ahead of the provider, requests would be refused.
+            provider.wait_count(i.saturating_sub(AHEAD));
+            writer.write_all(request).unwrap();
+        }
+    });
     // until the proxy stops reading
     let mut last = (0, 0);
     eventually("a standstill", || {

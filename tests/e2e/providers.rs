@@ -334,21 +334,21 @@ fn a_silent_upstream_gets_a_heartbeat_and_is_then_closed() {
 #[test]
 fn a_silent_upstream_that_acknowledges_heartbeats_is_kept() {
     fn check<C: Codec + 'static>() {
-        let up = Upstream::<C>::start(|_, out| {
-            // Each runs in its own thread, so the reader goes on and acknowledges heartbeats.
-            let out = out.clone();
-            std::thread::spawn(move || {
-                std::thread::sleep(std::time::Duration::from_millis(2500));
-                out.reply(&Reply::value("at last"));
-            });
-        });
+        let (calls, arrived) = channel();
+        let up = Upstream::<C>::start(move |_, out| calls.send(out.clone()).unwrap());
         let mut config = config::<C>(&[up.address]);
         config["clusters"][0]["heartbeat_interval"] = json!("200ms");
         let rialto = Rialto::start(&config);
-        assert_eq!(
-            Downstream::<C>::connect(rialto.entry()).value(&greet("Ada").within(60_000)),
-            "at last"
-        );
+        let mut downstream = Downstream::<C>::connect(rialto.entry());
+        let call = downstream.send(&greet("Ada").within(60_000));
+        let response = arrived.recv_timeout(PATIENCE).unwrap();
+        let received = || rialto.endpoint("up", 0)["bytes_in"].as_u64().unwrap();
+        // An acknowledgement has 17 bytes in Dubbo and 20 in Bolt.
+        let many = received() + 5 * 20;
+        eventually("five heartbeats", || (received() >= many).then_some(()));
+        response.reply(&Reply::value("at last"));
+        let reply = downstream.response_to(call);
+        assert_eq!(reply.answer, Ok(Answer::Value("at last".into())));
     }
     let dubbo = std::thread::spawn(check::<Dubbo>);
     check::<Bolt>();

@@ -131,6 +131,11 @@ impl<C: Codec + 'static> Upstream<C> {
         })
     }
 
+    /// Waits until this number of requests was received. It copies none of them, so they may be large.
+    pub(crate) fn wait_count(&self, count: usize) {
+        self.wait("requests", |seen| (seen.requests.len() >= count).then_some(()));
+    }
+
     /// The number of connections so far, ended ones included.
     pub(crate) fn connections(&self) -> usize {
         self.state.seen.lock().unwrap().connections.len()
