@@ -3,11 +3,11 @@ use super::support::process::Folder;
 use super::support::{Dubbo, PATIENCE};
 use super::support::{Rialto, config, eventually, idle_config, json, nobody};
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+const SCRAPE: &str = "GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n";
 /// How often slow clients send a byte.
 const BETWEEN_BYTES: Duration = Duration::from_millis(50);
 
@@ -94,13 +94,9 @@ struct SlowClients {
 
 impl SlowClients {
     fn start(rialto: &Rialto, count: usize) -> SlowClients {
-        let at = rialto.admin.0;
+        let admin = rialto.admin;
         let (stop, stopped) = channel();
-        let open = move || {
-            let mut stream = TcpStream::connect(at).unwrap();
-            stream.write_all(b"GET /").unwrap();
-            stream
-        };
+        let open = move || admin.send("GET /");
         let mut all: Vec<_> = (0..count).map(|_| open()).collect();
         let thread = std::thread::spawn(move || {
             while stopped.recv_timeout(BETWEEN_BYTES) == Err(RecvTimeoutError::Timeout) {
@@ -130,14 +126,7 @@ impl Drop for SlowClients {
 fn slow_clients_do_not_block_probes() {
     let rialto = Rialto::start(&idle_config());
     // These occupy all slots for pages and do not read the responses.
-    let mut scrapes = vec![];
-    for _ in 0..4 {
-        let mut stream = TcpStream::connect(rialto.admin.0).unwrap();
-        stream
-            .write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n")
-            .unwrap();
-        scrapes.push(stream);
-    }
+    let _unread = [(); 4].map(|()| rialto.admin.send(SCRAPE));
     let _drips = SlowClients::start(&rialto, 100);
     for probe in ["/healthz/live", "/ready"].repeat(10) {
         let began = Instant::now();
@@ -160,15 +149,7 @@ fn unread_pages_delay_others_only_briefly() {
     });
     config["clusters"].as_array_mut().unwrap().extend(many);
     let rialto = Rialto::start(&config);
-    let unread: Vec<_> = (0..8)
-        .map(|_| {
-            let mut stream = TcpStream::connect(rialto.admin.0).unwrap();
-            stream
-                .write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n")
-                .unwrap();
-            stream
-        })
-        .collect();
+    let unread = [(); 8].map(|()| rialto.admin.send(SCRAPE));
     let (_, refused) = eventually("a scrape too many", || {
         let response = rialto.admin.ask("GET", "/metrics", "localhost", "");
         (response.0 == 503).then_some(response)
@@ -228,9 +209,7 @@ fn values_from_the_environment_are_not_shown() {
 #[test]
 fn a_request_that_never_ends_is_cut_off() {
     let rialto = Rialto::start(&idle_config());
-    let mut stream = TcpStream::connect(rialto.admin.0).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nx: ").unwrap();
+    let mut stream = rialto.admin.send("GET /metrics HTTP/1.1\r\nx: ");
     let mut end = vec![];
     let _ = stream.read_to_end(&mut end);
     assert!(!String::from_utf8_lossy(&end).contains("200 OK"));

@@ -63,7 +63,7 @@ fn a_downstream_that_does_not_read_is_disconnected() {
 #[test]
 fn a_downstream_that_reads_slowly_is_throttled_and_gets_everything() {
     let up = Arc::new(responses_of(SMALLER));
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     downstream.call(&greet("Ada"));
     let before = rialto.memory_kb("VmRSS");
@@ -135,7 +135,7 @@ fn calls_to_an_upstream_that_does_not_read_are_refused_one_by_one() {
 #[test]
 fn half_frames_of_many_downstreams_are_bounded() {
     let up = Upstream::<Dubbo>::greeting("it");
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let before = rialto.memory_kb("VmRSS");
     let mut half = vec![];
     for _ in 0..100 {

@@ -92,7 +92,7 @@ fn debug_tells_of_connections_and_trace_of_calls() {
         "hang up" => out.close(),
         _ => out.reply(&greeting("it", call.request())),
     });
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let set = |level: &str| assert_eq!(rialto.admin.post(&format!("/logging?level={level}")).0, 200);
     let has = |what: &str| rialto.stderr.all().iter().any(|l| l.contains(what));
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());

@@ -6,6 +6,7 @@ pub(crate) mod http;
 pub(crate) mod lines;
 pub(crate) mod process;
 pub(crate) mod upstream;
+pub(crate) mod watched;
 
 pub(crate) use config::{config, endpoints, idle_config, nobody};
 pub(crate) use downstream::Downstream;
@@ -41,3 +42,14 @@ pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
         std::thread::sleep(Duration::from_millis(5));
     }
 }
+
+/// Runs a test for each pair of protocols of downstream and upstream.
+macro_rules! for_each_pair {
+    ($check:ident) => {
+        $check::<Dubbo, Dubbo>();
+        $check::<Dubbo, Bolt>();
+        $check::<Bolt, Dubbo>();
+        $check::<Bolt, Bolt>();
+    };
+}
+pub(crate) use for_each_pair;
