@@ -22,7 +22,7 @@ pub struct Writer {
     signals: Arc<AccessLogSignals>,
     /// The lines of one batch. It is a field so that its memory is used again.
     text: String,
-    trouble: Trouble,
+    failures: WriteFailures,
 }
 
 enum Output {
@@ -47,7 +47,7 @@ impl Writer {
             lines: Lines::new(config.format),
             signals,
             text: String::new(),
-            trouble: Trouble::default(),
+            failures: WriteFailures::default(),
         })
     }
 
@@ -82,18 +82,18 @@ impl Writer {
         self.names
             .with(|names| lines.put(text, &time, batch.worker, &batch.records, names));
         let written = match &mut self.output {
-            Output::Stdout(to) => put(&mut to.lock(), &mut self.trouble.torn, text),
-            Output::Stderr(to) => put(&mut to.lock(), &mut self.trouble.torn, text),
-            Output::File(_, to) => put(to, &mut self.trouble.torn, text),
+            Output::Stdout(to) => put(&mut to.lock(), &mut self.failures.torn, text),
+            Output::Stderr(to) => put(&mut to.lock(), &mut self.failures.torn, text),
+            Output::File(_, to) => put(to, &mut self.failures.torn, text),
             Output::Off => Ok(()),
         };
         let lines = batch.records.len() as u64;
         if written.is_err() {
             self.signals.add_failed(lines);
         }
-        match self.trouble.note(&written, lines, Instant::now()) {
-            Some(Say::Failing(e)) => tracing::error!("the access log cannot be written: {e}"),
-            Some(Say::Works(lost)) => {
+        match self.failures.note(&written, lines, Instant::now()) {
+            Some(Notice::Failing(e)) => tracing::error!("the access log cannot be written: {e}"),
+            Some(Notice::Works(lost)) => {
                 tracing::warn!("the access log is written again; {lost} lines of it were lost");
             }
             None => {}
@@ -107,7 +107,7 @@ const SAID_AGAIN: Duration = Duration::from_secs(60);
 
 /// The state of a failure to write, to log it now and then and not for each batch.
 #[derive(Default)]
-struct Trouble {
+struct WriteFailures {
     /// Whether only a part of the last line was written.
     torn: bool,
     /// How many lines were lost since writing last succeeded.
@@ -117,18 +117,18 @@ struct Trouble {
 }
 
 /// What to log for the operator.
-enum Say<'a> {
+enum Notice<'a> {
     Failing(&'a io::Error),
     Works(u64),
 }
 
-impl Trouble {
-    fn note<'a>(&mut self, written: &'a io::Result<()>, lines: u64, now: Instant) -> Option<Say<'a>> {
+impl WriteFailures {
+    fn note<'a>(&mut self, written: &'a io::Result<()>, lines: u64, now: Instant) -> Option<Notice<'a>> {
         match written {
             Ok(()) if self.lost == 0 => None,
             Ok(()) => {
                 self.said = None;
-                Some(Say::Works(std::mem::take(&mut self.lost)))
+                Some(Notice::Works(std::mem::take(&mut self.lost)))
             }
             Err(e) => {
                 self.lost += lines;
@@ -137,7 +137,7 @@ impl Trouble {
                     .is_none_or(|said| now.duration_since(said) >= SAID_AGAIN);
                 due.then(|| {
                     self.said = Some(now);
-                    Say::Failing(e)
+                    Notice::Failing(e)
                 })
             }
         }
@@ -193,16 +193,16 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_said_now_and_then_and_when_it_is_over() {
-        let mut trouble = Trouble::default();
+        let mut failures = WriteFailures::default();
         let full = Err(io::ErrorKind::StorageFull.into());
         let began = Instant::now();
-        let mut at = |seconds, written: &io::Result<()>| match trouble.note(
+        let mut at = |seconds, written: &io::Result<()>| match failures.note(
             written,
             2,
             began + Duration::from_secs(seconds),
         ) {
-            Some(Say::Failing(_)) => "failing".to_owned(),
-            Some(Say::Works(lost)) => format!("works, {lost} lost"),
+            Some(Notice::Failing(_)) => "failing".to_owned(),
+            Some(Notice::Works(lost)) => format!("works, {lost} lost"),
             None => String::new(),
         };
         assert_eq!(at(0, &Ok(())), "");

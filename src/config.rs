@@ -13,7 +13,6 @@ use std::sync::Arc;
 use rialto_core::config::{Config, Path, Problem, Protocol, Severity, validate};
 use serde::Deserialize;
 
-mod brought;
 mod collect;
 mod interpolate;
 mod lint;
@@ -23,16 +22,17 @@ mod reference;
 mod report;
 mod schema;
 mod source;
+mod substitutions;
 mod surroundings;
 #[cfg(test)]
 mod tests;
 mod tree;
 
-pub use brought::Brought;
 pub use reference::reference_markdown;
 pub use report::{Finding, Report};
 pub use schema::schema;
 pub use source::Source;
+pub use substitutions::Substitutions;
 pub use surroundings::surroundings;
 
 use collect::{Collected, collect};
@@ -49,7 +49,7 @@ pub struct Loaded {
     /// The text that it was read from.
     pub source: Arc<Source>,
     /// The values that came from the environment.
-    pub brought: Brought,
+    pub substitutions: Substitutions,
 }
 
 impl Loaded {
@@ -147,8 +147,9 @@ pub fn load_source(source: Source) -> Result<Loaded, Report> {
 /// The text is not such a value. The report lists all mistakes.
 pub fn parse_as<T: for<'t> Deserialize<'t>>(name: &str, text: &str) -> Result<T, Report> {
     let source = Arc::new(Source::new(name, text));
-    let (_, collected, brought) = read_document(source.text(), &|variable| std::env::var(variable).ok());
-    let report = Report::new(source, collected.findings).without(&brought);
+    let (_, collected, substitutions) =
+        read_document(source.text(), &|variable| std::env::var(variable).ok());
+    let report = Report::new(source, collected.findings).without(&substitutions);
     match collected.value {
         Some(value) if !report.has_errors() => Ok(value),
         _ => Err(report),
@@ -157,29 +158,29 @@ pub fn parse_as<T: for<'t> Deserialize<'t>>(name: &str, text: &str) -> Result<T,
 
 /// The configuration as JSON, with all defaults. It contains no secrets: a configuration only names the places of
 /// secrets, and values from the environment are shown as their variables.
-pub fn dump(config: &Config, brought: &Brought) -> serde_json::Value {
+pub fn dump(config: &Config, substitutions: &Substitutions) -> serde_json::Value {
     let dump = serde_json::to_value(config);
     let mut dump = dump.unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }));
-    brought.hide_in(&mut dump);
+    substitutions.hide_in(&mut dump);
     dump
 }
 
 fn load_with(source: Source, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Report> {
     let source = Arc::new(source);
-    let (root, mut collected, brought) = read_document::<Config>(source.text(), env);
+    let (root, mut collected, substitutions) = read_document::<Config>(source.text(), env);
     let mut findings = std::mem::take(&mut collected.findings);
     if let Some(config) = &collected.value {
         findings.extend(check(config, root.as_ref(), &collected, &findings));
         root.iter()
             .for_each(|root| lint::bare_milliseconds(root, &mut findings));
     }
-    let report = Report::new(Arc::clone(&source), findings).without(&brought);
+    let report = Report::new(Arc::clone(&source), findings).without(&substitutions);
     match collected.value {
         Some(config) if !report.has_errors() => Ok(Loaded {
             config,
             warnings: report,
             source,
-            brought,
+            substitutions,
         }),
         _ => Err(report),
     }
@@ -188,7 +189,7 @@ fn load_with(source: Source, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
 fn read_document<T: for<'t> Deserialize<'t>>(
     text: &str,
     env: &dyn Fn(&str) -> Option<String>,
-) -> (Option<Node>, Collected<T>, Brought) {
+) -> (Option<Node>, Collected<T>, Substitutions) {
     let document = parse::parse(text, env);
     let failed = document.root.is_none() && !document.findings.is_empty();
     if failed {
@@ -199,7 +200,7 @@ fn read_document<T: for<'t> Deserialize<'t>>(
             hidden: Vec::new(),
             incomplete: true,
         };
-        return (None, nothing, Brought::new(document.replaced, None));
+        return (None, nothing, Substitutions::new(document.replaced, None));
     }
     // An empty text is an empty object: every section has defaults.
     let mut root = document.root.unwrap_or(Node {
@@ -208,8 +209,8 @@ fn read_document<T: for<'t> Deserialize<'t>>(
     });
     drop_extensions(&mut root);
     let collected = collect::<T>(&mut root, document.findings);
-    let brought = Brought::new(document.replaced, Some(&root));
-    (Some(root), collected, brought)
+    let substitutions = Substitutions::new(document.replaced, Some(&root));
+    (Some(root), collected, substitutions)
 }
 
 /// Removes top-level keys that begin with `x-`. Users can put anchors there, for use in other places.

@@ -23,7 +23,7 @@ use rialto_core::directory::{Change, Compiler, Use, World};
 use rialto_core::discovery::DiscoveredEndpoint;
 use rialto_core::runtime::{Layout, Runtime, raise_limit};
 use rialto_protocols::{All, BOLT, DUBBO};
-use signals::{Requests, Signals, Told};
+use signals::{EarlySignals, Request, Signals};
 use sources::{Sources, Update};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -58,7 +58,7 @@ struct Control {
 /// end the process otherwise.
 pub struct Process {
     tokio: tokio::runtime::Runtime,
-    requests: Requests,
+    early: EarlySignals,
 }
 
 impl Process {
@@ -70,11 +70,11 @@ impl Process {
         let tokio = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let requests = {
+        let early = {
             let _entered = tokio.enter();
-            Requests::new()?
+            EarlySignals::new()?
         };
-        Ok(Process { tokio, requests })
+        Ok(Process { tokio, early })
     }
 
     /// Serves a configuration until a signal ends the process. `path` is the file that the configuration was read
@@ -95,11 +95,11 @@ fn run_until(
     stop: impl Future<Output = ()>,
     started: impl FnOnce(&Shared),
 ) -> anyhow::Result<()> {
-    let Process { tokio, requests } = process;
+    let Process { tokio, early } = process;
     let level = logging::start(&loaded.config.log)?;
     let log = level.clone();
     let ended = tokio.block_on(async {
-        let mut signals = Signals::new(requests)?;
+        let mut signals = Signals::new(early)?;
         let (updates, mut inbox) = mpsc::channel(1024);
         let mut control = tokio::select! {
             control = Control::start(loaded, path, level, updates, &mut inbox) => control?,
@@ -180,7 +180,7 @@ impl Control {
             signals,
             level,
             sources.lists(),
-            config::dump(&config, &loaded.brought),
+            config::dump(&config, &loaded.substitutions),
         ));
         let admin = if config.admin.enabled {
             let (server, bound) = admin::start(&config.admin, Arc::clone(&shared)).map_err(|e| {
@@ -193,7 +193,7 @@ impl Control {
         } else {
             None
         };
-        listening.take_up(plan, &runtime);
+        listening.open_added(plan, &runtime);
         shared.set_listening(listening.addresses());
         shared.set_ready(true);
         for (name, address) in listening.addresses() {
@@ -231,14 +231,14 @@ impl Control {
                     }
                 }
                 () = at(due) => self.take_over(),
-                told = signals.next() => match told {
-                    Told::End => return,
-                    Told::Reload => {
+                request = signals.next() => match request {
+                    Request::End => return,
+                    Request::Reload => {
                         if self.file.as_mut().is_none_or(File::look_now) {
                             self.reload();
                         }
                     }
-                    Told::ReopenLogs => self.shared.reopen_logs(),
+                    Request::ReopenLogs => self.shared.reopen_logs(),
                 },
                 _ = watch.tick() => {
                     if self.file.as_mut().is_some_and(File::look) {

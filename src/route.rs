@@ -87,7 +87,7 @@ pub(crate) fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode
             }
             let id = compiler.listener_id(&listener.name);
             let directory = compiler.directory();
-            let way = Way {
+            let lookup = Lookup {
                 config,
                 directory,
                 listener,
@@ -95,8 +95,8 @@ pub(crate) fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode
                 options,
             };
             let taken = match spoken {
-                Spoken::Dubbo => way.follow::<Dubbo>(DUBBO, &mut text)?,
-                Spoken::Bolt => way.follow::<Bolt>(BOLT, &mut text)?,
+                Spoken::Dubbo => lookup.follow::<Dubbo>(DUBBO, &mut text)?,
+                Spoken::Bolt => lookup.follow::<Bolt>(BOLT, &mut text)?,
             };
             found |= taken;
         }
@@ -114,7 +114,7 @@ pub(crate) fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode
 }
 
 /// One listener and the call that is matched with its routes.
-struct Way<'a> {
+struct Lookup<'a> {
     config: &'a Config,
     directory: &'a Directory,
     listener: &'a Listener,
@@ -122,7 +122,7 @@ struct Way<'a> {
     options: &'a Options,
 }
 
-impl Way<'_> {
+impl Lookup<'_> {
     /// Writes for each route why it does not take the call, up to the one that does. Returns whether there is one.
     fn follow<C: Codec>(&self, proto: ProtoId, to: &mut String) -> anyhow::Result<bool> {
         let Options { version, .. } = self.options;

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 /// How many connections can be open. A further one replaces the connection whose last request is the oldest.
-const CONNECTIONS: usize = 64;
+const MAX_CONNECTIONS: usize = 64;
 /// The time to receive the head of a request. A connection without a request is closed after the same time.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest head of a request, in bytes.
@@ -36,13 +36,13 @@ pub struct Server {
 
 /// The open connections, so that one can be closed when there are too many.
 #[derive(Default)]
-struct Guests {
+struct Connections {
     /// How many connects and requests there were.
     count: Arc<AtomicU64>,
-    open: Vec<Guest>,
+    open: Vec<OpenConnection>,
 }
 
-struct Guest {
+struct OpenConnection {
     /// When its last request arrived, or when it connected if there was none; in milliseconds since the server
     /// started.
     seen: Arc<AtomicU64>,
@@ -97,24 +97,23 @@ impl Drop for Server {
 }
 
 async fn serve<L: Listener>(mut listener: L, app: Router) {
-    let mut guests = Guests::default();
+    let mut connections = Connections::default();
     loop {
         let (connection, _) = listener.accept().await;
-        guests.make_room();
-        guests.serve(Bounded::new(connection), app.clone());
+        connections.make_room();
+        connections.serve(Bounded::new(connection), app.clone());
     }
 }
 
-impl Guests {
+impl Connections {
     /// If the limit of connections is reached, closes the one whose last request is the oldest. A probe sends its
     /// request at once, so this hits clients that send a byte now and then.
     fn make_room(&mut self) {
-        self.open.retain(|guest| !guest.task.is_finished());
-        if self.open.len() < CONNECTIONS {
+        self.open.retain(|c| !c.task.is_finished());
+        if self.open.len() < MAX_CONNECTIONS {
             return;
         }
-        let slowest =
-            (self.open.iter().enumerate()).min_by_key(|(_, guest)| guest.seen.load(Ordering::Relaxed));
+        let slowest = (self.open.iter().enumerate()).min_by_key(|(_, c)| c.seen.load(Ordering::Relaxed));
         if let Some((at, _)) = slowest {
             self.open.swap_remove(at).task.abort();
         }
@@ -142,7 +141,7 @@ impl Guests {
                 .serve_connection(TokioIo::new(connection), service)
                 .await;
         });
-        self.open.push(Guest {
+        self.open.push(OpenConnection {
             seen,
             task: task.abort_handle(),
         });
@@ -155,10 +154,10 @@ mod tests {
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-    fn guest(guests: &mut Guests) -> DuplexStream {
+    fn connect(connections: &mut Connections) -> DuplexStream {
         let (ours, theirs) = duplex(4096);
-        guests.make_room();
-        guests.serve(ours, Router::new().route("/", get(|| async { "here" })));
+        connections.make_room();
+        connections.serve(ours, Router::new().route("/", get(|| async { "here" })));
         theirs
     }
 
@@ -173,12 +172,12 @@ mod tests {
 
     #[tokio::test]
     async fn one_connection_too_many_replaces_the_slowest() {
-        let mut guests = Guests::default();
-        let mut asked = guest(&mut guests);
-        let mut slow = guest(&mut guests);
+        let mut connections = Connections::default();
+        let mut asked = connect(&mut connections);
+        let mut slow = connect(&mut connections);
         assert!(answer(&mut asked).await.ends_with("here"));
-        let mut others: Vec<_> = (2..CONNECTIONS).map(|_| guest(&mut guests)).collect();
-        let mut late = guest(&mut guests);
+        let mut others: Vec<_> = (2..MAX_CONNECTIONS).map(|_| connect(&mut connections)).collect();
+        let mut late = connect(&mut connections);
         assert_eq!(slow.read(&mut [0; 16]).await.unwrap(), 0, "it asked for nothing");
         for peer in [&mut late, &mut asked, &mut others[0]] {
             assert!(answer(peer).await.ends_with("here"));
@@ -187,8 +186,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_head_that_comes_byte_by_byte_has_an_end() {
-        let mut guests = Guests::default();
-        let mut slow = guest(&mut guests);
+        let mut connections = Connections::default();
+        let mut slow = connect(&mut connections);
         let began = tokio::time::Instant::now();
         // the clock is paused, so these seconds take no time
         let mut pace = tokio::time::interval(Duration::from_secs(2));

@@ -8,10 +8,10 @@ use std::collections::{BTreeSet, HashMap};
 use granit_parser::{Event, Parser, ScalarStyle, Span as Mark, Tag, options};
 use rialto_core::config::Path;
 
-use super::brought::Replaced;
 use super::interpolate::interpolate;
 use super::report::Finding;
 use super::source::Span;
+use super::substitutions::Replaced;
 use super::tree::{Entry, Item, Node, Scalar, Value};
 
 /// The largest file that is parsed, in bytes.

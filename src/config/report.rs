@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rialto_core::config::Severity;
 use serde_json::{Value, json};
 
-use super::brought::Brought;
 use super::source::{Source, Span};
+use super::substitutions::Substitutions;
 
 /// All findings about one configuration, in the order of the file. `Display` shows each one with its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,11 +73,11 @@ impl Report {
     }
 
     /// The report with values from the environment hidden.
-    pub(super) fn without(mut self, brought: &Brought) -> Self {
+    pub(super) fn without(mut self, substitutions: &Substitutions) -> Self {
         for finding in &mut self.findings {
             let span = finding.span.as_ref();
-            finding.message = brought.hide(&finding.message, span);
-            finding.hint = finding.hint.take().map(|hint| brought.hide(&hint, span));
+            finding.message = substitutions.hide(&finding.message, span);
+            finding.hint = finding.hint.take().map(|hint| substitutions.hide(&hint, span));
         }
         self
     }

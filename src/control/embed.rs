@@ -20,16 +20,16 @@ impl Embedded {
     /// # Errors
     /// It cannot start.
     pub fn start(loaded: Loaded) -> anyhow::Result<Embedded> {
-        let (stop, told) = oneshot::channel();
+        let (stop, stopped) = oneshot::channel();
         let (started, serves) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("control".into())
             .spawn(move || {
-                let told = async {
+                let stopped = async {
                     // an error means that the sender was dropped, which ends it as well
-                    let _ = told.await;
+                    let _ = stopped.await;
                 };
-                run_until(Process::new()?, loaded, None, told, |shared| {
+                run_until(Process::new()?, loaded, None, stopped, |shared| {
                     let _ = started.send((shared.listening(), shared.admin()));
                 })
             })?;

@@ -56,7 +56,7 @@ impl Listening {
     /// Stops listening for the removed listeners, and leaves their connections open. This must happen before the
     /// workers forget the listeners, because a worker closes a connection that is accepted for a listener it does not
     /// know. On sockets that another listener takes over, new connections wait meanwhile.
-    pub(super) fn let_go(&mut self, plan: &mut Plan, runtime: &Runtime) {
+    pub(super) fn close_removed(&mut self, plan: &mut Plan, runtime: &Runtime) {
         for id in plan.remove.drain(..) {
             runtime.unlisten(id);
             let gone = self.open.remove(&id);
@@ -67,7 +67,7 @@ impl Listening {
     }
 
     /// Starts listening for the new listeners. The workers must know these by now.
-    pub(super) fn take_up(&mut self, plan: Plan, runtime: &Runtime) {
+    pub(super) fn open_added(&mut self, plan: Plan, runtime: &Runtime) {
         for (id, open, socket) in plan.add {
             runtime.listen(id, socket);
             self.open.insert(id, open);

@@ -37,8 +37,8 @@ impl Control {
         let since = self.pending.take().map_or_else(Instant::now, |p| p.since);
         self.pending = Some(Pending { loaded, since });
         if !self.take_over_if_ready() {
-            let waits = self.sources.silent().join(", ");
-            tracing::info!("the changed configuration waits for the endpoints of: {waits}");
+            let clusters = self.sources.without_list().join(", ");
+            tracing::info!("the changed configuration waits for the endpoints of: {clusters}");
         }
     }
 
@@ -79,9 +79,9 @@ impl Control {
         self.config = loaded.config;
         self.sources.take_over(&self.config.clusters);
         let before: BTreeMap<_, _> = self.listening.addresses().into_iter().collect();
-        self.listening.let_go(&mut plan, &self.runtime);
+        self.listening.close_removed(&mut plan, &self.runtime);
         self.publish();
-        self.listening.take_up(plan, &self.runtime);
+        self.listening.open_added(plan, &self.runtime);
         let now = self.listening.addresses();
         tell_listeners(&before, &now);
         self.shared.set_listening(now);
@@ -89,7 +89,7 @@ impl Control {
             self.runtime.set_log(Some(self.config.access_log.sample));
         }
         self.shared
-            .accepted(crate::config::dump(&self.config, &loaded.brought));
+            .accepted(crate::config::dump(&self.config, &loaded.substitutions));
         tracing::info!(
             "the configuration {} was taken over: {changes}",
             loaded.source.name()

@@ -13,7 +13,7 @@ pub(super) struct Signals {
 
 /// What a signal requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum Request {
     /// End the process (`TERM`, `INT`).
     End,
     /// Read the configuration again (`HUP`).
@@ -24,14 +24,14 @@ pub(super) enum Told {
 
 /// The signals that would kill a process that does not catch them, although operators send them as requests. They are
 /// caught before anything else is started.
-pub(super) struct Requests {
+pub(super) struct EarlySignals {
     hangup: Signal,
     user: Signal,
 }
 
-impl Requests {
-    pub(super) fn new() -> io::Result<Requests> {
-        Ok(Requests {
+impl EarlySignals {
+    pub(super) fn new() -> io::Result<EarlySignals> {
+        Ok(EarlySignals {
             hangup: signal(SignalKind::hangup())?,
             user: signal(SignalKind::user_defined1())?,
         })
@@ -39,22 +39,22 @@ impl Requests {
 }
 
 impl Signals {
-    pub(super) fn new(requests: Requests) -> io::Result<Signals> {
+    pub(super) fn new(early: EarlySignals) -> io::Result<Signals> {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            hangup: requests.hangup,
-            user: requests.user,
+            hangup: early.hangup,
+            user: early.user,
         })
     }
 
     /// Waits for the next signal.
-    pub(super) async fn next(&mut self) -> Told {
+    pub(super) async fn next(&mut self) -> Request {
         tokio::select! {
-            _ = self.terminate.recv() => Told::End,
-            _ = self.interrupt.recv() => Told::End,
-            _ = self.hangup.recv() => Told::Reload,
-            _ = self.user.recv() => Told::ReopenLogs,
+            _ = self.terminate.recv() => Request::End,
+            _ = self.interrupt.recv() => Request::End,
+            _ = self.hangup.recv() => Request::Reload,
+            _ = self.user.recv() => Request::ReopenLogs,
         }
     }
 

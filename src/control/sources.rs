@@ -29,9 +29,9 @@ pub(super) struct Sources {
     /// Clusters of the configuration in use.
     clusters: HashMap<String, Watched>,
     /// Clusters of the pending configuration that are new or have other sources.
-    coming: HashMap<String, Watched>,
+    pending: HashMap<String, Watched>,
     /// How many of the pending clusters have no list yet.
-    unheard: usize,
+    missing_lists: usize,
     updates: mpsc::Sender<Update>,
     generation: u64,
     lists: Arc<Lists>,
@@ -107,8 +107,8 @@ impl Sources {
         Sources {
             base,
             clusters: HashMap::new(),
-            coming: HashMap::new(),
-            unheard: 0,
+            pending: HashMap::new(),
+            missing_lists: 0,
             updates,
             generation: 0,
             lists: Arc::default(),
@@ -124,7 +124,7 @@ impl Sources {
     /// an earlier configuration which never took effect are kept if they fit, with the time that they have already
     /// waited.
     pub(super) fn prepare(&mut self, clusters: &[Cluster]) {
-        let mut before = std::mem::take(&mut self.coming);
+        let mut before = std::mem::take(&mut self.pending);
         for cluster in clusters {
             let has_sources = |w: &&Watched| same_sources(&w.config, cluster);
             if self.clusters.get(&cluster.name).filter(has_sources).is_some() {
@@ -132,24 +132,24 @@ impl Sources {
             }
             let begun = before.remove(&cluster.name).filter(|w| has_sources(&w));
             let watched = begun.unwrap_or_else(|| self.watch(cluster));
-            self.coming.insert(cluster.name.clone(), watched);
+            self.pending.insert(cluster.name.clone(), watched);
         }
-        self.unheard = self.coming.values().filter(|w| w.state.is_none()).count();
+        self.missing_lists = self.pending.values().filter(|w| w.state.is_none()).count();
     }
 
     /// Until when it is worth waiting for the lists of prepared clusters; `None` if all have arrived or are overdue.
     pub(super) fn waits_until(&self) -> Option<Instant> {
-        if self.unheard == 0 {
+        if self.missing_lists == 0 {
             return None;
         }
-        let silent = self.coming.values().filter(|w| w.state.is_none());
+        let silent = self.pending.values().filter(|w| w.state.is_none());
         let ends = silent.map(|w| w.since + PATIENCE);
         ends.max().filter(|end| *end > Instant::now())
     }
 
     /// The names of prepared clusters without a list.
-    pub(super) fn silent(&self) -> Vec<&str> {
-        let silent = self.coming.iter().filter(|(_, w)| w.state.is_none());
+    pub(super) fn without_list(&self) -> Vec<&str> {
+        let silent = self.pending.iter().filter(|(_, w)| w.state.is_none());
         let mut names: Vec<_> = silent.map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
         names
@@ -160,8 +160,8 @@ impl Sources {
     pub(super) fn take_over(&mut self, clusters: &[Cluster]) {
         let names: HashSet<&str> = clusters.iter().map(|c| c.name.as_str()).collect();
         self.clusters.retain(|name, _| names.contains(name.as_str()));
-        self.unheard = 0;
-        for (name, mut watched) in std::mem::take(&mut self.coming) {
+        self.missing_lists = 0;
+        for (name, mut watched) in std::mem::take(&mut self.pending) {
             let before = self.clusters.remove(&name).and_then(|w| w.state);
             if watched.state.as_ref().is_none_or(Vec::is_empty) && before.is_some() {
                 watched.state = before;
@@ -212,7 +212,7 @@ impl Sources {
     /// Waits until every prepared cluster has a list, or [`PATIENCE`] is over.
     pub(super) async fn first_states(&mut self, inbox: &mut mpsc::Receiver<Update>) {
         let Some(end) = self.waits_until() else { return };
-        while self.unheard > 0 {
+        while self.missing_lists > 0 {
             match tokio::time::timeout_at(end, inbox.recv()).await {
                 Ok(Some(update)) => {
                     self.accept(update);
@@ -225,9 +225,9 @@ impl Sources {
     /// Stores a new list. Returns the cluster's name if it is in use and its endpoints have changed.
     pub(super) fn accept(&mut self, update: Update) -> Option<String> {
         let is_its = |w: &&mut Watched| w.generation == update.generation;
-        if let Some(watched) = self.coming.get_mut(&update.cluster).filter(is_its) {
+        if let Some(watched) = self.pending.get_mut(&update.cluster).filter(is_its) {
             let is_first = watched.state.replace(update.state).is_none();
-            self.unheard -= usize::from(is_first);
+            self.missing_lists -= usize::from(is_first);
             return None;
         }
         let watched = self.clusters.get_mut(&update.cluster).filter(is_its)?;

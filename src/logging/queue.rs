@@ -85,7 +85,7 @@ impl Write for &Queue {
 }
 
 fn write_all(inbox: &Receiver<Item>, mut to: impl Write, state: &State) {
-    let mut told = 0;
+    let mut reported = 0;
     while let Ok(item) = inbox.recv() {
         match item {
             Item::Line(line) => {
@@ -96,13 +96,13 @@ fn write_all(inbox: &Receiver<Item>, mut to: impl Write, state: &State) {
                     continue;
                 }
                 let lost = state.lost.load(Ordering::Relaxed);
-                if lost > told {
+                if lost > reported {
                     // this line joins the end of the queue, so it follows the lines that the loss interrupted
                     tracing::warn!(
                         "{} lines of this log were lost: standard error did not take them ({lost} since the start)",
-                        lost - told
+                        lost - reported
                     );
-                    told = lost;
+                    reported = lost;
                 }
             }
             Item::Flush(done) => {

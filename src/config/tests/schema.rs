@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::schema::resolve;
-use super::super::{Brought, dump, parse_as, reference_markdown, schema};
+use super::super::{Substitutions, dump, parse_as, reference_markdown, schema};
 use super::{SOUND, sound};
 
 /// Whether a value fits a schema. It only knows the keywords that our schema uses, and ignores patterns.
@@ -70,7 +70,7 @@ fn the_schema_accepts_what_the_loader_accepts() {
     assert!(fits(
         &schema,
         &schema,
-        &dump(&sound(SOUND).config, &Brought::default())
+        &dump(&sound(SOUND).config, &Substitutions::default())
     ));
     assert!(fits(
         &schema,

@@ -26,13 +26,13 @@ pub(super) struct Replaced {
 
 /// All scalars of a configuration that contain values from the environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Brought {
+pub struct Substitutions {
     all: Vec<Replaced>,
     /// The index of the scalar at each path. An alias puts a scalar at several paths.
     places: BTreeMap<String, usize>,
 }
 
-impl Brought {
+impl Substitutions {
     pub(super) fn new(all: Vec<Replaced>, root: Option<&Node>) -> Self {
         let mut places = BTreeMap::new();
         if let (false, Some(root)) = (all.is_empty(), root) {
@@ -43,7 +43,7 @@ impl Brought {
                 }
             });
         }
-        Brought { all, places }
+        Substitutions { all, places }
     }
 
     /// Hides the values in a message about the text at `span`.
@@ -144,14 +144,14 @@ impl Replaced {
 mod tests {
     use super::*;
 
-    fn brought(written: &str, text: &str, value: &str) -> Brought {
+    fn substitutions(written: &str, text: &str, value: &str) -> Substitutions {
         let replaced = Replaced {
             span: 3..9,
             written: written.into(),
             text: text.into(),
             variables: vec![("NAME".into(), value.into())],
         };
-        Brought {
+        Substitutions {
             all: vec![replaced],
             places: BTreeMap::from([("a.b".to_owned(), 0), ("c[0]".to_owned(), 0)]),
         }
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn messages_do_not_show_it() {
-        let all = brought("${NAME}:80", "hunter2:80", "hunter2");
+        let all = substitutions("${NAME}:80", "hunter2:80", "hunter2");
         for (message, shown) in [
             ("\"hunter2:80\" is no duration", "\"${NAME}:80\" is no duration"),
             (
@@ -171,7 +171,7 @@ mod tests {
         ] {
             assert_eq!(all.hide(message, Some(&(3..9))), shown);
         }
-        let short = brought("${NAME}", "7", "7");
+        let short = substitutions("${NAME}", "7", "7");
         assert_eq!(
             short.hide("from 1 to 17, found 7", Some(&(3..9))),
             "from 1 to 17, found ${NAME}"
@@ -181,13 +181,13 @@ mod tests {
             "found 7",
             "of something else"
         );
-        let long = brought("${NAME}", "correct-horse", "correct-horse");
+        let long = substitutions("${NAME}", "correct-horse", "correct-horse");
         assert_eq!(long.hide("no cluster correct-horse", None), "no cluster ${NAME}");
     }
 
     #[test]
     fn a_dump_shows_what_the_file_says() {
-        let all = brought("${NAME}", "1500ms", "1500ms");
+        let all = substitutions("${NAME}", "1500ms", "1500ms");
         let mut dump = serde_json::json!({"a": {"b": "1.5s", "x": "1500ms"}, "c": [{"d": "1500ms", "e": 7}]});
         all.hide_in(&mut dump);
         let shown =
