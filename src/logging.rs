@@ -62,7 +62,7 @@ impl Level {
         self.queue.lost()
     }
 
-    /// Waits until the lines so far are written, at most [`LAST_LINES`].
+    /// Waits until the lines so far are written, but not longer than a second.
     pub fn flush(&self) {
         self.queue.flush(LAST_LINES);
     }
