@@ -1,4 +1,5 @@
-//! Tells the binary where it comes from. Builds without a repository (from a source archive) say so.
+//! Passes the commit and the compiler's version to the binary. Builds without a repository, such as from a source
+//! archive, have no commit.
 use std::process::Command;
 
 fn main() {

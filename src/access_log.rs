@@ -1,7 +1,7 @@
-//! Writes the access log: one line a call, in a thread of its own.
+//! The thread that writes the access log, one line for each call.
 mod line;
 
-use crate::control::Names;
+use crate::state::{AccessLogSignals, Names};
 use line::Lines;
 use rialto_core::access_log::Batch;
 use rialto_core::config::{AccessLog, LogOutput};
@@ -9,31 +9,21 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Batches that may wait for the writer; workers drop records beyond that.
+/// How many batches can wait for the writer. If there are more, workers drop their records instead of waiting.
 pub const QUEUE: usize = 256;
 
-/// What the rest of the process may tell and ask the writer.
-#[derive(Default)]
-pub struct Signals {
-    /// Open the file anew: it was moved away.
-    reopen: AtomicBool,
-    /// Lines that could not be written.
-    failed: AtomicU64,
-}
-
-/// The thread's state.
+/// The writer, which owns the output and runs on its own thread.
 pub struct Writer {
     output: Output,
     names: Arc<Names>,
     lines: Lines,
-    signals: Arc<Signals>,
-    /// What is being written.
+    signals: Arc<AccessLogSignals>,
+    /// The lines of one batch. It is a field so that its memory is used again.
     text: String,
-    trouble: Trouble,
+    failures: WriteFailures,
 }
 
 enum Output {
@@ -43,25 +33,9 @@ enum Output {
     Off,
 }
 
-impl Signals {
-    /// Opens the file anew before the next line.
-    pub fn reopen(&self) {
-        self.reopen.store(true, Ordering::Release);
-    }
-
-    /// Lines that could not be written.
-    #[must_use]
-    pub fn failed(&self) -> u64 {
-        self.failed.load(Ordering::Relaxed)
-    }
-}
-
 impl Writer {
-    /// Opens the log.
-    ///
-    /// # Errors
-    /// The file cannot be opened.
-    pub fn open(config: &AccessLog, names: Arc<Names>, signals: Arc<Signals>) -> io::Result<Writer> {
+    /// Opens the output that the configuration names.
+    pub fn open(config: &AccessLog, names: Arc<Names>, signals: Arc<AccessLogSignals>) -> io::Result<Writer> {
         let output = match &config.path {
             LogOutput::Stdout => Output::Stdout(io::stdout()),
             LogOutput::Stderr => Output::Stderr(io::stderr()),
@@ -74,11 +48,11 @@ impl Writer {
             lines: Lines::new(config.format),
             signals,
             text: String::new(),
-            trouble: Trouble::default(),
+            failures: WriteFailures::default(),
         })
     }
 
-    /// Writes until the last worker has ended.
+    /// Writes batches until all workers have ended.
     pub fn run(mut self, batches: &Receiver<Batch>) {
         loop {
             let batch = match batches.recv_timeout(Duration::from_secs(1)) {
@@ -86,7 +60,7 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            if self.signals.reopen.swap(false, Ordering::AcqRel)
+            if self.signals.take_reopen()
                 && let Output::File(path, file) = &mut self.output
             {
                 match open(path) {
@@ -109,18 +83,18 @@ impl Writer {
         self.names
             .with(|names| lines.put(text, &time, batch.worker, &batch.records, names));
         let written = match &mut self.output {
-            Output::Stdout(to) => put(&mut to.lock(), &mut self.trouble.torn, text),
-            Output::Stderr(to) => put(&mut to.lock(), &mut self.trouble.torn, text),
-            Output::File(_, to) => put(to, &mut self.trouble.torn, text),
+            Output::Stdout(to) => put(&mut to.lock(), &mut self.failures.torn, text),
+            Output::Stderr(to) => put(&mut to.lock(), &mut self.failures.torn, text),
+            Output::File(_, to) => put(to, &mut self.failures.torn, text),
             Output::Off => Ok(()),
         };
         let lines = batch.records.len() as u64;
         if written.is_err() {
-            self.signals.failed.fetch_add(lines, Ordering::Relaxed);
+            self.signals.add_failed(lines);
         }
-        match self.trouble.note(&written, lines, Instant::now()) {
-            Some(Say::Failing(e)) => tracing::error!("the access log cannot be written: {e}"),
-            Some(Say::Works(lost)) => {
+        match self.failures.note(&written, lines, Instant::now()) {
+            Some(Notice::Failing(e)) => tracing::error!("the access log cannot be written: {e}"),
+            Some(Notice::Works(lost)) => {
                 tracing::warn!("the access log is written again; {lost} lines of it were lost");
             }
             None => {}
@@ -129,33 +103,33 @@ impl Writer {
     }
 }
 
-/// A disk that is full is said again after this.
+/// After how long a failure that goes on is logged again.
 const SAID_AGAIN: Duration = Duration::from_secs(60);
 
-/// What goes wrong with writing.
+/// The state of a failure to write, to log it now and then and not for each batch.
 #[derive(Default)]
-struct Trouble {
-    /// The last line was written in part only.
+struct WriteFailures {
+    /// Whether only a part of the last line was written.
     torn: bool,
-    /// Lines lost since it worked last.
+    /// How many lines were lost since writing last succeeded.
     lost: u64,
-    /// When it was said.
+    /// When the failure was last logged.
     said: Option<Instant>,
 }
 
-/// What an operator should know.
-enum Say<'a> {
+/// What to log for the operator.
+enum Notice<'a> {
     Failing(&'a io::Error),
     Works(u64),
 }
 
-impl Trouble {
-    fn note<'a>(&mut self, written: &'a io::Result<()>, lines: u64, now: Instant) -> Option<Say<'a>> {
+impl WriteFailures {
+    fn note<'a>(&mut self, written: &'a io::Result<()>, lines: u64, now: Instant) -> Option<Notice<'a>> {
         match written {
             Ok(()) if self.lost == 0 => None,
             Ok(()) => {
                 self.said = None;
-                Some(Say::Works(std::mem::take(&mut self.lost)))
+                Some(Notice::Works(std::mem::take(&mut self.lost)))
             }
             Err(e) => {
                 self.lost += lines;
@@ -164,14 +138,14 @@ impl Trouble {
                     .is_none_or(|said| now.duration_since(said) >= SAID_AGAIN);
                 due.then(|| {
                     self.said = Some(now);
-                    Say::Failing(e)
+                    Notice::Failing(e)
                 })
             }
         }
     }
 }
 
-/// Writes a text, on a line of its own if the one before was `torn`.
+/// Writes a text. If only a part of the previous line was written, begins a new line first.
 fn put(to: &mut impl Write, torn: &mut bool, text: &str) -> io::Result<()> {
     if *torn {
         to.write_all(b"\n")?;
@@ -192,10 +166,10 @@ fn put(to: &mut impl Write, torn: &mut bool, text: &str) -> io::Result<()> {
     to.flush()
 }
 
-/// When the calendar of `humantime` ends, in seconds: the last second of the year 9999.
+/// The last second of the year 9999, which is the last that `humantime` can write.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// A time as text. A clock that is far off is no reason to stop: such a time is written as the nearest that has a form.
+/// Writes a time. If the clock is so wrong that `humantime` cannot write it, uses the nearest time that it can.
 fn stamp(time: SystemTime) -> String {
     let last = SystemTime::UNIX_EPOCH + Duration::from_secs(LAST_SECOND);
     humantime::format_rfc3339_millis(time.clamp(SystemTime::UNIX_EPOCH, last)).to_string()
@@ -224,16 +198,16 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_said_now_and_then_and_when_it_is_over() {
-        let mut trouble = Trouble::default();
+        let mut failures = WriteFailures::default();
         let full = Err(io::ErrorKind::StorageFull.into());
         let began = Instant::now();
-        let mut at = |seconds, written: &io::Result<()>| match trouble.note(
+        let mut at = |seconds, written: &io::Result<()>| match failures.note(
             written,
             2,
             began + Duration::from_secs(seconds),
         ) {
-            Some(Say::Failing(_)) => "failing".to_owned(),
-            Some(Say::Works(lost)) => format!("works, {lost} lost"),
+            Some(Notice::Failing(_)) => "failing".to_owned(),
+            Some(Notice::Works(lost)) => format!("works, {lost} lost"),
             None => String::new(),
         };
         assert_eq!(at(0, &Ok(())), "");
@@ -245,7 +219,7 @@ mod tests {
         assert_eq!(at(65, &full), "failing");
     }
 
-    /// A disk with room for some bytes more.
+    /// A disk whose free space in bytes is the second field.
     struct Disk(Vec<u8>, usize);
 
     impl Write for Disk {

@@ -1,5 +1,5 @@
-//! The admin interface: plain HTTP for operators, probes and Prometheus. Never on a call's path, and on no thread that does
-//! anything else.
+//! The admin interface: HTTP pages for operators, probes and Prometheus. It has its own thread, so that a slow page
+//! delays neither calls nor the control plane.
 mod bounded;
 mod exposition;
 mod metrics;
@@ -12,7 +12,8 @@ mod serve;
 
 pub use serve::Server;
 
-use crate::control::{Shared, resolve};
+use crate::address::resolve;
+use crate::state::Shared;
 use anyhow::Context;
 use axum::Router;
 use axum::extract::{FromRef, Request, State};
@@ -26,19 +27,20 @@ use rialto_core::config::{Address, Admin, SecretText};
 use rialto_core::runtime::{Bound, bind};
 use std::sync::Arc;
 
-/// Scrapes at a time: one page of metrics may be tens of megabytes long.
+/// How many clients can read the metrics at the same time. The limit bounds memory, because one page can be tens of
+/// megabytes long.
 const SCRAPES: usize = 2;
-/// Other pages at a time that are made from what workers tell.
+/// How many other pages with data of workers can be made at the same time.
 const PAGES: usize = 4;
 
-/// What the pages are made of.
+/// What all handlers of pages share.
 #[derive(Clone)]
 struct Site {
     shared: Arc<Shared>,
     places: SitePlaces,
 }
 
-/// Places for pages that can be large.
+/// Limits on how many large pages are made at the same time.
 #[derive(Clone)]
 struct SitePlaces {
     scrapes: Places,
@@ -57,10 +59,10 @@ impl FromRef<Site> for SitePlaces {
     }
 }
 
-/// Begins to serve, and tells where.
+/// Starts the server and returns it with the address that it is bound to.
 ///
 /// # Errors
-/// The address cannot be listened on, or the token cannot be read.
+/// The address cannot be bound, or the token cannot be read.
 pub fn start(config: &Admin, shared: Arc<Shared>) -> anyhow::Result<(Server, String)> {
     let token = config
         .token
@@ -89,7 +91,8 @@ pub fn start(config: &Admin, shared: Arc<Shared>) -> anyhow::Result<(Server, Str
     Ok((server.with_context(what)?, address))
 }
 
-/// The pages. `hosts` are the names that requests may ask for; `None` where no browser can ask.
+/// The routes of all pages. `hosts` are the host names under which requests may ask for them. `None` accepts any
+/// name; it is for Unix sockets, which browsers cannot reach.
 fn router(shared: Arc<Shared>, token: Option<SecretText>, hosts: Option<Hosts>) -> Router {
     let site = Site {
         shared,
@@ -118,7 +121,7 @@ fn router(shared: Arc<Shared>, token: Option<SecretText>, hosts: Option<Hosts>) 
         None => named,
         Some(hosts) => named.layer(middleware::from_fn_with_state(hosts, origin::check)),
     };
-    // probes tell nothing, and are sent under any name
+    // probes get no data worth protecting, and orchestrators send them with any host name
     Router::new()
         .route("/ready", get(pages::ready))
         .route("/healthz/ready", get(pages::ready))
@@ -130,14 +133,15 @@ fn router(shared: Arc<Shared>, token: Option<SecretText>, hosts: Option<Hosts>) 
 
 const SCHEME: &[u8] = b"Bearer ";
 
-/// Compares in constant time, so that the answer's delay tells nothing of the token.
+/// Checks the token in constant time, so that the delay of the response does not tell how many of its bytes are
+/// right.
 async fn check_token(State(token): State<Arc<SecretText>>, request: Request, next: Next) -> Response {
     let given = request
         .headers()
         .get(header::AUTHORIZATION)
         .map(|v| v.as_bytes())
         .unwrap_or_default();
-    // the name of a scheme is in any case (RFC 9110 section 11.1)
+    // the scheme's name is case-insensitive (RFC 9110 section 11.1)
     let given = match given.split_at_checked(SCHEME.len()) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case(SCHEME) => token,
         _ => &[],

@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line: its commands and exit codes.
 use crate::config::{self, Report};
 use crate::{control, demo, route, version};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
@@ -6,7 +6,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// The configuration is wrong; what service managers are told not to retry.
+/// The exit code for an invalid configuration (`EX_CONFIG`). Service managers are told not to start the process again
+/// after it.
 const EXIT_CONFIG: u8 = 78;
 
 /// A multi-protocol RPC bridge mesh: Dubbo and SOFARPC peers call each other through it, unchanged.
@@ -22,29 +23,29 @@ enum Command {
     /// Serve a configuration.
     #[command(alias = "start")]
     Run(File),
-    /// Check a configuration: all mistakes at once, each at its place.
+    /// Check a configuration and show all mistakes with their places.
     #[command(alias = "validate")]
     Check {
         #[command(flatten)]
         file: File,
-        /// How mistakes are shown.
+        /// The format of the report.
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// Tell which route a call would take, and why not one before it. Code 1 if there is none.
+    /// Show which route takes a call, and why the routes before it do not. Exits with 1 if none does.
     Route {
         #[command(flatten)]
         file: File,
         #[command(flatten)]
         call: route::Options,
     },
-    /// Show a little fleet at work: a Dubbo and a SOFARPC provider, and calls between them through Rialto.
+    /// Show a Dubbo and a SOFARPC provider, and calls between the two protocols through Rialto.
     Demo(demo::Options),
-    /// Print the JSON Schema of configurations.
+    /// Print the JSON Schema of the configuration.
     Schema,
-    /// Print the reference page of configurations (Markdown).
+    /// Print the reference page of the configuration (Markdown).
     Reference,
-    /// Print completions for a shell.
+    /// Print the completion script of a shell.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
@@ -62,7 +63,7 @@ struct File {
         required_unless_present = "file"
     )]
     config: Option<PathBuf>,
-    /// The configuration, without a flag.
+    /// The same as `--config`.
     #[arg(value_name = "FILE", id = "file")]
     file: Option<PathBuf>,
 }
@@ -80,13 +81,13 @@ enum Format {
     Json,
 }
 
-/// clap wants a text that lives as long as the process.
+/// clap needs a text with a static lifetime.
 fn long_version() -> &'static str {
     static TEXT: std::sync::LazyLock<String> = std::sync::LazyLock::new(version::long);
     &TEXT
 }
 
-/// Runs the process.
+/// Parses the command line and runs the command.
 #[must_use]
 pub fn main() -> ExitCode {
     match Cli::parse().command {
@@ -111,7 +112,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(file: &File) -> ExitCode {
-    // before the file is read, which may take a while
+    // before the file is read, because that can take a while and signals must be caught meanwhile
     let process = match control::Process::new() {
         Ok(process) => process,
         Err(error) => return failing(Err(error)),
@@ -155,7 +156,7 @@ fn failing(done: anyhow::Result<ExitCode>) -> ExitCode {
     })
 }
 
-/// A closed pipe is no failure of ours.
+/// Prints a text. A closed pipe is no error of the command.
 fn print(text: &str) -> ExitCode {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
     ExitCode::SUCCESS

@@ -1,8 +1,8 @@
-//! Reading configurations: YAML or JSON text in, a checked [`Config`] or a readable [`Report`] out.
+//! Reads configurations: from YAML or JSON text to a checked [`Config`], or to a [`Report`] of mistakes.
 //!
-//! Reading goes `text -> tree with places -> typed value -> checks`, and every stage goes on as far as it can after
-//! a mistake, so that one run shows all of them. Values may come from the environment: `${NAME}` and
-//! `${NAME:-default}` are replaced in plain and double-quoted text.
+//! The stages are text, tree with places, typed value, checks. Each stage continues after a mistake as far as it can,
+//! so that one run shows all mistakes. `${NAME}` and `${NAME:-default}` in plain and double-quoted text are replaced
+//! by variables of the environment.
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,7 +13,6 @@ use std::sync::Arc;
 use rialto_core::config::{Config, Path, Problem, Protocol, Severity, validate};
 use serde::Deserialize;
 
-mod brought;
 mod collect;
 mod interpolate;
 mod lint;
@@ -23,37 +22,38 @@ mod reference;
 mod report;
 mod schema;
 mod source;
+mod substitutions;
 mod surroundings;
 #[cfg(test)]
 mod tests;
 mod tree;
 
-pub use brought::Brought;
 pub use reference::reference_markdown;
 pub use report::{Finding, Report};
 pub use schema::schema;
 pub use source::Source;
+pub use substitutions::Substitutions;
 pub use surroundings::surroundings;
 
 use collect::{Collected, collect};
 use source::Span;
 use tree::{Node, Value};
 
-/// A configuration that can be used.
+/// A valid configuration.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// The configuration, defaults filled in.
+    /// The configuration with its defaults filled in.
     pub config: Config,
-    /// What looks like a mistake in it.
+    /// Places that are valid but look like mistakes.
     pub warnings: Report,
-    /// The text it came from.
+    /// The text that it was read from.
     pub source: Arc<Source>,
-    /// What it took from the environment.
-    pub brought: Brought,
+    /// The values that came from the environment.
+    pub substitutions: Substitutions,
 }
 
 impl Loaded {
-    /// Where each value stands in the text.
+    /// The place of each value in the text.
     fn places(&self) -> Places {
         let text = self.source.text();
         let root = parse::parse(text, &|_| Some(String::new())).root;
@@ -61,7 +61,8 @@ impl Loaded {
     }
 }
 
-/// The path of each value as written, and what to mark, by its path as read.
+/// By the path of a value in the tree: its path in the text, and the span to mark in messages. The two paths differ
+/// behind aliases and removed list elements.
 type Places = HashMap<String, (Path, Span)>;
 
 fn places_of(root: &Node) -> Places {
@@ -75,7 +76,7 @@ fn places_of(root: &Node) -> Places {
 /// Loads the configuration file at `path`.
 ///
 /// # Errors
-/// The file cannot be read, or the configuration is wrong; the report lists all that is.
+/// The file cannot be read, or the configuration is invalid. The report lists all mistakes.
 pub fn load(path: impl AsRef<FilePath>) -> Result<Loaded, Report> {
     load_source(read(path).map_err(|unreadable| unreadable.report)?)
 }
@@ -83,25 +84,25 @@ pub fn load(path: impl AsRef<FilePath>) -> Result<Loaded, Report> {
 /// Why a configuration file could not be read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unreadable {
-    /// For people.
+    /// The report for the user.
     pub report: Report,
-    /// Whose fault it is.
+    /// Whether the file itself is the reason.
     pub cause: Cause,
 }
 
-/// What a failed attempt to read a file says.
+/// Why reading a file failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Something about the file: it is gone, closed to this process, too long or no text.
+    /// The file: it does not exist, may not be read, is too large or is not text.
     File,
-    /// Nothing about the file: the process is out of descriptors, or the disk failed. It may be read later.
+    /// Something else, such as no free descriptor or a failing disk. A later attempt may succeed.
     Circumstances,
 }
 
-/// Reads the configuration file at `path` without looking at what it says.
+/// Reads the text of the configuration file at `path` without parsing it.
 ///
 /// # Errors
-/// The file cannot be read, is too long or is no text.
+/// The file cannot be read, is too large or is not text.
 pub fn read(path: impl AsRef<FilePath>) -> Result<Source, Unreadable> {
     let path = path.as_ref();
     if path == FilePath::new("-") {
@@ -117,19 +118,19 @@ pub fn read(path: impl AsRef<FilePath>) -> Result<Source, Unreadable> {
     }
 }
 
-/// Loads a configuration from text; `name` is how messages call it.
+/// Loads a configuration from text. `name` stands for the file in messages.
 ///
 /// # Errors
-/// The configuration is wrong; the report lists all that is.
+/// The configuration is invalid. The report lists all mistakes.
 pub fn load_str(name: &str, text: &str) -> Result<Loaded, Report> {
     load_source(Source::new(name, text))
 }
 
-/// Loads a configuration that was [`read`]. It may not be empty: nobody empties a file on purpose, but full disks and
-/// failed templates do.
+/// Loads a configuration from a text that was [`read`]. An empty text is an error, because it is more likely the work
+/// of a full disk or a failed template than of a person.
 ///
 /// # Errors
-/// The configuration is empty or wrong; the report lists all that is.
+/// The configuration is empty or invalid. The report lists all mistakes.
 pub fn load_source(source: Source) -> Result<Loaded, Report> {
     let says_nothing = |line: &str| matches!(line.trim(), "" | "---" | "...") || line.trim().starts_with('#');
     if source.text().lines().all(says_nothing) {
@@ -139,45 +140,47 @@ pub fn load_source(source: Source) -> Result<Loaded, Report> {
     load_with(source, &|variable| std::env::var(variable).ok())
 }
 
-/// Reads any value from YAML or JSON text, with the same reports as a configuration: lists of endpoints, for example.
+/// Reads a value of any type from YAML or JSON text, such as a list of endpoints, with the same reports as for a
+/// configuration.
 ///
 /// # Errors
-/// The text is not such a value; the report lists all that is wrong.
+/// The text is not such a value. The report lists all mistakes.
 pub fn parse_as<T: for<'t> Deserialize<'t>>(name: &str, text: &str) -> Result<T, Report> {
     let source = Arc::new(Source::new(name, text));
-    let (_, collected, brought) = read_document(source.text(), &|variable| std::env::var(variable).ok());
-    let report = Report::new(source, collected.findings).without(&brought);
+    let (_, collected, substitutions) =
+        read_document(source.text(), &|variable| std::env::var(variable).ok());
+    let report = Report::new(source, collected.findings).without(&substitutions);
     match collected.value {
         Some(value) if !report.has_errors() => Ok(value),
         _ => Err(report),
     }
 }
 
-/// The configuration with every default visible. Secrets are not in it: a configuration only says where they are, and what
-/// came from the environment is shown as the variable that it came from.
-pub fn dump(config: &Config, brought: &Brought) -> serde_json::Value {
+/// The configuration as JSON, with all defaults. It contains no secrets: a configuration only names the places of
+/// secrets, and values from the environment are shown as their variables.
+pub fn dump(config: &Config, substitutions: &Substitutions) -> serde_json::Value {
     let dump = serde_json::to_value(config);
     let mut dump = dump.unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }));
-    brought.hide_in(&mut dump);
+    substitutions.hide_in(&mut dump);
     dump
 }
 
 fn load_with(source: Source, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Report> {
     let source = Arc::new(source);
-    let (root, mut collected, brought) = read_document::<Config>(source.text(), env);
+    let (root, mut collected, substitutions) = read_document::<Config>(source.text(), env);
     let mut findings = std::mem::take(&mut collected.findings);
     if let Some(config) = &collected.value {
         findings.extend(check(config, root.as_ref(), &collected, &findings));
         root.iter()
             .for_each(|root| lint::bare_milliseconds(root, &mut findings));
     }
-    let report = Report::new(Arc::clone(&source), findings).without(&brought);
+    let report = Report::new(Arc::clone(&source), findings).without(&substitutions);
     match collected.value {
         Some(config) if !report.has_errors() => Ok(Loaded {
             config,
             warnings: report,
             source,
-            brought,
+            substitutions,
         }),
         _ => Err(report),
     }
@@ -186,7 +189,7 @@ fn load_with(source: Source, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
 fn read_document<T: for<'t> Deserialize<'t>>(
     text: &str,
     env: &dyn Fn(&str) -> Option<String>,
-) -> (Option<Node>, Collected<T>, Brought) {
+) -> (Option<Node>, Collected<T>, Substitutions) {
     let document = parse::parse(text, env);
     let failed = document.root.is_none() && !document.findings.is_empty();
     if failed {
@@ -197,7 +200,7 @@ fn read_document<T: for<'t> Deserialize<'t>>(
             hidden: Vec::new(),
             incomplete: true,
         };
-        return (None, nothing, Brought::new(document.replaced, None));
+        return (None, nothing, Substitutions::new(document.replaced, None));
     }
     // An empty text is an empty object: every section has defaults.
     let mut root = document.root.unwrap_or(Node {
@@ -206,18 +209,19 @@ fn read_document<T: for<'t> Deserialize<'t>>(
     });
     drop_extensions(&mut root);
     let collected = collect::<T>(&mut root, document.findings);
-    let brought = Brought::new(document.replaced, Some(&root));
-    (Some(root), collected, brought)
+    let substitutions = Substitutions::new(document.replaced, Some(&root));
+    (Some(root), collected, substitutions)
 }
 
-/// Keys that begin with `x-` at the top are the user's own: a place for anchors to be used below.
+/// Removes top-level keys that begin with `x-`. Users can put anchors there, for use in other places.
 fn drop_extensions(root: &mut Node) {
     if let Value::Map(entries) = &mut root.value {
         entries.retain(|entry| !entry.key.starts_with("x-"));
     }
 }
 
-/// What [`validate()`] finds, with its places in the text, less what only follows from mistakes reported before.
+/// Runs [`validate()`] and adds places in the text to what it finds. Leaves out what only follows from mistakes that
+/// are already reported.
 fn check(
     config: &Config,
     root: Option<&Node>,
@@ -257,7 +261,8 @@ fn check(
     findings
 }
 
-/// The path as written and the place of what it names, or of the nearest thing around it that is there.
+/// The path in the text and the span of a value. If the value is not in the text, those of the nearest value around
+/// it.
 fn place(path: &Path, places: &Places) -> (Path, Span) {
     let mut text = path.as_str();
     loop {
@@ -285,12 +290,12 @@ fn read_file(path: &FilePath) -> Result<String, (Cause, String)> {
     let bytes = fs::read(path).map_err(failed)?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let reason = format!("the file is not UTF-8 text: byte {at} begins no character");
+        let reason = format!("the file is not UTF-8 text: byte {at} does not start a character");
         (Cause::File, reason)
     })
 }
 
-/// Standard input, to its end.
+/// Reads standard input to its end.
 fn read_input() -> Result<String, Unreadable> {
     let mut text = String::new();
     let read = io::stdin()
@@ -309,7 +314,7 @@ fn read_input() -> Result<String, Unreadable> {
     }
 }
 
-/// Only some errors are about the file itself.
+/// Decides by the error whether the file itself is the reason.
 fn cause_of(error: &io::Error) -> Cause {
     use io::ErrorKind::{InvalidFilename, IsADirectory, NotADirectory, NotFound, PermissionDenied};
     match error.kind() {

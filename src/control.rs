@@ -1,26 +1,19 @@
-//! The control plane: one thread that reads configuration, follows discovery, compiles snapshots, mails them
-//! to the workers, serves the admin pages and winds the process down.
+//! The control plane: one thread that reads the configuration, follows the sources of endpoints, compiles changes,
+//! sends them to the workers, handles signals and ends the process.
 mod changes;
 mod embed;
 mod file;
 mod listening;
-mod lists;
-mod names;
 mod on_demand;
 mod reload;
-mod shared;
 mod signals;
 mod sources;
 
 pub use embed::Embedded;
-pub use lists::{ListReport, Lists};
-pub use names::{Names, NamesView, protocol_name};
-pub use shared::{ReloadState, Shared};
-
-pub(crate) use listening::resolve;
 
 use crate::access_log::{self, Writer};
 use crate::config::{self, Loaded};
+use crate::state::{AccessLogSignals, Names, Shared};
 use crate::{admin, logging};
 use anyhow::{Context, anyhow};
 use file::File;
@@ -33,7 +26,7 @@ use rialto_core::directory::{Change, ClusterId, Compiler, Use, World};
 use rialto_core::discovery::DiscoveredEndpoint;
 use rialto_core::runtime::{Layout, Runtime, raise_limit};
 use rialto_protocols::{All, BOLT, DUBBO};
-use signals::{Requests, Signals, Told};
+use signals::{EarlySignals, Request, Signals};
 use sources::{Sources, Update};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -42,20 +35,20 @@ use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// How often the configuration file is looked at. A change counts when it was seen twice.
+/// How often the configuration file is read. A change takes effect when it was read twice in a row.
 const WATCH: Duration = Duration::from_millis(500);
-/// The interval at which services of registries are checked for calls.
+/// How often services of registries are checked for calls.
 const SWEEP: Duration = Duration::from_secs(1);
-/// No call may be in flight for this long before a draining process ends.
+/// How long no call must have been in flight before a draining process ends.
 const QUIET: Duration = Duration::from_millis(300);
 
-/// A process that serves, seen from the inside.
+/// The state of the control thread.
 struct Control {
     file: Option<File>,
-    /// Whether there is an access log. That is fixed at the start.
+    /// Whether an access log is written. This cannot change after the start.
     logs_calls: bool,
     config: Config,
-    /// A changed configuration that waits for endpoints.
+    /// A changed configuration that is not in use yet, because endpoints of its clusters are unknown.
     pending: Option<Pending>,
     compiler: Compiler,
     sources: Sources,
@@ -65,7 +58,7 @@ struct Control {
     listening: Listening,
     runtime: Arc<Runtime>,
     shared: Arc<Shared>,
-    /// The admin pages, for as long as this lives.
+    /// Dropping it stops the admin pages.
     _admin: Option<admin::Server>,
 }
 
@@ -98,38 +91,40 @@ impl Inbox {
     }
 }
 
-/// A process that serves nothing yet, but takes `SIGHUP` and `SIGUSR1` as requests already, which would end it otherwise.
+/// A process before it serves. It exists to catch `SIGHUP` and `SIGUSR1` from the first moment on, because they would
+/// end the process otherwise.
 pub struct Process {
     tokio: tokio::runtime::Runtime,
-    requests: Requests,
+    early: EarlySignals,
 }
 
 impl Process {
-    /// Takes the signals from now on: the first thing that a process should do.
+    /// Starts to catch the signals. A process should do this first.
     ///
     /// # Errors
-    /// The system refuses what an event loop needs.
+    /// The system refuses to create the event loop.
     pub fn new() -> anyhow::Result<Self> {
         let tokio = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let requests = {
+        let early = {
             let _entered = tokio.enter();
-            Requests::new()?
+            EarlySignals::new()?
         };
-        Ok(Process { tokio, requests })
+        Ok(Process { tokio, early })
     }
 
-    /// Serves a configuration until the process is told to end.
+    /// Serves a configuration until a signal ends the process. `path` is the file that the configuration was read
+    /// from, which is watched for changes.
     ///
     /// # Errors
-    /// What keeps it from starting. Afterwards nothing ends it but a signal.
+    /// The process cannot start. Once it serves, no error ends it.
     pub fn run(self, loaded: Loaded, path: Option<&Path>) -> anyhow::Result<()> {
         run_until(self, loaded, path, std::future::pending(), |_| {})
     }
 }
 
-/// As [`Process::run`], and ends also when `stop` does. `started` is told once it serves.
+/// Does the same as [`Process::run`], but also ends when `stop` completes. It calls `started` once it serves.
 fn run_until(
     process: Process,
     loaded: Loaded,
@@ -137,16 +132,16 @@ fn run_until(
     stop: impl Future<Output = ()>,
     started: impl FnOnce(&Shared),
 ) -> anyhow::Result<()> {
-    let Process { tokio, requests } = process;
+    let Process { tokio, early } = process;
     let level = logging::start(&loaded.config.log)?;
     let log = level.clone();
     let ended = tokio.block_on(async {
-        let mut signals = Signals::new(requests)?;
+        let mut signals = Signals::new(early)?;
         let (mut inbox, senders) = Inbox::new();
         let mut control = tokio::select! {
             control = Control::start(loaded, path, level, senders, &mut inbox) => control?,
             () = signals.end() => {
-                tracing::info!("told to end before calls were welcome");
+                tracing::info!("the process was told to end before it was ready");
                 return Ok(());
             }
         };
@@ -158,7 +153,7 @@ fn run_until(
         control.drain(&mut signals).await;
         Ok(())
     });
-    // does not wait for lookups of host names, which may take long
+    // a lookup of a host name may still run and take long, and is not waited for
     tokio.shutdown_background();
     log.flush();
     ended
@@ -194,7 +189,7 @@ impl Control {
         let first = compiler.configure(&config, &world(&endpoints, workers, Instant::now(), &[]));
         let names = Arc::new(Names::new(&first));
 
-        let signals = Arc::new(access_log::Signals::default());
+        let signals = Arc::new(AccessLogSignals::default());
         let (log, batches) = sync_channel(access_log::QUEUE);
         let writer = Writer::open(&config.access_log, Arc::clone(&names), Arc::clone(&signals))
             .with_context(|| format!("access_log.path: {} cannot be opened", config.access_log.path))?;
@@ -225,18 +220,20 @@ impl Control {
             signals,
             level,
             sources.lists(),
-            config::dump(&config, &loaded.brought),
+            config::dump(&config, &loaded.substitutions),
         ));
         let admin = if config.admin.enabled {
             let (server, bound) = admin::start(&config.admin, Arc::clone(&shared)).map_err(|e| {
-                anyhow!("{e:#}; admin.address names another one, and `ss -ltnp` tells who has this one")
+                anyhow!(
+                    "{e:#}; choose another admin.address, or see with `ss -ltnp` which process uses this one"
+                )
             })?;
             shared.set_admin(bound);
             Some(server)
         } else {
             None
         };
-        listening.take_up(plan, &runtime);
+        listening.open_added(plan, &runtime);
         shared.set_listening(listening.addresses());
         shared.set_ready(true);
         for (name, address) in listening.addresses() {
@@ -259,7 +256,7 @@ impl Control {
         })
     }
 
-    /// Follows files, discovery and signals until the process is to end.
+    /// Handles changes of files and endpoints, questions of workers, and signals, until the process is told to end.
     async fn serve(&mut self, inbox: &mut Inbox, signals: &mut Signals) {
         let Inbox { updates, asked, news } = inbox;
         let mut watch = tokio::time::interval(WATCH);
@@ -284,14 +281,14 @@ impl Control {
                 Some(news) = news.recv() => self.heard(news),
                 _ = sweep.tick() => self.sweep_services(),
                 () = at(due) => self.take_over(),
-                told = signals.next() => match told {
-                    Told::End => return,
-                    Told::Reload => {
+                request = signals.next() => match request {
+                    Request::End => return,
+                    Request::Reload => {
                         if self.file.as_mut().is_none_or(File::look_now) {
                             self.reload();
                         }
                     }
-                    Told::ReopenLogs => self.shared.reopen_logs(),
+                    Request::ReopenLogs => self.shared.reopen_logs(),
                 },
                 _ = watch.tick() => {
                     if self.file.as_mut().is_some_and(File::look) {
@@ -302,7 +299,8 @@ impl Control {
         }
     }
 
-    /// Publishes the configuration in use, with the endpoints that its clusters have now. What is as before is left alone.
+    /// Sends the configuration and the current endpoints of its clusters to the workers. Only parts that have changed
+    /// are sent.
     fn publish(&mut self) {
         let uses = self.runtime.uses();
         let endpoints = |c: &Cluster| self.sources.state(c);
@@ -311,7 +309,7 @@ impl Control {
         self.send(change);
     }
 
-    /// Publishes the endpoints of one cluster.
+    /// Sends the current endpoints of one cluster to the workers.
     fn publish_endpoints(&mut self, cluster: &str) {
         let found = self.sources.state_of(cluster);
         self.change(|compiler, world| ((), compiler.set_endpoints(cluster, found, world)));
@@ -374,30 +372,33 @@ impl Control {
         }
     }
 
-    /// Stops accepting, tells downstreams, lets calls in flight end, and goes. A second signal goes at once.
+    /// Drains the process: stops accepting, announces the end to downstreams, and waits until calls in flight have
+    /// ended. A second signal ends it at once.
     async fn drain(mut self, signals: &mut Signals) {
         let limit = self.config.runtime.drain_timeout.duration();
         tracing::info!("draining for {} s at most", limit.as_secs_f32());
         self.shared.set_ready(false);
-        // first: a new process may take over the paths of Unix sockets while calls drain, and must keep them
+        // before anything else, because a new process may bind the paths of Unix sockets during the drain, and its
+        // files must not be removed
         self.listening.close();
         tokio::select! {
             () = signals.end() => {
-                tracing::warn!("told again: {} calls in flight are cut off", self.runtime.in_flight());
+                tracing::warn!("second signal: {} calls in flight are cut off", self.runtime.in_flight());
                 self.shared.flush_log();
                 std::process::exit(1);
             }
             () = quiet(&self.runtime) => tracing::info!("drained"),
             () = wind_down(&self.runtime, limit) => {
-                tracing::warn!("{} calls were still in flight at the limit", self.runtime.in_flight());
+                tracing::warn!("the time for draining is over: {} calls were still in flight", self.runtime.in_flight());
             }
         }
     }
 }
 
-/// Parts from downstreams step by step. Those that understand the goodbye go by themselves. After a third of the time
-/// connections are closed between two calls, and in the last third calls are refused, so that those that were taken end
-/// in time and only connections that are never without a call see any of it.
+/// Closes the connections of downstreams in three steps. At first, downstreams are told that the process ends, and
+/// those that understand this leave. After a third of the time, each connection is closed as soon as it has no call.
+/// In the last third, new calls are refused, so that earlier ones can end in time. Only connections that are never
+/// without a call see such errors.
 async fn wind_down(runtime: &Runtime, limit: Duration) {
     runtime.announce_drain();
     tokio::time::sleep(limit / 3).await;
@@ -407,7 +408,7 @@ async fn wind_down(runtime: &Runtime, limit: Duration) {
     tokio::time::sleep(limit / 3).await;
 }
 
-/// At this time, or never.
+/// Completes at this time; never without a time.
 async fn at(time: Option<tokio::time::Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time).await,
@@ -415,7 +416,7 @@ async fn at(time: Option<tokio::time::Instant>) {
     }
 }
 
-/// The limit of descriptors may be reached long before that of connections.
+/// Warns if connections run out of file descriptors before they reach their own limit.
 fn warn_if_tight(config: &Config, runtime: &Runtime) {
     let most = config.runtime.max_connections.get() as usize;
     let (workers, room) = (runtime.workers(), runtime.room_for_downstreams());
@@ -428,7 +429,7 @@ fn warn_if_tight(config: &Config, runtime: &Runtime) {
     }
 }
 
-/// Waits until nothing has been in flight for a while, or no downstream is connected.
+/// Waits until no call was in flight for [`QUIET`], or no downstream is connected.
 async fn quiet(runtime: &Runtime) {
     let step = Duration::from_millis(20);
     let mut still = Duration::ZERO;
@@ -444,7 +445,7 @@ async fn quiet(runtime: &Runtime) {
     }
 }
 
-/// What the compiler must know of this program.
+/// The answers that the compiler needs from the binary: numbers of protocols, endpoints of clusters, and filters.
 pub fn world<'a>(
     endpoints: &'a dyn Fn(&Cluster) -> Vec<DiscoveredEndpoint>,
     workers: usize,

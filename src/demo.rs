@@ -1,60 +1,57 @@
-//! `rialto demo`: a little fleet in one process, and calls through it that everybody can watch.
+//! `rialto demo`: two providers, Rialto and calls in one process, to watch how it works.
 //!
-//! A Dubbo2 provider and a SOFARPC provider serve the same service, Rialto stands between them exactly as it would
-//! in production (its own control plane and workers, a configuration that is printed), and downstreams of each protocol
-//! call the provider of the other. With `--java` the peers are stock Java ones instead.
+//! A Dubbo2 and a SOFARPC provider serve the same service. Rialto runs between them as in production, with its own
+//! control plane and workers and a configuration that is printed. Applications of each protocol call the provider of
+//! the other one. With `--java` the providers and applications are stock Java ones.
 mod calls;
 mod fleet;
 mod java;
 mod provider;
 mod service;
 mod table;
-pub mod values;
-pub mod wire;
 
 use crate::control::Embedded;
 use anyhow::Context;
 use calls::Case;
 use fleet::{DUBBO_CALLERS, DUBBO_VERSION, Plan, SOFA_CALLERS, SOFA_VERSION};
 use rialto_core::framed::Codec;
-use rialto_core::session::Role;
 use rialto_protocols::bolt::Bolt;
 use rialto_protocols::dubbo::Dubbo;
+use rialto_testkit::Client;
 use service::Greeter;
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use table::{Row, Table};
-use wire::Wire;
 
-/// No call of the demo takes longer.
+/// The longest time to wait for a response.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What providers call themselves.
+/// The name with which the SOFARPC provider greets.
 const SOFA_PROVIDER: &str = "the SOFARPC provider";
-/// See [`SOFA_PROVIDER`].
+/// The name with which the Dubbo provider greets.
 const DUBBO_PROVIDER: &str = "the Dubbo provider";
 
 /// Options of `rialto demo`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Options {
-    /// End after the calls, with code 0 if every answer was right and 1 if not.
+    /// Exit after the calls, with code 0 if every response was right and 1 if not.
     #[arg(long)]
     once: bool,
     /// Use stock Java peers from tests/peers/java (needs a checkout, JDK 17 and Maven).
     #[arg(long)]
     java: bool,
-    /// Where the admin page is served [default: 127.0.0.1:19901, or a free port if that is taken].
+    /// The address of the admin pages [default: 127.0.0.1:19901, or a free port if that is in use].
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
 }
 
-/// Runs the demo.
+/// Runs the demo. Wrong responses are no error; they lead to the exit code 1.
 ///
 /// # Errors
-/// What kept the fleet from starting. Wrong answers are no error but the code 1.
+/// The providers or Rialto cannot be started, or a connection fails.
 pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let out = &mut std::io::stdout().lock();
     if options.java {
@@ -75,7 +72,7 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let rialto = introduce(&plan, out)?;
     writeln!(
         out,
-        "These providers and their callers are built in. `rialto demo --java` takes stock Dubbo and SOFARPC\ninstead: it needs a checkout, JDK 17 and Maven, and minutes the first time.\n"
+        "These providers and applications are built in. `rialto demo --java` uses stock Dubbo and SOFARPC\ninstead. It needs a checkout, JDK 17 and Maven, and takes minutes the first time.\n"
     )?;
     let mut table = Table::new(out)?;
     call_all::<Dubbo, Bolt>(
@@ -103,14 +100,14 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     )
 }
 
-/// What people may want to call.
+/// The service, as it is described to users who want to call it.
 struct About {
     service: &'static str,
-    /// The interface, or where to find it.
+    /// The source of the interface, or where to find it.
     source: &'static str,
 }
 
-/// Starts Rialto and says what stands where.
+/// Starts Rialto, and prints the addresses and the configuration.
 fn introduce(plan: &Plan, out: &mut dyn Write) -> anyhow::Result<Embedded> {
     let rialto = plan.start()?;
     writeln!(
@@ -126,7 +123,7 @@ fn introduce(plan: &Plan, out: &mut dyn Write) -> anyhow::Result<Embedded> {
     Ok(rialto)
 }
 
-/// Makes the calls of one side.
+/// Makes all calls with the protocol `Downstream`.
 fn call_all<Downstream: Codec, Callee: Codec>(
     address: &str,
     version: &str,
@@ -138,24 +135,19 @@ fn call_all<Downstream: Codec, Callee: Codec>(
         fleet::name(Downstream::PROTO),
         fleet::name(Callee::PROTO)
     );
-    let stream =
-        TcpStream::connect(address).with_context(|| format!("cannot connect to Rialto on {address}"))?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let mut wire = Wire::<Downstream, _>::new(stream, Role::Client);
-    for (
-        id,
-        Case {
+    let mut client = address
+        .parse()
+        .map_err(anyhow::Error::from)
+        .and_then(|to| Ok(Client::<Downstream>::connect(to, PATIENCE)?))
+        .with_context(|| format!("cannot connect to Rialto on {address}"))?;
+    for case in calls::all(version, provider) {
+        let Case {
             title,
             request,
             expect,
-        },
-    ) in (1..).zip(calls::all(version, provider))
-    {
+        } = case;
         let began = Instant::now();
-        let reply = wire
-            .call(id, &request)
-            .with_context(|| format!("{way}: {title}"))?;
+        let reply = client.call(&request).with_context(|| format!("{way}: {title}"))?;
         let time = began.elapsed();
         let (answer, is_right) = (calls::show(reply.as_ref()), expect.is(reply.as_ref()));
         table.row(&Row {
@@ -169,7 +161,7 @@ fn call_all<Downstream: Codec, Callee: Codec>(
     Ok(())
 }
 
-/// Sums up, and stays until the process is told to end unless that is not wanted.
+/// Prints the result, and keeps running until a signal ends it, unless `--once` is given.
 fn conclude(
     rialto: Embedded,
     (rows, wrong): (usize, usize),
@@ -178,11 +170,8 @@ fn conclude(
     about: &About,
 ) -> anyhow::Result<ExitCode> {
     match wrong {
-        0 => writeln!(out, "\n{rows} calls, every answer as it must be.")?,
-        _ => writeln!(
-            out,
-            "\n{rows} calls, {wrong} of them not answered as they must be."
-        )?,
+        0 => writeln!(out, "\n{rows} calls, all results are right.")?,
+        _ => writeln!(out, "\n{rows} calls, {wrong} of them with a wrong result.")?,
     }
     let code = if wrong == 0 {
         ExitCode::SUCCESS
@@ -198,14 +187,14 @@ fn conclude(
     Ok(code)
 }
 
-/// How to point one's own clients at it.
+/// Prints how users can call the service with their own applications.
 fn invite(rialto: &Embedded, out: &mut dyn Write, about: &About) -> anyhow::Result<()> {
     let (dubbo, sofa) = (rialto.listener(DUBBO_CALLERS)?, rialto.listener(SOFA_CALLERS)?);
     let port = dubbo.rsplit(':').next().unwrap_or_default();
     let About { service, source } = about;
     writeln!(
         out,
-        "\nIt goes on until Ctrl-C. Call it yourself; the service is\n"
+        "\nIt runs until Ctrl-C, so you can call it yourself. The service is\n"
     )?;
     for line in source.lines() {
         writeln!(out, "  {line}")?;

@@ -1,4 +1,4 @@
-//! The process's own messages, to standard error.
+//! The process log: the messages of the process itself, on standard error.
 mod queue;
 
 use queue::Queue;
@@ -11,20 +11,20 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, reload};
 
-/// What a process that ends waits for its last lines to be taken.
+/// How long a process that ends waits until its last lines are written.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// The log of a running process.
+/// Controls the log of the running process.
 #[derive(Clone)]
 pub struct Level {
     filter: reload::Handle<LevelFilter, Registry>,
     queue: Queue,
 }
 
-/// Begins to log.
+/// Starts the log.
 ///
 /// # Errors
-/// Something else in this process logs already.
+/// Another part of this process has already started one.
 pub fn start(log: &Log) -> anyhow::Result<Level> {
     let (level, filter) = reload::Layer::new(filter_of(log.level));
     let queue = Queue::start(std::io::stderr())?;
@@ -44,25 +44,25 @@ pub fn start(log: &Log) -> anyhow::Result<Level> {
 }
 
 impl Level {
-    /// Logs from this level on.
+    /// Sets the level from which on messages are logged.
     pub fn set(&self, level: LogLevel) {
-        // fails only when the subscriber is gone, which lives as long as the process
+        // fails only without the subscriber, which lives as long as the process
         let _ = self.filter.modify(|f| *f = filter_of(level));
     }
 
-    /// The least important level that is logged.
+    /// The level from which on messages are logged.
     #[must_use]
     pub fn get(&self) -> String {
         self.filter.with_current(ToString::to_string).unwrap_or_default()
     }
 
-    /// Lines that standard error did not take.
+    /// How many lines were lost because standard error did not take them.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.queue.lost()
     }
 
-    /// Waits until the lines so far are written, but not for long.
+    /// Waits until the lines so far are written, but not longer than a second.
     pub fn flush(&self) {
         self.queue.flush(LAST_LINES);
     }

@@ -1,4 +1,4 @@
-//! See the library.
+//! The binary. Everything is in the library, so that tests can use it.
 use std::process::ExitCode;
 
 #[cfg(feature = "mimalloc")]

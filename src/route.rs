@@ -1,9 +1,8 @@
-//! `rialto route`: which route a call would take, and why not one before it.
+//! `rialto route`: which route would take a call, and why the routes before it would not.
 //!
-//! The call is written as a message of its protocol, read as a worker reads it and put before the routes of a compiled
-//! snapshot, so that the answer is that of a running process.
-use crate::control::{protocol_name, world};
-use crate::demo::wire::Request;
+//! The call is encoded as a message of its protocol, decoded as a worker does it, and matched with the compiled
+//! routes, so the result is the same as in a running process.
+use crate::control::world;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use rialto_core::buf::OutBuf;
@@ -15,7 +14,8 @@ use rialto_core::session::{Dispatch, Protocols, Role, Session, Settings};
 use rialto_core::slots::CallKey;
 use rialto_protocols::bolt::Bolt;
 use rialto_protocols::dubbo::Dubbo;
-use rialto_protocols::{All, BOLT, DUBBO};
+use rialto_protocols::{All, BOLT, DUBBO, protocol_name};
+use rialto_testkit::Request;
 use serde_json::json;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -23,7 +23,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// The call to be looked up.
+/// The call that is matched with the routes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
     /// The Java interface.
@@ -32,7 +32,7 @@ pub(crate) struct Options {
     /// The method.
     #[arg(long, default_value = "")]
     method: String,
-    /// The version that the downstream says [default: none for dubbo, 1.0 for bolt].
+    /// The version that the application asks for [default: none for dubbo, 1.0 for bolt].
     #[arg(long)]
     version: Option<String>,
     /// The Dubbo group or SOFARPC uniqueId.
@@ -44,10 +44,10 @@ pub(crate) struct Options {
     /// An attachment; may be given several times.
     #[arg(long = "attachment", value_name = "NAME=VALUE", value_parser = pair)]
     attachments: Vec<(String, String)>,
-    /// Only calls that come in here [default: every listener].
+    /// Only try this listener [default: every listener].
     #[arg(long)]
     listener: Option<String>,
-    /// What the downstream speaks [default: each protocol that the listener takes].
+    /// The protocol of the application [default: each protocol that the listener takes].
     #[arg(long, value_enum)]
     protocol: Option<Spoken>,
 }
@@ -63,10 +63,10 @@ fn pair(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// Prints the way of the call for each listener that may take it.
+/// Prints for each listener which route takes the call.
 ///
 /// # Errors
-/// There is no such listener, or the call has no form in the protocol.
+/// The listener does not exist, or the call cannot be encoded in the protocol.
 pub(crate) fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode> {
     let asked = |l: &&Listener| options.listener.as_ref().is_none_or(|name| *name == l.name);
     let listeners: Vec<_> = config.listeners.iter().filter(asked).collect();
@@ -89,7 +89,7 @@ pub(crate) fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode
             }
             let id = compiler.listener_id(&listener.name);
             let directory = compiler.directory();
-            let way = Way {
+            let lookup = Lookup {
                 config,
                 directory,
                 listener,
@@ -97,8 +97,8 @@ pub(crate) fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode
                 options,
             };
             let taken = match spoken {
-                Spoken::Dubbo => way.follow::<Dubbo>(DUBBO, &mut text)?,
-                Spoken::Bolt => way.follow::<Bolt>(BOLT, &mut text)?,
+                Spoken::Dubbo => lookup.follow::<Dubbo>(DUBBO, &mut text)?,
+                Spoken::Bolt => lookup.follow::<Bolt>(BOLT, &mut text)?,
             };
             found |= taken;
         }
@@ -106,7 +106,7 @@ pub(crate) fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode
     if text.is_empty() {
         text.push_str("no listener takes calls of this protocol\n");
     }
-    // a closed pipe is no failure of ours
+    // a closed pipe is no error of this command
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
     Ok(if found {
         ExitCode::SUCCESS
@@ -115,8 +115,8 @@ pub(crate) fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode
     })
 }
 
-/// One listener's routes, and the call before them.
-struct Way<'a> {
+/// One listener and the call that is matched with its routes.
+struct Lookup<'a> {
     config: &'a Config,
     directory: &'a Directory,
     listener: &'a Listener,
@@ -124,8 +124,8 @@ struct Way<'a> {
     options: &'a Options,
 }
 
-impl Way<'_> {
-    /// Writes what each route says until one takes the call; false if none does.
+impl Lookup<'_> {
+    /// Writes for each route why it does not take the call, up to the one that does. Returns whether there is one.
     fn follow<C: Codec>(&self, proto: ProtoId, to: &mut String) -> anyhow::Result<bool> {
         let Options { version, .. } = self.options;
         let usual = if proto == BOLT { "1.0" } else { "" };
@@ -139,12 +139,12 @@ impl Way<'_> {
         let mut bytes = vec![];
         let mut session = Framed::<C>::new(Role::Client, &Settings::default());
         let encoded = request.encode(session.codec_mut(), 1, &mut bytes);
-        encoded.map_err(|e| anyhow::anyhow!("the call cannot be written: {e}"))?;
+        encoded.map_err(|e| anyhow::anyhow!("the call cannot be encoded: {e}"))?;
         let message = All::dialect(proto).and_then(|dialect| dialect.view(&bytes));
-        let message = message.context("the call cannot be read again")?;
+        let message = message.context("the call cannot be decoded")?;
         let head = message
             .head()
-            .map_err(|e| anyhow::anyhow!("the call cannot be read: {e}"))?;
+            .map_err(|e| anyhow::anyhow!("the call cannot be decoded: {e}"))?;
         writeln!(
             to,
             "listener {}, a {} call:",
@@ -174,12 +174,12 @@ impl Way<'_> {
         }
         writeln!(
             to,
-            "  no route takes it: the caller is told that there is no such service"
+            "  no route takes it: the application gets the error that there is no such service"
         )?;
         Ok(false)
     }
 
-    /// Why a route does not take the call.
+    /// The condition of a route that the call does not satisfy.
     fn reason(&self, route: &config::Route, compiled: &Route, msg: &Message<'_>, head: &Head<'_>) -> String {
         let m = &route.matches;
         if let Some(listener) = m.listener.as_ref().filter(|name| **name != self.listener.name) {
@@ -210,7 +210,7 @@ impl Way<'_> {
         }
     }
 
-    /// Where the call goes, and what becomes of its version and group on the way.
+    /// Writes the clusters that the call can go to, and how its version and group are changed for them.
     fn destinations(
         &self,
         (route, compiled): (&config::Route, &Route),
@@ -251,13 +251,9 @@ impl Way<'_> {
                 };
                 let (version, group) = sent(cluster, message, &dispatch)?;
                 let was = json!(request.version);
-                write!(
-                    to,
-                    ", translated; version {was} is asked for as {}",
-                    json!(version)
-                )?;
+                write!(to, ", bridged; version {was} becomes {}", json!(version))?;
                 if group != request.group {
-                    write!(to, ", group {} as {}", json!(request.group), json!(group))?;
+                    write!(to, ", group {} becomes {}", json!(request.group), json!(group))?;
                 }
             }
             to.push('\n');

@@ -1,9 +1,9 @@
-//! What this binary is.
+//! The version of this binary, and how it was built.
 
-/// `0.1.0 (commit)`.
+/// Version and commit, such as `0.1.0 (1a2b3c4d5e)`.
 pub const SHORT: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("RIALTO_COMMIT"), ")");
 
-/// The short form, the compiler, and what was compiled in.
+/// [`SHORT`], the compiler and the protocols.
 pub const LONG: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (",
@@ -16,10 +16,10 @@ pub const LONG: &str = concat!(
 /// The version without the commit.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The commit, and `-dirty` if there was more.
+/// The commit, with `-dirty` if there were uncommitted changes.
 pub const COMMIT: &str = env!("RIALTO_COMMIT");
 
-/// Cargo features that were on.
+/// The Cargo features that were turned on.
 #[must_use]
 pub fn features() -> Vec<&'static str> {
     let all = [("mimalloc", cfg!(feature = "mimalloc"))];
@@ -29,7 +29,7 @@ pub fn features() -> Vec<&'static str> {
         .collect()
 }
 
-/// The text of `--version`.
+/// The output of `--version`.
 #[must_use]
 pub fn long() -> String {
     let features = features();

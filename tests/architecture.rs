@@ -22,6 +22,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("filters", &["rialto-core"]),
     ("discovery", &["rialto-core"]),
     ("upgrade", &["rialto-core"]),
+    ("testkit", &["rialto-core"]),
     ("benches", &[]),
     (
         "benches/count",
@@ -84,6 +85,15 @@ const PROTOCOLS: &[&str] = &["bolt", "dubbo"];
 /// Crates without async code: bytes and time go in, events and bytes come out.
 const NO_ASYNC: &[&str] = &["core", "protocols", "filters"];
 
+/// Rooms in `src` that must not use other rooms there: the room, and those. The control plane starts the admin pages and the
+/// access log, so these must not need the control plane; what all three need is in `src/state`.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("access_log", &["admin", "control"]),
+    ("admin", &["access_log", "control"]),
+    ("logging", &["access_log", "admin", "control", "state"]),
+    ("state", &["access_log", "admin", "control"]),
+];
+
 /// The longest file, in lines before its tests.
 const LONGEST: usize = 500;
 /// Files that may be longer, and why.
@@ -123,6 +133,21 @@ fn files(folder: &str, extension: &str) -> Vec<String> {
     let from_root = |path: PathBuf| path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
     let mut found: Vec<_> = found.into_iter().map(from_root).collect();
     found.sort();
+    found
+}
+
+/// The files of a module that the list of this name mentions: `module.rs` and everything below `module/`.
+fn files_of(module: &str, list: &str) -> Vec<String> {
+    let folder = module.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut found = files(folder, "rs");
+    found.retain(|file| {
+        let rest = file.strip_prefix(module);
+        rest.is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
+    });
+    assert!(
+        !found.is_empty(),
+        "{module} is gone; {list} in tests/architecture.rs still names it"
+    );
     found
 }
 
@@ -244,6 +269,21 @@ fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
         .flat_map(move |(n, line)| of_line(line).into_iter().map(move |(a, b)| (n + 1, &line[a..b])))
 }
 
+/// The names behind `crate::` and `super::` in the code, each with its line. Of a group in braces these are all words.
+fn named_modules(code: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    for (at, start) in code.match_indices("crate::").chain(code.match_indices("super::")) {
+        let line = code[..at].lines().count();
+        let path = &code[at + start.len()..];
+        let (path, names) = match path.split_once(';') {
+            Some((group, _)) if path.starts_with('{') => (group, usize::MAX),
+            _ => (path, 1),
+        };
+        found.extend(words(path).take(names).map(|(_, name)| (line, name)));
+    }
+    found
+}
+
 /// Fails with all complaints at once.
 fn fail_with(complaints: &[String], remedy: &str) {
     let mut text = String::new();
@@ -342,28 +382,34 @@ fn sources_name_only_the_crates_below_them() {
 fn protocols_do_not_use_each_other() {
     let mut complaints = Vec::new();
     for protocol in PROTOCOLS {
-        let ours = |file: &String| {
-            let rest = file.strip_prefix(&format!("protocols/src/{protocol}"));
-            rest.is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
-        };
-        let mut seen = 0;
-        for file in files("protocols/src", "rs").into_iter().filter(ours) {
-            seen += 1;
+        for file in files_of(&format!("protocols/src/{protocol}"), "PROTOCOLS") {
             let code = code(&read(&file));
             let others = |word: &str| word != *protocol && PROTOCOLS.contains(&word);
             for (line, word) in words(&code).filter(|(_, word)| others(word)) {
                 complaints.push(format!("{file}:{line}: `{word}` in {protocol}"));
             }
         }
-        assert!(
-            seen > 0,
-            "protocols/src/{protocol} is gone; PROTOCOLS in tests/architecture.rs still names it"
-        );
     }
     fail_with(
         &complaints,
         "Protocols meet in the neutral call (core/src/call.rs); what two share is a module beside them.",
     );
+}
+
+#[test]
+fn rooms_do_not_depend_on_each_other_in_a_circle() {
+    let mut complaints = Vec::new();
+    for (room, forbidden) in ROOMS {
+        for file in files_of(&format!("src/{room}"), "ROOMS") {
+            let code = code(&read(&file));
+            for (line, name) in named_modules(&code) {
+                if forbidden.contains(&name) {
+                    complaints.push(format!("{file}:{line}: `{name}` in {room}"));
+                }
+            }
+        }
+    }
+    fail_with(&complaints, "What both need belongs into src/state.");
 }
 
 #[test]
@@ -471,6 +517,13 @@ mod helpers {
                         \"1\"\n[target.'cfg(unix)'.dependencies]\ng = \"1\"\n[dev-dependencies]\nh = \"1\"\n[lints]\ni \
                         = \"1\"\n";
         assert_eq!(dependencies(manifest), ["a", "b", "d", "f", "g", "h"]);
+    }
+
+    #[test]
+    fn modules_are_found_in_paths_and_groups() {
+        let code = "use crate::a::b;\nuse crate::{c, d::{e}};\nfn f(g: super::h::I) {}";
+        let found = [(1, "a"), (2, "c"), (2, "d"), (2, "e"), (3, "h")];
+        assert_eq!(named_modules(code), found);
     }
 
     #[test]

@@ -18,11 +18,11 @@ pub fn load(data: &[u8]) {
         Ok(loaded) => {
             assert!(!loaded.warnings.has_errors(), "accepted with errors");
             check(&loaded.warnings, text);
-            let written = dump(&loaded.config, &loaded.brought);
+            let written = dump(&loaded.config, &loaded.substitutions);
             // JSON has no escape for variables; `$` and what follows would be read as one.
             let again = written.to_string().replace("${", "$${");
             let again = load_str(NAME, &again).unwrap_or_else(|e| panic!("its own dump is refused:\n{e}"));
-            assert_eq!(dump(&again.config, &again.brought), written);
+            assert_eq!(dump(&again.config, &again.substitutions), written);
         }
     }
 }

@@ -22,4 +22,4 @@ mod text;
 
 pub use detect::detect;
 pub use ids::{BOLT, DUBBO};
-pub use set::{All, AnySession};
+pub use set::{All, AnySession, protocol_name};

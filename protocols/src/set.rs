@@ -63,6 +63,12 @@ impl Protocols for All {
     }
 }
 
+/// The name of a protocol in configuration, metrics and logs.
+#[must_use]
+pub fn protocol_name(id: ProtoId) -> &'static str {
+    All::dialect(id).map_or("unknown", |d| d.name())
+}
+
 macro_rules! each {
     ($any:expr, $session:ident => $call:expr) => {
         match $any {

@@ -1,41 +1,45 @@
-//! What a line says. Callers repeat themselves, so most of a line is kept as it was written before.
-use crate::control::{NamesView, protocol_name};
+//! Builds the lines. Most calls repeat the names of an earlier one, so that part of a line is built once and kept.
+use crate::state::NamesView;
 use rialto_core::access_log::{Note, Part, Record};
 use rialto_core::config::LogFormat;
 use rialto_core::directory::EndpointId;
 use rialto_core::metrics::{CallResult, SeriesId, SeriesKey};
+use rialto_protocols::protocol_name;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Calls with the same names: those of one series of a worker that went to one endpoint.
+/// What calls with the same names have in common: the worker, the series and the endpoint.
 type Same = (usize, SeriesId, Option<EndpointId>);
 
-/// So many of them are remembered; more are as good as none, and all are forgotten.
+/// How many name parts are kept. They are all cleared when there are more.
 const KEPT: usize = 4096;
 
-/// Puts lines together.
+/// Builds lines from records.
 pub(super) struct Lines {
     format: LogFormat,
-    /// By worker and place: the series that has the place, and the one that had it before, of which calls may still come.
+    /// The series of each worker and place. A place is used again for another series while records of the former one
+    /// can still arrive, so the last two are kept.
     series: HashMap<(usize, usize), [Option<Known>; 2]>,
     parts: HashMap<Same, Parts>,
-    /// The names that the parts are made of.
+    /// The version of the names that `parts` was built from.
     version: u64,
-    /// The last downstream, and how it is written.
+    /// The address of the last record and its text.
     downstream: Option<(Option<SocketAddr>, String)>,
 }
 
 type Known = (SeriesId, Arc<SeriesKey>);
 
-/// What stands in a line in front of the downstream, and behind it up to how the call ended.
+/// The parts of a line that do not change between calls with the same names: the one before the downstream's address,
+/// and the one between it and the outcome.
 struct Parts {
     before: String,
     behind: String,
 }
 
-/// The names of a call, in their order. What a call does not have is null, and `-` in the text format.
+/// The names in a line, in their order. A name that a call does not have is `null` in JSON, and `-` in the text
+/// format.
 #[derive(serde::Serialize)]
 struct Names<'a> {
     protocol: &'static str,
@@ -58,7 +62,7 @@ impl Lines {
         }
     }
 
-    /// Learns the names of series.
+    /// Stores the names of series that are new in a batch.
     pub(super) fn learn(&mut self, worker: usize, fresh: Vec<(SeriesId, Arc<SeriesKey>)>) {
         for (id, key) in fresh {
             let [now, before] = self.series.entry((worker, id.place())).or_default();
@@ -108,7 +112,7 @@ impl Lines {
             };
             let parts = Parts::new(self.format, key, record, names);
             if !key.names_its_calls() {
-                // the names are those of this call
+                // the series stands for many services, so these names belong to this call only
                 Some(parts)
             } else {
                 self.parts.insert(same, parts);
@@ -170,7 +174,7 @@ impl Lines {
     }
 }
 
-/// What stands for something that the call does not have.
+/// How a missing value is written.
 fn absent(format: LogFormat) -> &'static str {
     match format {
         LogFormat::Text => "-",
@@ -178,7 +182,7 @@ fn absent(format: LogFormat) -> &'static str {
     }
 }
 
-/// The endpoints that were tried in vain.
+/// Adds the endpoints at which the call failed before.
 fn put_failed(format: LogFormat, out: &mut String, failed: &[EndpointId], names: &NamesView<'_>) {
     let names: Vec<&str> = failed.iter().map(|id| names.endpoint(*id)).collect();
     // writing to a string cannot fail
@@ -189,7 +193,7 @@ fn put_failed(format: LogFormat, out: &mut String, failed: &[EndpointId], names:
     };
 }
 
-/// The end of a line.
+/// Adds the details that only some calls have, and ends the line.
 fn put_note(format: LogFormat, out: &mut String, note: Option<&Note>) {
     let fields = [
         ("version", Part::Version),
@@ -245,7 +249,7 @@ impl Parts {
 }
 
 impl Names<'_> {
-    /// `key=value` pairs; values that downstreams choose are quoted where they could be misread.
+    /// The names as `key=value` pairs. Values that downstreams choose are quoted where they could be misread.
     fn text(&self) -> String {
         format!(
             " {}->{} service={} method={} route={} cluster={} endpoint={}",
@@ -276,7 +280,7 @@ fn written(format: LogFormat, downstream: Option<SocketAddr>) -> String {
     text
 }
 
-/// Strings and structs of strings always have a form in JSON.
+/// A value as JSON. Strings and structs of strings can always be written as JSON.
 fn json(value: &(impl serde::Serialize + ?Sized)) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
@@ -295,7 +299,7 @@ fn quoted(s: &str) -> std::borrow::Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control;
+    use crate::state;
     use rialto_core::directory::{Change, ClusterId, Endpoint, EndpointId, ListenerId, RouteId};
     use rialto_core::message::Status;
     use rialto_core::transport::Address;
@@ -340,8 +344,8 @@ mod tests {
         }
     }
 
-    /// The lines of records, written twice: what was kept says what was written first.
-    fn lines(lines: &mut Lines, names: &control::Names, records: &[Record]) -> Vec<String> {
+    /// Builds the lines twice, and checks that kept parts give the same lines as new ones.
+    fn lines(lines: &mut Lines, names: &state::Names, records: &[Record]) -> Vec<String> {
         let mut texts = [(); 2].map(|()| {
             let mut text = String::new();
             names.with(|names| lines.put(&mut text, "now", 3, records, names));
@@ -353,7 +357,7 @@ mod tests {
 
     #[test]
     fn each_call_has_its_own_names_whatever_stood_in_the_lines_before() {
-        let names = control::Names::new(&parts("one:1"));
+        let names = state::Names::new(&parts("one:1"));
         let mut text = Lines::new(LogFormat::Text);
         text.learn(3, vec![(SeriesId(0), key("a.B")), (SeriesId(1), key("a\nb"))]);
         let (ada, bob) = (Some("10.0.0.1:5"), Some("[::1]:6"));
@@ -385,7 +389,7 @@ mod tests {
 
     #[test]
     fn a_line_of_json_is_json() {
-        let names = control::Names::new(&parts("one:1"));
+        let names = state::Names::new(&parts("one:1"));
         let mut json = Lines::new(LogFormat::Json);
         json.learn(3, vec![(SeriesId(0), key("a\"}{\n"))]);
         let records = [
@@ -410,10 +414,10 @@ mod tests {
         }
     }
 
-    /// Names beyond the bound of the metrics are in the log all the same.
+    /// Calls beyond the limit of series share one series, but their own names must be in the log.
     #[test]
     fn calls_without_a_series_of_their_own_keep_their_names() {
-        let names = control::Names::new(&parts("one:1"));
+        let names = state::Names::new(&parts("one:1"));
         let mut text = Lines::new(LogFormat::Text);
         text.learn(3, vec![(SeriesId(0), key("_OTHER"))]);
         let of = |service: &str, error: &str| {
@@ -447,10 +451,11 @@ mod tests {
         );
     }
 
-    /// A place goes from series to series; a worker's memory of both is bounded.
+    /// When a place gets another series, records of both are still written with their own names, and memory does not
+    /// grow.
     #[test]
     fn a_place_that_changed_hands_is_known_by_both_names() {
-        let names = control::Names::new(&parts("one:1"));
+        let names = state::Names::new(&parts("one:1"));
         let mut text = Lines::new(LogFormat::Text);
         let again = 1 << 20;
         text.learn(3, vec![(SeriesId(0), key("a.First"))]);

@@ -1,4 +1,4 @@
-//! A connection on which nothing moves ends: a client that stopped reading must not hold a page in memory.
+//! A timeout for idle connections, so that a client that stops reading cannot keep a page in memory.
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A connection on which nothing moves for so long is closed.
+/// How long a connection may be idle before it is closed.
 const SILENCE: Duration = Duration::from_secs(20);
 
-/// A connection that ends when nothing moves on it.
+/// A connection on which reads and writes fail once it has been idle for [`SILENCE`].
 pub(super) struct Bounded<C> {
     connection: C,
     silence: Pin<Box<Sleep>>,
@@ -23,7 +23,7 @@ impl<C> Bounded<C> {
         }
     }
 
-    /// What came of trying to move bytes: an error if none moved for too long.
+    /// Restarts the timeout if a read or write did something, and fails if the timeout is over.
     fn judge<T>(&mut self, cx: &mut Context<'_>, moved: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if moved.is_ready() {
             self.silence.as_mut().reset(Instant::now() + SILENCE);

@@ -1,9 +1,10 @@
-//! The two text formats of Prometheus. The library writes OpenMetrics. The classic format differs in the comments only; clients
-//! get it unless they ask for OpenMetrics.
+//! The two text formats of Prometheus: classic and OpenMetrics. The library writes OpenMetrics. The classic format
+//! differs only in its comment lines, so it is made from OpenMetrics. Clients get the classic format unless they ask
+//! for OpenMetrics.
 use axum::http::{HeaderMap, header};
 use std::fmt::{self, Write};
 
-/// How metrics are written.
+/// A text format of Prometheus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     /// `text/plain; version=0.0.4`.
@@ -16,7 +17,8 @@ pub(super) enum Format {
 pub(super) struct Classic<'a, W> {
     to: &'a mut W,
     line: String,
-    /// A family's help, which comes before its type; the name of a counter depends on that.
+    /// The help of the current family. It is held back until the type is known, because only counters get `_total`
+    /// added to their name.
     help: String,
 }
 

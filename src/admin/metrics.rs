@@ -1,9 +1,9 @@
-//! Counters of all workers, summed and written for Prometheus.
+//! The page of metrics: the sums of the counters of all workers, in a format of Prometheus.
 use super::SitePlaces;
 use super::exposition::{Classic, Format};
 use super::packed::{self, Packed};
 use super::process::Process;
-use crate::control::{Shared, protocol_name};
+use crate::state::Shared;
 use crate::version;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -18,6 +18,7 @@ use rialto_core::directory::EndpointId;
 use rialto_core::metrics::{CallResult, Layout, Refusal, Series, SeriesKey, Traffic};
 use rialto_core::peer_errors::PeerErrorKind;
 use rialto_core::worker::Report;
+use rialto_protocols::protocol_name;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::{fmt, io};
@@ -48,7 +49,7 @@ fn write(shared: Arc<Shared>, format: Format, page: &mut impl fmt::Write) -> fmt
     let reports = shared.reports();
     let mut registry = Registry::with_prefix("rialto");
     registry.register_collector(Box::new(Scrape { shared, reports }));
-    // these have the names that they have everywhere
+    // metrics of the process have the same names in all programs, so they get no prefix
     let mut process = Registry::default();
     process.register_collector(Box::new(Process));
     match format {
@@ -91,7 +92,7 @@ impl Collector for Scrape {
 }
 
 impl Scrape {
-    /// Series of all workers with the same key, summed.
+    /// The series of all workers, with those of the same key added up, in the order of their labels.
     fn series(&self, layout: &Layout) -> Vec<(Labels, Series)> {
         let mut sums: HashMap<Arc<SeriesKey>, Series> = HashMap::new();
         for s in self.reports.iter().flat_map(|r| &r.series) {
@@ -144,7 +145,7 @@ impl Scrape {
                 ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
             }
         }
-        let help = "Time from the last byte of a request to the last byte of its answer";
+        let help = "Time from the last byte of a request to the last byte of its response";
         let seconds = Unit::Seconds;
         let mut family =
             to.encode_descriptor("call_duration", help, Some(&seconds), MetricType::Histogram)?;
@@ -156,7 +157,7 @@ impl Scrape {
                 .encode_family(labels)?
                 .encode_histogram::<Labels>(sum, count, &buckets, None)?;
         }
-        let help = "Calls given to another connection because not a byte of them had left";
+        let help = "Calls sent over another connection because no byte of them had been sent";
         let mut family = to.encode_descriptor("call_retries", help, None, MetricType::Counter)?;
         for (labels, s) in series.iter().filter(|(_, s)| s.retries > 0) {
             ConstCounter::new(s.retries).encode(family.encode_family(labels)?)?;
@@ -217,12 +218,12 @@ impl Scrape {
             let (traffic, calls) = of.fold((Traffic::default(), 0), |(sum, n), e| {
                 (add(sum, &e.traffic), n + i64::from(e.in_flight))
             });
-            // the addresses of one host name share its name
+            // a host name with several addresses is several endpoints with one name, and one row
             let (sum, n) = rows.entry(labels).or_default();
             (*sum, *n) = (add(*sum, &traffic), *n + calls);
         }
         traffic(to, "endpoint", &rows.iter().map(|(l, (t, _))| (l, t)))?;
-        let help = "Calls given to the endpoint and not over";
+        let help = "Calls sent to the endpoint that have not ended";
         gauges(
             to,
             "endpoint_calls_in_flight",
@@ -231,7 +232,8 @@ impl Scrape {
         )
     }
 
-    /// Endpoints of a cluster that calls go to, and those that calls go to only if there is no other.
+    /// How many endpoints of each cluster are usable, and how many are avoided. An avoided endpoint gets calls only
+    /// if no other is left.
     fn clusters(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let directory = self.shared.directory();
         let avoided = |id: &EndpointId| {
@@ -252,20 +254,20 @@ impl Scrape {
                 ]
             })
             .collect();
-        let help = "Endpoints that are known, by state";
+        let help = "Known endpoints by state";
         gauges(to, "cluster_endpoints", help, rows.iter().map(|(l, n)| (l, *n)))
     }
 
-    /// Whether the endpoints of a cluster are what its sources say.
+    /// Whether the endpoint list of each cluster is up to date, and how old it is.
     fn lists(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let labels = |name: &String| -> Labels { vec![("cluster", name.clone())] };
         let lists: Vec<_> = (self.shared.lists.reports().iter())
             .map(|(name, report)| (labels(name), *report))
             .collect();
-        let help = "1 while the sources of a cluster cannot be asked, or say what is not believed, and its last list is used";
+        let help = "1 while the last endpoint list of a cluster is used because its sources do not respond or their list is not trusted";
         let stale = lists.iter().map(|(labels, list)| (labels, i64::from(list.stale)));
         gauges(to, "cluster_endpoints_stale", help, stale)?;
-        let help = "Time since the sources of a cluster last said that its list is right";
+        let help = "Time since the sources of a cluster last confirmed its endpoint list";
         let seconds = Unit::Seconds;
         let name = "cluster_endpoints_age";
         let mut family = to.encode_descriptor(name, help, Some(&seconds), MetricType::Gauge)?;
@@ -291,7 +293,7 @@ impl Scrape {
             ConstCounter::new(n).encode(family.encode_family(&[("result", result)])?)?;
         }
         let (dropped, failed) = self.shared.log_losses();
-        let help = "Access log lines that are missing";
+        let help = "Access log lines that were lost";
         let mut family = to.encode_descriptor("access_log_lost_lines", help, None, MetricType::Counter)?;
         for (reason, n) in [("queue_full", dropped), ("write_failed", failed)] {
             ConstCounter::new(n).encode(family.encode_family(&[("reason", reason)])?)?;
@@ -310,7 +312,7 @@ impl Scrape {
             ),
             (
                 "calls_quarantined",
-                "Timed-out calls whose answer may still come",
+                "Timed-out calls whose response may still arrive",
                 sum(&|r| r.quarantined.into()),
             ),
             (
@@ -320,12 +322,12 @@ impl Scrape {
             ),
             (
                 "config_last_reload_successful",
-                "1 if the last changed configuration was taken over",
+                "1 if the last changed configuration is in use",
                 last_ok,
             ),
             (
                 "config_last_reload_success_timestamp_seconds",
-                "When the configuration in use was taken over, since the epoch",
+                "Since when the configuration is in use, in seconds since the epoch",
                 reload.in_use_since as i64,
             ),
             (
@@ -335,7 +337,7 @@ impl Scrape {
             ),
             (
                 "ready",
-                "1 while calls are welcome",
+                "1 while the process serves calls",
                 self.shared.is_ready().into(),
             ),
             ("uptime_seconds", "Time since the start", seconds),
@@ -352,7 +354,7 @@ fn build_info(to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         ("version", version::VERSION.to_owned()),
         ("commit", version::COMMIT.to_owned()),
     ];
-    let help = "1, with what this binary is";
+    let help = "1, with the version and the commit as labels";
     gauges(to, "build_info", help, std::iter::once((&labels, 1)))
 }
 
@@ -379,7 +381,7 @@ fn gauges<'a>(
     Ok(())
 }
 
-/// The counters of connections, for listeners and endpoints alike.
+/// The counters of connections and bytes, which listeners and endpoints both have.
 fn traffic<'a>(
     to: &mut DescriptorEncoder<'_>,
     of: &str,

@@ -1,5 +1,6 @@
-//! Keeps web pages of others away. A browser on a machine that reaches the admin address can be made to ask it: under a
-//! name of the attacker's that points here (DNS rebinding), or by a form of another site (CSRF).
+//! Protects the pages from browsers. A web page of an attacker can make a visitor's browser send requests to the
+//! admin address: under a host name of the attacker that resolves to this machine (DNS rebinding), or with a form
+//! (CSRF).
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -8,10 +9,10 @@ use axum::response::{IntoResponse, Response};
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
-/// The names that a request may ask for besides addresses and `localhost`, in lower case.
+/// The host names of `admin.hosts` in lower case. Requests may use these besides IP addresses and `localhost`.
 pub(super) type Hosts = Arc<[String]>;
 
-/// Refuses requests that a page of another site may have made.
+/// Refuses requests that the page of another site may have sent.
 pub(super) async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let authority = request.uri().authority().map(Authority::as_str);
@@ -20,7 +21,7 @@ pub(super) async fn check(State(hosts): State<Hosts>, request: Request, next: Ne
         if !host.is_some_and(|host| is_ours(host, &hosts)) {
             let name = host.unwrap_or_default();
             let text = format!(
-                "the host \"{}\" is neither an IP address nor localhost: add its name to admin.hosts if it is meant\n",
+                "the host \"{}\" is neither an IP address nor localhost: add it to admin.hosts to allow it\n",
                 name.escape_debug()
             );
             return (StatusCode::FORBIDDEN, text).into_response();
@@ -33,11 +34,11 @@ pub(super) async fn check(State(hosts): State<Hosts>, request: Request, next: Ne
     next.run(request).await
 }
 
-/// Whether this `Host` can only mean this process.
+/// Whether an attacker cannot have chosen this `Host`: it is an IP address, `localhost` or a configured name.
 fn is_ours(host: &str, hosts: &[String]) -> bool {
     if let Some(rest) = host.strip_prefix('[') {
         let literal = rest.split_once(']').map_or("", |(literal, _)| literal);
-        // a zone (`fe80::1%eth0`) is none of the address
+        // the zone behind `%` (`fe80::1%eth0`) is not part of the address
         let address = literal.split('%').next().unwrap_or_default();
         return address.parse::<Ipv6Addr>().is_ok();
     }
@@ -46,7 +47,7 @@ fn is_ours(host: &str, hosts: &[String]) -> bool {
     name == "localhost" || name.parse::<std::net::IpAddr>().is_ok() || hosts.contains(&name)
 }
 
-/// Whether a browser says that another site asks.
+/// Whether the browser's headers say that the page of another site sent the request.
 fn is_from_elsewhere(headers: &HeaderMap) -> bool {
     let site = headers.get_all("sec-fetch-site").iter();
     if site

@@ -1,16 +1,16 @@
-//! Pages as gzip, packed while they are written.
+//! Compresses pages with gzip while they are written.
 use axum::http::{HeaderMap, HeaderValue, header};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fmt;
 use std::io::{self, Write};
 
-/// Writes to a page in gzip.
+/// Compresses what is written to it into a page.
 pub(super) struct Packed<'a, W: Write>(GzEncoder<&'a mut W>);
 
 impl<'a, W: Write> Packed<'a, W> {
     pub(super) fn new(page: &'a mut W) -> Self {
-        // metrics repeat themselves: a higher level costs more and saves little
+        // metrics are so repetitive that a higher level saves little and costs much more time
         Packed(GzEncoder::new(page, Compression::fast()))
     }
 
@@ -25,7 +25,7 @@ impl<W: Write> fmt::Write for Packed<'_, W> {
     }
 }
 
-/// Whether a client takes gzip.
+/// Whether the client's `Accept-Encoding` contains gzip.
 pub(super) fn is_accepted(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT_ENCODING).iter();
     let mut codings = accepted
@@ -40,7 +40,7 @@ pub(super) fn is_accepted(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Says that a page is in gzip.
+/// Adds the headers that announce gzip.
 pub(super) fn tell(headers: &mut HeaderMap) {
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     headers.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));

@@ -1,12 +1,13 @@
-//! The pages.
+//! The handlers of all pages except the metrics.
 use super::SitePlaces;
-use crate::control::{Shared, protocol_name};
+use crate::state::Shared;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use rialto_core::config::LogLevel;
 use rialto_core::directory::Directory;
 use rialto_core::worker::{EndpointReport, Report};
+use rialto_protocols::protocol_name;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::Write;
@@ -15,14 +16,14 @@ use std::time::Duration;
 
 type Page = State<Arc<Shared>>;
 
-/// Workers note every half second that they take turns; one that has not for so long is stuck.
+/// A worker that has taken no turn for this long is stuck. An idle worker still takes a turn every half second.
 const STUCK: Duration = Duration::from_secs(5);
 
 const INDEX: &str = "<!doctype html><meta charset=utf-8><title>Rialto</title><h1>Rialto</h1><table>\
-<tr><td><a href=/ready>/ready</a><td>200 while calls are welcome, 503 otherwise (also /healthz/ready)\
+<tr><td><a href=/ready>/ready</a><td>200 while the process serves calls, 503 before and while it drains (also /healthz/ready)\
 <tr><td><a href=/healthz/live>/healthz/live</a><td>200 while all workers take turns\
 <tr><td><a href=/metrics>/metrics</a><td>counters and latencies for Prometheus (also /stats/prometheus)\
-<tr><td><a href=/config_dump>/config_dump</a><td>the configuration in use, defaults included, and how reloading went\
+<tr><td><a href=/config_dump>/config_dump</a><td>the configuration in use, defaults included, and the results of reloads\
 <tr><td><a href=/clusters>/clusters</a><td>clusters and their endpoints\
 <tr><td><a href=/listeners>/listeners</a><td>listeners and their downstreams\
 <tr><td><a href=/logging>/logging</a><td>log level; POST /logging?level=debug changes it\
@@ -41,7 +42,8 @@ pub(super) async fn ready(State(shared): Page) -> (StatusCode, &'static str) {
     }
 }
 
-/// Reads the time of each worker's last turn. Asks no worker, so the response does not wait for one.
+/// The liveness probe. It reads when each worker took its last turn instead of asking the workers, because a stuck
+/// worker would not respond.
 pub(super) async fn live(State(shared): Page) -> (StatusCode, String) {
     match shared.stuck_worker(STUCK) {
         None => (StatusCode::OK, "LIVE\n".into()),
@@ -55,11 +57,11 @@ pub(super) async fn live(State(shared): Page) -> (StatusCode, String) {
 pub(super) async fn nowhere() -> (StatusCode, &'static str) {
     (
         StatusCode::NOT_FOUND,
-        "there is no such page; /help lists those that there are\n",
+        "there is no such page; /help lists all pages\n",
     )
 }
 
-/// A page of JSON, made elsewhere.
+/// Responds with JSON, which `make` builds on a thread for large pages.
 fn json_page(places: &SitePlaces, make: impl FnOnce() -> Value + Send + 'static) -> Response {
     places.pages.page("application/json", move |page| {
         serde_json::to_writer(&mut *page, &make())?;
@@ -96,7 +98,7 @@ pub(super) async fn log_level(
     if query.is_empty() {
         return (StatusCode::OK, format!("{}\n", shared.log_level()));
     }
-    let text = "GET changes nothing: POST /logging?level=debug\n";
+    let text = "GET cannot change the level: use POST /logging?level=debug\n";
     (StatusCode::BAD_REQUEST, text.into())
 }
 
@@ -111,7 +113,7 @@ pub(super) async fn set_log_level(
             (StatusCode::OK, format!("{}\n", shared.log_level()))
         }
         Err(_) => {
-            let text = format!("level={wanted} is none of error, warn, info, debug, trace\n");
+            let text = format!("level={wanted} is not one of error, warn, info, debug, trace\n");
             (StatusCode::BAD_REQUEST, text)
         }
     }

@@ -1,5 +1,5 @@
-//! Pages that can be large. They are made on a thread of their own, not on the one that answers probes, and sent in pieces
-//! while they grow. Only a few are made at a time.
+//! Large pages. Each is made on a thread of its own, so that the admin thread can go on to respond to probes, and is
+//! sent in pieces while it is made. The number of pages that are made at the same time is limited.
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,29 +14,30 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 
-/// Length of a piece.
+/// The size at which a piece is sent.
 const PIECE: usize = 64 << 10;
-/// Pieces that may wait for the client.
+/// How many pieces can wait for the client before the page's thread blocks.
 const WAITING: usize = 2;
-/// A page that is not sent by then is cut off, so that slow clients cannot keep all places.
+/// How long a page may take. After this it is cut off, so that slow clients cannot occupy all places.
 const LIMIT: Duration = Duration::from_secs(30);
-/// Seconds after which a client that got 503 may try again.
+/// The `Retry-After` header of a 503, in seconds.
 const RETRY_AFTER: &str = "1";
 
-/// How many such pages may be made at a time.
+/// The places for pages that are made at the same time.
 #[derive(Clone)]
 pub(super) struct Places(Arc<Semaphore>);
 
-/// What a page is written to.
+/// Collects what is written into pieces, and sends these to the response.
 pub(super) struct Pieces {
     piece: Vec<u8>,
-    /// `None` ends the page.
+    /// A piece, or `None` at the end of the page.
     to: mpsc::Sender<Option<Bytes>>,
     until: Instant,
     control: Handle,
 }
 
-/// The body of the response. It fails if the page was not written to its end, so that a part is not taken for the whole.
+/// The body of a response. It ends with an error if the page was not written to its end, so that the client does not
+/// take a part for the whole.
 struct Sent {
     pieces: mpsc::Receiver<Option<Bytes>>,
 }
@@ -75,7 +76,7 @@ fn body(
         control: Handle::current(),
     };
     tokio::task::spawn_blocking(move || {
-        // what fails is the client's connection, which ends with the page
+        // only the client's connection can fail, and it gets an incomplete page then
         let _ = write(&mut page).and_then(|()| page.end());
         drop(place);
     });

@@ -1,4 +1,4 @@
-//! What the system knows of the process, under the names that all Prometheus clients use.
+//! Metrics of the process from `/proc`, with the names that all Prometheus clients use.
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -7,10 +7,10 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use std::fmt;
 use std::fs::{read_dir, read_to_string};
 
-/// Unit of times in `/proc`, which is the same on all architectures that we build for.
+/// The unit of times in `/proc`. It is the same on all architectures that we build for.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Reads `/proc` at each scrape. What cannot be read is left out.
+/// Reads `/proc` at each scrape. Values that cannot be read are left out.
 #[derive(Debug)]
 pub(super) struct Process;
 
@@ -32,22 +32,22 @@ impl Collector for Process {
             ("process_open_fds", "Open descriptors", open),
             (
                 "process_max_fds",
-                "Most descriptors that may be open",
+                "Limit of open file descriptors",
                 max_fds(&limits),
             ),
             (
                 "process_resident_memory_bytes",
-                "Memory in use",
+                "Resident memory",
                 bytes(&status, "VmRSS:"),
             ),
             (
                 "process_virtual_memory_bytes",
-                "Address space in use",
+                "Virtual memory",
                 bytes(&status, "VmSize:"),
             ),
             (
                 "process_start_time_seconds",
-                "When the process began, since the epoch",
+                "Start of the process, in seconds since the epoch",
                 started,
             ),
         ] {
@@ -59,16 +59,16 @@ impl Collector for Process {
     }
 }
 
-/// Times of `/proc/self/stat` in seconds.
+/// Times from `/proc/self/stat`, in seconds.
 struct Times {
     cpu: f64,
-    /// Since the system began.
+    /// When the process started, counted from the start of the system.
     start: f64,
 }
 
 impl Times {
     fn read(stat: &str) -> Option<Times> {
-        // the name of the program may have spaces and brackets in it
+        // the program's name may contain spaces and parentheses, so fields are counted behind the last one
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
         Some(Times {
@@ -92,7 +92,7 @@ fn bytes(status: &str, key: &str) -> Option<f64> {
     Some(kilobytes * 1024.0)
 }
 
-/// `None` if there is no limit.
+/// The soft limit of open files from `/proc/self/limits`; `None` if it is unlimited.
 fn max_fds(limits: &str) -> Option<f64> {
     let line = limits.lines().find_map(|l| l.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()

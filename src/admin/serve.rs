@@ -1,7 +1,7 @@
-//! The admin interface's own thread: accepts, and never lets slow clients keep others away.
+//! The server of the admin interface. It limits what slow clients can occupy, so that others still get responses.
 //!
-//! It has a thread of its own because compiling a configuration takes the control thread seconds, and a probe that waits for
-//! that long gets the process killed.
+//! It runs on its own thread because the control thread is busy for seconds when it compiles a large configuration,
+//! and an orchestrator kills a process whose probe takes that long.
 use super::bounded::Bounded;
 use axum::Router;
 use axum::serve::Listener;
@@ -14,40 +14,44 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
-/// Connections at a time. One more replaces the one that has been without a request for longest.
-const CONNECTIONS: usize = 64;
-/// A request's head has to be there within this, and a connection without requests is closed after it.
+/// How many connections can be open. A further one replaces the connection whose last request is the oldest.
+const MAX_CONNECTIONS: usize = 64;
+/// The time to receive the head of a request. A connection without a request is closed after the same time.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest head of a request.
+/// The largest head of a request, in bytes.
 const HEAD_MAX: usize = 32 << 10;
-/// Threads that put pages together.
+/// How many threads make large pages.
 const PAGE_THREADS: usize = 8;
 
-/// A running server. It ends when this is dropped.
+/// A running server. Dropping it stops the server.
 pub struct Server {
     _stop: oneshot::Sender<()>,
-    /// The socket's file, which goes with it.
+    /// The file of a Unix socket, which is removed with the server.
     file: Option<PathBuf>,
 }
 
-/// The connections that are open, so that the slowest can be closed.
-struct Guests {
-    born: Instant,
-    open: Vec<Guest>,
+/// The open connections, so that one can be closed when there are too many.
+#[derive(Default)]
+struct Connections {
+    /// How many connects and requests there were.
+    count: Arc<AtomicU64>,
+    open: Vec<OpenConnection>,
 }
 
-struct Guest {
-    /// When it connected, or when its last request was complete; in milliseconds since the server began.
+struct OpenConnection {
+    /// When its last request arrived, or when it connected if there was none; in milliseconds since the server
+    /// started.
     seen: Arc<AtomicU64>,
     task: AbortHandle,
 }
 
 impl Server {
-    /// Serves what `listener` accepts. The listener is made on the server's thread, which has the reactor that it needs.
+    /// Serves connections of a listener. `listener` makes the listener, because that must happen inside the runtime
+    /// of the server's thread.
     pub(super) fn start<L: Listener>(
         listener: impl FnOnce() -> io::Result<L> + Send + 'static,
         app: Router,
@@ -76,7 +80,7 @@ impl Server {
         })
     }
 
-    /// Removes this file at the end.
+    /// Makes the server remove this file at its end.
     pub(super) fn with_file(mut self, path: PathBuf) -> Self {
         self.file = Some(path);
         self
@@ -86,38 +90,30 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(path) = &self.file {
-            // somebody may have removed it before
+            // it may already have been removed
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
 async fn serve<L: Listener>(mut listener: L, app: Router) {
-    let mut guests = Guests::new();
+    let mut connections = Connections::default();
     loop {
         let (connection, _) = listener.accept().await;
-        guests.make_room();
-        guests.serve(Bounded::new(connection), app.clone());
+        connections.make_room();
+        connections.serve(Bounded::new(connection), app.clone());
     }
 }
 
-impl Guests {
-    fn new() -> Self {
-        Guests {
-            born: Instant::now(),
-            open: vec![],
-        }
-    }
-
-    /// Closes the connection that has been without a request for longest if there are as many as there may be: a probe
-    /// asks at once, who sends a byte now and then does not.
+impl Connections {
+    /// If the limit of connections is reached, closes the one whose last request is the oldest. A probe sends its
+    /// request at once, so this hits clients that send a byte now and then.
     fn make_room(&mut self) {
-        self.open.retain(|guest| !guest.task.is_finished());
-        if self.open.len() < CONNECTIONS {
+        self.open.retain(|c| !c.task.is_finished());
+        if self.open.len() < MAX_CONNECTIONS {
             return;
         }
-        let slowest =
-            (self.open.iter().enumerate()).min_by_key(|(_, guest)| guest.seen.load(Ordering::Relaxed));
+        let slowest = (self.open.iter().enumerate()).min_by_key(|(_, c)| c.seen.load(Ordering::Relaxed));
         if let Some((at, _)) = slowest {
             self.open.swap_remove(at).task.abort();
         }
@@ -127,17 +123,17 @@ impl Guests {
     where
         C: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
-        let born = self.born;
-        let now = move || born.elapsed().as_millis() as u64;
-        let seen = Arc::new(AtomicU64::new(now()));
+        let count = Arc::clone(&self.count);
+        let next = move || count.fetch_add(1, Ordering::Relaxed);
+        let seen = Arc::new(AtomicU64::new(next()));
         let asked = Arc::clone(&seen);
         let app = TowerToHyperService::new(app);
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            asked.store(now(), Ordering::Relaxed);
+            asked.store(next(), Ordering::Relaxed);
             app.call(request)
         });
         let task = tokio::spawn(async move {
-            // who breaks off a connection to these pages needs no line in the log
+            // a client that closes its connection early is not worth a line in the log
             let _ = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIMEOUT)
@@ -145,7 +141,7 @@ impl Guests {
                 .serve_connection(TokioIo::new(connection), service)
                 .await;
         });
-        self.open.push(Guest {
+        self.open.push(OpenConnection {
             seen,
             task: task.abort_handle(),
         });
@@ -158,10 +154,10 @@ mod tests {
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-    fn guest(guests: &mut Guests) -> DuplexStream {
+    fn connect(connections: &mut Connections) -> DuplexStream {
         let (ours, theirs) = duplex(4096);
-        guests.make_room();
-        guests.serve(ours, Router::new().route("/", get(|| async { "here" })));
+        connections.make_room();
+        connections.serve(ours, Router::new().route("/", get(|| async { "here" })));
         theirs
     }
 
@@ -176,13 +172,12 @@ mod tests {
 
     #[tokio::test]
     async fn one_connection_too_many_replaces_the_slowest() {
-        let mut guests = Guests::new();
-        let mut asked = guest(&mut guests);
-        let mut slow = guest(&mut guests);
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        let mut connections = Connections::default();
+        let mut asked = connect(&mut connections);
+        let mut slow = connect(&mut connections);
         assert!(answer(&mut asked).await.ends_with("here"));
-        let mut others: Vec<_> = (2..CONNECTIONS).map(|_| guest(&mut guests)).collect();
-        let mut late = guest(&mut guests);
+        let mut others: Vec<_> = (2..MAX_CONNECTIONS).map(|_| connect(&mut connections)).collect();
+        let mut late = connect(&mut connections);
         assert_eq!(slow.read(&mut [0; 16]).await.unwrap(), 0, "it asked for nothing");
         for peer in [&mut late, &mut asked, &mut others[0]] {
             assert!(answer(peer).await.ends_with("here"));
@@ -191,14 +186,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_head_that_comes_byte_by_byte_has_an_end() {
-        let mut guests = Guests::new();
-        let mut slow = guest(&mut guests);
+        let mut connections = Connections::default();
+        let mut slow = connect(&mut connections);
         let began = tokio::time::Instant::now();
+        // the clock is paused, so these seconds take no time
+        let mut pace = tokio::time::interval(Duration::from_secs(2));
         for byte in ASK.iter().cycle().filter(|b| **b != b'\n') {
+            pace.tick().await;
             if slow.write_all(&[*byte]).await.is_err() {
                 break;
             }
-            tokio::time::sleep(Duration::from_secs(2)).await;
         }
         assert!(began.elapsed() < 2 * HEAD_TIMEOUT, "{:?}", began.elapsed());
     }

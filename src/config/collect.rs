@@ -1,7 +1,7 @@
-//! All mistakes of a document at once, although `serde` stops at the first.
+//! Collects all mistakes of a document, although `serde` stops at the first one.
 //!
-//! A value that cannot be read is reported, taken out of the tree, and reading starts again. What then is missing
-//! only because it was taken out is not reported a second time.
+//! A value with a mistake is reported and removed from the tree, and reading starts again. What is missing only
+//! because of the removal is not reported.
 
 use rialto_core::config::Path;
 use serde::Deserialize;
@@ -11,26 +11,26 @@ use super::report::Finding;
 use super::source::Span;
 use super::tree::{Node, Step, Value, path_of};
 
-/// More mistakes are not listed; nobody reads them, and each costs another reading.
+/// How many mistakes are listed. Each costs another reading, and nobody needs more.
 const MOST_MISTAKES: usize = 50;
 
 /// Keys whose values other parts of a configuration refer to or depend on.
 const REFERRED_TO: [&str; 6] = ["name", "cluster", "listener", "protocol", "address", "token"];
 
-/// What could be read of a document.
+/// The result of reading a document.
 pub(super) struct Collected<T> {
-    /// The value without the parts that could not be read; nothing if not even that was possible.
+    /// The value without the parts that have mistakes; `None` if nothing could be read.
     pub(super) value: Option<T>,
     pub(super) findings: Vec<Finding>,
-    /// What is missing because of a reported mistake.
+    /// Paths that are missing because of a reported mistake.
     pub(super) lost: Vec<Path>,
-    /// Sections of which elements are missing, each with the element's name if that could be read.
+    /// Sections with removed elements, each with the element's name if it is known.
     pub(super) hidden: Vec<(String, Option<String>)>,
-    /// Parts are missing that other parts may refer to.
+    /// Whether a part is missing that others may refer to.
     pub(super) incomplete: bool,
 }
 
-/// Reads a value and adds the mistakes to those `reported` already. The tree loses what could not be read.
+/// Reads a value. Adds its mistakes to `reported`, and removes the parts with mistakes from the tree.
 pub(super) fn collect<T: for<'t> Deserialize<'t>>(root: &mut Node, reported: Vec<Finding>) -> Collected<T> {
     let limit = reported.len() + MOST_MISTAKES;
     let mut collected = Collected {
@@ -71,19 +71,19 @@ pub(super) fn collect<T: for<'t> Deserialize<'t>>(root: &mut Node, reported: Vec
 }
 
 impl<T> Collected<T> {
-    /// Whether what is missing of a section may have this name.
+    /// Whether an element of this name may be among those removed from the section.
     pub(super) fn may_hide(&self, section: &str, name: &str) -> bool {
         let mut hidden = self.hidden.iter().filter(|(of, _)| of == section);
         hidden.any(|(_, called)| called.as_deref().is_none_or(|called| called == name))
     }
 
-    /// Whether the error is only the consequence of one that is reported already.
+    /// Whether the error only follows from a reported one.
     fn explains(&self, error: &ReadError, steps: &[Step], span: &Span, root: &Node) -> bool {
         let path = path_of(steps);
         if let Kind::Missing(key) = error.kind {
             return self.lost.contains(&path.key(key));
         }
-        // The same words again: an alias repeats them, or a variable in them could not be replaced.
+        // The same text was reported: an alias repeats it, or a variable in it could not be replaced.
         if self.findings.iter().any(|finding| finding.is_error_at(span)) {
             return true;
         }
@@ -112,7 +112,7 @@ impl<T> Collected<T> {
     }
 }
 
-/// The section whose names are less by what was taken out, and the name if that is told.
+/// The section that has lost an element by a removal, and the element's name if it is known.
 fn hidden(steps: &[Step], meant: Option<&str>, removed: &Node) -> Option<(String, Option<String>)> {
     let name = || match &removed.get(&[Step::Key("name".into())])?.value {
         Value::Scalar(scalar) => Some(scalar.text.clone()),

@@ -1,21 +1,21 @@
-//! `${NAME}` and `${NAME:-default}`: values from the environment.
+//! Replaces `${NAME}` and `${NAME:-default}` by variables of the environment.
 
-/// What is wrong with an interpolation, and what to do about it.
+/// A mistake in an interpolation, and how to correct it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InterpolationError {
     pub(super) message: String,
     pub(super) hint: String,
 }
 
-/// A text with its variables replaced.
+/// A text after the replacement.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Interpolated {
     pub(super) text: String,
-    /// Names and values of what came from the environment.
+    /// The names and values of the variables that were found.
     pub(super) variables: Vec<(String, String)>,
 }
 
-/// Replaces every `${…}` of the text; nothing if there is none. `$${` stands for the text `${`.
+/// Replaces every `${…}` of a text; `None` if it has none. `$${` is written as `${`.
 pub(super) fn interpolate(
     text: &str,
     env: &dyn Fn(&str) -> Option<String>,
@@ -55,7 +55,7 @@ pub(super) fn interpolate(
     }))
 }
 
-/// What stands for a variable.
+/// The replacement of a variable.
 enum Found<'a> {
     Variable(&'a str, String),
     Default(&'a str),

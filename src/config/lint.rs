@@ -1,18 +1,18 @@
-//! What is allowed and still looks like a slip.
+//! Warnings about values that are valid but probably not meant.
 
 use super::report::Finding;
 use super::tree::{Node, Scalar, Value};
 use rialto_core::config::{Path, Severity};
 
-/// Shorter times are a mistake, or written with their unit.
+/// Times below this many milliseconds without a unit are probably meant in seconds.
 const LEAST_MS: u64 = 10;
 
-/// Keys of times. Those of attachments and metadata are not ours.
+/// Whether the value of a key is a time. Attachments and metadata belong to the user and may use such names too.
 fn is_time(key: &str) -> bool {
     key == "max_age" || key == "heartbeat_interval" || key == "timeout" || key.ends_with("_timeout")
 }
 
-/// `timeout: 3` means 3 ms, but most people who write it mean seconds.
+/// Warns about short times without a unit: `timeout: 3` means 3 ms, but most people mean seconds.
 pub(super) fn bare_milliseconds(root: &Node, findings: &mut Vec<Finding>) {
     walk(root, &Path::root(), findings);
 }

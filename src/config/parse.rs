@@ -1,35 +1,36 @@
-//! From YAML or JSON text to a [`Node`] tree.
+//! Parses YAML or JSON text into a [`Node`] tree.
 //!
-//! Events come from the YAML parser; JSON is a subset of what it reads. Here aliases are put in, `<<` is merged,
-//! variables are replaced and double keys are found, all within bounds that a hostile file cannot exceed.
+//! The YAML parser delivers events, also for JSON, which is a subset of YAML. This module expands aliases, merges
+//! `<<`, replaces variables and finds duplicate keys. It has limits for all of these, because a file may be hostile.
 
 use std::collections::{BTreeSet, HashMap};
 
 use granit_parser::{Event, Parser, ScalarStyle, Span as Mark, Tag, options};
 use rialto_core::config::Path;
 
-use super::brought::Replaced;
 use super::interpolate::interpolate;
 use super::report::Finding;
 use super::source::Span;
+use super::substitutions::Replaced;
 use super::tree::{Entry, Item, Node, Scalar, Value};
 
-/// Larger files are refused before they are parsed.
+/// The largest file that is parsed, in bytes.
 pub(super) const LARGEST_FILE: usize = 64 << 20;
-/// Values in a document, each use of an alias counted in full: a few lines of aliases can mean billions.
+/// The most values of a document. Each use of an alias counts all its values, because a few lines of aliases can
+/// stand for billions.
 const MOST_NODES: usize = 1 << 20;
-/// Lists and objects inside each other.
+/// How deep lists and objects can be nested.
 const DEEPEST: usize = 64;
 
-/// A document and what is wrong with it so far. Without a tree, nothing more can be found.
+/// A parsed document and its mistakes so far. There is no tree if the text could not be parsed.
 pub(super) struct Document {
     pub(super) root: Option<Node>,
     pub(super) findings: Vec<Finding>,
-    /// Where variables were replaced.
+    /// Scalars whose variables were replaced.
     pub(super) replaced: Vec<Replaced>,
 }
 
-/// Reads a text. `env` answers for `${NAME}`.
+/// Parses a text. `env` returns the values of variables.
 pub(super) fn parse(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Document {
     let options =
         options! { flow_nesting_limit: DEEPEST, block_nesting_limit: DEEPEST, emit_comments: false };
@@ -65,19 +66,19 @@ struct Builder<'a> {
     anchors: HashMap<usize, Anchored>,
     nodes: usize,
     last: Span,
-    /// Where the lists and objects begin that have not ended.
+    /// The starts of the lists and objects that are still open.
     open: Vec<usize>,
     findings: Vec<Finding>,
     replaced: Vec<Replaced>,
 }
 
-/// A value that aliases may refer to, and how many values it stands for.
+/// The value of an anchor, and how many values it contains.
 struct Anchored {
     node: Node,
     size: usize,
 }
 
-/// A mistake that ends the reading. Boxed, because it is large and rare.
+/// A mistake after which parsing cannot continue. It is boxed because it is large and rare.
 type Fatal = Box<Finding>;
 
 impl<'a> Builder<'a> {
@@ -119,7 +120,8 @@ impl<'a> Builder<'a> {
                 let at = offset(self.text, error.marker());
                 if let Some(tab) = tab_near(self.text, at) {
                     return Err(Box::new(
-                        Finding::error("", tab, "a tab stands in the indentation").hint("indent with spaces"),
+                        Finding::error("", tab, "there is a tab in the indentation")
+                            .hint("indent with spaces"),
                     ));
                 }
                 if let Some(finding) = self.unclosed(at, &error.info()) {
@@ -134,7 +136,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// The bracket that was not closed on its line, if there is one around the place where the text makes no sense any more.
+    /// A hint at an unclosed bracket around the place of a syntax error.
     fn unclosed(&self, at: usize, what: &str) -> Option<Finding> {
         let begins = |start: &usize| self.text[*start..].starts_with(['[', '{']);
         let start = *self.open.iter().rev().find(|start| begins(start))?;
@@ -226,13 +228,13 @@ impl<'a> Builder<'a> {
                     span.clone(),
                     format!("the document has more than {MOST_NODES} values"),
                 )
-                .hint("aliases count with all that they stand for; divide the configuration"),
+                .hint("each use of an alias counts all of its values; split the configuration"),
             ));
         }
         Ok(())
     }
 
-    /// The value that an alias stands for. It keeps the place where it is written: that is where to change it.
+    /// The value of an alias. Its place stays where the anchor is, because that is the text to correct.
     fn alias(&mut self, id: usize, span: Span, path: &Path) -> Result<Node, Fatal> {
         let Some(size) = self.anchors.get(&id).map(|anchored| anchored.size) else {
             return Err(Box::new(
@@ -244,7 +246,7 @@ impl<'a> Builder<'a> {
                 .hint("an alias can only repeat a value that is complete"),
             ));
         };
-        // Counted first: the copy is what costs memory.
+        // It is counted before it is copied, because the copy costs the memory.
         self.count(size, &span)?;
         Ok(self.anchors[&id].node.clone())
     }
@@ -268,7 +270,7 @@ impl<'a> Builder<'a> {
                     text: text.to_owned(),
                     plain,
                 }),
-                // A replaced value may be a number even in the quotes that JSON needs.
+                // A replaced value may be a number although it is quoted, because JSON needs the quotes.
                 Ok(Some(read)) => {
                     if !read.variables.is_empty() {
                         self.replaced.push(Replaced {
@@ -337,7 +339,7 @@ impl<'a> Builder<'a> {
 
     fn map(&mut self, path: &Path) -> Result<Value, Fatal> {
         let mut entries: Vec<Entry> = Vec::new();
-        // ordered, so that memory is laid out alike in every run: instructions are counted that depend on it a little
+        // a set in order has the same memory layout in each run, which keeps the counts of instructions stable
         let mut seen: BTreeSet<String> = BTreeSet::new();
         let mut merged: Vec<Entry> = Vec::new();
         loop {
@@ -375,7 +377,7 @@ impl<'a> Builder<'a> {
         Ok(Value::Map(entries))
     }
 
-    /// Collects the entries of `<<: *alias` or `<<: [*one, *other]`; the first that has a key wins.
+    /// Adds the entries of `<<: *alias` or `<<: [*one, *other]`. If several have a key, the first one wins.
     fn merge(&mut self, node: Node, merged: &mut Vec<Entry>, path: &Path) {
         match node.value {
             Value::Map(entries) => merged.extend(entries),
@@ -393,8 +395,8 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// A tab that indents the line of an error, or the one behind it: the parser gives the place where it began to read what
-/// it did not understand.
+/// A tab in the indentation of the line of a syntax error or of the next one. Both are searched because the parser
+/// reports the place where it began to read, not that of the error.
 fn tab_near(text: &str, at: usize) -> Option<Span> {
     let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
     let mut line_start = start;

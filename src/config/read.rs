@@ -1,7 +1,7 @@
-//! From a [`Node`] tree to typed values, by `serde`.
+//! Turns a [`Node`] tree into typed values with `serde`.
 //!
-//! The wanted type decides what a plain scalar means, so `version: 1.10` stays text where text is wanted. An error
-//! knows the steps that lead to it: they are gathered on the way out, so a good file pays nothing for them.
+//! The wanted type decides what an unquoted scalar means, so `version: 1.10` stays text where text is wanted. The
+//! path of an error is collected while it is returned, so a valid file costs nothing for it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,12 +17,12 @@ mod error;
 
 pub(super) use error::{Kind, ReadError};
 
-/// Reads a value from a node.
+/// A `serde` deserializer for a node.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'de>(pub(super) &'de Node);
 
 impl<'de> Reader<'de> {
-    /// How the node looks to someone who expected something else.
+    /// Describes the node in a message that something else was expected.
     fn found(self) -> String {
         match &self.0.value {
             Value::Scalar(scalar) if scalar.is_null() => "nothing".to_owned(),
@@ -48,7 +48,7 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// Text as written, whatever else it could mean.
+    /// The text of a scalar, even if it looks like a number or a boolean.
     fn text(self) -> Option<&'de str> {
         match &self.0.value {
             Value::Scalar(scalar) if !scalar.is_null() => Some(&scalar.text),
@@ -56,7 +56,7 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// The reader wants `wanted` and takes no 0.
+    /// An integer. Messages name its bounds, and 1 as the least one if `wanted` is a nonzero type.
     fn whole<T: Whole>(self, wanted: &dyn Expected) -> Result<T, ReadError> {
         let text = self.plain().map(|text| text.strip_prefix('+').unwrap_or(text));
         match text.map(T::from_str) {
@@ -103,7 +103,7 @@ impl<'de> Reader<'de> {
     }
 }
 
-/// Whole numbers with their bounds, for messages.
+/// Integer types with their bounds, for messages.
 trait Whole: FromStr {
     const LEAST: i128;
     const MOST: i128;
@@ -146,7 +146,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         deserialize_i8 read_i8, deserialize_i16 read_i16, deserialize_i32 read_i32, deserialize_i64 read_i64
     );
 
-    /// The meaning of YAML's core schema, for types that take anything.
+    /// A value for types that take anything: a scalar is what YAML's core schema says.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match &self.0.value {
             Value::List(items) => self.visit_list(items, visitor),
@@ -205,7 +205,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         }
     }
 
-    /// A key whose whole content is commented out is an empty list.
+    /// A key without a value is accepted as empty, because its contents may be commented out.
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match &self.0.value {
             Value::List(items) => self.visit_list(items, visitor),
@@ -216,7 +216,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         }
     }
 
-    /// A key whose whole content is commented out is an empty object.
+    /// A key without a value is accepted as empty, because its contents may be commented out.
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match &self.0.value {
             Value::Map(entries) => self.visit_entries(entries, visitor),
@@ -365,7 +365,7 @@ fn read_entry<'de, V: DeserializeSeed<'de>>(entry: &'de Entry, seed: V) -> Resul
     })
 }
 
-/// One of several: a bare name, or an object whose only key is the name.
+/// An enum value: a name alone, or an object with the name as its only key.
 struct Choice<'de> {
     reader: Reader<'de>,
     name: &'de str,

@@ -1,4 +1,4 @@
-//! The reference page of the configuration, written from its schema so that it can never lag behind.
+//! Writes the reference page of the configuration from its schema, so that the page is always up to date.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -20,7 +20,7 @@ environment variables in plain and in double-quoted text; `$${` stands for the t
 with `x-` are ignored, so that anchors can be put there.
 ";
 
-/// The reference page as Markdown: a table of keys for each part, and the example.
+/// The reference page as Markdown: a table of keys for each part, and an example.
 pub fn reference_markdown() -> String {
     let root = schema();
     let mut page = Page {
@@ -46,21 +46,21 @@ pub fn reference_markdown() -> String {
 struct Page<'s> {
     root: &'s Value,
     text: String,
-    /// Names of types that have their section.
+    /// Types that already have their section.
     written: BTreeSet<String>,
-    /// Names of text-like types that were mentioned.
+    /// Text-like types that the tables mention.
     values: BTreeSet<String>,
 }
 
-/// How a type is documented.
+/// The form of a type, which decides how it is described.
 enum Shape<'s> {
     /// An object with known keys.
     Object,
-    /// An object whose only key says what kind it is.
+    /// An object with one key, which names the variant.
     Tagged(&'s [Value]),
-    /// A name out of a few, each with its meaning.
+    /// One of several names, each with its meaning.
     Names(&'s [Value]),
-    /// Text with rules of its own.
+    /// A text in a certain format.
     Text,
 }
 
@@ -76,7 +76,7 @@ fn shape(schema: &Value) -> Shape<'_> {
 }
 
 impl<'s> Page<'s> {
-    /// The table of an object's keys, required ones first.
+    /// Writes the table of an object's keys, required ones first.
     fn table(&mut self, object: &'s Value) {
         self.text
             .push_str("\n| key | type | default | description |\n|---|---|---|---|\n");
@@ -98,7 +98,7 @@ impl<'s> Page<'s> {
         }
     }
 
-    /// The sections that the keys of an object lead to: type name and heading.
+    /// The types of an object's values that need a section, with their headings.
     fn children(&self, object: &'s Value, prefix: &str) -> Vec<(String, String)> {
         let mut found = Vec::new();
         for (key, schema) in keys_in_order(object) {
@@ -151,7 +151,7 @@ impl<'s> Page<'s> {
         }
     }
 
-    /// A type in words, with a link to where it is described.
+    /// A type in words, with a link to its section.
     fn kind(&mut self, schema: &'s Value) -> String {
         let schema = unwrap_option(schema);
         if let Some(name) = type_name(schema) {
@@ -180,7 +180,7 @@ impl<'s> Page<'s> {
         }
     }
 
-    /// The text-like types that the tables mention.
+    /// Writes the section of text-like types.
     fn value_types(&mut self) {
         self.text.push_str("\n## Values\n");
         for name in std::mem::take(&mut self.values) {
@@ -224,7 +224,7 @@ fn default_of(key: &str, schema: &Value, object: &Value) -> String {
     }
 }
 
-/// An optional value is described by what it is when given.
+/// The schema of an optional value when it is present.
 fn unwrap_option(schema: &Value) -> &Value {
     match schema["anyOf"].as_array().map(Vec::as_slice) {
         Some([inner, null]) if null["type"] == "null" => inner,
@@ -232,7 +232,7 @@ fn unwrap_option(schema: &Value) -> &Value {
     }
 }
 
-/// The JSON type; of an optional value, the type it has when given.
+/// The JSON type; for an optional value, the type that it has when it is present.
 fn kind_name(schema: &Value) -> Option<&str> {
     match &schema["type"] {
         Value::Array(kinds) => kinds
@@ -243,7 +243,7 @@ fn kind_name(schema: &Value) -> Option<&str> {
     }
 }
 
-/// What a list or map holds, and how its section's heading says so.
+/// The schema of the elements of a list or map, and the suffix for its heading.
 fn element(schema: &Value) -> (&Value, &'static str) {
     match kind_name(schema) {
         Some("array") => (&schema["items"], "[]"),

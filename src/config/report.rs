@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, shown so that it can be found and put right.
+//! Reports of mistakes in a configuration, with the lines that they are about.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,11 +6,10 @@ use std::sync::Arc;
 use rialto_core::config::Severity;
 use serde_json::{Value, json};
 
-use super::brought::Brought;
 use super::source::{Source, Span};
+use super::substitutions::Substitutions;
 
-/// Everything that was found in one configuration, in the order of the file. Its `Display` shows each finding with
-/// the line it is about.
+/// All findings about one configuration, in the order of the file. `Display` shows each one with its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     source: Arc<Source>,
@@ -20,19 +19,19 @@ pub struct Report {
 /// One error or warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Whether the configuration can be used all the same.
+    /// How bad it is. A configuration with a warning can still be used.
     pub severity: Severity,
     /// Where in the configuration, such as `routes[0].to[1].cluster`; empty if it is about the file as a whole.
     pub path: String,
-    /// What is wrong.
+    /// The mistake.
     pub message: String,
-    /// What to do about it.
+    /// How to correct it.
     pub hint: Option<String>,
-    /// Where in the text; nothing if the file could not be read.
+    /// The place in the text; `None` if the file could not be read.
     pub(super) span: Option<Span>,
 }
 
-/// What stands under these keys is not shown: someone may have written the secret itself.
+/// Keys whose values are not shown, because someone may have written a secret there.
 const SECRET_KEYS: [&str; 3] = ["token", "password", "secret"];
 
 impl Finding {
@@ -46,7 +45,7 @@ impl Finding {
         }
     }
 
-    /// Whether this is a mistake in these very words. A warning about them is none: it must not hide one.
+    /// Whether this is an error at exactly this place. A warning is not enough, because it must not hide an error.
     pub(super) fn is_error_at(&self, span: &Span) -> bool {
         self.severity == Severity::Error && self.span.as_ref() == Some(span) && !span.is_empty()
     }
@@ -57,9 +56,9 @@ impl Finding {
     }
 }
 
-/// Longer messages are cut: they quote the file.
+/// The longest message, in bytes. Messages quote the file, so they could be very long.
 const LONGEST_MESSAGE: usize = 1_000;
-/// More findings are counted only, mistakes before warnings.
+/// How many findings are shown, errors before warnings. The others are only counted.
 const MOST_SHOWN: usize = 100;
 
 impl Report {
@@ -73,12 +72,12 @@ impl Report {
         Self { source, findings }
     }
 
-    /// The same without what the environment brought into the configuration.
-    pub(super) fn without(mut self, brought: &Brought) -> Self {
+    /// The report with values from the environment hidden.
+    pub(super) fn without(mut self, substitutions: &Substitutions) -> Self {
         for finding in &mut self.findings {
             let span = finding.span.as_ref();
-            finding.message = brought.hide(&finding.message, span);
-            finding.hint = finding.hint.take().map(|hint| brought.hide(&hint, span));
+            finding.message = substitutions.hide(&finding.message, span);
+            finding.hint = finding.hint.take().map(|hint| substitutions.hide(&hint, span));
         }
         self
     }
@@ -112,7 +111,7 @@ impl Report {
             .count()
     }
 
-    /// Those that are shown, and how many are not.
+    /// The findings that are shown, and the number of the others.
     fn shown(&self) -> (Vec<&Finding>, usize) {
         let is_error = |f: &&Finding| f.severity == Severity::Error;
         let mut room = MOST_SHOWN - self.findings.iter().filter(is_error).count().min(MOST_SHOWN);
@@ -130,8 +129,8 @@ impl Report {
     }
 
     /// The findings for programs: a list of objects with `severity`, `file`, `line`, `column`, `end_line`,
-    /// `end_column`, `path`, `message` and `hint`. Lines and columns count from 1, columns in characters. If there are
-    /// too many to be shown, the last object says how many more.
+    /// `end_column`, `path`, `message` and `hint`. Lines and columns start at 1, and columns are counted in
+    /// characters. If there are too many findings, the last object says how many are left out.
     pub fn to_json(&self) -> Value {
         let (shown, more) = self.shown();
         let mut all: Vec<Value> = shown.into_iter().map(|f| self.finding_to_json(f)).collect();
@@ -238,7 +237,7 @@ fn clip(text: &mut String) {
     }
 }
 
-/// Text from a file with its control characters escaped: a message must not steer a terminal.
+/// Shows text from a file with its control characters escaped, because a message must not control a terminal.
 struct Printable<'a>(&'a str);
 
 impl fmt::Display for Printable<'_> {

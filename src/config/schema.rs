@@ -11,15 +11,15 @@ pub fn schema() -> Value {
         .into_root_schema_for::<Config>()
         .to_value();
     schema["title"] = "Rialto configuration".into();
-    // The user's own place for anchors; the loader ignores it.
+    // Users can put anchors there; the loader ignores these keys.
     schema["patternProperties"] = json!({ "^x-": true });
     widen_texts(&mut schema);
     schema.sort_all_objects();
     schema
 }
 
-/// Where text is wanted, `1.0` and `true` need no quotes: the loader takes them as they are written. Texts of a certain
-/// form stay as they are.
+/// Lets texts be written as numbers and booleans without quotes, as the loader accepts them. Texts in a certain
+/// format are left as they are.
 fn widen_texts(schema: &mut Value) {
     if let Value::Array(items) = schema {
         items.iter_mut().for_each(widen_texts);
@@ -40,7 +40,7 @@ fn widen_texts(schema: &mut Value) {
     object.values_mut().for_each(widen_texts);
 }
 
-/// The schema that a `$ref` points to; a schema without one is itself.
+/// The schema that a `$ref` points to, or the schema itself if it has none.
 pub(super) fn resolve<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
     match schema["$ref"]
         .as_str()

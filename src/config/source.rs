@@ -1,11 +1,11 @@
-//! The text of a configuration and the places in it.
+//! The text of a configuration, with line and column numbers.
 
 use std::ops::Range;
 
-/// A part of the text, in bytes.
+/// A range of the text, in bytes.
 pub(super) type Span = Range<usize>;
 
-/// A text with its name and the beginnings of its lines.
+/// A text, its name, and where its lines start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Source {
     name: String,
@@ -13,20 +13,20 @@ pub struct Source {
     line_starts: Vec<usize>,
 }
 
-/// A place in a [`Source`] as people count it.
+/// A line and a column in a [`Source`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// From 1.
+    /// The line, starting at 1.
     pub(super) line: usize,
-    /// In characters, from 1.
+    /// The column in characters, starting at 1.
     pub(super) column: usize,
 }
 
-/// Longer lines are cut around the marked part: a minified JSON file is a single one.
+/// The most characters of a line that are shown around the marked part. A minified JSON file is a single long line.
 const WIDEST_LINE: usize = 120;
 
 impl Source {
-    /// A text; `name` is how messages call it, usually the path of the file. A byte order mark is no part of it.
+    /// A text. `name` stands for it in messages, and is usually the path of the file. A byte order mark is removed.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let mut text = text.into();
         if text.starts_with('\u{feff}') {
@@ -42,7 +42,7 @@ impl Source {
         }
     }
 
-    /// How messages call it.
+    /// The name in messages.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -62,7 +62,8 @@ impl Source {
         }
     }
 
-    /// The first line of the span and how it is marked: the line, the characters before the mark, the mark's length.
+    /// The first line of the span: its text, the number of characters before the marked part, and the length of that
+    /// part.
     pub(super) fn marked_line(&self, span: &Span) -> (String, usize, usize) {
         let Place { line, column } = self.place(span.start);
         let start = self.line_starts[line - 1];
@@ -70,7 +71,7 @@ impl Source {
             .line_starts
             .get(line)
             .map_or(self.text.len(), |next| next - 1);
-        // no more than what may be shown: a minified file is one line of megabytes
+        // limits the search, because the line of a minified file can be megabytes long
         let near = self.boundary(
             span.start
                 .clamp(start, end)
@@ -114,7 +115,7 @@ impl Source {
     }
 }
 
-/// Counted by bytes that begin one, which is fast enough for any line.
+/// The number of characters. Counting the bytes that start one is fast even for very long lines.
 fn characters(text: &str) -> usize {
     text.bytes().filter(|b| (*b as i8) >= -0x40).count()
 }

@@ -1,5 +1,5 @@
-//! What a configuration needs around it: files and variables. Looked for by `rialto check` only, which may run on
-//! another machine, so what is missing is a warning.
+//! Checks what a configuration needs around it: files and variables. Only `rialto check` does this. It may run on
+//! another machine than the process, so missing things are warnings.
 
 use super::{Finding, Loaded, Report, parse_as, place};
 use rialto_core::config::{Cluster, Endpoint, Path, Secret, Severity};
@@ -8,17 +8,18 @@ use std::io::Read;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
-/// Longer lists are not taken by a running process either.
+/// The largest file of endpoints in bytes; it is the same as in a running process.
 const LARGEST_LIST: u64 = 16 << 20;
 
-/// The warnings of a configuration, and what is missing around it. `base` is where relative paths begin.
+/// The warnings of a configuration, and warnings about missing files and variables. `base` is the folder that
+/// relative paths start from.
 #[must_use]
 pub fn surroundings(loaded: &Loaded, base: &FilePath) -> Report {
     let mut missing: Vec<(Path, String, String)> = Vec::new();
     for (index, cluster) in loaded.config.clusters.iter().enumerate() {
         if let Some(message) = list_fault(cluster, base) {
             let path = Path::root().key("clusters").index(index).key("endpoints_file");
-            let hint = "calls to the cluster fail as long as there never was a good list";
+            let hint = "calls to the cluster fail until the file has a valid list";
             missing.push((path, message, hint.to_owned()));
         }
     }
@@ -34,7 +35,7 @@ pub fn surroundings(loaded: &Loaded, base: &FilePath) -> Report {
         missing.push((
             path,
             error.to_string(),
-            format!("{what}: it does not start without"),
+            format!("{what}: rialto does not start without it"),
         ));
     }
     let mut findings = loaded.warnings.findings().to_vec();
@@ -51,7 +52,7 @@ pub fn surroundings(loaded: &Loaded, base: &FilePath) -> Report {
     Report::new(Arc::clone(&loaded.source), findings)
 }
 
-/// What is wrong with the file of a cluster's endpoints.
+/// The reason why the file of a cluster's endpoints cannot be used.
 fn list_fault(cluster: &Cluster, base: &FilePath) -> Option<String> {
     let path = base.join(cluster.endpoints_file.as_ref()?);
     let name = path.display().to_string();
@@ -68,13 +69,13 @@ fn list_fault(cluster: &Cluster, base: &FilePath) -> Option<String> {
             let line = report
                 .first_line()
                 .map_or(String::new(), |line| format!(":{line}"));
-            Some(format!("{name}{line} is no list of endpoints: {first}"))
+            Some(format!("{name}{line} is not a list of endpoints: {first}"))
         }
     }
 }
 
 fn read(path: &FilePath) -> std::io::Result<String> {
-    // who opens a pipe waits until somebody writes to it
+    // opening a pipe would block until another process writes to it
     if !path.metadata()?.is_file() {
         return Err(std::io::Error::other("it is not a regular file"));
     }

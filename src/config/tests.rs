@@ -1,4 +1,4 @@
-//! From text to configuration, as users see it.
+//! Tests of the whole way from text to configuration or report.
 
 use super::{Loaded, Report, Source, load_with};
 
@@ -7,7 +7,7 @@ mod reports;
 mod schema;
 mod values;
 
-/// Listener, route and cluster that nothing is wrong with; tests put their own lines in front.
+/// A valid listener, route and cluster. Tests add their own lines before it.
 const SOUND: &str = "\
 listeners: [{ name: in, address: '127.0.0.1:20880', routes: [greeter] }]
 routes: [{ name: greeter, to: [{ cluster: sofa }] }]
@@ -26,7 +26,7 @@ fn read(text: &str) -> Result<Loaded, Report> {
     load_with(Source::new("rialto.yaml", text), &env)
 }
 
-/// Loads a text that nothing is wrong with.
+/// Loads a valid text.
 #[track_caller]
 fn sound(text: &str) -> Loaded {
     match read(text) {
@@ -36,7 +36,7 @@ fn sound(text: &str) -> Loaded {
     }
 }
 
-/// Loads a text in which something is wrong.
+/// Loads an invalid text.
 #[track_caller]
 fn broken(text: &str) -> Report {
     match read(text) {

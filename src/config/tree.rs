@@ -1,10 +1,10 @@
-//! A document as read: values that still know their spelling and their place.
+//! The tree of a document, whose values keep their spelling and their place.
 
 use rialto_core::config::Path;
 
 use super::source::Span;
 
-/// A value and where it stands.
+/// A value and its place.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) span: Span,
@@ -21,11 +21,11 @@ pub(super) enum Value {
 #[derive(Clone, Debug)]
 pub(super) struct Scalar {
     pub(super) text: String,
-    /// Written without quotes, so that it may mean a number, a boolean or nothing.
+    /// Whether it was written without quotes, so that it can be a number, a boolean or null.
     pub(super) plain: bool,
 }
 
-/// An element of a list. It keeps its number when earlier ones are taken out.
+/// An element of a list. It keeps its index when others are removed.
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) index: usize,
@@ -61,7 +61,7 @@ impl Node {
         matches!(self.value, Value::Scalar(_))
     }
 
-    /// An empty list or object.
+    /// Whether it is an empty list or object.
     pub(super) fn is_hollow(&self) -> bool {
         match &self.value {
             Value::Scalar(_) => false,
@@ -70,7 +70,8 @@ impl Node {
         }
     }
 
-    /// What to mark when this whole value is meant: the first key of an object, the first element of a list.
+    /// The span to mark when a message is about the whole value: the first key of an object or the first element of a
+    /// list.
     pub(super) fn mark(&self) -> Span {
         match &self.value {
             Value::Scalar(_) => self.span.clone(),
@@ -99,7 +100,7 @@ impl Node {
         }
     }
 
-    /// Takes the value at the end of the steps out of the tree. The root stays.
+    /// Removes the value at the end of the steps from the tree. The root cannot be removed.
     pub(super) fn remove(&mut self, steps: &[Step]) -> Option<Node> {
         let (first, rest) = steps.split_first()?;
         match (&mut self.value, first) {
@@ -123,7 +124,7 @@ impl Node {
         }
     }
 
-    /// Calls `visit` for every value with its path in the tree as it is now, its path as written, and what to mark.
+    /// Calls `visit` for every value with its path in the current tree, its path in the text, and the span to mark.
     pub(super) fn walk(&self, visit: &mut impl FnMut(&Path, &Path, Span)) {
         self.walk_from(&Path::root(), &Path::root(), self.mark(), visit);
     }
@@ -159,7 +160,7 @@ impl Node {
     }
 }
 
-/// The path that the steps make.
+/// The steps as a path.
 pub(super) fn path_of(steps: &[Step]) -> Path {
     steps.iter().fold(Path::root(), |path, step| match step {
         Step::Key(key) => path.key(key),

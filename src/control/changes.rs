@@ -1,12 +1,12 @@
-//! What a reload changes, in a line for the log.
+//! Describes what a reload changes, in one line for the log.
 use rialto_core::config::Config;
 use std::collections::HashMap;
 use std::fmt::Write;
 
-/// Names that are listed; of more, the number is told.
+/// How many names are listed. If there are more, only their number is shown.
 pub(super) const LISTED: usize = 10;
 
-/// The difference between two configurations.
+/// Describes the difference between two configurations.
 pub(super) fn between(old: &Config, new: &Config) -> String {
     let mut parts = vec![];
     let listeners = Changes::of(&old.listeners, &new.listeners, |l| &l.name);
@@ -36,7 +36,7 @@ pub(super) fn between(old: &Config, new: &Config) -> String {
     parts.join(", ")
 }
 
-/// Names by what happened to them.
+/// The names of parts of one kind that were added, removed or changed.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Changes<'a> {
     added: Vec<&'a str>,

@@ -1,4 +1,4 @@
-//! The control plane as a part of another process: the demo, tests.
+//! The control plane inside another process, for the demo.
 use super::{Process, run_until};
 use crate::config::Loaded;
 use anyhow::{Context, anyhow};
@@ -6,7 +6,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
-/// A control plane in a thread of its own. It ends by the signals that end [`Process::run`], or when it is told.
+/// A control plane on its own thread. It ends by [`Embedded::stop`], or by the signals that end [`Process::run`].
 pub struct Embedded {
     listening: Vec<(String, String)>,
     admin: Option<String>,
@@ -15,21 +15,21 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Serves a configuration; returns once calls are welcome.
+    /// Starts the control plane, and returns once it serves.
     ///
     /// # Errors
-    /// What keeps it from starting.
+    /// It cannot start.
     pub fn start(loaded: Loaded) -> anyhow::Result<Embedded> {
-        let (stop, told) = oneshot::channel();
+        let (stop, stopped) = oneshot::channel();
         let (started, serves) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("control".into())
             .spawn(move || {
-                let told = async {
-                    // also ends when the other end was dropped
-                    let _ = told.await;
+                let stopped = async {
+                    // an error means that the sender was dropped, which ends it as well
+                    let _ = stopped.await;
                 };
-                run_until(Process::new()?, loaded, None, told, |shared| {
+                run_until(Process::new()?, loaded, None, stopped, |shared| {
                     let _ = started.send((shared.listening(), shared.admin()));
                 })
             })?;
@@ -47,10 +47,10 @@ impl Embedded {
         }
     }
 
-    /// Where a listener of this name listens really.
+    /// The address that the listener of this name is bound to.
     ///
     /// # Errors
-    /// There is none.
+    /// No listener has this name.
     pub fn listener(&self, name: &str) -> anyhow::Result<&str> {
         let found = self.listening.iter().find(|(n, _)| n == name);
         found
@@ -58,7 +58,7 @@ impl Embedded {
             .with_context(|| format!("no listener {name}"))
     }
 
-    /// Where the admin pages are; `None` if they are off.
+    /// The address of the admin pages; `None` if they are off.
     #[must_use]
     pub fn admin(&self) -> Option<&str> {
         self.admin.as_deref()
@@ -67,7 +67,7 @@ impl Embedded {
     /// Waits until a signal has ended it.
     ///
     /// # Errors
-    /// What it failed of.
+    /// It has failed.
     pub fn wait(self) -> anyhow::Result<()> {
         let Embedded { stop, thread, .. } = self;
         let ended = join(thread);
@@ -75,12 +75,12 @@ impl Embedded {
         ended
     }
 
-    /// Lets calls in flight end, and ends it.
+    /// Drains and ends it.
     ///
     /// # Errors
-    /// What it failed of before.
+    /// It had already failed.
     pub fn stop(self) -> anyhow::Result<()> {
-        // fails if a signal was faster
+        // fails if a signal has already ended it
         let _ = self.stop.send(());
         join(self.thread)
     }

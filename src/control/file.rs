@@ -1,22 +1,23 @@
-//! The configuration file, looked at again and again.
+//! Watches the configuration file by reading it again and again.
 use crate::config::{self, Cause, Loaded, Report, Source, Unreadable};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-/// A file, and what it said when it was last looked at.
+/// The configuration file and the text that was last read from it.
 ///
-/// Its whole text is compared: two changes within a tick of the file system's clock have one time of modification.
+/// Whole texts are compared, because two changes within one tick of the file system's clock have the same time of
+/// modification.
 pub(super) struct File {
     path: PathBuf,
     last: Result<Source, Unreadable>,
-    /// Something else than `last`, seen once: it may still be being written.
+    /// A text that differs from `last` and was read once. It may be incomplete, so a second read has to confirm it.
     unsettled: Option<Result<Source, Unreadable>>,
-    /// The last attempt to read it failed, which the log was told.
+    /// Whether the last read failed. It is logged only for the first failure of several.
     failing: bool,
 }
 
 impl File {
-    /// The file that was loaded. `None` if it is a pipe, which has been read for good.
+    /// The file that a configuration was loaded from. `None` if it is a pipe, because its text can be read only once.
     pub(super) fn new(path: &Path, loaded: &Loaded) -> Option<File> {
         path.is_file().then(|| File {
             path: path.to_owned(),
@@ -26,8 +27,8 @@ impl File {
         })
     }
 
-    /// The text of the file now. If a pipe is in its place, the last text: no process may be writing to the pipe.
-    /// `None` if this attempt says nothing about the file.
+    /// Reads the file. If it is a pipe by now, returns the last text, because opening a pipe blocks until another
+    /// process writes to it. Returns `None` if the read failed for a reason that says nothing about the file.
     fn read(&mut self) -> Option<Result<Source, Unreadable>> {
         let is_pipe = std::fs::metadata(&self.path).is_ok_and(|what| what.file_type().is_fifo());
         let now = if is_pipe {
@@ -42,7 +43,7 @@ impl File {
         {
             if !std::mem::replace(&mut self.failing, true) {
                 tracing::warn!(
-                    "the configuration file cannot be read for now, which changes nothing:\n{report}"
+                    "the configuration file cannot be read at the moment, the former one stays:\n{report}"
                 );
             }
             return None;
@@ -51,8 +52,9 @@ impl File {
         Some(now)
     }
 
-    /// Looks again, and tells whether there is anything else to see than before, the same two times in a row: most
-    /// writers empty a file before they fill it, and YAML that is cut between two lines is often still YAML.
+    /// Reads the file, and returns whether it has changed and two reads in a row gave the same text. Two are needed
+    /// because most writers empty a file before they fill it, and YAML that ends between two lines is often still
+    /// valid.
     pub(super) fn look(&mut self) -> bool {
         let Some(now) = self.read() else { return false };
         if now == self.last {
@@ -67,9 +69,10 @@ impl File {
         true
     }
 
-    /// Looks again and believes what is there: someone says that it is written. False if it cannot be looked at now.
+    /// Reads the file because somebody asked for a reload, so that one read is enough. Returns false if it cannot be
+    /// read now.
     pub(super) fn look_now(&mut self) -> bool {
-        // the next look tells it again
+        // so that a failure of this read is logged
         self.failing = false;
         let now = self.read();
         let is_read = now.is_some();
@@ -79,7 +82,7 @@ impl File {
         is_read
     }
 
-    /// Whether there was a text to be read.
+    /// Whether the last read gave a text.
     pub(super) fn is_there(&self) -> bool {
         self.last.is_ok()
     }
@@ -89,7 +92,7 @@ impl File {
         self.unsettled = None;
     }
 
-    /// What it said when it was last looked at.
+    /// Parses and checks the last text.
     pub(super) fn load(&self) -> Result<Loaded, Report> {
         config::load_source(self.last.clone().map_err(|unreadable| unreadable.report)?)
     }
@@ -103,7 +106,7 @@ mod tests {
     const OLD: &str = "log: { level: debug }";
     const NEW: &str = "log: { level: error }";
 
-    /// A file that was loaded.
+    /// A file with the text [`OLD`] that was loaded.
     fn stage() -> (tempfile::TempDir, PathBuf, File) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rialto.yaml");
@@ -112,7 +115,7 @@ mod tests {
         (folder, path, file)
     }
 
-    /// Looks as often as it takes to see a change.
+    /// Reads the file twice, which is what it takes to see a change.
     fn changed(file: &mut File) -> bool {
         !file.look() && file.look()
     }
@@ -177,7 +180,7 @@ mod tests {
         assert!(!file.look());
     }
 
-    /// Nobody removes every listener by emptying a file; disks that are full and crashed writers do.
+    /// An empty file is more likely the work of a full disk or a crashed writer than of a person.
     #[test]
     fn an_emptied_file_is_no_configuration() {
         let (_folder, path, mut file) = stage();
@@ -188,7 +191,8 @@ mod tests {
         }
     }
 
-    /// A directory in place of the file is about the file; a read that fails for want of descriptors is not.
+    /// A directory in place of the file says something about the file. A read that fails because descriptors ran out
+    /// does not.
     #[test]
     fn what_says_nothing_about_the_file_changes_nothing() {
         let (_folder, path, mut file) = stage();
@@ -207,7 +211,7 @@ mod tests {
         assert!(!file.is_there());
     }
 
-    /// Opening a pipe waits for its other end: the process would hear no signal any more.
+    /// Opening a pipe blocks until somebody writes to it, and the process would not react to signals meanwhile.
     #[test]
     fn a_pipe_is_not_waited_for() {
         let (_folder, path, mut file) = stage();

@@ -1,14 +1,14 @@
-//! Which sockets listen. A change is planned first, new sockets bound, so that a configuration that asks for a
-//! taken port is refused before anything has happened.
+//! The listening sockets. A change is planned first, which binds the new sockets, so that a configuration with an
+//! address in use is refused before anything has changed.
+use crate::address::resolve;
 use anyhow::Context;
 use rialto_core::config::{Address, Listener};
 use rialto_core::directory::{Compiler, ListenerId};
 use rialto_core::runtime::{Bound, Runtime, bind};
 use rialto_core::transport;
 use std::collections::HashMap;
-use std::net::ToSocketAddrs;
 
-/// The listening sockets, by listener.
+/// The sockets of all listeners.
 #[derive(Default)]
 pub(super) struct Listening {
     open: HashMap<ListenerId, Open>,
@@ -18,18 +18,18 @@ struct Open {
     name: String,
     asked: Address,
     bound: transport::Address,
-    /// For a listener that takes the address over.
+    /// A copy of the socket, which a renamed listener with the same address takes over.
     socket: Bound,
 }
 
-/// A change that can be carried out.
+/// A change of listeners whose new sockets are bound already.
 pub(super) struct Plan {
     add: Vec<(ListenerId, Open, Bound)>,
     remove: Vec<ListenerId>,
 }
 
 impl Listening {
-    /// Binds what is new in the configuration.
+    /// Binds the sockets of new listeners, and of listeners whose address has changed.
     pub(super) fn plan(&self, listeners: &[Listener], compiler: &mut Compiler) -> anyhow::Result<Plan> {
         let (stay, new): (Vec<_>, Vec<_>) = listeners
             .iter()
@@ -53,10 +53,10 @@ impl Listening {
         Ok(Plan { add, remove })
     }
 
-    /// Listens no longer on what is gone; connections are not touched. To be done before the workers forget the
-    /// listeners: a connection that is accepted for a listener that they do not know is closed. Sockets that are taken over keep
-    /// their downstreams waiting meanwhile.
-    pub(super) fn let_go(&mut self, plan: &mut Plan, runtime: &Runtime) {
+    /// Stops listening for the removed listeners, and leaves their connections open. This must happen before the
+    /// workers forget the listeners, because a worker closes a connection that is accepted for a listener it does not
+    /// know. On sockets that another listener takes over, new connections wait meanwhile.
+    pub(super) fn close_removed(&mut self, plan: &mut Plan, runtime: &Runtime) {
         for id in plan.remove.drain(..) {
             runtime.unlisten(id);
             let gone = self.open.remove(&id);
@@ -66,15 +66,15 @@ impl Listening {
         }
     }
 
-    /// Listens on what is new; the workers know the listeners by now.
-    pub(super) fn take_up(&mut self, plan: Plan, runtime: &Runtime) {
+    /// Starts listening for the new listeners. The workers must know these by now.
+    pub(super) fn open_added(&mut self, plan: Plan, runtime: &Runtime) {
         for (id, open, socket) in plan.add {
             runtime.listen(id, socket);
             self.open.insert(id, open);
         }
     }
 
-    /// Where each listener listens really.
+    /// The name of each listener and the address that it is bound to.
     pub(super) fn addresses(&self) -> Vec<(String, String)> {
         let mut all: Vec<_> = self
             .open
@@ -85,7 +85,7 @@ impl Listening {
         all
     }
 
-    /// Lets go of the sockets, and removes what they left in the file system.
+    /// Closes all sockets and removes the files of Unix sockets.
     pub(super) fn close(&mut self) {
         for (_, open) in self.open.drain() {
             open.unlink();
@@ -96,30 +96,17 @@ impl Listening {
 impl Open {
     fn unlink(&self) {
         if let transport::Address::Unix(path) = &self.bound {
-            // a newer process may have replaced or removed it
+            // a newer process may already have replaced or removed it
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
-/// A socket for an address: that of a listener which does not need it any more, so that listeners can be renamed and
-/// can exchange their addresses, or else a new one.
+/// The socket for an address. If another listener gives up this address in the same change, its socket is used, so
+/// that listeners can be renamed and can exchange addresses. Otherwise a new one is bound.
 fn listen(address: &Address, free: &mut Vec<&Open>) -> anyhow::Result<Bound> {
     if let Some(at) = free.iter().position(|o| o.asked == *address) {
         return Ok(free.swap_remove(at).socket.try_clone()?);
     }
     Ok(bind(&resolve(address)?)?)
-}
-
-/// The address to listen on; a name means the first address that the system finds for it.
-pub(crate) fn resolve(address: &Address) -> anyhow::Result<transport::Address> {
-    Ok(match address {
-        Address::Socket(a) => transport::Address::Tcp(*a),
-        Address::Unix(path) => transport::Address::Unix(path.as_path().into()),
-        Address::Name { .. } => {
-            let text = address.to_string();
-            let found = text.to_socket_addrs()?.next();
-            transport::Address::Tcp(found.with_context(|| format!("{text} has no address"))?)
-        }
-    })
 }

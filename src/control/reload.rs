@@ -1,5 +1,5 @@
-//! A changed configuration takes the place of the one in use: whole or not at all, and not before the endpoints of its
-//! new clusters are known, so that no call is lost to a cluster that has none yet.
+//! Replaces the configuration in use by a changed one. A change takes effect as a whole or not at all, and waits
+//! until the endpoints of its new clusters are known, so that no call fails because a cluster has no endpoints yet.
 use super::changes::LISTED;
 use super::{Control, changes};
 use crate::config::Loaded;
@@ -8,22 +8,23 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// However often the configuration changes meanwhile, one is taken over after this long.
+/// The longest time that changes wait for endpoints, also if new changes keep arriving.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// A changed configuration that waits for endpoints. A later one takes its place.
+/// A changed configuration that waits for endpoints. A later one replaces it.
 pub(super) struct Pending {
     loaded: Loaded,
-    /// When the first of those began to wait that no later one let through.
+    /// Since when changes have been waiting. A later change that replaces this one keeps the time, so that many quick
+    /// changes cannot delay all of them for ever.
     since: Instant,
 }
 
 impl Control {
-    /// Reads the file as it was last seen, and takes it over as soon as its endpoints are known. If it is wrong,
-    /// everything stays as it is.
+    /// Parses the last text of the file, and uses it as soon as its endpoints are known. If it is invalid, nothing
+    /// changes.
     pub(super) fn reload(&mut self) {
         let Some(file) = &self.file else {
-            return tracing::warn!("the configuration came from no file, so there is none to read again");
+            return tracing::warn!("the configuration was not read from a file, so it cannot be read again");
         };
         let loaded = match file.load() {
             Ok(loaded) => loaded,
@@ -37,7 +38,7 @@ impl Control {
         let since = self.pending.take().map_or_else(Instant::now, |p| p.since);
         self.pending = Some(Pending { loaded, since });
         if !self.take_over_if_ready() {
-            let silent = self.sources.silent();
+            let silent = self.sources.without_list();
             let more = silent.len().saturating_sub(LISTED);
             let more = if more > 0 {
                 format!(" and {more} more")
@@ -49,15 +50,14 @@ impl Control {
         }
     }
 
-    /// When the pending configuration is taken over even if not all of its endpoints are known.
+    /// When the pending configuration takes effect even if some of its endpoints are still unknown.
     pub(super) fn takes_over_at(&self) -> Option<Instant> {
         let pending = self.pending.as_ref()?;
         let longest = pending.since + LONGEST_WAIT;
         Some(self.sources.waits_until().map_or(longest, |end| end.min(longest)))
     }
 
-    /// Takes the pending configuration over if it waits for nothing more. False if it goes on waiting, or if there is
-    /// none.
+    /// Uses the pending configuration if it no longer has to wait. Returns whether it did.
     pub(super) fn take_over_if_ready(&mut self) -> bool {
         let is_ready = self.pending.is_some() && self.sources.waits_until().is_none();
         if is_ready {
@@ -66,7 +66,7 @@ impl Control {
         is_ready
     }
 
-    /// Takes the pending configuration over.
+    /// Uses the pending configuration.
     pub(super) fn take_over(&mut self) {
         let Some(Pending { loaded, .. }) = self.pending.take() else {
             return;
@@ -74,7 +74,7 @@ impl Control {
         let mut plan = match self.listening.plan(&loaded.config.listeners, &mut self.compiler) {
             Ok(plan) => plan,
             Err(e) => {
-                // what was prepared for it is of no use
+                // the sources that were started for it are not needed
                 self.sources.prepare(&[]);
                 return self.refuse(&format!("{e:#}"));
             }
@@ -89,9 +89,9 @@ impl Control {
         let gone = self.on_demand.configure(&self.config, &self.base);
         self.remove_services(&gone);
         let before: BTreeMap<_, _> = self.listening.addresses().into_iter().collect();
-        self.listening.let_go(&mut plan, &self.runtime);
+        self.listening.close_removed(&mut plan, &self.runtime);
         self.publish();
-        self.listening.take_up(plan, &self.runtime);
+        self.listening.open_added(plan, &self.runtime);
         let now = self.listening.addresses();
         tell_listeners(&before, &now);
         self.shared.set_listening(now);
@@ -99,7 +99,7 @@ impl Control {
             self.runtime.set_log(Some(self.config.access_log.sample));
         }
         self.shared
-            .accepted(crate::config::dump(&self.config, &loaded.brought));
+            .accepted(crate::config::dump(&self.config, &loaded.substitutions));
         tracing::info!(
             "the configuration {} was taken over: {changes}",
             loaded.source.name()
@@ -111,7 +111,7 @@ impl Control {
         self.shared.refused(why);
     }
 
-    /// Some settings are fixed at the start.
+    /// Warns about changed settings that only take effect at the next start.
     fn note_fixed(&self, new: &Config) {
         let old = &self.config;
         for (what, changed) in [
@@ -133,7 +133,7 @@ impl Control {
     }
 }
 
-/// Says where listeners listen now that did not before.
+/// Logs the addresses of listeners that are new or have moved.
 fn tell_listeners(before: &BTreeMap<String, String>, now: &[(String, String)]) {
     for (name, address) in now {
         if before.get(name) != Some(address) {
@@ -142,7 +142,7 @@ fn tell_listeners(before: &BTreeMap<String, String>, now: &[(String, String)]) {
     }
     for (name, address) in before {
         if now.iter().all(|(other, _)| other != name) {
-            tracing::info!("listener {name} is gone from {address}");
+            tracing::info!("listener {name} no longer listens on {address}");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! What the system tells the process.
+//! The signals that the process handles.
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that mean something. While this exists, none of them ends the process by itself, and none is lost
-/// between two questions.
+/// All signals that the process handles. While this exists, none of them kills the process, and each is kept until it
+/// is asked for.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -11,27 +11,27 @@ pub(super) struct Signals {
     user: Signal,
 }
 
-/// What a signal asks for.
+/// What a signal requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Told {
-    /// `TERM`, `INT`.
+pub(super) enum Request {
+    /// End the process (`TERM`, `INT`).
     End,
-    /// `HUP`.
+    /// Read the configuration again (`HUP`).
     Reload,
-    /// `USR1`.
+    /// Open the log files again (`USR1`).
     ReopenLogs,
 }
 
-/// The signals that a running process takes as requests and one that does not take them yet dies of. Those that come
-/// from now on are kept.
-pub(super) struct Requests {
+/// The signals that would kill a process that does not catch them, although operators send them as requests. They are
+/// caught before anything else is started.
+pub(super) struct EarlySignals {
     hangup: Signal,
     user: Signal,
 }
 
-impl Requests {
-    pub(super) fn new() -> io::Result<Requests> {
-        Ok(Requests {
+impl EarlySignals {
+    pub(super) fn new() -> io::Result<EarlySignals> {
+        Ok(EarlySignals {
             hangup: signal(SignalKind::hangup())?,
             user: signal(SignalKind::user_defined1())?,
         })
@@ -39,26 +39,26 @@ impl Requests {
 }
 
 impl Signals {
-    pub(super) fn new(requests: Requests) -> io::Result<Signals> {
+    pub(super) fn new(early: EarlySignals) -> io::Result<Signals> {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            hangup: requests.hangup,
-            user: requests.user,
+            hangup: early.hangup,
+            user: early.user,
         })
     }
 
-    /// The next one.
-    pub(super) async fn next(&mut self) -> Told {
+    /// Waits for the next signal.
+    pub(super) async fn next(&mut self) -> Request {
         tokio::select! {
-            _ = self.terminate.recv() => Told::End,
-            _ = self.interrupt.recv() => Told::End,
-            _ = self.hangup.recv() => Told::Reload,
-            _ = self.user.recv() => Told::ReopenLogs,
+            _ = self.terminate.recv() => Request::End,
+            _ = self.interrupt.recv() => Request::End,
+            _ = self.hangup.recv() => Request::Reload,
+            _ = self.user.recv() => Request::ReopenLogs,
         }
     }
 
-    /// Until the process is to end; what else was told is kept.
+    /// Waits for a signal to end the process. Other signals are kept.
     pub(super) async fn end(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}

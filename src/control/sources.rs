@@ -1,6 +1,6 @@
-//! Runs the sources of endpoints and keeps what they last said.
-use super::lists::{List, Lists};
+//! Runs the sources of endpoints, and keeps the last list of each cluster.
 use crate::config;
+use crate::state::{List, Lists};
 use rialto_core::config::Cluster;
 use rialto_core::discovery::{Source, Standing, State, Updates};
 use rialto_discovery::{FileList, Protection, protect, source_for};
@@ -12,26 +12,26 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 
-/// What a source said.
+/// A new list of a cluster's endpoints.
 pub(super) struct Update {
     cluster: String,
     generation: u64,
     state: State,
 }
 
-/// How long a configuration waits for clusters whose endpoints are still to be found.
+/// How long a configuration waits for the first lists of its clusters.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The sources of all clusters.
+/// The sources of all clusters, in use and prepared.
 pub(super) struct Sources {
-    /// Relative paths in the configuration begin here.
+    /// The folder that relative paths in the configuration start from.
     base: PathBuf,
-    /// Those of the configuration in use.
+    /// Clusters of the configuration in use.
     clusters: HashMap<String, Watched>,
-    /// Those of a configuration that is prepared: new ones, and ones that replace others.
-    coming: HashMap<String, Watched>,
-    /// How many of these have not spoken.
-    unheard: usize,
+    /// Clusters of the pending configuration that are new or have other sources.
+    pending: HashMap<String, Watched>,
+    /// How many of the pending clusters have no list yet.
+    missing_lists: usize,
     updates: mpsc::Sender<Update>,
     generation: u64,
     lists: Arc<Lists>,
@@ -43,11 +43,11 @@ struct Watched {
     since: Instant,
     state: Option<State>,
     list: Arc<List>,
-    /// Ends the task when this is dropped.
+    /// Dropping it ends the task.
     _task: Task,
 }
 
-/// Ends with its owner.
+/// A task that ends when this is dropped.
 pub(super) struct Task(AbortHandle);
 
 impl Task {
@@ -62,7 +62,8 @@ impl Drop for Task {
     }
 }
 
-/// Carries what one source says to the control loop: the newest state only.
+/// Passes lists from one source to the control loop. Only the newest list is kept, so a busy source cannot fill
+/// memory.
 pub(super) struct Mailbox {
     latest: std::sync::Mutex<Option<State>>,
     bell: Notify,
@@ -113,23 +114,24 @@ impl Sources {
         Sources {
             base,
             clusters: HashMap::new(),
-            coming: HashMap::new(),
-            unheard: 0,
+            pending: HashMap::new(),
+            missing_lists: 0,
             updates,
             generation: 0,
             lists: Arc::default(),
         }
     }
 
-    /// How the lists of the clusters in use stand.
+    /// Whether the endpoint lists of the clusters in use are up to date.
     pub(super) fn lists(&self) -> Arc<Lists> {
         Arc::clone(&self.lists)
     }
 
-    /// Begins to watch what these clusters need and those in use do not have. What was prepared before for a
-    /// configuration that never came is kept as far as it is needed, with the time that it has taken.
+    /// Starts the sources that these clusters need and the clusters in use do not have. Sources that were started for
+    /// an earlier configuration which never took effect are kept if they fit, with the time that they have already
+    /// waited.
     pub(super) fn prepare(&mut self, clusters: &[Cluster]) {
-        let mut before = std::mem::take(&mut self.coming);
+        let mut before = std::mem::take(&mut self.pending);
         for cluster in clusters {
             let has_sources = |w: &&Watched| same_sources(&w.config, cluster);
             if self.clusters.get(&cluster.name).filter(has_sources).is_some() {
@@ -137,36 +139,36 @@ impl Sources {
             }
             let begun = before.remove(&cluster.name).filter(|w| has_sources(&w));
             let watched = begun.unwrap_or_else(|| self.watch(cluster));
-            self.coming.insert(cluster.name.clone(), watched);
+            self.pending.insert(cluster.name.clone(), watched);
         }
-        self.unheard = self.coming.values().filter(|w| w.state.is_none()).count();
+        self.missing_lists = self.pending.values().filter(|w| w.state.is_none()).count();
     }
 
-    /// Until when the sources that were prepared may still speak; `None` if all have or had their time.
+    /// Until when it is worth waiting for the lists of prepared clusters; `None` if all have arrived or are overdue.
     pub(super) fn waits_until(&self) -> Option<Instant> {
-        if self.unheard == 0 {
+        if self.missing_lists == 0 {
             return None;
         }
-        let silent = self.coming.values().filter(|w| w.state.is_none());
+        let silent = self.pending.values().filter(|w| w.state.is_none());
         let ends = silent.map(|w| w.since + PATIENCE);
         ends.max().filter(|end| *end > Instant::now())
     }
 
-    /// The clusters whose prepared sources have not spoken.
-    pub(super) fn silent(&self) -> Vec<&str> {
-        let silent = self.coming.iter().filter(|(_, w)| w.state.is_none());
+    /// The names of prepared clusters without a list.
+    pub(super) fn without_list(&self) -> Vec<&str> {
+        let silent = self.pending.iter().filter(|(_, w)| w.state.is_none());
         let mut names: Vec<_> = silent.map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
         names
     }
 
-    /// Watches exactly these clusters from now on. A source that has not spoken, or says that there is nothing, leaves
-    /// the endpoints that its cluster had before.
+    /// Puts the prepared clusters in use, and ends the sources of clusters that are no longer configured. If a new
+    /// source has no list yet, or an empty one, its cluster keeps the endpoints that it had before.
     pub(super) fn take_over(&mut self, clusters: &[Cluster]) {
         let names: HashSet<&str> = clusters.iter().map(|c| c.name.as_str()).collect();
         self.clusters.retain(|name, _| names.contains(name.as_str()));
-        self.unheard = 0;
-        for (name, mut watched) in std::mem::take(&mut self.coming) {
+        self.missing_lists = 0;
+        for (name, mut watched) in std::mem::take(&mut self.pending) {
             let before = self.clusters.remove(&name).and_then(|w| w.state);
             if watched.state.as_ref().is_none_or(Vec::is_empty) && before.is_some() {
                 watched.state = before;
@@ -221,10 +223,10 @@ impl Sources {
         }
     }
 
-    /// Waits until every prepared source has spoken, but not for ever.
+    /// Waits until every prepared cluster has a list, or [`PATIENCE`] is over.
     pub(super) async fn first_states(&mut self, inbox: &mut mpsc::Receiver<Update>) {
         let Some(end) = self.waits_until() else { return };
-        while self.unheard > 0 {
+        while self.missing_lists > 0 {
             match tokio::time::timeout_at(end, inbox.recv()).await {
                 Ok(Some(update)) => {
                     self.accept(update);
@@ -234,12 +236,12 @@ impl Sources {
         }
     }
 
-    /// Notes what a source said. Returns the cluster if it is in use and this is news of it.
+    /// Stores a new list. Returns the cluster's name if it is in use and its endpoints have changed.
     pub(super) fn accept(&mut self, update: Update) -> Option<String> {
         let is_its = |w: &&mut Watched| w.generation == update.generation;
-        if let Some(watched) = self.coming.get_mut(&update.cluster).filter(is_its) {
+        if let Some(watched) = self.pending.get_mut(&update.cluster).filter(is_its) {
             let is_first = watched.state.replace(update.state).is_none();
-            self.unheard -= usize::from(is_first);
+            self.missing_lists -= usize::from(is_first);
             return None;
         }
         let watched = self.clusters.get_mut(&update.cluster).filter(is_its)?;
@@ -248,12 +250,12 @@ impl Sources {
         is_news.then_some(update.cluster)
     }
 
-    /// The endpoints of a cluster, as far as they are known.
+    /// The known endpoints of a cluster.
     pub(super) fn state(&self, cluster: &Cluster) -> State {
         self.state_of(&cluster.name)
     }
 
-    /// The same, of the cluster of this name.
+    /// The known endpoints of the cluster of this name.
     pub(super) fn state_of(&self, cluster: &str) -> State {
         let watched = self.clusters.get(cluster);
         watched.and_then(|w| w.state.clone()).unwrap_or_default()

@@ -1,32 +1,33 @@
-//! The calls that the demo makes, and what must come of them.
+//! The calls of the demo and their expected results.
 use super::service::{EMPTY, NAME, ORDER};
-use super::wire::{Answer, Reply, Request};
+use rialto_testkit::{Answer, Reply, Request};
 use serde_json::{Value as Json, json};
 
 const STRING: &str = "java.lang.String";
-/// Long enough for a machine that does other things too.
+/// The timeout of calls. It is long enough for a busy machine.
 const PATIENCE_MS: u32 = 5000;
-/// The timeout of the call that is to run into one.
+/// The timeout of the call that is meant to time out.
 const IMPATIENCE_MS: u32 = 250;
 
-/// A call and what must come of it.
+/// A call and its expected result.
 pub(super) struct Case {
-    /// How it is shown.
+    /// The text in the table.
     pub(super) title: String,
     pub(super) request: Request,
     pub(super) expect: Expect,
 }
 
-/// What must come of a call.
+/// The expected result of a call.
 pub(super) enum Expect {
     Answer(Answer),
-    /// A failure whose text has this part.
+    /// A failure whose text contains this.
     Failure(&'static str),
-    /// Nothing: it is one-way.
+    /// No response, because the call is one-way.
     Nothing,
 }
 
-/// The calls, as the downstreams of one side make them.
+/// All calls as applications of one protocol make them: `version` is the version they ask for, and `provider` the
+/// name in the greeting.
 pub(super) fn all(version: &str, provider: &str) -> Vec<Case> {
     let call = |method: &str| Request::new(NAME, version, method).within(PATIENCE_MS);
     let value = |v: Json| Expect::Answer(Answer::Value(v));
@@ -90,7 +91,7 @@ pub(super) fn all(version: &str, provider: &str) -> Vec<Case> {
 }
 
 impl Expect {
-    /// Whether this is what came.
+    /// Whether the reply is as expected.
     pub(super) fn is(&self, reply: Option<&Reply>) -> bool {
         match (self, reply.map(|r| &r.answer)) {
             (Expect::Nothing, None) => true,
@@ -101,17 +102,17 @@ impl Expect {
     }
 }
 
-/// An answer in one line.
+/// A reply in one line.
 pub(super) fn show(reply: Option<&Reply>) -> String {
     match reply.map(|r| &r.answer) {
         None => "(sent)".into(),
         Some(Ok(Answer::Null)) => "null".into(),
         Some(Ok(Answer::Value(v))) => show_json(v),
         Some(Ok(Answer::Thrown { class, message })) => format!("throws {}: {message}", simple(class)),
-        // what it begins with is how the downstream's protocol told it
+        // each protocol adds its own text in front
         Some(Err(e)) => {
             let text = e.text.rsplit(": ").next().unwrap_or_default();
-            // it is Rialto who answers here
+            // in the demo this text comes from Rialto itself
             let text = if text.starts_with("the provider answered with") {
                 text.trim_start_matches("the provider ")
             } else {

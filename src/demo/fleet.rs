@@ -1,4 +1,4 @@
-//! Two providers and Rialto between them, in this process and on loopback ports.
+//! The addresses of the providers, and Rialto with a configuration for them.
 use crate::config;
 use crate::control::Embedded;
 use anyhow::anyhow;
@@ -7,20 +7,20 @@ use rialto_core::session::Protocols;
 use rialto_protocols::{All, BOLT, DUBBO};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-/// What Dubbo downstreams say as version of the demo's service, by custom; SOFARPC always says `1.0`.
+/// The version that Dubbo applications usually ask for.
 pub(super) const DUBBO_VERSION: &str = "1.0.0";
-/// See [`DUBBO_VERSION`].
+/// The version that SOFARPC applications always ask for.
 pub(super) const SOFA_VERSION: &str = "1.0";
 
-/// The port of the admin page if nobody else has it. Not the usual one, which is for what people try beside the demo.
+/// The preferred port of the admin pages. It is not the usual one, which is left to what users try beside the demo.
 const ADMIN_PORT: u16 = 19901;
 
-/// Names of the listeners.
+/// The listener for Dubbo applications.
 pub(super) const DUBBO_CALLERS: &str = "dubbo-callers";
-/// See [`DUBBO_CALLERS`].
+/// The listener for SOFARPC applications.
 pub(super) const SOFA_CALLERS: &str = "sofa-callers";
 
-/// Where the providers are, and what Rialto is told.
+/// The service, and the addresses that Rialto's configuration needs.
 pub(super) struct Plan {
     pub(super) service: &'static str,
     pub(super) dubbo: SocketAddr,
@@ -68,7 +68,7 @@ clusters:
     }
 }
 
-/// The address asked for, or the usual one if it is free, or any.
+/// The address for the admin pages: the requested one, or else the preferred port if it is free, or any port.
 pub(super) fn admin_address(asked: Option<SocketAddr>) -> SocketAddr {
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, ADMIN_PORT));
     asked.unwrap_or_else(|| match TcpListener::bind(usual) {
@@ -77,7 +77,7 @@ pub(super) fn admin_address(asked: Option<SocketAddr>) -> SocketAddr {
     })
 }
 
-/// A protocol's name, as people know it.
+/// The name of a protocol for users.
 pub(super) fn name(proto: ProtoId) -> &'static str {
     match proto {
         DUBBO => "dubbo",

@@ -1,4 +1,4 @@
-//! `rialto demo --java`: the same with stock Java peers, whose own findings become the rows.
+//! `rialto demo --java`: the demo with stock Java peers, whose own test cases become the rows of the table.
 use super::table::{Row, Table};
 use super::{About, Options, conclude, fleet, introduce};
 use crate::control::Embedded;
@@ -13,26 +13,27 @@ use std::time::Duration;
 
 mod process;
 
-/// Where the peers are in a checkout.
+/// The folder of the peers in a checkout.
 const FOLDER: &str = "tests/peers/java";
-/// The oldest JDK that the peers run on.
+/// The oldest JDK that can run the peers.
 const JDK: u32 = 17;
 
 const DUBBO: &str = "dubbo-3.3.6";
 const SOFA: &str = "sofa-5.13.2";
 
-/// The cases shown, of some three hundred: one of each kind. `tests/peers/java/README.md` tells what they are.
+/// The cases that are shown: one of each kind, out of some three hundred. `tests/peers/java/README.md` describes
+/// them.
 const CASES: &str = "boolean_true,int_max,long_max,double_tenth,string_null,string_emoji,string_70k,bigdecimal,enum,\
 date_millis,local_date_time,bytes_1024,strings,person_list,map_nested,pojo,pojo_nulls,shared_child,cycle_two,void,\
 many_arguments,over_string_int,fail_checked,fail_jdk,timeout,one_way,attach,attach_back,unknown_service,\
 unknown_method";
 
-/// A Java process has to start, and the first call loads half of its framework.
+/// The time for a Java process to start and make its first call, which loads half of its framework.
 const START: Duration = Duration::from_secs(60);
-/// A consumer ends by itself before that.
+/// The time for a consumer to run its cases.
 const SUITE: Duration = Duration::from_secs(150);
 
-/// `peers.json`.
+/// The part of `peers.json` that is used here.
 #[derive(serde::Deserialize)]
 struct Peers {
     jvm: Vec<String>,
@@ -49,13 +50,13 @@ struct Peer {
     consumer: Vec<String>,
 }
 
-/// What a provider says when it serves.
+/// The line that a provider prints once it serves.
 #[derive(serde::Deserialize)]
 struct Ready {
     port: u16,
 }
 
-/// A line of a consumer.
+/// A line that a consumer prints.
 #[derive(serde::Deserialize)]
 #[serde(untagged)]
 enum Line {
@@ -74,10 +75,11 @@ struct Case {
     ms: u64,
 }
 
-/// The first call of a consumer may run into its timeout of 5 s while two JVMs warm up.
+/// A first call that takes at least this long may have run into its timeout of 5 s while two JVMs warmed up, and is
+/// not counted.
 const COLD_MS: u64 = 4_500;
 
-/// Runs it.
+/// Runs the demo with Java peers.
 pub(super) fn run(options: &Options, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let folder = find()?;
     check_tools()?;
@@ -114,7 +116,7 @@ pub(super) fn run(options: &Options, out: &mut dyn Write) -> anyhow::Result<Exit
     conclude(rialto, (rows, wrong), options, out, &about)
 }
 
-/// The folder of the peers: here, or where this binary was built.
+/// Finds the folder of the peers: in the current folder, or where this binary was built.
 fn find() -> anyhow::Result<PathBuf> {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join(FOLDER);
     let found = [PathBuf::from(FOLDER), built]
@@ -152,7 +154,7 @@ fn check_tools() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `openjdk version "17.0.15" 2025-04-15` -> 17, and 8 for the old spelling `1.8.0_401`.
+/// The major version of Java: 17 for `openjdk version "17.0.15" 2025-04-15`, and 8 for the old spelling `1.8.0_401`.
 fn major(text: &str) -> Option<u32> {
     let mut numbers = text
         .split('"')
@@ -215,7 +217,7 @@ impl Peers {
         Process::start(command, &format!("the {side} {name}"))
     }
 
-    /// A running provider; dropping the process ends it.
+    /// Starts a provider and waits until it serves. Dropping the process ends it.
     fn provider(&self, name: &str) -> anyhow::Result<(Process, SocketAddr)> {
         let mut process = self.start(name, "provider", &[])?;
         let line = process.line(START)?;
@@ -227,7 +229,7 @@ impl Peers {
         Ok((process, (Ipv4Addr::LOCALHOST, port).into()))
     }
 
-    /// Runs a consumer's cases and shows what it found.
+    /// Runs the cases of a consumer and adds the results to the table.
     fn consume(
         &self,
         name: &str,

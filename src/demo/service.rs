@@ -1,7 +1,7 @@
 //! The service that both demo providers serve.
 use super::provider::Service;
-use super::wire::{Answer, Reply, Request};
 use rialto_core::ErrorKind;
+use rialto_testkit::{Answer, Reply, Request};
 use serde_json::{Value as Json, json};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;

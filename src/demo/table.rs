@@ -1,17 +1,17 @@
-//! A table that is printed row by row, while its rows come.
+//! A table that is printed row by row while the results come.
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// With what stands between and behind them, lines are 99 characters long.
+/// The widths of the columns. With the space between them, lines are 99 characters long.
 const WIDTHS: [usize; 4] = [13, 24, 42, 9];
-/// Longer answers end here ...
+/// The most lines of a result in the table.
 const MOST_LINES: usize = 3;
-/// ... and wrong ones, which are shown below their row, here.
+/// The most characters of a wrong result, which is shown again below its row.
 const MOST_SHOWN: usize = 1_000;
 
 /// One finished call.
 pub(super) struct Row<'a> {
-    /// Protocols of downstream and provider.
+    /// The protocols of the application and the provider.
     pub(super) way: &'a str,
     pub(super) call: &'a str,
     pub(super) answer: &'a str,
@@ -19,7 +19,7 @@ pub(super) struct Row<'a> {
     pub(super) is_right: bool,
 }
 
-/// Counts what it prints.
+/// Prints rows and counts them.
 pub(super) struct Table<'a> {
     out: &'a mut dyn Write,
     pub(super) rows: usize,
@@ -49,7 +49,7 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    /// A row that says nothing about right and wrong.
+    /// Prints a row that is neither right nor wrong, and is not counted.
     pub(super) fn uncounted(&mut self, row: &Row<'_>) -> io::Result<()> {
         self.show(row, "-")
     }
@@ -77,7 +77,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// The text in lines of this width, broken between words where there are any.
+/// Breaks a text into lines of this width, between words if possible.
 fn wrap(text: &str, width: usize, most: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
@@ -96,7 +96,7 @@ fn wrap(text: &str, width: usize, most: usize) -> Vec<String> {
     lines.iter().map(|line| cut(line, width)).collect()
 }
 
-/// The beginning, where the whole is too long for its column.
+/// The text, or its beginning if it is longer than the column.
 fn cut(text: &str, width: usize) -> String {
     let one_line = text.replace(['\n', '\r', '\t'], " ");
     if one_line.chars().count() <= width {

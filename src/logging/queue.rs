@@ -1,17 +1,18 @@
-//! Lines on their way to standard error. A pipe that nobody reads must not stop a worker, so a thread of its own writes, and
-//! what it does not get rid of is dropped and counted.
+//! A queue of log lines for standard error. Its own thread writes them, because a worker must not block on a pipe
+//! that nobody reads. Lines that do not fit into the queue are dropped and counted.
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-/// Lines that may wait ...
+/// How many lines can wait.
 const LINES: usize = 4096;
-/// ... and their bytes: a report of many mistakes in a configuration is one line here.
+/// How many bytes can wait. A report of many mistakes in a configuration is a single line, so lines alone are no
+/// limit.
 const BYTES: usize = 8 << 20;
 
-/// The end that lines are put into.
+/// The queue, to which any thread can add lines.
 #[derive(Clone)]
 pub(super) struct Queue {
     lines: SyncSender<Item>,
@@ -20,20 +21,20 @@ pub(super) struct Queue {
 
 #[derive(Default)]
 struct State {
-    /// Bytes that wait.
+    /// The bytes of the waiting lines.
     bytes: AtomicUsize,
-    /// Lines that were dropped or could not be written.
+    /// How many lines were dropped or could not be written.
     lost: AtomicU64,
 }
 
 enum Item {
     Line(Vec<u8>),
-    /// Everything in front of this was written, or lost.
+    /// Asks for a message once all earlier lines are written or lost.
     Flush(SyncSender<()>),
 }
 
 impl Queue {
-    /// Begins to write what is put in.
+    /// Starts the thread that writes.
     pub(super) fn start(to: impl Write + Send + 'static) -> io::Result<Queue> {
         let (lines, inbox) = sync_channel(LINES);
         let state = Arc::new(State::default());
@@ -53,20 +54,20 @@ impl Queue {
         }
     }
 
-    /// Lines that were lost so far.
+    /// How many lines were lost so far.
     pub(super) fn lost(&self) -> u64 {
         self.state.lost.load(Ordering::Relaxed)
     }
 
-    /// Waits until what was put in so far is written, but not for ever.
+    /// Waits until all lines so far are written, but not longer than the limit.
     pub(super) fn flush(&self, limit: Duration) {
         let (done, wait) = sync_channel(1);
         match self.lines.try_send(Item::Flush(done)) {
             Ok(()) => {
-                // standard error may be stuck: the process ends without its last lines then
+                // if standard error is stuck, the process ends without its last lines
                 let _ = wait.recv_timeout(limit);
             }
-            // full: nothing has moved for long
+            // a full queue means that standard error has been stuck for long
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
     }
@@ -84,7 +85,7 @@ impl Write for &Queue {
 }
 
 fn write_all(inbox: &Receiver<Item>, mut to: impl Write, state: &State) {
-    let mut told = 0;
+    let mut reported = 0;
     while let Ok(item) = inbox.recv() {
         match item {
             Item::Line(line) => {
@@ -95,17 +96,17 @@ fn write_all(inbox: &Receiver<Item>, mut to: impl Write, state: &State) {
                     continue;
                 }
                 let lost = state.lost.load(Ordering::Relaxed);
-                if lost > told {
-                    // comes behind what waits, so also behind what made it necessary
+                if lost > reported {
+                    // this line joins the end of the queue, so it follows the lines that the loss interrupted
                     tracing::warn!(
-                        "{} lines of this log were lost: standard error took no more ({lost} since the start)",
-                        lost - told
+                        "{} lines of this log were lost: standard error did not take them ({lost} since the start)",
+                        lost - reported
                     );
-                    told = lost;
+                    reported = lost;
                 }
             }
             Item::Flush(done) => {
-                // the downstream may have stopped waiting
+                // `flush` may have stopped waiting
                 let _ = done.send(());
             }
         }
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
     use std::sync::Mutex;
 
-    /// Takes a line each time it is let.
+    /// A writer that takes one line for each message in `go`.
     struct Stuck {
         go: Receiver<()>,
         written: Arc<Mutex<Vec<u8>>>,

@@ -1,4 +1,4 @@
-//! Tests of what operators see.
+//! Tests of the admin pages and the access log.
 use super::support::process::{Folder, json_lines};
 use super::support::{
     Bolt, Downstream, Dubbo, GREETER, Json, Request, Rialto, Upstream, config, eventually, greet,
@@ -276,7 +276,7 @@ fn the_config_dump_shows_defaults_and_no_secret() {
 #[test]
 fn the_log_level_can_be_changed_while_it_runs() {
     let up = Upstream::<Dubbo>::greeting("it");
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     assert_eq!(rialto.admin.get("/logging"), (200, "info\n".into()));
     assert_eq!(rialto.admin.post("/logging?level=error"), (200, "error\n".into()));
     assert_eq!(rialto.admin.get("/logging").1, "error\n");

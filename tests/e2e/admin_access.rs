@@ -3,8 +3,13 @@ use super::support::process::Folder;
 use super::support::{Dubbo, PATIENCE};
 use super::support::{Rialto, config, eventually, idle_config, json, nobody};
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+const SCRAPE: &str = "GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n";
+/// How often slow clients send a byte.
+const BETWEEN_BYTES: Duration = Duration::from_millis(50);
 
 /// A host name that an attacker points at this machine must not be accepted (DNS rebinding).
 #[test]
@@ -80,35 +85,30 @@ fn only_a_same_origin_post_changes_anything() {
     assert!(rialto.admin.get("/config_dump").1.ends_with("}\n"));
 }
 
-/// Connections that send a byte now and then until they are told to end.
+/// Connections that send a byte now and then until this is dropped.
 struct SlowClients {
-    end: std::sync::Arc<std::sync::atomic::AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    /// Dropping it ends the thread.
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl SlowClients {
     fn start(rialto: &Rialto, count: usize) -> SlowClients {
-        let at = rialto.admin.0;
-        let end = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let stop = end.clone();
-        let open = move || {
-            let mut stream = TcpStream::connect(at).unwrap();
-            stream.write_all(b"GET /").unwrap();
-            stream
-        };
+        let admin = rialto.admin;
+        let (stop, stopped) = channel();
+        let open = move || admin.send("GET /");
         let mut all: Vec<_> = (0..count).map(|_| open()).collect();
         let thread = std::thread::spawn(move || {
-            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+            while stopped.recv_timeout(BETWEEN_BYTES) == Err(RecvTimeoutError::Timeout) {
                 for stream in &mut all {
                     if stream.write_all(b"x").is_err() {
                         *stream = open();
                     }
                 }
-                std::thread::sleep(Duration::from_millis(50));
             }
         });
         SlowClients {
-            end,
+            stop: Some(stop),
             thread: Some(thread),
         }
     }
@@ -116,8 +116,8 @@ impl SlowClients {
 
 impl Drop for SlowClients {
     fn drop(&mut self) {
-        self.end.store(true, std::sync::atomic::Ordering::Relaxed);
-        let _ = self.thread.take().map(std::thread::JoinHandle::join);
+        self.stop = None;
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
@@ -126,14 +126,7 @@ impl Drop for SlowClients {
 fn slow_clients_do_not_block_probes() {
     let rialto = Rialto::start(&idle_config());
     // These occupy all slots for pages and do not read the responses.
-    let mut scrapes = vec![];
-    for _ in 0..4 {
-        let mut stream = TcpStream::connect(rialto.admin.0).unwrap();
-        stream
-            .write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n")
-            .unwrap();
-        scrapes.push(stream);
-    }
+    let _unread = [(); 4].map(|()| rialto.admin.send(SCRAPE));
     let _drips = SlowClients::start(&rialto, 100);
     for probe in ["/healthz/live", "/ready"].repeat(10) {
         let began = Instant::now();
@@ -156,15 +149,7 @@ fn unread_pages_delay_others_only_briefly() {
     });
     config["clusters"].as_array_mut().unwrap().extend(many);
     let rialto = Rialto::start(&config);
-    let unread: Vec<_> = (0..8)
-        .map(|_| {
-            let mut stream = TcpStream::connect(rialto.admin.0).unwrap();
-            stream
-                .write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n")
-                .unwrap();
-            stream
-        })
-        .collect();
+    let unread = [(); 8].map(|()| rialto.admin.send(SCRAPE));
     let (_, refused) = eventually("a scrape too many", || {
         let response = rialto.admin.ask("GET", "/metrics", "localhost", "");
         (response.0 == 503).then_some(response)
@@ -220,13 +205,11 @@ fn values_from_the_environment_are_not_shown() {
     }
 }
 
-/// What a slow client receives in the end.
+/// A client that sends its request byte by byte is disconnected.
 #[test]
 fn a_request_that_never_ends_is_cut_off() {
     let rialto = Rialto::start(&idle_config());
-    let mut stream = TcpStream::connect(rialto.admin.0).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nx: ").unwrap();
+    let mut stream = rialto.admin.send("GET /metrics HTTP/1.1\r\nx: ");
     let mut end = vec![];
     let _ = stream.read_to_end(&mut end);
     assert!(!String::from_utf8_lossy(&end).contains("200 OK"));

@@ -53,7 +53,7 @@ fn a_response_of_exactly_the_limit_is_forwarded() {
     // Result type, the string's chunks, and the attachment with the protocol version.
     let around = 1 + 3 * (PAYLOAD / 0x8000) + 2 + 6 + 6;
     let up = responses_of::<Dubbo>(PAYLOAD - around);
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let value = downstream.value(&big());
     assert_eq!(value.as_str().unwrap().len(), PAYLOAD - around);
@@ -64,7 +64,7 @@ fn a_response_of_exactly_the_limit_is_forwarded() {
 #[test]
 fn a_request_that_grows_beyond_the_providers_limit_is_refused() {
     let up = Upstream::<Dubbo>::greeting("it");
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Bolt>::connect(rialto.entry());
     // Five bytes each in the draft grammar, nine in Dubbo's Hessian.
     let doubles = vec![2f64.powi(-13); 1_100_000];
@@ -174,7 +174,7 @@ fn costs_little(rialto: &Rialto, before: u64) {
 #[test]
 fn a_request_that_would_become_gigabytes_fails_alone() {
     let up = Upstream::<Bolt>::greeting("it");
-    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut witness = Downstream::<Dubbo>::connect(rialto.entry());
     assert_eq!(witness.value(&greet("Ada")), "Hello, Ada");
     let before = rialto.memory_kb("VmRSS");
@@ -219,7 +219,7 @@ fn a_response_that_would_become_gigabytes_of_references_is_an_error() {
             &[b"\x91", &value[..]].concat(),
         ));
     });
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let before = rialto.memory_kb("VmRSS");
     for _ in 0..3 {
@@ -247,7 +247,7 @@ fn a_response_that_would_become_gigabytes_of_class_names_is_an_error() {
             &content,
         ));
     });
-    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let before = rialto.memory_kb("VmRSS");
     let invoke = [

@@ -16,7 +16,7 @@ fn the_basics_work<From: Codec, To: Codec + 'static>() {
             _ => out.reply(&super::support::upstream::greeting("it", request)),
         }
     });
-    let rialto = Rialto::start(&config::<To>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<From>::connect(rialto.entry());
     assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
 
@@ -94,7 +94,7 @@ fn a_providers_error_is_completed_with_the_name_of_the_call() {
         .concat();
         out.raw(&frames::dubbo(0x02, 40, frames::dubbo_id(&arrived.bytes), &body));
     });
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Bolt>::connect(rialto.entry());
     let error = downstream.error(&greet("Ada"));
     assert!(error.text.contains(&format!("{GREETER}#greet: ")), "{error}");
@@ -117,7 +117,7 @@ fn an_exception_returned_by_dubbo_is_thrown_in_sofarpc() {
         let object = b"\x91C\x05a.Biz\x93\x05cause\x0ddetailMessage\x04code\x60Q\x90\x03why\x97";
         out.raw(&frames::dubbo(0x02, 20, frames::dubbo_id(&arrived.bytes), object));
     });
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let thrown = Answer::Thrown {
         class: "a.Biz".into(),
         message: "why".into(),
@@ -142,7 +142,7 @@ fn an_exception_returned_by_dubbo_is_thrown_in_sofarpc() {
 fn one_way_calls_arrive_and_get_no_response() {
     fn check<From: Codec, To: Codec + 'static>() {
         let up = Upstream::<To>::greeting("it");
-        let rialto = Rialto::start(&config::<To>(&[up.address]));
+        let rialto = Rialto::before(&up);
         let mut downstream = Downstream::<From>::connect(rialto.entry());
         downstream.send(&Request {
             one_way: true,
@@ -174,7 +174,7 @@ fn a_dubbo_call_is_forwarded_byte_for_byte() {
             b"\x91\x02hi\xff\xfe",
         ));
     });
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let (_, mut sent) = downstream.frame(&greet("Ada").attach("tenant", "gold"));
     sent[4..12].copy_from_slice(&0x1234_5678_9abc_def0_u64.to_be_bytes());
@@ -204,7 +204,7 @@ fn a_bolt_call_in_an_unknown_serialization_is_forwarded_byte_for_byte() {
             &response,
         ));
     });
-    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Bolt>::connect(rialto.entry());
     let class = "com.alipay.sofa.rpc.core.request.SofaRequest";
     let header = [
@@ -227,7 +227,7 @@ fn a_bolt_call_in_an_unknown_serialization_is_forwarded_byte_for_byte() {
 #[test]
 fn a_listener_detects_the_protocol_of_each_downstream() {
     let up = Upstream::<Dubbo>::greeting("it");
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut dubbo = Downstream::<Dubbo>::connect(rialto.entry());
     let mut bolt = Downstream::<Bolt>::connect(rialto.entry());
     for _ in 0..3 {

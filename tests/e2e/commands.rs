@@ -97,7 +97,7 @@ fn a_taken_port_is_named() {
     let (code, _, err) = output(&["run", "-c", &file(&folder, &busy.to_string())]);
     assert_eq!(code, 1);
     assert!(err.contains(&format!("admin: cannot listen on {at}")), "{err}");
-    assert!(err.contains("admin.address names another one"), "{err}");
+    assert!(err.contains("choose another admin.address"), "{err}");
     let mut lost = idle_config();
     lost["access_log"] = json!({"path": "/nonexistent/calls.log"});
     let (code, _, err) = output(&["run", "-c", &file(&folder, &lost.to_string())]);
@@ -166,7 +166,7 @@ fn the_demo_prints_every_expected_response() {
     let (code, out, err) = output(&["demo", "--once"]);
     assert_eq!(code, 0, "{out}{err}");
     assert!(
-        out.contains("every answer as it must be") && !out.contains('✗'),
+        out.contains("all results are right") && !out.contains('✗'),
         "{out}"
     );
     assert_eq!(out.matches('✓').count(), 24, "{out}");
@@ -245,7 +245,7 @@ fn files_and_variables_that_a_configuration_needs_are_checked() {
         ("[]", "hosts.yaml lists no endpoint"),
         (
             "\n- { adress: '1.1.1.1:1' }",
-            "hosts.yaml:2 is no list of endpoints: ",
+            "hosts.yaml:2 is not a list of endpoints: ",
         ),
     ] {
         std::fs::write(&hosts, text).unwrap();
@@ -295,7 +295,7 @@ fn the_route_of_a_call_is_explained() {
         "  canary: no, it asks for attachment tenant \"gold\", and the call has \"tin\"",
         "  old: no, it asks for version {\"prefix\":\"0.\"}, and the call has \"1.0.0\"",
         "  greeter: takes it",
-        "    to cluster up (bolt), translated; version \"1.0.0\" is asked for as \"1.0\"",
+        "    to cluster up (bolt), bridged; version \"1.0.0\" becomes \"1.0\"",
         "listener any, a bolt call:",
         "  orders: no, it asks for service {\"suffix\":\"Orders\"}, and the call has \"com.acme.Greeter\"",
     ] {
@@ -305,7 +305,7 @@ fn the_route_of_a_call_is_explained() {
     assert!(code == 0 && out.contains("canary: takes it"), "{out}");
     // without a version a SOFARPC provider is asked for its default
     let (code, out, _) = ask(&["--listener", "dubbo-domain"]);
-    let wanted = "translated; version \"\" is asked for as \"1.0\"";
+    let wanted = "bridged; version \"\" becomes \"1.0\"";
     assert!(code == 0 && out.contains(wanted), "{out}");
     let (code, out, _) = ask(&["--listener", "any", "--protocol", "bolt"]);
     assert!(code == 1 && out.contains("no route takes it"), "{out}");

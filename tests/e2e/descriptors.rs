@@ -3,7 +3,7 @@ use super::support::{Downstream, Dubbo, PATIENCE, Rialto, Upstream, config, even
 use std::io::Read;
 use std::net::TcpStream;
 
-/// Whether the peer has closed the connection, which it does at once or never.
+/// Whether the peer has closed the connection. It does so at once or never.
 fn is_closed(stream: &mut TcpStream) -> bool {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     matches!(stream.read(&mut [0; 1]), Ok(0))

@@ -1,7 +1,7 @@
-//! Tests of downstreams in their variety.
+//! Tests of downstreams with all kinds of legal behaviour.
 use super::support::{
     Bolt, Downstream, Dubbo, GREETER, PATIENCE, Reply, Request, Rialto, STRING, Upstream, config, eventually,
-    frames, greet, json,
+    for_each_pair, frames, greet, json,
 };
 use rialto_core::framed::Codec;
 use std::collections::{HashMap, HashSet};
@@ -12,7 +12,7 @@ use std::sync::Mutex;
 #[test]
 fn heartbeats_are_acknowledged_while_calls_run() {
     let up = Upstream::<Dubbo>::silent();
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut dubbo = Downstream::<Dubbo>::connect(rialto.entry());
     dubbo.send(&greet("Ada"));
     dubbo.write(&frames::dubbo(0xe2, 0, 42, b"N"));
@@ -32,7 +32,7 @@ fn heartbeats_are_acknowledged_while_calls_run() {
 #[test]
 fn a_connection_may_begin_with_a_heartbeat() {
     let up = Upstream::<Dubbo>::greeting("it");
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut dubbo = Downstream::<Dubbo>::connect(rialto.entry());
     dubbo.write(&frames::dubbo(0xe2, 0, 42, b"N"));
     assert_eq!(dubbo.value(&greet("Ada")), "Hello, Ada");
@@ -45,7 +45,7 @@ fn a_connection_may_begin_with_a_heartbeat() {
 fn bytes_may_come_one_at_a_time() {
     fn check<From: Codec, To: Codec + 'static>() {
         let up = Upstream::<To>::greeting("it");
-        let rialto = Rialto::start(&config::<To>(&[up.address]));
+        let rialto = Rialto::before(&up);
         let mut downstream = Downstream::<From>::connect(rialto.entry());
         for name in ["Ada", "Grace"] {
             let (id, frame) = downstream.frame(&greet(name));
@@ -64,7 +64,7 @@ fn bytes_may_come_one_at_a_time() {
 #[test]
 fn frames_may_be_split_anywhere() {
     let up = Upstream::<Bolt>::greeting("it");
-    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let (_, one) = downstream.frame(&greet("Ada"));
     let mut ids = vec![];
@@ -97,7 +97,7 @@ fn responses_find_their_downstreams_in_any_order() {
                 }
             }
         });
-        let rialto = Rialto::start(&config::<To>(&[up.address]));
+        let rialto = Rialto::before(&up);
         let mut downstreams: Vec<_> = (0..CALLERS)
             .map(|_| Downstream::<From>::connect(rialto.entry()))
             .collect();
@@ -120,10 +120,7 @@ fn responses_find_their_downstreams_in_any_order() {
         }
         assert!(sent.is_empty());
     }
-    check::<Dubbo, Bolt>();
-    check::<Bolt, Dubbo>();
-    check::<Dubbo, Dubbo>();
-    check::<Bolt, Bolt>();
+    for_each_pair!(check);
 }
 
 #[test]
@@ -131,7 +128,7 @@ fn large_calls_and_responses_are_forwarded_whole() {
     fn check<From: Codec, To: Codec + 'static>() {
         let up =
             Upstream::<To>::start(|arrived, out| out.reply(&Reply::value(arrived.request().args[0].clone())));
-        let rialto = Rialto::start(&config::<To>(&[up.address]));
+        let rialto = Rialto::before(&up);
         let mut downstream = Downstream::<From>::connect(rialto.entry());
         // Around the size of the read buffer and its headroom, and far beyond.
         for len in [1, 65_000, 65_536, 131_072, 3_000_000] {
@@ -148,13 +145,8 @@ fn large_calls_and_responses_are_forwarded_whole() {
 /// What a downstream leaves behind is cleaned up: the call, and its response when it comes.
 #[test]
 fn a_downstream_may_close_before_its_response() {
-    let held = std::sync::Arc::new(Mutex::new(vec![]));
-    let kept = std::sync::Arc::clone(&held);
-    let up = Upstream::<Dubbo>::start(move |arrived, out| match arrived.request().method.as_str() {
-        "name" => out.reply(&Reply::value("here")),
-        _ => kept.lock().unwrap().push(out.clone()),
-    });
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let (up, held) = Upstream::<Dubbo>::holding("here");
+    let rialto = Rialto::before(&up);
     let mut leaving = Downstream::<Dubbo>::connect(rialto.entry());
     leaving.send(&greet("Ada"));
     up.wait_seen(1);
@@ -163,9 +155,7 @@ fn a_downstream_may_close_before_its_response() {
         (rialto.metric("rialto_calls_total", &["outcome=\"cancelled\""]) == 1.0).then_some(())
     });
     rialto.wait_in_flight(0);
-    // The provider records the call before it keeps it.
-    let response = eventually("the call at the provider", || held.lock().unwrap().pop());
-    response.reply(&Reply::value("nobody is here"));
+    held.next().reply(&Reply::value("nobody is here"));
     let mut next = Downstream::<Dubbo>::connect(rialto.entry());
     assert_eq!(next.value(&Request::new(GREETER, "1.0", "name")), "here");
     eventually("the end of the quarantine", || {
@@ -177,7 +167,7 @@ fn a_downstream_may_close_before_its_response() {
 #[test]
 fn many_downstreams_share_few_upstream_connections() {
     let up = Upstream::<Bolt>::greeting("it");
-    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let at = rialto.entry();
     let threads: Vec<_> = (0..8)
         .map(|t| {
@@ -252,7 +242,7 @@ fn a_connection_may_stay_silent_but_a_frame_must_be_completed() {
 #[test]
 fn a_request_and_the_end_of_its_connection_may_come_together() {
     let up = Upstream::<Dubbo>::silent();
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let count = 50;
     for _ in 0..count {
         let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
@@ -308,12 +298,12 @@ fn each_downstream_has_a_connection_of_its_own_where_the_cluster_says_so() {
         assert_eq!(dubbo.value(&name), "it");
     }
     assert_eq!(up.connections(), 2);
-    // the end of the first downstream is the end of its connection alone
+    // the end of the first downstream ends only its own connection
     drop(bolt);
     up.wait_closed(0);
     assert_eq!(dubbo.value(&name), "it");
     assert_eq!(up.connections(), 2);
-    // shared again: the other's own connection goes as well
+    // shared again: the connection that belonged to the other downstream is closed as well
     config["clusters"][0]["connections"] = json!("shared");
     rialto.reload(&config);
     assert_eq!(dubbo.value(&name), "it");

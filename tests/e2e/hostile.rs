@@ -26,7 +26,7 @@ fn bytes_until_closed(rialto: &Rialto, bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn other_protocols_are_refused_in_their_own_form() {
     let up = Upstream::<Dubbo>::greeting("it");
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut witness = Downstream::<Bolt>::connect(rialto.entry());
     for (bytes, says) in [
         (&b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"[..], &b"HTTP/1.1 421 "[..]),
@@ -98,7 +98,7 @@ fn a_peer_that_got_a_response_gets_no_text() {
 #[test]
 fn a_frame_that_breaks_the_stream_ends_its_connection_only() {
     let up = Upstream::<Dubbo>::greeting("it");
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut witness = Downstream::<Dubbo>::connect(rialto.entry());
     for bytes in [
         // Negative lengths.
@@ -163,7 +163,7 @@ fn requests_beyond_the_limit_get_an_error_and_are_skipped() {
 #[test]
 fn an_unreadable_request_gets_an_error_and_the_connection_goes_on() {
     let up = Upstream::<Dubbo>::greeting("it");
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut dubbo = Downstream::<Dubbo>::connect(rialto.entry());
     for body in [&b""[..], b"N", b"\x052.0.2", b"\xff\xff\xff\xff", &[0x58; 400]] {
         dubbo.write(&frames::dubbo(frames::DUBBO_REQUEST, 0, 77, body));
@@ -197,7 +197,7 @@ fn an_unreadable_request_gets_an_error_and_the_connection_goes_on() {
 #[test]
 fn a_request_that_breaks_stock_readers_fails_only_its_call() {
     let up = Upstream::<Bolt>::greeting("it");
-    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Bolt>::connect(rialto.entry());
     let class = "com.alipay.sofa.rpc.core.request.SofaRequest";
     let wide = "x".repeat(40_000);
@@ -222,7 +222,7 @@ fn a_request_that_breaks_stock_readers_fails_only_its_call() {
 #[test]
 fn hostile_values_do_no_harm() {
     let up = Upstream::<Bolt>::greeting("it");
-    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let lead = b"\x052.0.2\x10com.acme.Greeter\x031.0\x05greet\x12Ljava/lang/String;";
     let deep = [0x79; 1 << 20];
@@ -252,7 +252,7 @@ fn hostile_values_do_no_harm() {
 #[test]
 fn frames_against_the_direction_are_skipped() {
     let up = Upstream::<Dubbo>::greeting("it");
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     downstream.write(&frames::dubbo(frames::DUBBO_RESPONSE, 20, 1, b"\x91\x02hi"));
     downstream.write(&frames::dubbo(0xa2, 0, 1, b"\x01R"));

@@ -1,18 +1,17 @@
 //! Tests of the end of the process.
 use super::support::process::Process;
+use super::support::upstream::Outgoing;
 use super::support::{
     Answer, Bolt, Downstream, Dubbo, Reply, Rialto, Upstream, config, eventually, greet, idle_config, json,
 };
 use std::net::TcpStream;
-use std::sync::Mutex;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 #[test]
 fn shutdown_announces_itself_and_lets_calls_end() {
-    let (keep, kept) = channel();
-    let keep = Mutex::new(keep);
-    let up = Upstream::<Dubbo>::start(move |_, out| keep.lock().unwrap().send(out.clone()).unwrap());
-    let mut rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let (up, held) = Upstream::<Dubbo>::holding("it");
+    let mut rialto = Rialto::before(&up);
     let at = rialto.entry();
     let mut dubbo = Downstream::<Dubbo>::connect(at);
     let mut bolt = Downstream::<Bolt>::connect(at);
@@ -24,7 +23,7 @@ fn shutdown_announces_itself_and_lets_calls_end() {
     assert_eq!(rialto.admin.get("/ready").0, 503, "load balancers see it");
     eventually("that nobody listens", || TcpStream::connect(at).err());
     for _ in 0..2 {
-        kept.recv().unwrap().reply(&Reply::value("last"));
+        held.next().reply(&Reply::value("last"));
     }
     assert_eq!(dubbo.response_to(a).answer, Ok(Answer::Value("last".into())));
     assert_eq!(bolt.response_to(b).answer, Ok(Answer::Value("last".into())));
@@ -34,13 +33,8 @@ fn shutdown_announces_itself_and_lets_calls_end() {
 /// A downstream that ignores the drain event is still served while others are waited for.
 #[test]
 fn late_calls_are_served_during_a_drain() {
-    let (keep, kept) = channel();
-    let keep = Mutex::new(keep);
-    let up = Upstream::<Dubbo>::start(move |arrived, out| match arrived.request().method.as_str() {
-        "name" => out.reply(&Reply::value("it")),
-        _ => keep.lock().unwrap().send(out.clone()).unwrap(),
-    });
-    let mut rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let (up, held) = Upstream::<Dubbo>::holding("it");
+    let mut rialto = Rialto::before(&up);
     let mut bolt = Downstream::<Bolt>::connect(rialto.entry());
     bolt.send(&greet("Ada"));
     up.wait_seen(1);
@@ -48,7 +42,7 @@ fn late_calls_are_served_during_a_drain() {
     rialto.stderr.wait("the drain", |l| l.contains("draining"));
     let name = super::support::Request::new(super::support::GREETER, "1.0", "name");
     assert_eq!(bolt.value(&name), "it");
-    kept.recv().unwrap().reply(&Reply::value("last"));
+    held.next().reply(&Reply::value("last"));
     assert_eq!(bolt.receive().1, Reply::value("last"));
     assert_eq!(rialto.ended().code(), Some(0));
 }
@@ -64,16 +58,16 @@ fn a_drain_ends_after_its_timeout() {
     up.wait_seen(1);
     rialto.signal("TERM");
     assert_eq!(rialto.ended().code(), Some(0));
-    rialto.stderr.wait("the loss", |l| {
-        l.contains("1 calls were still in flight at the limit")
-    });
+    rialto
+        .stderr
+        .wait("the loss", |l| l.contains("1 calls were still in flight"));
     downstream.wait_for_close();
 }
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let up = Upstream::<Dubbo>::silent();
-    let mut rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let mut rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     downstream.send(&greet("Ada").within(60_000));
     up.wait_seen(1);
@@ -99,7 +93,7 @@ fn a_signal_during_the_start_ends_it_gracefully() {
     rialto.signal("TERM");
     assert_eq!(rialto.ended().code(), Some(0));
     rialto.stderr.wait("the reason", |l| {
-        l.contains("told to end before calls were welcome")
+        l.contains("the process was told to end before it was ready")
     });
 }
 
@@ -112,14 +106,32 @@ fn without_calls_it_ends_at_once() {
     assert_eq!(rialto.ended().code(), Some(0));
 }
 
+/// An upstream that responds to a call when the next one has arrived, so it always has one while downstreams call. It does
+/// not wait longer than this for the next one.
+fn always_busy(longest: Duration) -> Upstream<Dubbo> {
+    let (up, held) = Upstream::holding("it");
+    std::thread::spawn(move || {
+        let mut last: Option<Outgoing<Dubbo>> = None;
+        loop {
+            let next = held.next_within(longest);
+            if let Some(last) = last.take() {
+                last.reply(&Reply::value("it"));
+            }
+            match next {
+                Ok(next) => last = Some(next),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    });
+    up
+}
+
 /// Downstreams that never pause: each learns from a refused call that the process goes away, before its connection
 /// is closed, and every call that reached the provider gets its response.
 #[test]
 fn under_load_connections_are_closed_between_calls() {
-    let up = Upstream::<Dubbo>::start(|_, out| {
-        std::thread::sleep(std::time::Duration::from_millis(2));
-        out.reply(&Reply::value("it"));
-    });
+    let up = always_busy(Duration::from_millis(20));
     let mut config = config::<Dubbo>(&[up.address]);
     config["runtime"]["drain_timeout"] = json!("3s");
     let mut rialto = Rialto::start(&config);

@@ -1,7 +1,7 @@
 //! Tests of the limits of calls and connections, and of the filters.
 use super::support::{
     Bolt, Downstream, Dubbo, ErrorKind, GREETER, PATIENCE, Request, Rialto, STRING, Upstream, config,
-    eventually, greet, json,
+    eventually, for_each_pair, greet, json,
 };
 use rialto_core::framed::Codec;
 use std::io::Read;
@@ -219,8 +219,5 @@ fn attachments_are_edited_by_filters_of_listener_and_route() {
             [Some("a"), None, Some("2")]
         );
     }
-    check::<Dubbo, Dubbo>();
-    check::<Bolt, Bolt>();
-    check::<Dubbo, Bolt>();
-    check::<Bolt, Dubbo>();
+    for_each_pair!(check);
 }

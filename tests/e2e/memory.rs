@@ -5,7 +5,7 @@ use super::support::{
 };
 use std::io::Write;
 use std::net::TcpListener;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// The most additional memory in kilobytes: 16 MB of unsent bytes, one message, and what the allocator keeps.
@@ -13,6 +13,8 @@ const MORE_KB: u64 = 64 << 10;
 const MESSAGE: usize = 1 << 20;
 const SMALLER: usize = 60_000;
 const TOTAL: usize = 200 << 20;
+/// How many requests of 100 kB are sent ahead of the provider.
+const AHEAD: usize = 50;
 
 fn responses_of(size: usize) -> Upstream<Dubbo> {
     // Encoded once, so that the speed of this side does not matter.
@@ -22,7 +24,7 @@ fn responses_of(size: usize) -> Upstream<Dubbo> {
             let mut response: Vec<u8> = encoded
                 .get_or_init(|| out.encoded(&Reply::value("x".repeat(size))))
                 .clone();
-            response[4..12].copy_from_slice(&out.to.id.to_be_bytes());
+            response[4..12].copy_from_slice(&out.id().to_be_bytes());
             out.raw(&response);
         }
         _ => out.reply(&Reply::value("small")),
@@ -57,12 +59,12 @@ fn a_downstream_that_does_not_read_is_disconnected() {
     assert!(peak < MORE_KB, "it held {peak} kB");
 }
 
-/// Requests are sent as fast as they are accepted. While responses wait, the proxy stops reading the
+/// Requests are sent as fast as the provider receives them. While responses wait, the proxy stops reading the
 /// downstream, which gets all of them in the end.
 #[test]
 fn a_downstream_that_reads_slowly_is_throttled_and_gets_everything() {
-    let up = responses_of(SMALLER);
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let up = Arc::new(responses_of(SMALLER));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     downstream.call(&greet("Ada"));
     let before = rialto.memory_kb("VmRSS");
@@ -74,7 +76,14 @@ fn a_downstream_that_reads_slowly_is_throttled_and_gets_everything() {
     let count = 500_u32;
     let requests: Vec<Vec<u8>> = (0..count).map(|_| downstream.frame(&big).1).collect();
     let mut writer = downstream.stream().try_clone().unwrap();
-    let sender = std::thread::spawn(move || requests.iter().for_each(|r| writer.write_all(r).unwrap()));
+    let provider = Arc::clone(&up);
+    let sender = std::thread::spawn(move || {
+        for (i, request) in requests.iter().enumerate() {
+            // Beyond 16 MB ahead of the provider, requests would be refused.
+            provider.wait_count(i.saturating_sub(AHEAD));
+            writer.write_all(request).unwrap();
+        }
+    });
     // until the proxy stops reading
     let mut last = (0, 0);
     eventually("a standstill", || {
@@ -127,7 +136,7 @@ fn calls_to_an_upstream_that_does_not_read_are_refused_one_by_one() {
 #[test]
 fn half_frames_of_many_downstreams_are_bounded() {
     let up = Upstream::<Dubbo>::greeting("it");
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let before = rialto.memory_kb("VmRSS");
     let mut half = vec![];
     for _ in 0..100 {

@@ -1,4 +1,4 @@
-//! What the metrics tell apart, and how they are sent.
+//! Tests of the labels of the metrics, and of their formats.
 use super::support::process::Folder;
 use super::support::{
     Bolt, Downstream, Dubbo, GREETER, Request, Rialto, Upstream, config, eventually, greet, json,
@@ -8,7 +8,7 @@ use std::io::Read;
 #[test]
 fn metrics_come_as_gzip_to_those_who_accept_it() {
     let up = Upstream::<Bolt>::greeting("it");
-    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let (code, page) = rialto
         .admin
         .bytes("GET", "/metrics", "localhost", "accept-encoding: gzip\r\n");

@@ -1,4 +1,4 @@
-//! Tests of the process log: it blocks nothing, and names what it is about.
+//! Tests of the process log: it blocks nothing, and its lines name listener, peer and call.
 use super::support::http::Http;
 use super::support::process::{Folder, command};
 use super::support::upstream::greeting;
@@ -6,7 +6,7 @@ use super::support::{Downstream, Dubbo, Request, Rialto, Upstream, config, event
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-/// The acts of any peer appear in the log, so a log that is not read must not block the workers.
+/// Any peer can cause lines in the log, so a log that nobody reads must not block the workers.
 #[test]
 fn an_unread_log_blocks_nothing() {
     let up = Upstream::<Dubbo>::greeting("it");
@@ -92,7 +92,7 @@ fn debug_tells_of_connections_and_trace_of_calls() {
         "hang up" => out.close(),
         _ => out.reply(&greeting("it", call.request())),
     });
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let set = |level: &str| assert_eq!(rialto.admin.post(&format!("/logging?level={level}")).0, 200);
     let has = |what: &str| rialto.stderr.all().iter().any(|l| l.contains(what));
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());

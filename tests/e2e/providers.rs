@@ -89,7 +89,7 @@ fn an_unsent_call_survives_the_loss_of_its_connection() {
     assert_eq!(asked.iter().filter(|m| *m == "name").count(), 1, "{asked:?}");
 }
 
-/// A response breaks off; the next call uses a new connection.
+/// A connection ends inside a response; the next call uses a new connection.
 #[test]
 fn a_connection_lost_inside_a_response_fails_only_its_calls() {
     fn check<C: Codec + 'static>() {
@@ -102,7 +102,7 @@ fn a_connection_lost_inside_a_response_fails_only_its_calls() {
                 out.raw(&response);
             }
         });
-        let rialto = Rialto::start(&config::<C>(&[up.address]));
+        let rialto = Rialto::before(&up);
         let mut downstream = Downstream::<C>::connect(rialto.entry());
         let error = downstream.error(&greet("Ada"));
         assert!(
@@ -123,7 +123,7 @@ fn the_first_of_two_responses_to_one_call_counts() {
             out.reply(&Reply::value("first"));
             out.reply(&Reply::value("second"));
         });
-        let rialto = Rialto::start(&config::<C>(&[up.address]));
+        let rialto = Rialto::before(&up);
         let mut downstream = Downstream::<C>::connect(rialto.entry());
         for _ in 0..5 {
             assert_eq!(downstream.value(&greet("Ada")), "first");
@@ -154,7 +154,7 @@ fn responses_without_a_call_are_dropped() {
         }
         out.reply(&Reply::value("right"));
     });
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstreams = [(); 3].map(|()| Downstream::<Dubbo>::connect(rialto.entry()));
     for _ in 0..5 {
         for downstream in &mut downstreams {
@@ -203,7 +203,7 @@ fn a_response_beyond_the_limit_becomes_an_error_and_is_skipped() {
         }
         out.raw(&[0x90]);
     });
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let error = downstream.error(&greet("Ada"));
     assert_eq!(error.kind, ErrorKind::BadResponse, "{error}");
@@ -222,7 +222,7 @@ fn an_upstream_that_sends_nonsense_is_disconnected() {
             0 => out.raw(nonsense),
             _ => out.reply(&upstream::greeting("it", arrived.request())),
         });
-        let rialto = Rialto::start(&config::<C>(&[up.address]));
+        let rialto = Rialto::before(&up);
         let mut downstream = Downstream::<C>::connect(rialto.entry());
         let error = downstream.error(&greet("Ada"));
         assert!(
@@ -334,21 +334,20 @@ fn a_silent_upstream_gets_a_heartbeat_and_is_then_closed() {
 #[test]
 fn a_silent_upstream_that_acknowledges_heartbeats_is_kept() {
     fn check<C: Codec + 'static>() {
-        let up = Upstream::<C>::start(|_, out| {
-            // Each runs in its own thread, so the reader goes on and acknowledges heartbeats.
-            let out = out.clone();
-            std::thread::spawn(move || {
-                std::thread::sleep(std::time::Duration::from_millis(2500));
-                out.reply(&Reply::value("at last"));
-            });
-        });
+        let (up, held) = Upstream::<C>::holding("it");
         let mut config = config::<C>(&[up.address]);
         config["clusters"][0]["heartbeat_interval"] = json!("200ms");
         let rialto = Rialto::start(&config);
-        assert_eq!(
-            Downstream::<C>::connect(rialto.entry()).value(&greet("Ada").within(60_000)),
-            "at last"
-        );
+        let mut downstream = Downstream::<C>::connect(rialto.entry());
+        let call = downstream.send(&greet("Ada").within(60_000));
+        let response = held.next();
+        let received = || rialto.endpoint("up", 0)["bytes_in"].as_u64().unwrap();
+        // An acknowledgement has 17 bytes in Dubbo and 20 in Bolt.
+        let many = received() + 5 * 20;
+        eventually("five heartbeats", || (received() >= many).then_some(()));
+        response.reply(&Reply::value("at last"));
+        let reply = downstream.response_to(call);
+        assert_eq!(reply.answer, Ok(Answer::Value("at last".into())));
     }
     let dubbo = std::thread::spawn(check::<Dubbo>);
     check::<Bolt>();
@@ -416,7 +415,7 @@ fn a_response_that_breaks_stock_readers_fails_only_its_call() {
             first.reply(&Reply::value("still here"));
         }
     });
-    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut bolt = Downstream::<Bolt>::connect(rialto.entry());
     let mut dubbo = Downstream::<Dubbo>::connect(rialto.entry());
     let mut count = 0;

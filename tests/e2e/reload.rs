@@ -5,9 +5,7 @@ use super::support::{
 };
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
 
 fn name() -> Request {
     Request::new(GREETER, "1.0", "name")
@@ -17,19 +15,14 @@ fn name() -> Request {
 /// connection is affected.
 #[test]
 fn a_changed_file_is_taken_over_while_a_call_is_in_flight() {
-    let (keep, kept) = channel();
-    let keep = Mutex::new(keep);
-    let old = Upstream::<Dubbo>::start(move |arrived, out| match arrived.request().method.as_str() {
-        "name" => out.reply(&Reply::value("old")),
-        _ => keep.lock().unwrap().send(out.clone()).unwrap(),
-    });
+    let (old, held) = Upstream::<Dubbo>::holding("old");
     let new = Upstream::<Dubbo>::greeting("new");
     let mut config = config::<Dubbo>(&[old.address]);
     let rialto = Rialto::start(&config);
     let mut downstream = Downstream::<Bolt>::connect(rialto.entry());
     assert_eq!(downstream.value(&name()), "old");
     let flying = downstream.send(&greet("Ada"));
-    let response = kept.recv().unwrap();
+    let response = held.next();
     config["clusters"][0]["endpoints"] = endpoints(&[new.address]);
     rialto.write(&config.to_string());
     eventually("the reload", || (rialto.reloads("accepted") == 1).then_some(()));

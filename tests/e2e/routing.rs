@@ -1,7 +1,7 @@
 //! Tests of routing.
 use super::support::{
     Bolt, Downstream, Dubbo, ErrorKind, GREETER, Json, Request, Rialto, STRING, Upstream, config, endpoints,
-    json,
+    for_each_pair, json,
 };
 use std::collections::HashMap;
 
@@ -235,10 +235,7 @@ fn a_rewritten_call_arrives_under_its_new_names() {
         assert_eq!(got.attachment("x-debug"), None);
         assert_eq!(got.attachment("tenant"), Some("gold"));
     }
-    check::<Dubbo, Dubbo>();
-    check::<Bolt, Bolt>();
-    check::<Dubbo, Bolt>();
-    check::<Bolt, Dubbo>();
+    for_each_pair!(check);
 }
 
 fn spread(downstream: &mut Downstream<Dubbo>, calls: usize) -> HashMap<String, usize> {

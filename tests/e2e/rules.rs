@@ -1,7 +1,7 @@
 //! Tests of the rules for bridged calls, and of calls that only some protocols have.
 use super::support::{
     Answer, Bolt, Downstream, Dubbo, ErrorKind, GREETER, Json, Reply, Request, Rialto, STRING, Upstream,
-    config, frames, greet, json,
+    config, for_each_pair, frames, greet, json,
 };
 use rialto_core::framed::Codec;
 
@@ -119,17 +119,14 @@ fn response_attachments_are_bridged() {
                 ..Reply::value("x")
             });
         });
-        let rialto = Rialto::start(&config::<To>(&[up.address]));
+        let rialto = Rialto::before(&up);
         let reply = Downstream::<From>::connect(rialto.entry()).call(&greet("Ada"));
         assert!(
             reply.attachments.contains(&("served-by".into(), "it".into())),
             "{reply:?}"
         );
     }
-    check::<Dubbo, Bolt>();
-    check::<Bolt, Dubbo>();
-    check::<Dubbo, Dubbo>();
-    check::<Bolt, Bolt>();
+    for_each_pair!(check);
 }
 
 #[test]
@@ -166,7 +163,7 @@ fn exceptions_unknown_to_the_consumer_keep_their_text() {
 #[test]
 fn an_echo_gets_a_response_if_the_provider_has_none() {
     let up = Upstream::<Bolt>::greeting("it");
-    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let echo = Request::new(GREETER, "1.0", "$echo").arg("java.lang.Object", "OK");
     assert_eq!(downstream.value(&echo), "OK");
@@ -176,7 +173,7 @@ fn an_echo_gets_a_response_if_the_provider_has_none() {
 #[test]
 fn a_generic_call_becomes_a_plain_one() {
     let up = Upstream::<Bolt>::greeting("it");
-    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let call = Request::new(GREETER, "1.0", "_invoke")
         .arg(STRING, "greet")
@@ -209,7 +206,7 @@ fn a_dubbo_call_in_an_unknown_serialization_is_forwarded_but_not_bridged() {
             &response,
         ));
     });
-    let rialto = Rialto::start(&config::<Dubbo>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     let sent = frames::dubbo(0xc3, 0, 7, &body);
     downstream.write(&sent);
@@ -219,7 +216,7 @@ fn a_dubbo_call_in_an_unknown_serialization_is_forwarded_but_not_bridged() {
     assert_eq!(up.wait_seen(1)[0].bytes[16..], body);
 
     let up = Upstream::<Bolt>::greeting("it");
-    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     downstream.write(&sent);
     let (id, reply) = downstream.receive();
@@ -236,7 +233,7 @@ fn an_unreadable_response_fails_only_its_call() {
             "name" => out.reply(&Reply::value("it")),
             _ => out.raw(&broken(&arrived.bytes)),
         });
-        let rialto = Rialto::start(&config::<To>(&[up.address]));
+        let rialto = Rialto::before(&up);
         let mut downstream = Downstream::<From>::connect(rialto.entry());
         let error = downstream.error(&greet("Ada"));
         assert!(!error.text.is_empty());

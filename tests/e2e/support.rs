@@ -6,14 +6,15 @@ pub(crate) mod http;
 pub(crate) mod lines;
 pub(crate) mod process;
 pub(crate) mod upstream;
+pub(crate) mod watched;
 
 pub(crate) use config::{config, endpoints, idle_config, nobody};
 pub(crate) use downstream::Downstream;
 pub(crate) use process::Rialto;
-pub(crate) use rialto::demo::wire::{Answer, Reply, Request};
 pub(crate) use rialto_core::ErrorKind;
 pub(crate) use rialto_protocols::bolt::Bolt;
 pub(crate) use rialto_protocols::dubbo::Dubbo;
+pub(crate) use rialto_testkit::{Answer, Reply, Request};
 pub(crate) use serde_json::{Value as Json, json};
 pub(crate) use upstream::Upstream;
 
@@ -41,3 +42,14 @@ pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
         std::thread::sleep(Duration::from_millis(5));
     }
 }
+
+/// Runs a test for each pair of protocols of downstream and upstream.
+macro_rules! for_each_pair {
+    ($check:ident) => {
+        $check::<Dubbo, Dubbo>();
+        $check::<Dubbo, Bolt>();
+        $check::<Bolt, Dubbo>();
+        $check::<Bolt, Bolt>();
+    };
+}
+pub(crate) use for_each_pair;

@@ -1,7 +1,7 @@
 //! Tests that calls end in time.
 use super::support::{
-    Bolt, Downstream, Dubbo, ErrorKind, GREETER, Reply, Request, Rialto, Upstream, config, eventually, greet,
-    json,
+    Bolt, Downstream, Dubbo, ErrorKind, GREETER, Reply, Request, Rialto, Upstream, config, eventually,
+    for_each_pair, greet, json,
 };
 use rialto_core::framed::Codec;
 use std::sync::Mutex;
@@ -59,7 +59,7 @@ fn the_timeout_of_a_method() {
 fn the_consumers_deadline_counts_and_is_forwarded() {
     fn check<From: Codec, To: Codec + 'static>() {
         let up = Upstream::<To>::silent();
-        let rialto = Rialto::start(&config::<To>(&[up.address]));
+        let rialto = Rialto::before(&up);
         is_about(timed_out(
             &mut Downstream::<From>::connect(rialto.entry()),
             &greet("Ada").within(150),
@@ -67,10 +67,7 @@ fn the_consumers_deadline_counts_and_is_forwarded() {
         let passed = up.wait_seen(1)[0].request().timeout_ms;
         assert!((1..=150).contains(&passed), "{passed}");
     }
-    check::<Dubbo, Bolt>();
-    check::<Bolt, Dubbo>();
-    check::<Dubbo, Dubbo>();
-    check::<Bolt, Bolt>();
+    for_each_pair!(check);
 }
 
 #[test]
@@ -134,7 +131,7 @@ fn a_late_response_is_dropped() {
         }
         out.reply(&Reply::value("in time"));
     });
-    let rialto = Rialto::start(&config::<Bolt>(&[up.address]));
+    let rialto = Rialto::before(&up);
     let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
     timed_out(&mut downstream, &Request::new(GREETER, "1.0", "late").within(100));
     assert_eq!(rialto.metric("rialto_calls_quarantined", &[]), 1.0);

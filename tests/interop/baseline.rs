@@ -36,7 +36,6 @@ struct Failing {
 }
 
 impl Baseline {
-    /// Reads the file.
     pub(crate) fn read() -> anyhow::Result<Baseline> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/java/stock-baseline.json");
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
@@ -68,7 +67,6 @@ impl Baseline {
         Ok(found.copied().unwrap_or_default())
     }
 
-    /// The outcome of a case without a proxy.
     pub(crate) fn outcome(&self, pair: &Pair, case: &str) -> Outcome {
         let key = (pair.consumer.name(), pair.provider.name(), case.to_owned());
         self.failing.get(&key).copied().unwrap_or(Outcome::Ok)

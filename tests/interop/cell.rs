@@ -4,23 +4,19 @@ use serde::{Deserialize, Serialize};
 /// One line of a consumer's output.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Cell {
-    /// The name of the case.
     pub(crate) case: String,
-    /// The outcome.
     pub(crate) outcome: Outcome,
-    /// The expected result.
     pub(crate) expected: String,
-    /// The actual result.
+    /// The actual result, or a throwable.
     pub(crate) got: String,
     /// The throwable with its causes.
     pub(crate) detail: String,
     /// The argument that the provider received; only in value cases.
     pub(crate) argument: Option<String>,
-    /// The duration in milliseconds.
     pub(crate) ms: u64,
 }
 
-/// The outcome of a case.
+/// The outcome of a case, as the consumer judges it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
@@ -60,7 +56,7 @@ impl Cell {
         self.argument.is_some()
     }
 
-    /// Whether a text occurs in the result.
+    /// Whether the actual result or its detail contains a text.
     pub(crate) fn says(&self, text: &str) -> bool {
         [&self.got, &self.detail].iter().any(|t| t.contains(text))
             || self.argument.as_ref().is_some_and(|t| t.contains(text))
@@ -87,7 +83,6 @@ impl Cell {
     }
 }
 
-/// The beginning of a text.
 fn cut(text: &str, chars: usize) -> String {
     match text.char_indices().nth(chars) {
         Some((at, _)) => format!("{}…", &text[..at]),

@@ -32,7 +32,7 @@ argument, so each direction is judged by itself. The cases are described in `tes
 
 /// The contents of the document.
 pub(crate) struct Document<'a> {
-    /// All pairs.
+    /// The results of all pairs.
     pub(crate) runs: &'a [Run],
     /// The reasons for what does not work.
     pub(crate) expected: &'a Expected,
@@ -42,7 +42,6 @@ pub(crate) struct Document<'a> {
     pub(crate) node: Option<&'a NodeRuns>,
     /// The peers and the versions they report.
     pub(crate) versions: &'a [(String, String)],
-    /// The version of the JDK.
     pub(crate) java: &'a str,
 }
 
@@ -116,7 +115,7 @@ impl Document<'_> {
         writeln!(out, "## From one protocol to the other\n")?;
         writeln!(
             out,
-            "`80` cases work; `+ 3` more do not, each for a reason that is told below.\n"
+            "`80` cases work; `+ 3` more do not, each for a reason that is given below.\n"
         )?;
         let header: Vec<_> = groups::names().collect();
         writeln!(out, "| consumer -> provider | all | {} |", header.join(" | "))?;

@@ -7,7 +7,6 @@ use anyhow::Context;
 use serde::Deserialize;
 use std::path::Path;
 
-/// The contents of the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expected {
@@ -27,7 +26,7 @@ pub(crate) struct Rule {
     pub(crate) providers: String,
     /// The same for cases.
     pub(crate) cases: String,
-    /// The outcome of these cells.
+    /// The outcome that these cells must have.
     pub(crate) outcome: Outcome,
     /// What happens to the argument, in cases that have one.
     #[serde(default)]
@@ -49,7 +48,6 @@ pub(crate) struct Telling {
 }
 
 impl Expected {
-    /// Reads the file.
     pub(crate) fn read() -> anyhow::Result<Expected> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/expected.json");
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;

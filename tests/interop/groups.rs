@@ -135,7 +135,6 @@ const EXCEPTIONS: [(&str, &str); 6] = [
     ("enums_body", "arrays"),
 ];
 
-/// The names of all groups, in their order.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     GROUPS.iter().map(|(name, _)| *name)
 }

@@ -5,20 +5,16 @@ use super::expected::Expected;
 use super::groups;
 use super::plan::{Duty, Pair};
 
-/// A cell and its verdict.
 pub(crate) struct Judged {
-    /// The reported result.
     pub(crate) cell: Cell,
     /// The group of its case.
     pub(crate) group: &'static str,
-    /// The verdict.
     pub(crate) verdict: Verdict,
 }
 
-/// The verdict on a cell.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It works.
+    /// It has the expected outcome.
     Good,
     /// It does not work, and neither does it without a proxy.
     AsDirect,
@@ -30,9 +26,7 @@ pub(crate) enum Verdict {
 
 /// All cells of a pair.
 pub(crate) struct Run {
-    /// The consumer and the provider.
     pub(crate) pair: Pair,
-    /// The cells with their verdicts.
     pub(crate) cells: Vec<Judged>,
 }
 
@@ -133,7 +127,7 @@ fn works(pair: &Pair, cell: &Cell, expected: &Expected) -> Verdict {
     }
 }
 
-/// With a lying provider, no value may be accepted as correct.
+/// If the provider lies, no value may count as right.
 fn notices(cell: &Cell) -> Verdict {
     if cell.is_value() && cell.outcome == Outcome::Ok {
         return Verdict::Failed("the provider lied and nobody noticed".into());

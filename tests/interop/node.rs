@@ -11,41 +11,41 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What filters call it.
+/// The name that filters of the command line use.
 pub(crate) const NAME: &str = "sofa-rpc-node";
-/// The Java downstreams, and what they call.
+/// The Java consumers that call the provider.
 const JAVA: [&str; 2] = ["sofa-5.13.2", "dubbo-3.3.6"];
 const CASES: &str = "pojo,pojo_nulls";
 
 const INSTALL: &str = "the provider in Node.js needs Node.js (18 or newer) with npm: on Debian and Ubuntu \
     `apt-get install nodejs npm`";
 
-/// The peer, installed.
+/// The provider with its packages installed.
 pub(crate) struct NodePeer {
     dir: PathBuf,
 }
 
-/// How downstreams reach the provider.
+/// How a consumer's calls reach the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Direct,
     Shared,
     PerDownstream,
-    /// Shared, and the provider remembers nothing.
+    /// Over a shared connection, with a provider that does not remember.
     NothingRemembered,
 }
 
-/// What was seen.
+/// The results of all consumers and ways.
 pub(crate) struct NodeRuns {
     version: String,
     seen: Vec<(Way, &'static str, Vec<Cell>)>,
 }
 
 impl NodePeer {
-    /// Installs what the peer needs.
+    /// Installs the packages of the provider.
     ///
     /// # Errors
-    /// What is missing, and what to install.
+    /// Something is missing on the machine; the error says what to install.
     pub(crate) fn prepare() -> anyhow::Result<NodePeer> {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/node");
         for tool in ["node", "npm"] {
@@ -110,7 +110,7 @@ impl Way {
     }
 }
 
-/// One worker, for otherwise the downstreams would come to share a connection by chance only.
+/// One worker, because with several the consumers would share a connection only by chance.
 fn config(remembering: u16, forgetful: u16, access_log: &Path) -> Value {
     let each = |make: &dyn Fn(Way) -> Value| -> Value { Way::PROXIED.into_iter().map(make).collect() };
     let bridge = json!({ "versions": [{ "from": "1.0.0", "to": "1.0" }] });
@@ -137,7 +137,7 @@ fn config(remembering: u16, forgetful: u16, access_log: &Path) -> Value {
 }
 
 impl NodeRuns {
-    /// Has every downstream call the provider in every way.
+    /// Runs each consumer with each way.
     pub(crate) fn run(node: &NodePeer, java: &Peers, dir: &Path) -> anyhow::Result<NodeRuns> {
         let dir = dir.join(NAME);
         std::fs::create_dir_all(&dir)?;
@@ -161,7 +161,7 @@ impl NodeRuns {
                 Way::Direct => ports.0,
                 _ => proxy.port_of(way.name())?,
             };
-            // the provider speaks Bolt only
+            // the provider only speaks Bolt
             let downstreams = JAVA
                 .into_iter()
                 .filter(|c| way != Way::Direct || c.starts_with("sofa"));
@@ -186,7 +186,7 @@ impl NodeRuns {
         runs.flat_map(|(_, _, cells)| cells)
     }
 
-    /// What is not as the documents tell it.
+    /// The results that contradict the documentation.
     pub(crate) fn failures(&self) -> Vec<String> {
         let is_bad = |cell: &&Cell| cell.outcome != Outcome::Ok;
         let mut wrong = vec![];
@@ -208,7 +208,7 @@ impl NodeRuns {
         wrong
     }
 
-    /// Its part of the document.
+    /// Writes this part of the document.
     pub(crate) fn describe(&self, out: &mut String) -> std::fmt::Result {
         writeln!(
             out,

@@ -17,10 +17,9 @@ FILTER           only pairs whose name contains it, such as `sofa-5.13.2 -> dubb
 RIALTO_BIN       a rialto to use instead of the one built with the test
 ";
 
-/// A variable that means `--update-docs` if it is 1.
+/// The environment variable that has the effect of `--update-docs` if it is 1.
 const UPDATE: &str = "RIALTO_UPDATE_DOCS";
 
-/// The options of the command.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
     /// Parts of names of pairs, of which one must match; empty means all pairs.

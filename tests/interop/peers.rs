@@ -22,7 +22,6 @@ pub(crate) struct Peers {
     java: PathBuf,
 }
 
-/// The contents of `peers.json`.
 #[derive(Deserialize)]
 struct PeersFile {
     jvm: Vec<String>,
@@ -163,7 +162,7 @@ impl Peers {
     }
 }
 
-/// What a consumer tells of its cases, once it has ended.
+/// The results of a consumer that has ended.
 pub(crate) fn cells(peer: &str, running: Running, log: &Path) -> anyhow::Result<Vec<Cell>> {
     let (mut lines, code) = running.rest(within(SUITE))?;
     let last = lines.pop().unwrap_or_default();
@@ -180,7 +179,7 @@ pub(crate) fn cells(peer: &str, running: Running, log: &Path) -> anyhow::Result<
 }
 
 impl Starting {
-    /// A process that will say that it serves.
+    /// A process that prints a line once it serves.
     pub(crate) fn new(what: String, running: Running) -> Starting {
         Starting(what, running)
     }

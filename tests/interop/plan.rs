@@ -5,7 +5,6 @@
 pub(crate) struct Side {
     /// Its name in `peers.json`.
     pub(crate) peer: &'static str,
-    /// Its variant.
     pub(crate) variant: Variant,
 }
 
@@ -29,9 +28,7 @@ pub(crate) enum Variant {
 /// A consumer and a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pair {
-    /// The peer that calls.
     pub(crate) consumer: Side,
-    /// The peer that is called.
     pub(crate) provider: Side,
 }
 
@@ -46,9 +43,7 @@ pub(crate) enum Duty {
     NoticesLies,
 }
 
-/// The name of the SOFARPC peer.
 const SOFA: &str = "sofa-5.13.2";
-/// The names of the Dubbo peers.
 const DUBBO: [&str; 3] = ["dubbo-2.7.23", "dubbo-3.2.19", "dubbo-3.3.6"];
 /// The Dubbo peer that represents all of them where versions do not matter.
 const NEWEST: &str = "dubbo-3.3.6";
@@ -125,7 +120,6 @@ impl Pair {
     }
 }
 
-/// All pairs.
 pub(crate) fn pairs() -> Vec<Pair> {
     use Variant::{Allowlist, Fastjson2, Group, Liar, Stock, Version};
     let side = Side::new;

@@ -19,7 +19,6 @@ pub(crate) struct Running {
 /// Which output is read; the other one goes to the log file.
 #[derive(Clone, Copy)]
 pub(crate) enum Read {
-    /// Standard output.
     Out,
     /// Standard error, which is also copied to the log file.
     Err,
@@ -118,7 +117,7 @@ impl Source {
     }
 }
 
-/// The time that far from now.
+/// The moment after this time has passed.
 pub(crate) fn within(time: Duration) -> Instant {
     Instant::now() + time
 }

@@ -12,9 +12,8 @@ use std::time::{Duration, Instant};
 
 const START: Duration = Duration::from_secs(15);
 const ANSWER: Duration = Duration::from_secs(10);
-/// The time between polls of a page.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
-/// More bytes than heartbeats have.
+/// A number of bytes that heartbeats do not reach, so that it proves calls.
 const SEVERAL_CALLS: u64 = 20_000;
 
 /// A running Rialto.
@@ -24,7 +23,7 @@ pub(crate) struct Proxy {
     config: Value,
     admin: String,
     ports: BTreeMap<String, u16>,
-    /// The warnings and errors that it logged.
+    /// The warnings and errors in its log so far.
     complaints: Vec<String>,
 }
 
@@ -145,7 +144,7 @@ impl Proxy {
         }
     }
 
-    /// The message of a line of the log; warnings and errors are recorded.
+    /// The message of a line of the log. Warnings and errors are recorded.
     fn heed(&mut self, line: &str) -> Option<String> {
         let Ok(entry) = serde_json::from_str::<Value>(line) else {
             // A panic is not written in the log's format.
@@ -228,7 +227,7 @@ impl Proxy {
         })
     }
 
-    /// Polls a page, which is a list, until it is as wanted.
+    /// Polls a page until its list is as wanted.
     fn await_page(
         &self,
         path: &str,

@@ -18,7 +18,7 @@ const SLACK: Duration = Duration::from_secs(60);
 /// The number of changes meanwhile, besides an invalid one.
 const CHANGES: usize = 4;
 
-/// The results.
+/// The results of the reloads.
 pub(crate) struct Reloads {
     /// The number of changes that took effect.
     pub(crate) changes: usize,
@@ -81,7 +81,7 @@ impl Reloads {
         })
     }
 
-    /// What is wrong.
+    /// Reasons why the reloads failed.
     pub(crate) fn failures(&self) -> Vec<String> {
         let wrong = |(name, load): &(String, Load)| {
             let Load {

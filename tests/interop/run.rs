@@ -24,7 +24,7 @@ const AT_ONCE: usize = 2;
 /// The time for responses that come after their consumers' timeouts.
 const LATE: Duration = Duration::from_secs(20);
 
-/// What consumers need; shared by the threads that run them.
+/// What the threads that run consumers share.
 struct Stage<'a> {
     peers: &'a Peers,
     /// The listener's port for each provider.
@@ -251,7 +251,7 @@ fn take(queue: &Mutex<Queue>, changed: &Condvar) -> Option<Pair> {
     }
 }
 
-/// A thread that panicked has left nothing half done here.
+/// Locks the queue. A panic of another thread cannot have left it half changed.
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }

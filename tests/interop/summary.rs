@@ -4,7 +4,7 @@ use super::groups;
 use super::judge::{Run, Verdict};
 use super::options::say;
 
-/// The numbers of a group of cells.
+/// How many cells of a group have which kind of verdict.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Counts {
     /// Cells that work.

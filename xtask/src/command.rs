@@ -103,7 +103,7 @@ impl Task {
             let said = String::from_utf8_lossy(&done.stderr);
             bail!("{}: {line}\n{}", done.status, said.trim_end());
         }
-        String::from_utf8(done.stdout).with_context(|| format!("no UTF-8 text: output of {line}"))
+        String::from_utf8(done.stdout).with_context(|| format!("not UTF-8: output of {line}"))
     }
 
     fn line(&self) -> String {

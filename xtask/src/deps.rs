@@ -95,7 +95,7 @@ impl Rules {
                 "{who}: {expression} is not among the allowed licences of {RULES}"
             )),
             None => Some(format!(
-                "{who}: the licence \"{expression}\" is no SPDX expression"
+                "{who}: the licence \"{expression}\" is not an SPDX expression"
             )),
         }
     }
@@ -148,7 +148,7 @@ mod tests {
         for (found, words) in [
             (complaint("a", Some("GPL-3.0"), registry), "GPL-3.0 is not among"),
             (complaint("a", None, registry), "names no licence"),
-            (complaint("a", Some("MIT OR"), registry), "no SPDX expression"),
+            (complaint("a", Some("MIT OR"), registry), "not an SPDX expression"),
             (complaint("a", Some("MIT"), Some("git+x")), "comes from git+x"),
             (complaint("openssl", Some("MIT"), registry), "denies it"),
         ] {

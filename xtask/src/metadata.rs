@@ -49,5 +49,5 @@ fn read(arguments: &[&str]) -> Result<Value> {
     let text = cargo(["metadata", "--format-version", "1"])
         .args(arguments)
         .output()?;
-    serde_json::from_str(&text).context("cargo metadata is no JSON")
+    serde_json::from_str(&text).context("cargo metadata printed no JSON")
 }

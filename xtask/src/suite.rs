@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode> {
         let obstacle = match *name {
             PEERS | INTEROP if options.no_java => Some("--no-java was given".to_owned()),
             INTEROP if options.wants(PEERS) && !steps.is_ok(PEERS) => {
-                Some(format!("{PEERS} did not go well"))
+                Some(format!("{PEERS} failed"))
             }
             FUZZ if !fuzz::is_installed() => Some(
                 "cargo-fuzz is not installed, so only the stored inputs were replayed; install it with: cargo \

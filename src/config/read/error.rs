@@ -1,4 +1,4 @@
-//! Why a tree is not a value of the wanted type, in the words of a configuration.
+//! Errors of reading a typed value, in the words of a configuration.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use serde::de::{self, Unexpected};
 use super::super::source::Span;
 use super::super::tree::Step;
 
-/// Why a tree is not a value of the wanted type.
+/// The reason why a tree is not a value of the wanted type.
 #[derive(Debug)]
 pub(in crate::config) struct ReadError {
     pub(in crate::config) message: String,
     pub(in crate::config) hint: Option<String>,
     pub(in crate::config) kind: Kind,
     pub(in crate::config) span: Option<Span>,
-    /// From the inside out.
+    /// The steps to the error, from the inside out.
     steps: Vec<Step>,
 }
 
@@ -23,7 +23,7 @@ pub(in crate::config) struct ReadError {
 pub(in crate::config) enum Kind {
     /// A required key is missing.
     Missing(&'static str),
-    /// A key has no meaning; perhaps this one was meant.
+    /// An unknown key, and the key that was probably meant.
     UnknownKey(Option<String>),
     Other,
 }
@@ -44,7 +44,7 @@ impl ReadError {
         self
     }
 
-    /// Places the error, unless it was placed further inside.
+    /// Sets the place of the error, unless an inner value has set it.
     pub(super) fn at(mut self, span: impl FnOnce() -> Span) -> Self {
         if self.span.is_none() {
             self.span = Some(span());
@@ -57,7 +57,7 @@ impl ReadError {
         self
     }
 
-    /// The way from the root to the error.
+    /// The steps from the root to the error.
     pub(in crate::config) fn steps(&self) -> Vec<Step> {
         self.steps.iter().rev().cloned().collect()
     }
@@ -118,7 +118,7 @@ impl de::Error for ReadError {
     }
 }
 
-/// What types expect, in the words of a configuration instead of those of a program.
+/// Translates the expectations of Rust types into the words of a configuration.
 fn in_words(expected: &str) -> String {
     if expected.starts_with("a nonzero") {
         return "a whole number of at least 1".to_owned();

@@ -1,4 +1,4 @@
-//! Files that mean to do harm.
+//! Tests with hostile and very large files.
 
 use std::fmt::Write;
 
@@ -53,7 +53,7 @@ fn a_large_configuration_is_read_whole() {
     assert_eq!(loaded.warnings.findings().len(), 19_999);
 }
 
-/// Every prefix and many small changes of a good file are either read or refused with places inside of it.
+/// Every prefix and many small changes of a valid file are either read, or refused with places inside the file.
 #[test]
 fn damaged_files_never_break_the_reader() {
     let example = include_str!("../../../docs/examples/rialto.yaml");
@@ -94,7 +94,7 @@ fn a_message_does_not_repeat_the_whole_file() {
     }
 }
 
-/// As programs write it: one line, thousands of routes that nothing leads to.
+/// A file as programs write it: one line, with thousands of unused routes.
 #[test]
 fn warnings_of_one_long_line_are_few_and_soon_there() {
     let routes: Vec<_> = (0..8_000)
@@ -134,7 +134,7 @@ fn mistakes_are_shown_before_warnings() {
     assert!(shown.contains("no route named \"none\""), "{shown}");
 }
 
-/// Each route and cluster costs the same, however many there are.
+/// The time for each route and cluster does not grow with their number.
 #[test]
 fn large_configurations_take_time_in_proportion() {
     let text = |n: usize| {
@@ -171,6 +171,7 @@ fn large_configurations_take_time_in_proportion() {
     };
     time(500);
     let (small, large) = (time(1_000), time(16_000));
-    // 16 times as much; squared it would be 256 times. The machine may be busy.
+    // There are 16 times as many, so quadratic time would be 256 times as long. The limit leaves room for a busy
+    // machine.
     assert!(large < small * 100, "{small:?} for 1,000, {large:?} for 16,000");
 }

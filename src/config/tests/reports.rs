@@ -1,4 +1,4 @@
-//! What a user sees when something is wrong.
+//! Tests of reports about invalid configurations.
 
 use super::{SOUND, broken, read, sound};
 
@@ -155,7 +155,8 @@ rialto.yaml: 3 errors, 2 warnings"#,
 
 #[test]
 fn a_mistake_has_no_echo() {
-    // The unreadable cluster is not "unknown", the route named `route` is not "missing", the lost list not "empty".
+    // The unreadable cluster is not reported as unknown, the route named `route` not as missing, and the lost list
+    // not as empty.
     finds(
         "\
 listeners:
@@ -173,7 +174,8 @@ clusters: [{ nam: sofa, protocol: bolt, endpoints: none }]
     );
 }
 
-/// A name that nothing has is told although other parts could not be read, unless one of these may be called so.
+/// A reference to an unknown name is reported although other parts could not be read, unless one of these may have
+/// the name.
 #[test]
 fn a_mistake_does_not_hide_a_name_that_nothing_has() {
     finds(
@@ -264,7 +266,7 @@ fn malformed_text_is_shown_where_it_breaks() {
     );
     finds(
         "log:\n\tlevel: info\n",
-        &["2:1 : a tab stands in the indentation (indent with spaces)"],
+        &["2:1 : there is a tab in the indentation (indent with spaces)"],
     );
     finds(
         "log: {}\n---\nlog: {}\n",
@@ -390,7 +392,7 @@ fn a_few_bare_milliseconds_are_pointed_out() {
         "{warnings}"
     );
     assert!(warnings.ends_with("1 warning"), "{warnings}");
-    // long enough to be meant, as Dubbo writes it
+    // long enough to be meant in milliseconds, as Dubbo writes it
     sound(&format!("{SOUND}runtime: {{ call_timeout: 3000 }}\n"));
 }
 

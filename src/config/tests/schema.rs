@@ -1,12 +1,12 @@
-//! The schema and the reference page say what the loader does.
+//! Tests that the schema and the reference page agree with the loader.
 
 use serde_json::{Value, json};
 
 use super::super::schema::resolve;
-use super::super::{Brought, dump, parse_as, reference_markdown, schema};
+use super::super::{Substitutions, dump, parse_as, reference_markdown, schema};
 use super::{SOUND, sound};
 
-/// Whether a value fits a schema, as far as the keywords go that our schema uses. Patterns are not run.
+/// Whether a value fits a schema. It only knows the keywords that our schema uses, and ignores patterns.
 fn fits(root: &Value, schema: &Value, value: &Value) -> bool {
     if let Some(truth) = schema.as_bool() {
         return truth;
@@ -70,14 +70,14 @@ fn the_schema_accepts_what_the_loader_accepts() {
     assert!(fits(
         &schema,
         &schema,
-        &dump(&sound(SOUND).config, &Brought::default())
+        &dump(&sound(SOUND).config, &Substitutions::default())
     ));
     assert!(fits(
         &schema,
         &schema,
         &json!({ "x-mine": 1, "runtime": { "workers": 4, "drain_timeout": 500 } })
     ));
-    // unquoted, as YAML lets one write them
+    // unquoted, as YAML allows it
     let unquoted = json!({ "routes": [{
         "name": 7, "match": { "version": 1.0, "attachments": { "gray": true } }, "to": [],
         "bridge": { "versions": [{ "from": 1.0, "to": 1.1 }] }

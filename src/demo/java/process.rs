@@ -1,4 +1,4 @@
-//! A Java process that speaks in lines.
+//! A Java process that is read line by line.
 use anyhow::{Context, bail};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Lines of standard error that are kept for the case that something fails.
+/// How many lines of standard error are kept, to be shown if something fails.
 const KEPT: usize = 20;
 
-/// A peer's process. Dropping it ends it.
+/// A peer. Dropping it ends the process.
 pub(super) struct Process {
     child: Child,
     name: String,
@@ -48,7 +48,7 @@ impl Process {
         })
     }
 
-    /// The next line that it prints.
+    /// Waits for the next line of its output.
     pub(super) fn line(&mut self, within: Duration) -> anyhow::Result<String> {
         match self.lines.recv_timeout(within) {
             Ok(line) => Ok(line),
@@ -79,7 +79,7 @@ fn follow(
 }
 
 impl Drop for Process {
-    /// Closing its standard input ends a provider; what does not end by that is killed.
+    /// Ends the peer. Providers end when their standard input is closed; other processes are killed.
     fn drop(&mut self) {
         drop(self.child.stdin.take());
         let until = Instant::now() + Duration::from_secs(5);

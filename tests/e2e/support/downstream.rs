@@ -1,31 +1,22 @@
 //! A test client of either protocol, a downstream of the proxy.
 use super::{Answer, Json, PATIENCE, Reply, Request};
-use rialto::demo::wire::Wire;
 use rialto_core::framed::Codec;
-use rialto_core::session::{Event, Role};
+use rialto_core::session::Event;
+use rialto_testkit::Client;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-pub(crate) struct Downstream<C, S = TcpStream> {
-    wire: Wire<C, S>,
-    next: u32,
-}
+pub(crate) struct Downstream<C, S = TcpStream>(Client<C, S>);
 
 impl<C: Codec> Downstream<C> {
     pub(crate) fn connect(to: SocketAddr) -> Self {
-        let stream = TcpStream::connect(to).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Downstream::over(stream)
+        Downstream(Client::connect(to, PATIENCE).unwrap())
     }
 }
 
 impl<C: Codec, S: Read + Write> Downstream<C, S> {
     pub(crate) fn over(stream: S) -> Self {
-        Downstream {
-            wire: Wire::new(stream, Role::Client),
-            next: 1,
-        }
+        Downstream(Client::over(stream))
     }
 
     /// Makes a call and waits for its response.
@@ -52,38 +43,27 @@ impl<C: Codec, S: Read + Write> Downstream<C, S> {
 
     /// Sends a request and returns its id.
     pub(crate) fn send(&mut self, request: &Request) -> u32 {
-        let id = self.next;
-        self.next += 1;
-        self.wire.send(id.into(), request).unwrap();
-        id
+        self.0.send(request).unwrap()
     }
 
     /// The request as [`Downstream::send`] would send it.
     pub(crate) fn frame(&mut self, request: &Request) -> (u32, Vec<u8>) {
-        let id = self.next;
-        self.next += 1;
-        let mut bytes = vec![];
-        request.encode(self.wire.codec(), id.into(), &mut bytes).unwrap();
-        (id, bytes)
+        self.0.encode(request).unwrap()
     }
 
     /// Waits for the next response, to any call.
     pub(crate) fn receive(&mut self) -> (u32, Reply) {
-        let (key, reply) = self.wire.receive().unwrap();
-        (key.bits(), reply)
+        self.0.receive().unwrap()
     }
 
     /// Waits for the next response; `None` if the connection ended before it.
     pub(crate) fn receive_until_closed(&mut self) -> Option<(u32, Reply)> {
-        let (key, reply) = self.wire.receive().ok()?;
-        Some((key.bits(), reply))
+        self.0.receive().ok()
     }
 
     /// Sends a request unless the connection has ended.
     pub(crate) fn try_send(&mut self, request: &Request) -> bool {
-        let id = self.next;
-        self.next += 1;
-        self.wire.send(id.into(), request).is_ok()
+        self.0.send(request).is_ok()
     }
 
     /// Waits for the response to a call; no other may come before it.
@@ -95,7 +75,7 @@ impl<C: Codec, S: Read + Write> Downstream<C, S> {
 
     /// Waits until the proxy sends its drain event.
     pub(crate) fn wait_for_drain(&mut self) {
-        self.wire
+        self.0
             .next(|event| matches!(event, Event::Drain).then_some(()))
             .unwrap();
     }
@@ -103,17 +83,17 @@ impl<C: Codec, S: Read + Write> Downstream<C, S> {
     /// Waits for the end of the connection. Before it may come only what the session handles itself, such as
     /// heartbeats.
     pub(crate) fn wait_for_close(&mut self) -> io::ErrorKind {
-        match self.wire.receive() {
-            Ok((key, reply)) => panic!("instead of the end came a response to {}: {reply:?}", key.bits()),
+        match self.0.receive() {
+            Ok((id, reply)) => panic!("instead of the end came a response to {id}: {reply:?}"),
             Err(e) => e.kind(),
         }
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) {
-        self.wire.stream().write_all(bytes).unwrap();
+        self.0.stream().write_all(bytes).unwrap();
     }
 
     pub(crate) fn stream(&mut self) -> &mut S {
-        self.wire.stream()
+        self.0.stream()
     }
 }

@@ -25,15 +25,10 @@ impl Http {
         (code, String::from_utf8(body).unwrap())
     }
 
-    /// The same with whatever bytes come.
+    /// Sends such a request and returns the body as bytes, because it may be compressed.
     pub(crate) fn bytes(&self, method: &str, path: &str, host: &str, headers: &str) -> (u16, Vec<u8>) {
-        let mut stream = TcpStream::connect(self.0).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{headers}\r\n"
-        )
-        .unwrap();
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{headers}\r\n");
+        let mut stream = self.send(&head);
         let mut whole = vec![];
         stream.read_to_end(&mut whole).unwrap();
         let at = whole.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
@@ -43,6 +38,14 @@ impl Http {
             return (code, dechunked(body));
         }
         (code, body.to_vec())
+    }
+
+    /// Sends bytes over a new connection and reads nothing.
+    pub(crate) fn send(&self, bytes: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.0).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(bytes.as_bytes()).unwrap();
+        stream
     }
 
     pub(crate) fn json(&self, path: &str) -> Json {

@@ -1,17 +1,10 @@
 //! The output of a process, line by line.
-use super::PATIENCE;
+use super::watched::Watched;
 use std::io::{BufRead, BufReader, Read};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::Arc;
 
 #[derive(Clone, Default)]
-pub(crate) struct Lines(Arc<Shared>);
-
-#[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
+pub(crate) struct Lines(Arc<Watched<State>>);
 
 #[derive(Default)]
 struct State {
@@ -22,47 +15,26 @@ struct State {
 impl Lines {
     pub(crate) fn follow(from: impl Read + Send + 'static) -> Lines {
         let lines = Lines::default();
-        let shared = Arc::clone(&lines.0);
+        let state = Arc::clone(&lines.0);
         std::thread::spawn(move || {
             for line in BufReader::new(from).lines().map_while(Result::ok) {
-                locked(&shared.state).lines.push(line);
-                shared.changed.notify_all();
+                state.change(|state| state.lines.push(line));
             }
-            locked(&shared.state).ended = true;
-            shared.changed.notify_all();
+            state.change(|state| state.ended = true);
         });
         lines
     }
 
     /// Waits for the first line that satisfies `is`.
     pub(crate) fn wait(&self, what: &str, is: impl Fn(&str) -> bool) -> String {
-        let until = Instant::now() + PATIENCE;
-        let mut state = locked(&self.0.state);
-        loop {
-            if let Some(line) = state.lines.iter().find(|l| is(l)) {
-                return line.clone();
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            assert!(
-                !state.ended && !left.is_zero(),
-                "no line with {what} in:\n{}",
-                state.lines.join("\n")
-            );
-            state = self
-                .0
-                .changed
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
+        self.0.wait(
+            |state| state.lines.iter().find(|line| is(line)).cloned(),
+            |state| state.ended,
+            |state| format!("no line with {what} in:\n{}", state.lines.join("\n")),
+        )
     }
 
     pub(crate) fn all(&self) -> Vec<String> {
-        locked(&self.0.state).lines.clone()
+        self.0.read().lines.clone()
     }
-}
-
-/// If a test failed while it held the lock, the output is still shown.
-fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,13 +1,12 @@
 //! A running `rialto`.
 use super::http::Http;
 use super::lines::Lines;
-use super::{Json, PATIENCE, eventually, json};
+use super::{Json, Upstream, config, eventually, json};
+use rialto_core::framed::Codec;
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_rialto");
 
@@ -39,25 +38,15 @@ impl DerefMut for Rialto {
 }
 
 /// A folder of one test, removed at its end.
-pub(crate) struct Folder(PathBuf);
+pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
     pub(crate) fn new() -> Folder {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("rialto-e2e-{}-{n}", std::process::id()));
-        std::fs::create_dir(&path).unwrap();
-        Folder(path)
+        Folder(tempfile::tempdir().unwrap())
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        self.0.path().join(name)
     }
 }
 
@@ -75,6 +64,11 @@ impl Rialto {
     /// Starts it and waits until it is ready.
     pub(crate) fn start(config: &Json) -> Rialto {
         Rialto::start_in(Folder::new(), config)
+    }
+
+    /// Starts it with this upstream as its only endpoint.
+    pub(crate) fn before<C: Codec>(up: &Upstream<C>) -> Rialto {
+        Rialto::start(&config::<C>(&[up.address]))
     }
 
     /// Does the same as [`Rialto::start`], with files that the configuration names.
@@ -231,18 +225,7 @@ impl Process {
 
     /// Waits for the end of the process.
     pub(crate) fn ended(&mut self) -> ExitStatus {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(
-                Instant::now() < until,
-                "the process does not end:\n{}",
-                self.stderr.all().join("\n")
-            );
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        eventually("the end of the process", || self.child.try_wait().unwrap())
     }
 }
 

@@ -1,15 +1,15 @@
 //! A scripted provider, which controls its responses, its connections and its bytes.
+use super::watched::Watched;
 use super::{PATIENCE, Reply, Request};
-use rialto::demo::wire::Wire;
-use rialto_core::buf::OutBuf;
-use rialto_core::framed::{Codec, Framed};
-use rialto_core::session::{Event, RespondTo, Role, Settings};
+use rialto_core::framed::Codec;
 use rialto_core::{CallError, ErrorKind};
-use std::io::{self, Read, Write};
+use rialto_testkit::{Received, Responder};
+use std::io::{self, Write};
 use std::marker::PhantomData;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
 /// A received request.
 #[derive(Clone, Debug)]
@@ -20,23 +20,14 @@ pub(crate) struct Arrived {
     pub(crate) connection: usize,
 }
 
-/// Sends the response to one request. It may be kept, sent to another thread, and used late, twice or never.
-pub(crate) struct Outgoing<C> {
-    pub(crate) to: RespondTo,
-    stream: Arc<Mutex<TcpStream>>,
-    codec: PhantomData<fn() -> C>,
-}
+/// Sends the response to one request. It may be kept, sent to another thread, and used late, twice or never. The peer may
+/// have closed, so it ignores failures.
+pub(crate) struct Outgoing<C>(Responder<C>);
 
 pub(crate) struct Upstream<C> {
     pub(crate) address: SocketAddr,
-    state: Arc<State>,
+    seen: Arc<Watched<Seen>>,
     codec: PhantomData<fn() -> C>,
-}
-
-#[derive(Default)]
-struct State {
-    seen: Mutex<Seen>,
-    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -54,43 +45,43 @@ impl Arrived {
 }
 
 impl<C: Codec> Outgoing<C> {
+    pub(crate) fn id(&self) -> u64 {
+        self.0.id()
+    }
+
     pub(crate) fn reply(&self, reply: &Reply) {
-        let bytes = self.encoded(reply);
-        self.raw(&bytes);
+        let _ = self.0.reply(reply);
     }
 
     pub(crate) fn encoded(&self, reply: &Reply) -> Vec<u8> {
-        let (mut session, mut out) = (
-            Framed::<C>::new(
-                Role::Server,
-                &Settings {
-                    max_sent: Some(64 << 20),
-                    ..Settings::default()
-                },
-            ),
-            OutBuf::default(),
-        );
-        reply.encode(&mut session, self.to, &mut out);
-        out.unsent().to_vec()
+        self.0.encoded(reply)
     }
 
-    /// Sends bytes; the peer may have closed.
     pub(crate) fn raw(&self, bytes: &[u8]) {
-        let _ = self.stream.lock().unwrap().write_all(bytes);
+        let _ = self.0.raw(bytes);
     }
 
     pub(crate) fn close(&self) {
-        let _ = self.stream.lock().unwrap().shutdown(Shutdown::Both);
+        let _ = self.0.close();
     }
 }
 
 impl<C> Clone for Outgoing<C> {
     fn clone(&self) -> Self {
-        Outgoing {
-            to: self.to,
-            stream: Arc::clone(&self.stream),
-            codec: PhantomData,
-        }
+        Outgoing(self.0.clone())
+    }
+}
+
+/// The requests of an upstream that keeps its responses, in their order.
+pub(crate) struct Held<C>(Receiver<Outgoing<C>>);
+
+impl<C> Held<C> {
+    pub(crate) fn next(&self) -> Outgoing<C> {
+        self.0.recv_timeout(PATIENCE).expect("a request at the provider")
+    }
+
+    pub(crate) fn next_within(&self, time: Duration) -> Result<Outgoing<C>, RecvTimeoutError> {
+        self.0.recv_timeout(time)
     }
 }
 
@@ -99,30 +90,26 @@ impl<C: Codec + 'static> Upstream<C> {
     pub(crate) fn start(script: impl Fn(&Arrived, &Outgoing<C>) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (state, script) = (Arc::new(State::default()), Arc::new(script));
-        let shared = Arc::clone(&state);
+        let (seen, script) = (Arc::<Watched<Seen>>::default(), Arc::new(script));
+        let shared = Arc::clone(&seen);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let mut seen = shared.seen.lock().unwrap();
-                if seen.stopped {
-                    return;
-                }
-                let connection = seen.connections.len();
-                seen.connections.push(stream.try_clone().ok());
-                drop(seen);
-                shared.changed.notify_all();
-                let (state, script) = (Arc::clone(&shared), Arc::clone(&script));
+                let connection = shared.change(|seen| {
+                    seen.connections.push(stream.try_clone().ok());
+                    (!seen.stopped).then_some(seen.connections.len() - 1)
+                });
+                let Some(connection) = connection else { return };
+                let (seen, script) = (Arc::clone(&shared), Arc::clone(&script));
                 std::thread::spawn(move || {
                     // It ends when the peer closes, or sends invalid bytes.
-                    let _ = serve::<C>(stream, connection, &state, &*script);
-                    state.seen.lock().unwrap().connections[connection] = None;
-                    state.changed.notify_all();
+                    let _ = serve::<C>(stream, connection, &seen, &*script);
+                    seen.change(|seen| seen.connections[connection] = None);
                 });
             }
         });
         Upstream {
             address,
-            state,
+            seen,
             codec: PhantomData,
         }
     }
@@ -137,9 +124,20 @@ impl<C: Codec + 'static> Upstream<C> {
         Upstream::start(|_, _| {})
     }
 
+    /// An upstream that keeps its responses until the test sends them. Only calls of `name` get a response at once, which is
+    /// its own name.
+    pub(crate) fn holding(name: &'static str) -> (Self, Held<C>) {
+        let (hold, held) = channel();
+        let up = Upstream::start(move |arrived, out| match arrived.request() {
+            request if request.method == "name" => out.reply(&greeting(name, request)),
+            _ => hold.send(out.clone()).unwrap(),
+        });
+        (up, Held(held))
+    }
+
     /// The requests received so far.
     pub(crate) fn seen(&self) -> Vec<Arrived> {
-        self.state.seen.lock().unwrap().requests.clone()
+        self.seen.read().requests.clone()
     }
 
     /// Waits until this number of requests was received.
@@ -149,9 +147,14 @@ impl<C: Codec + 'static> Upstream<C> {
         })
     }
 
+    /// Waits until this number of requests was received. It copies none of them, so they may be large.
+    pub(crate) fn wait_count(&self, count: usize) {
+        self.wait("requests", |seen| (seen.requests.len() >= count).then_some(()));
+    }
+
     /// The number of connections so far, ended ones included.
     pub(crate) fn connections(&self) -> usize {
-        self.state.seen.lock().unwrap().connections.len()
+        self.seen.read().connections.len()
     }
 
     /// Waits until a connection has ended.
@@ -163,33 +166,21 @@ impl<C: Codec + 'static> Upstream<C> {
 
     /// Sends bytes over all open connections.
     pub(crate) fn broadcast(&self, bytes: &[u8]) {
-        for stream in self.state.seen.lock().unwrap().connections.iter_mut().flatten() {
+        for stream in self.seen.read().connections.iter_mut().flatten() {
             let _ = stream.write_all(bytes);
         }
     }
 
-    fn wait<T>(&self, what: &str, found: impl Fn(&Seen) -> Option<T>) -> T {
-        let until = Instant::now() + PATIENCE;
-        let mut seen = self.state.seen.lock().unwrap();
-        loop {
-            if let Some(found) = found(&seen) {
-                return found;
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            assert!(
-                !left.is_zero(),
-                "in vain for {what}; {} requests came",
-                seen.requests.len()
-            );
-            seen = self.state.changed.wait_timeout(seen, left).unwrap().0;
-        }
+    fn wait<T>(&self, what: &str, find: impl Fn(&Seen) -> Option<T>) -> T {
+        let vain = |seen: &Seen| format!("in vain for {what}; {} requests came", seen.requests.len());
+        self.seen.wait(find, |_| false, vain)
     }
 }
 
 impl<C> Drop for Upstream<C> {
     /// Closes the listener and all connections.
     fn drop(&mut self) {
-        let mut seen = self.state.seen.lock().unwrap();
+        let mut seen = self.seen.read();
         seen.stopped = true;
         for stream in seen.connections.iter().flatten() {
             let _ = stream.shutdown(Shutdown::Both);
@@ -217,63 +208,26 @@ pub(crate) fn greeting(name: &str, request: &Request) -> Reply {
 fn serve<C: Codec>(
     stream: TcpStream,
     connection: usize,
-    state: &State,
+    seen: &Watched<Seen>,
     script: &dyn Fn(&Arrived, &Outgoing<C>),
 ) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let writer = Arc::new(Mutex::new(stream.try_clone()?));
-    let mut wire = Wire::<C, _>::new(Ends(stream, Arc::clone(&writer)), Role::Server);
-    loop {
-        let (to, request, bytes) = wire.next(|event| match event {
-            Event::Request { id, msg } => {
-                let (to, request) = Request::decode(id, &msg);
-                Some((to, request, msg.bytes.to_vec()))
-            }
-            _ => None,
-        })?;
+    rialto_testkit::serve(stream, |Received { request, bytes }, responder| {
         let arrived = Arrived {
             request,
             bytes,
             connection,
         };
-        state.seen.lock().unwrap().requests.push(arrived.clone());
-        state.changed.notify_all();
-        script(
-            &arrived,
-            &Outgoing {
-                to,
-                stream: Arc::clone(&writer),
-                codec: PhantomData,
-            },
-        );
-    }
-}
-
-/// The reading end of a connection, and the writing end that it shares with the responses.
-struct Ends(TcpStream, Arc<Mutex<TcpStream>>);
-
-impl Read for Ends {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        self.0.read(to)
-    }
-}
-
-impl Write for Ends {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.1.lock().unwrap().write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
+        seen.change(|seen| seen.requests.push(arrived.clone()));
+        script(&arrived, &Outgoing(responder));
         Ok(())
-    }
+    })
 }
 
 /// Responds to everything on a connection until it ends; returns the methods that were called.
 pub(crate) fn respond_to_all<C: Codec>(stream: TcpStream, name: &str) -> Vec<String> {
-    let state = State::default();
+    let seen = Watched::default();
     let script = |arrived: &Arrived, out: &Outgoing<C>| out.reply(&greeting(name, arrived.request()));
-    let _ = serve::<C>(stream, 0, &state, &script);
-    let seen = state.seen.into_inner().unwrap();
+    let _ = serve::<C>(stream, 0, &seen, &script);
+    let seen = seen.read();
     seen.requests.iter().map(|a| a.request().method.clone()).collect()
 }

@@ -1,6 +1,16 @@
-//! What the admin pages may see and do.
-use super::{Lists, Names};
-use crate::{access_log, logging};
+//! The state of the process that more than one part of it uses. The control plane writes it; the admin pages and the access
+//! log read it. It knows none of them, so they need not know each other.
+mod access_log;
+mod lists;
+mod names;
+
+pub use access_log::AccessLogSignals;
+pub use lists::{ListReport, Lists};
+pub use names::{Names, NamesView};
+
+pub(crate) use lists::List;
+
+use crate::logging;
 use rialto_core::config::LogLevel;
 use rialto_core::directory::{Change, Directory};
 use rialto_core::runtime::Runtime;
@@ -9,17 +19,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Workers answer within a turn; one that takes longer is left out of a page.
+/// How long a page waits for the reports of the workers. A worker reports at the end of its turn; one that takes longer than
+/// this is missing on the page.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The control plane's state, shown.
+/// What the admin pages show of the process, and what they can change.
 pub struct Shared {
     runtime: Arc<Runtime>,
-    /// Names for the ids in reports.
+    /// The names of listeners, routes, clusters and endpoints, because reports of workers only have their ids.
     pub names: Arc<Names>,
-    /// How the endpoint lists of clusters stand.
+    /// Whether the endpoint lists of the clusters are up to date.
     pub lists: Arc<Lists>,
-    signals: Arc<access_log::Signals>,
+    signals: Arc<AccessLogSignals>,
     level: logging::Level,
     ready: AtomicBool,
     started: Instant,
@@ -27,7 +38,7 @@ pub struct Shared {
 }
 
 struct View {
-    /// Pages hold it while they are made; it is changed in place otherwise.
+    /// Changed in place, and copied only if a page is being made from it at that time.
     directory: Arc<Directory>,
     config: Arc<serde_json::Value>,
     listening: Vec<(String, String)>,
@@ -35,25 +46,25 @@ struct View {
     reload: ReloadState,
 }
 
-/// How reloading has gone.
+/// The results of reloading the configuration so far.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct ReloadState {
-    /// Changed configurations that were taken over.
+    /// How many changed configurations were put in use.
     pub accepted: u64,
-    /// Changed configurations that were refused.
+    /// How many changed configurations were refused.
     pub refused: u64,
-    /// Why the last one was refused; absent if it was taken over.
+    /// Why the last changed configuration was refused; `None` if it is in use.
     pub last_error: Option<String>,
-    /// When the configuration in use was taken over, in seconds since the epoch.
+    /// Since when the current configuration is in use, in seconds since the epoch.
     pub in_use_since: u64,
 }
 
 impl Shared {
-    pub(super) fn new(
+    pub(crate) fn new(
         runtime: Arc<Runtime>,
         directory: Directory,
         names: Arc<Names>,
-        signals: Arc<access_log::Signals>,
+        signals: Arc<AccessLogSignals>,
         level: logging::Level,
         lists: Arc<Lists>,
         config: serde_json::Value,
@@ -88,24 +99,24 @@ impl Shared {
         self.view.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    pub(super) fn set_ready(&self, ready: bool) {
+    pub(crate) fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
     }
 
-    pub(super) fn set_listening(&self, listening: Vec<(String, String)>) {
+    pub(crate) fn set_listening(&self, listening: Vec<(String, String)>) {
         self.view().listening = listening;
     }
 
-    pub(super) fn set_admin(&self, address: String) {
+    pub(crate) fn set_admin(&self, address: String) {
         self.view().admin = Some(address);
     }
 
-    pub(super) fn published(&self, change: &Change) {
+    pub(crate) fn published(&self, change: &Change) {
         self.names.learn(change);
         Arc::make_mut(&mut self.view().directory).apply(change);
     }
 
-    pub(super) fn accepted(&self, config: serde_json::Value) {
+    pub(crate) fn accepted(&self, config: serde_json::Value) {
         let mut view = self.view();
         view.config = Arc::new(config);
         view.reload.accepted += 1;
@@ -113,17 +124,17 @@ impl Shared {
         view.reload.in_use_since = epoch_seconds();
     }
 
-    pub(super) fn refused(&self, why: &str) {
+    pub(crate) fn refused(&self, why: &str) {
         let mut view = self.view();
         view.reload.refused += 1;
         view.reload.last_error = Some(why.to_owned());
     }
 
-    pub(super) fn reopen_logs(&self) {
+    pub(crate) fn reopen_logs(&self) {
         self.signals.reopen();
     }
 
-    /// Whether calls are welcome.
+    /// Whether the process serves calls: it has started, and does not drain.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire)
@@ -135,78 +146,78 @@ impl Shared {
         self.started.elapsed()
     }
 
-    /// What calls are routed by.
+    /// The listeners, routes, clusters and endpoints in use.
     #[must_use]
     pub fn directory(&self) -> Arc<Directory> {
         Arc::clone(&self.view().directory)
     }
 
-    /// The configuration in use, every default visible.
+    /// The configuration in use, with the defaults of everything that it does not set.
     #[must_use]
     pub fn config(&self) -> Arc<serde_json::Value> {
         Arc::clone(&self.view().config)
     }
 
-    /// Listeners and where they listen really.
+    /// The name of each listener and the address that it is bound to, where a configured port 0 is the real port.
     #[must_use]
     pub fn listening(&self) -> Vec<(String, String)> {
         self.view().listening.clone()
     }
 
-    /// Where the admin pages are served really; `None` if they are not.
+    /// The address that the admin pages are bound to; `None` if they are off.
     #[must_use]
     pub fn admin(&self) -> Option<String> {
         self.view().admin.clone()
     }
 
-    /// How reloading has gone.
+    /// The results of reloading the configuration so far.
     #[must_use]
     pub fn reload_state(&self) -> ReloadState {
         self.view().reload.clone()
     }
 
-    /// What the workers tell of themselves. Blocks until they have.
+    /// The counters of all workers. Blocks until they have reported, or two seconds are over.
     #[must_use]
     pub fn reports(&self) -> Vec<Report> {
         self.runtime.reports(REPORT_TIMEOUT)
     }
 
-    /// A worker that has taken no turn for so long.
+    /// The number of a worker that has taken no turn for longer than `limit`, if there is one.
     #[must_use]
     pub fn stuck_worker(&self, limit: Duration) -> Option<usize> {
         self.runtime.stuck_worker(limit)
     }
 
-    /// Access log lines that are missing: dropped by workers because the writer was behind or a turn ended too many
-    /// calls, and not written.
+    /// How many access log lines are missing, by reason. First those that workers dropped, because the writer was behind or
+    /// too many calls ended in one turn; then those that could not be written.
     #[must_use]
     pub fn log_losses(&self) -> (u64, u64) {
         (self.runtime.log_dropped(), self.signals.failed())
     }
 
-    /// Lines of the process's own log that standard error did not take.
+    /// How many lines of the process's own log were lost because standard error did not take them.
     #[must_use]
     pub fn lost_log_lines(&self) -> u64 {
         self.level.lost()
     }
 
-    pub(super) fn flush_log(&self) {
+    pub(crate) fn flush_log(&self) {
         self.level.flush();
     }
 
-    /// Number of data threads.
+    /// The number of worker threads.
     #[must_use]
     pub fn workers(&self) -> usize {
         self.runtime.workers()
     }
 
-    /// The process's own log level.
+    /// The level from which on the process logs its own messages.
     #[must_use]
     pub fn log_level(&self) -> String {
         self.level.get()
     }
 
-    /// Changes it.
+    /// Changes that level, and logs the change.
     pub fn set_log_level(&self, level: LogLevel) {
         self.level.set(level);
         tracing::info!("log level is now {}", self.level.get());

@@ -1,6 +1,6 @@
-//! Both ends of a call on blocking sockets, over the real codecs: what a downstream sends and gets, and what a provider
-//! gets and sends, in the neutral words of [`Request`] and [`Reply`].
-use super::values::{to_json, values};
+//! What an application sends and what a provider returns, independent of the protocol. Values are JSON, so that tests can
+//! write them down.
+use crate::values::{to_json, values};
 use rialto_core::bridge::Bridge;
 use rialto_core::buf::OutBuf;
 use rialto_core::call::{
@@ -8,73 +8,63 @@ use rialto_core::call::{
 };
 use rialto_core::framed::{Codec, Framed};
 use rialto_core::message::Message;
-use rialto_core::session::{Event, RespondTo, Response as Sent, Role, Session, Settings, Step};
-use rialto_core::slots::CallKey;
+use rialto_core::session::{RespondTo, Response as Sent, Session};
 use rialto_core::{CallError, ErrorKind};
 use serde_json::Value as Json;
 use std::borrow::Cow;
-use std::io::{self, Read, Write};
 
-/// A call.
+/// A request of an application.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Request {
-    /// Interface name.
+    /// The Java interface.
     pub service: String,
-    /// Service version, empty if none.
+    /// The version; empty if there is none.
     pub version: String,
-    /// Dubbo group or SOFARPC uniqueId, empty if none.
+    /// The Dubbo group or the SOFARPC uniqueId; empty if there is none.
     pub group: String,
-    /// Method name.
+    /// The method.
     pub method: String,
-    /// Parameter types as `java.lang.Class.getName()` spells them.
+    /// The parameter types, spelled as by `java.lang.Class.getName()`.
     pub types: Vec<String>,
-    /// Arguments, one for each type.
+    /// The arguments, one for each type.
     pub args: Vec<Json>,
-    /// Attachments (SOFARPC: baggage).
+    /// The attachments, which SOFARPC calls baggage.
     pub attachments: Vec<(String, String)>,
-    /// The downstream's timeout in milliseconds, 0 if it has none.
+    /// The timeout in milliseconds; 0 if there is none.
     pub timeout_ms: u32,
-    /// The calling application, empty if unknown.
+    /// The name of the application; empty if it is unknown.
     pub application: String,
-    /// Nobody waits for an answer.
+    /// Whether there is no response.
     pub one_way: bool,
 }
 
-/// What a method returned or threw.
+/// What a method has returned or thrown.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// `void` or `null`.
     Null,
-    /// A value.
+    /// A value other than null.
     Value(Json),
-    /// A business exception.
+    /// An exception of the service.
     Thrown {
-        /// Its class.
+        /// The class of the exception.
         class: String,
-        /// Its message.
+        /// The message of the exception.
         message: String,
     },
 }
 
-/// A provider's answer.
+/// A provider's response.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
-    /// What came of the call.
+    /// The method's result, or the error of the provider or the proxy.
     pub answer: Result<Answer, CallError>,
-    /// Response attachments.
+    /// The attachments of the response.
     pub attachments: Vec<(String, String)>,
 }
 
-/// One end of a connection.
-pub struct Wire<C, S> {
-    stream: S,
-    session: Framed<C>,
-    input: Vec<u8>,
-    out: OutBuf,
-}
-
 impl Request {
-    /// A call of a method without arguments.
+    /// A request without arguments.
     #[must_use]
     pub fn new(service: &str, version: &str, method: &str) -> Self {
         let (service, version, method) = (service.into(), version.into(), method.into());
@@ -86,7 +76,7 @@ impl Request {
         }
     }
 
-    /// Adds an argument of this type.
+    /// Adds a parameter type and its argument.
     #[must_use]
     pub fn arg(mut self, class: &str, value: impl Into<Json>) -> Self {
         self.types.push(class.into());
@@ -101,17 +91,17 @@ impl Request {
         self
     }
 
-    /// Sets the downstream's timeout.
+    /// Sets the timeout.
     #[must_use]
     pub fn within(mut self, timeout_ms: u32) -> Self {
         self.timeout_ms = timeout_ms;
         self
     }
 
-    /// Appends the call to `out` as a request under an id.
+    /// Encodes the request with this id, and appends it to `out`.
     ///
     /// # Errors
-    /// It has no form in the protocol.
+    /// The request cannot be encoded in the protocol.
     pub fn encode<C: Codec>(&self, codec: &mut C, id: u64, out: &mut Vec<u8>) -> Result<(), CallError> {
         let args = Json::from(self.args.clone()).to_string();
         let call = NeutralCall {
@@ -130,10 +120,11 @@ impl Request {
         codec.request(out, id, &call)
     }
 
-    /// Reads a received request, and how it is to be answered.
+    /// Decodes a received request. Also returns what is needed to respond to it, which is known even if it cannot be
+    /// decoded.
     ///
     /// # Errors
-    /// Why it cannot be read; there is somebody to tell even then.
+    /// The reason why it cannot be decoded.
     pub fn decode(id: u64, msg: &Message<'_>) -> (RespondTo, Result<Request, CallError>) {
         let head = msg.head();
         let hint = head.as_ref().map_or(msg.meta.hint, |h| h.hint);
@@ -169,13 +160,13 @@ impl Request {
 }
 
 impl Reply {
-    /// A value, without attachments.
+    /// A reply with a value and without attachments.
     #[must_use]
     pub fn value(value: impl Into<Json>) -> Self {
         Answer::Value(value.into()).into()
     }
 
-    /// A business exception.
+    /// A reply with an exception of the service.
     #[must_use]
     pub fn thrown(class: &str, message: &str) -> Self {
         Answer::Thrown {
@@ -185,13 +176,13 @@ impl Reply {
         .into()
     }
 
-    /// A failure of the provider's machinery.
+    /// An error of the provider's framework.
     #[must_use]
     pub fn failed(kind: ErrorKind, text: impl Into<Cow<'static, str>>) -> Self {
         CallError::new(kind, text).into()
     }
 
-    /// Appends the answer to `out`.
+    /// Encodes the reply and appends it to `out`.
     pub fn encode<C: Codec>(&self, session: &mut Framed<C>, to: RespondTo, out: &mut OutBuf) {
         let text = match &self.answer {
             Ok(Answer::Value(v)) => Json::from(vec![v.clone()]).to_string(),
@@ -214,11 +205,11 @@ impl Reply {
             })),
             Err(e) => Sent::Error(e),
         };
-        // what has no form in the protocol is told as an error, and that is an answer too
+        // if the reply cannot be encoded, the session writes an error in its place, which is a response, too
         let _ = session.answer(out, to, &sent, &Bridge::default());
     }
 
-    /// Reads a received answer.
+    /// Decodes a received response.
     #[must_use]
     pub fn decode(msg: &Message<'_>) -> Reply {
         let unreadable = |e: &dyn std::fmt::Display| CallError::new(ErrorKind::BadResponse, e.to_string());
@@ -272,119 +263,4 @@ fn borrowed(all: &[(String, String)]) -> Attachments<'_> {
 
 fn owned(all: &Attachments<'_>) -> Vec<(String, String)> {
     all.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()
-}
-
-impl<C: Codec, S: Read + Write> Wire<C, S> {
-    /// An end of a connection in a role.
-    pub fn new(stream: S, role: Role) -> Self {
-        let settings = Settings {
-            max_message: 64 << 20,
-            max_sent: Some(64 << 20),
-            ..Settings::default()
-        };
-        Wire {
-            stream,
-            session: Framed::new(role, &settings),
-            input: vec![],
-            out: OutBuf::default(),
-        }
-    }
-
-    /// The socket.
-    pub fn stream(&mut self) -> &mut S {
-        &mut self.stream
-    }
-
-    /// The codec.
-    pub fn codec(&mut self) -> &mut C {
-        self.session.codec_mut()
-    }
-
-    /// Sends a request.
-    ///
-    /// # Errors
-    /// It has no form in the protocol, or the connection is gone.
-    pub fn send(&mut self, id: u64, request: &Request) -> io::Result<()> {
-        let mut bytes = vec![];
-        request
-            .encode(self.codec(), id, &mut bytes)
-            .map_err(io::Error::other)?;
-        self.stream.write_all(&bytes)
-    }
-
-    /// Waits for the next answer to any request; everything else on the way is dealt with.
-    ///
-    /// # Errors
-    /// The connection ended, or its read timeout passed.
-    pub fn receive(&mut self) -> io::Result<(CallKey, Reply)> {
-        self.next(|event| match event {
-            Event::Response {
-                call,
-                answer: Sent::Message(msg),
-            } => Some((call, Reply::decode(&msg))),
-            Event::Response {
-                call,
-                answer: Sent::Error(e),
-            } => Some((call, e.into())),
-            _ => None,
-        })
-    }
-
-    /// Sends a request and waits for its answer; answers to others are dropped. There is none for one-way calls.
-    ///
-    /// # Errors
-    /// As [`Wire::send`] and [`Wire::receive`].
-    pub fn call(&mut self, id: u32, request: &Request) -> io::Result<Option<Reply>> {
-        self.send(id.into(), request)?;
-        if request.one_way {
-            return Ok(None);
-        }
-        loop {
-            let (call, reply) = self.receive()?;
-            if call.bits() == id {
-                return Ok(Some(reply));
-            }
-        }
-    }
-
-    /// Hands events to `on` until it has what it wants. What the session itself has to say is sent at once.
-    ///
-    /// # Errors
-    /// The connection ended, or the peer sent what no peer of the protocol sends.
-    pub fn next<T>(&mut self, mut on: impl FnMut(Event<'_>) -> Option<T>) -> io::Result<T> {
-        loop {
-            let (used, more, found) = {
-                let step = self.session.next(&self.input, &mut self.out);
-                let Step { used, event } =
-                    step.map_err(|f| io::Error::new(io::ErrorKind::InvalidData, f.0))?;
-                match event {
-                    Event::More(_) => (used, true, None),
-                    event => (used, false, on(event)),
-                }
-            };
-            self.input.drain(..used);
-            self.stream.write_all(self.out.unsent())?;
-            self.out.advance(self.out.len());
-            if let Some(found) = found {
-                return Ok(found);
-            }
-            if more {
-                self.fill()?;
-            }
-        }
-    }
-
-    fn fill(&mut self) -> io::Result<()> {
-        let mut bytes = [0; 16 << 10];
-        match self.stream.read(&mut bytes) {
-            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(n) => {
-                self.input.extend_from_slice(&bytes[..n]);
-                Ok(())
-            }
-            // a read with a time limit is interrupted when the process is stopped and goes on: the next one waits again
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(()),
-            Err(e) => Err(e),
-        }
-    }
 }

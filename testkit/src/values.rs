@@ -1,18 +1,17 @@
-//! Arguments and results as JSON, which is what people can read in a table and write in a test. A class is named
-//! by the key `class`: `{"class": "com.acme.demo.Order", "item": "tea", "count": 2}`.
+//! Arguments and results as JSON, which is easy to read in a table and to write in a test. The key `class` names the
+//! class of an object: `{"class": "com.acme.demo.Order", "item": "tea", "count": 2}`.
 use rialto_core::call::{ValueSource, Values};
 use rialto_core::values::{Class, Sink, Text, Token, ValueError, text};
 use serde_json::{Map, Number, Value as Json};
 
-/// The key that names an object's class.
+/// The key that names the class of an object.
 const CLASS: &str = "class";
 
-/// Reads JSON text as values.
+/// Reads values from JSON text.
 struct Source;
 
-/// The values of a JSON array, given as text so that they can be borrowed from it.
-#[must_use]
-pub fn values(array: &str, count: usize) -> Values<'_> {
+/// The values of a JSON array. It is given as text, because the values borrow from it.
+pub(crate) fn values(array: &str, count: usize) -> Values<'_> {
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     Values {
         source: &Source,
@@ -24,11 +23,11 @@ pub fn values(array: &str, count: usize) -> Values<'_> {
     }
 }
 
-/// Values as JSON.
+/// Converts values to JSON.
 ///
 /// # Errors
-/// They cannot be read.
-pub fn to_json(values: &Values<'_>) -> Result<Vec<Json>, ValueError> {
+/// The values cannot be read.
+pub(crate) fn to_json(values: &Values<'_>) -> Result<Vec<Json>, ValueError> {
     let mut collect = Collect::default();
     values.emit(&mut collect)?;
     Ok(collect.done)
@@ -94,12 +93,13 @@ fn put_object(map: &Map<String, Json>, sink: &mut dyn Sink) -> Result<(), ValueE
     sink.token(Token::End)
 }
 
-/// Makes JSON of tokens. A container that is met again is copied; one that is still open is shown as its number.
+/// Builds JSON from tokens. A reference to a complete container becomes a copy of it; one to an open container
+/// becomes its number, because JSON has no cycles.
 #[derive(Default)]
 struct Collect {
     done: Vec<Json>,
     open: Vec<Open>,
-    /// Containers by number, once they are whole.
+    /// The containers by their numbers; `None` while they are open.
     whole: Vec<Option<Json>>,
 }
 

@@ -1,16 +1,14 @@
-//! Names for the ids that workers count and log by.
+//! The names of listeners, routes, clusters and endpoints by their ids. Workers count and log by id only.
 use rialto_core::directory::{Change, ClusterId, EndpointId, ListenerId, RouteId};
-use rialto_core::message::ProtoId;
-use rialto_core::session::Protocols;
-use rialto_protocols::All;
 use std::sync::{Arc, RwLock};
 
-/// Names by id. They outlive their parts: an id is not given to another one while lines of the former may come.
+/// The table of names. It keeps the name of a removed part, because log lines about the part may still come. The compiler gives
+/// the id to a new part only after the workers have stopped using the old one.
 pub struct Names(RwLock<Tables>);
 
 #[derive(Default)]
 struct Tables {
-    /// Grows with every change.
+    /// Grows with every change, so that a reader sees when texts that it has built from names are outdated.
     version: u64,
     listeners: Vec<Arc<str>>,
     routes: Vec<Arc<str>>,
@@ -18,11 +16,11 @@ struct Tables {
     endpoints: Vec<Arc<str>>,
 }
 
-/// The names at one time.
+/// The table while it is locked for reading.
 pub struct NamesView<'a>(&'a Tables);
 
 impl Names {
-    /// The names of these parts.
+    /// A table of the parts that the first change adds.
     #[must_use]
     pub fn new(first: &Change) -> Self {
         let names = Names(RwLock::default());
@@ -30,7 +28,7 @@ impl Names {
         names
     }
 
-    /// Adds the names of parts that are new.
+    /// Adds the names of the parts that a change adds or replaces.
     pub fn learn(&self, change: &Change) {
         let mut t = self.0.write().unwrap_or_else(|e| e.into_inner());
         t.version += 1;
@@ -44,7 +42,7 @@ impl Names {
         });
     }
 
-    /// Looks names up.
+    /// Locks the table for reading while `f` looks names up.
     pub fn with<T>(&self, f: impl FnOnce(&NamesView<'_>) -> T) -> T {
         f(&NamesView(&self.0.read().unwrap_or_else(|e| e.into_inner())))
     }
@@ -67,31 +65,31 @@ fn put<Id: Copy, T>(
 }
 
 impl<'a> NamesView<'a> {
-    /// Another one for other names.
+    /// The version of the table; it is different after each change.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.0.version
     }
 
-    /// The listener's name.
+    /// The name of a listener; empty if the id is not known.
     #[must_use]
     pub fn listener(&self, id: ListenerId) -> &'a str {
         name(&self.0.listeners, id.index())
     }
 
-    /// The route's name.
+    /// The name of a route; empty if the id is not known.
     #[must_use]
     pub fn route(&self, id: RouteId) -> &'a str {
         name(&self.0.routes, id.index())
     }
 
-    /// The cluster's name.
+    /// The name of a cluster; empty if the id is not known.
     #[must_use]
     pub fn cluster(&self, id: ClusterId) -> &'a str {
         name(&self.0.clusters, id.index())
     }
 
-    /// The endpoint's address as configured.
+    /// The address of an endpoint as its source spells it; empty if the id is not known.
     #[must_use]
     pub fn endpoint(&self, id: EndpointId) -> &'a str {
         name(&self.0.endpoints, id.index())
@@ -100,10 +98,4 @@ impl<'a> NamesView<'a> {
 
 fn name(of: &[Arc<str>], at: usize) -> &str {
     of.get(at).map_or("", |name| name)
-}
-
-/// A protocol's name in configuration, metrics and logs.
-#[must_use]
-pub fn protocol_name(id: ProtoId) -> &'static str {
-    All::dialect(id).map_or("unknown", |d| d.name())
 }

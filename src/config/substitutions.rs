@@ -1,37 +1,38 @@
-//! What `${NAME}` brought into a configuration. It may be a secret, so it is shown as `${NAME}` again wherever the
-//! configuration or a mistake in it is shown.
+//! The values that replaced `${NAME}` in a configuration. They may be secrets, so dumps and messages show `${NAME}`
+//! instead.
 use super::source::Span;
 use super::tree::Node;
 use rialto_core::config::Path;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, HashMap};
 
-/// A value this long is hidden wherever it turns up; a shorter one, which may be a word like any other, where it was put.
+/// A value of at least this length is hidden everywhere. A shorter one may also occur as a normal word, so it is
+/// hidden only in its own place.
 const TELLING: usize = 8;
-/// Inside of its own value's message, a shorter one is hidden only where it stands alone.
+/// In messages about its own place, a value shorter than this is hidden only where it is a whole word.
 const WORD: usize = 4;
 
-/// A scalar in which variables were replaced.
+/// A scalar of the configuration with replaced variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Replaced {
     pub(super) span: Span,
-    /// As it stands in the file.
+    /// The text in the file.
     pub(super) written: String,
-    /// As it was read.
+    /// The text after the replacement.
     pub(super) text: String,
-    /// What came from the environment: names and values.
+    /// The names and values of the variables.
     pub(super) variables: Vec<(String, String)>,
 }
 
-/// All of them in a configuration.
+/// All scalars of a configuration that contain values from the environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Brought {
+pub struct Substitutions {
     all: Vec<Replaced>,
-    /// Where they are in the configuration; an alias puts one at several places.
+    /// The index of the scalar at each path. An alias puts a scalar at several paths.
     places: BTreeMap<String, usize>,
 }
 
-impl Brought {
+impl Substitutions {
     pub(super) fn new(all: Vec<Replaced>, root: Option<&Node>) -> Self {
         let mut places = BTreeMap::new();
         if let (false, Some(root)) = (all.is_empty(), root) {
@@ -42,10 +43,10 @@ impl Brought {
                 }
             });
         }
-        Brought { all, places }
+        Substitutions { all, places }
     }
 
-    /// A message about the text at `span`, with what was brought in left out.
+    /// Hides the values in a message about the text at `span`.
     pub(super) fn hide(&self, text: &str, span: Option<&Span>) -> String {
         let mut text = self.hide_telling(text);
         let meant = |r: &&Replaced| span.is_some_and(|span| *span == r.span);
@@ -65,7 +66,7 @@ impl Brought {
         text
     }
 
-    /// Replaces in the dump of a configuration what was brought into it.
+    /// Hides the values in the dump of a configuration.
     pub(super) fn hide_in(&self, dump: &mut Json) {
         if !self.all.is_empty() {
             self.hide_at(dump, &Path::root(), None);
@@ -88,7 +89,7 @@ impl Brought {
             Json::Null => {}
             scalar => {
                 let text = scalar.as_str().map_or_else(|| scalar.to_string(), str::to_owned);
-                // the file may say it at more length than the dump
+                // the file may write as an object what the dump writes as one text
                 let meant = here.or_else(|| self.within(path));
                 let contains =
                     |r: &&Replaced| r.variables.iter().any(|(_, v)| !v.is_empty() && text.contains(v));
@@ -113,7 +114,7 @@ impl Brought {
 }
 
 impl Replaced {
-    /// Hides the values in a message that is about this scalar, also if it shows a part of one only.
+    /// Hides the values in a message about this scalar, also where it quotes only a part of a value.
     fn hide(&self, text: &str) -> String {
         let mut text = match self.text.len() {
             ..WORD => text.to_owned(),
@@ -143,14 +144,14 @@ impl Replaced {
 mod tests {
     use super::*;
 
-    fn brought(written: &str, text: &str, value: &str) -> Brought {
+    fn substitutions(written: &str, text: &str, value: &str) -> Substitutions {
         let replaced = Replaced {
             span: 3..9,
             written: written.into(),
             text: text.into(),
             variables: vec![("NAME".into(), value.into())],
         };
-        Brought {
+        Substitutions {
             all: vec![replaced],
             places: BTreeMap::from([("a.b".to_owned(), 0), ("c[0]".to_owned(), 0)]),
         }
@@ -158,7 +159,7 @@ mod tests {
 
     #[test]
     fn messages_do_not_show_it() {
-        let all = brought("${NAME}:80", "hunter2:80", "hunter2");
+        let all = substitutions("${NAME}:80", "hunter2:80", "hunter2");
         for (message, shown) in [
             ("\"hunter2:80\" is no duration", "\"${NAME}:80\" is no duration"),
             (
@@ -170,7 +171,7 @@ mod tests {
         ] {
             assert_eq!(all.hide(message, Some(&(3..9))), shown);
         }
-        let short = brought("${NAME}", "7", "7");
+        let short = substitutions("${NAME}", "7", "7");
         assert_eq!(
             short.hide("from 1 to 17, found 7", Some(&(3..9))),
             "from 1 to 17, found ${NAME}"
@@ -180,13 +181,13 @@ mod tests {
             "found 7",
             "of something else"
         );
-        let long = brought("${NAME}", "correct-horse", "correct-horse");
+        let long = substitutions("${NAME}", "correct-horse", "correct-horse");
         assert_eq!(long.hide("no cluster correct-horse", None), "no cluster ${NAME}");
     }
 
     #[test]
     fn a_dump_shows_what_the_file_says() {
-        let all = brought("${NAME}", "1500ms", "1500ms");
+        let all = substitutions("${NAME}", "1500ms", "1500ms");
         let mut dump = serde_json::json!({"a": {"b": "1.5s", "x": "1500ms"}, "c": [{"d": "1500ms", "e": 7}]});
         all.hide_in(&mut dump);
         let shown =

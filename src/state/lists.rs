@@ -1,39 +1,39 @@
-//! How the endpoint lists of clusters stand, for the metrics.
+//! Whether the endpoint lists of clusters are up to date, for the metrics.
 use rialto_core::discovery::Standing;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The lists of all clusters in use, by the names of the clusters.
+/// The state of the endpoint list of each cluster in use, by the cluster's name.
 #[derive(Default)]
 pub struct Lists(Mutex<BTreeMap<String, Arc<List>>>);
 
-/// How the list of one cluster stands.
-pub(super) struct List(Mutex<State>);
+/// The state of one cluster's endpoint list. The source of the endpoints writes it, the metrics read it.
+pub(crate) struct List(Mutex<State>);
 
 #[derive(Clone, Copy)]
 struct State {
-    /// `None` as long as a source was not asked.
+    /// `None` until a source was asked.
     standing: Option<Standing>,
-    /// When the list was last what the sources said; before that, when they were first asked.
+    /// When the sources last said that the list is right. Until they first do, the time at which they were first asked.
     confirmed: Instant,
 }
 
-/// What the metrics tell of a list.
+/// The state of one endpoint list, as the metrics show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListReport {
-    /// Whether the sources say something else, or nothing.
+    /// Whether the list is outdated: the sources do not answer, or say something else that is not believed.
     pub stale: bool,
-    /// Since when the sources have not said that this is the list; `None` if it cannot change.
+    /// How long ago the sources last said that the list is right; `None` for a list that cannot change.
     pub age: Option<Duration>,
 }
 
 impl Lists {
-    pub(super) fn replace(&self, lists: BTreeMap<String, Arc<List>>) {
+    pub(crate) fn replace(&self, lists: BTreeMap<String, Arc<List>>) {
         *lock(&self.0) = lists;
     }
 
-    /// How each list stands whose sources were asked.
+    /// The state of each list whose sources were asked, with the name of its cluster.
     #[must_use]
     pub fn reports(&self) -> Vec<(String, ListReport)> {
         let lists = lock(&self.0);
@@ -45,14 +45,14 @@ impl Lists {
 }
 
 impl List {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         List(Mutex::new(State {
             standing: None,
             confirmed: Instant::now(),
         }))
     }
 
-    pub(super) fn stands(&self, standing: Standing) {
+    pub(crate) fn stands(&self, standing: Standing) {
         let mut state = lock(&self.0);
         state.standing = Some(standing);
         if standing != Standing::Stale {
