@@ -398,8 +398,13 @@ impl Target {
     #[inline]
     #[must_use]
     pub fn bridge_to(&self, proto: ProtoId) -> &Bridge {
-        let other = self.other_bridges.iter().find(|(other, _)| *other == proto);
-        other.map_or(&self.bridge, |(_, bridge)| bridge)
+        match &*self.other_bridges {
+            [] => &self.bridge,
+            others => {
+                let other = others.iter().find(|(other, _)| *other == proto);
+                other.map_or(&self.bridge, |(_, bridge)| bridge)
+            }
+        }
     }
 
     /// Whether calls need an answer of a registry before they can be sent.

@@ -179,7 +179,7 @@ impl Calls {
         let Some(ex) = self.table.get_mut(sending.key) else {
             return Ok(());
         };
-        let (Destination::Registry(registry), Some(head)) = (&sending.target().to, sending.head) else {
+        let (Destination::Registry(registry), Some(head)) = (&sending.target.to, sending.head) else {
             return Err(CallError::new(
                 ErrorKind::NoEndpoint,
                 "the cluster of the service was removed",

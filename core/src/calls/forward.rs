@@ -8,7 +8,7 @@ use crate::connections::{Connections, From};
 use crate::directory::{Cluster, ClusterId, Directory, Endpoint, EndpointId, Target};
 use crate::endpoints::{Choice, Lease};
 use crate::error::{CallError, ErrorKind};
-use crate::exchange::{State, TargetId, Up};
+use crate::exchange::{State, Up};
 use crate::message::{Edits, Head, Message};
 use crate::session::{Dispatch, Response};
 use crate::slots::{CallKey, ConnKey};
@@ -22,7 +22,9 @@ pub(super) struct Sending<'a> {
     pub(super) directory: &'a Directory,
     /// The plan of the call, the same that its table entry refers to.
     pub(super) plan: &'a Plan,
-    pub(super) target: TargetId,
+    /// The target of the route, and its cluster.
+    pub(super) target: &'a Target,
+    pub(super) cluster: Option<ClusterId>,
     pub(super) msg: &'a Message<'a>,
     /// The head of the request; `None` if the request was parked since its head was read.
     pub(super) head: Option<&'a Head<'a>>,
@@ -44,10 +46,6 @@ enum Leased {
 }
 
 impl Sending<'_> {
-    pub(super) fn target(&self) -> &Target {
-        &self.plan.route.targets[usize::from(self.target.index)]
-    }
-
     /// The endpoint that has just failed the call.
     fn last(&self) -> Option<&Endpoint> {
         self.directory.endpoint(self.not?).map(|endpoint| &**endpoint)
@@ -64,7 +62,7 @@ impl Calls {
         sending: &Sending<'_>,
     ) {
         let key = sending.key;
-        let Some(id) = sending.target.cluster else {
+        let Some(id) = sending.cluster else {
             if let Err(e) = self.suspend(w, sending) {
                 self.fail(w, key, &e);
             }
@@ -108,7 +106,7 @@ impl Calls {
         let dispatch = Dispatch {
             edits: sending.edits,
             head: sending.head,
-            bridge: sending.target().bridge_to(cluster.protocol),
+            bridge: sending.target.bridge_to(cluster.protocol),
             timeout_ms,
         };
         match w.request(conn, key, sending.msg, sending.from, &dispatch) {
@@ -174,7 +172,8 @@ impl Calls {
             downstream: ex.down.conn,
             directory: &directory,
             plan: &plan,
-            target: ex.target,
+            target: &plan.route.targets[usize::from(ex.target.index)],
+            cluster: ex.target.cluster,
             msg: &held.view(),
             head: None,
             from: From::Memory,
@@ -182,7 +181,7 @@ impl Calls {
             not,
             or_any: ex.attempts < ex.max_attempts,
         };
-        let cluster = sending.target.cluster;
+        let cluster = sending.cluster;
         let to = cluster.and_then(|id| Some((id, &**directory.cluster(id)?)));
         let dialed = conn.zip(to);
         match dialed.filter(|((_, conn), (_, cluster))| has_room(w, *conn, cluster, sending.downstream)) {
@@ -207,7 +206,7 @@ impl Calls {
         sending: &Sending<'_>,
         (id, cluster): (ClusterId, &Cluster),
     ) -> Result<Leased, CallError> {
-        let subset = sending.target().subset;
+        let subset = sending.target.subset;
         let used = batch.as_ref().and_then(|batch| batch.used);
         if let Some(used) = used
             && (used.cluster, used.subset) == (id, subset)

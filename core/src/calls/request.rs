@@ -57,11 +57,10 @@ impl Calls {
         }
         // The reader may learn more about the response format from the whole head than from the frame.
         down.reply.hint = head.hint;
-        if is_parting {
-            w.refused_in_parting(from);
-            return self.turn_away(w, down, msg, &head, Refusal::GoingAway.error());
-        }
-        if let Some(refusal) = self.over_limit(at, listener, calls) {
+        if let Some(refusal) = self.over_limit(at, listener, calls, is_parting) {
+            if is_parting {
+                w.refused_in_parting(from);
+            }
             return self.turn_away(w, down, msg, &head, refusal.error());
         }
         let Some(cached) = self.cached_route(&directory, listener, &down, msg, &head) else {
@@ -89,7 +88,8 @@ impl Calls {
             downstream: from,
             directory: &directory,
             plan: &plan,
-            target,
+            target: &plan.route.targets[usize::from(target.index)],
+            cluster: target.cluster,
             msg,
             head: Some(&head),
             from: From::Input,
@@ -208,10 +208,16 @@ impl Calls {
         series
     }
 
-    /// The limit that another call would exceed.
+    /// Why another call is refused: the connection or this process is going away, or the call would exceed a limit.
     #[inline]
-    fn over_limit(&self, at: ListenerId, listener: &Listener, calls: u32) -> Option<Refusal> {
-        if self.refusing {
+    fn over_limit(
+        &self,
+        at: ListenerId,
+        listener: &Listener,
+        calls: u32,
+        is_parting: bool,
+    ) -> Option<Refusal> {
+        if self.refusing | is_parting {
             Some(Refusal::GoingAway)
         } else if self.in_flight[at.index()] >= listener.max_in_flight {
             Some(Refusal::Limit(Limit::ListenerCalls))
