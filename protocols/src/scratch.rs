@@ -9,7 +9,7 @@ use std::thread::LocalKey;
 /// route instead.
 pub(crate) const WALK: Limits = Limits {
     depth: 4096,
-    tokens: 4_000_000,
+    tokens: 9_000_000,
     table: 1_000_000,
 };
 

@@ -108,7 +108,8 @@ pub trait Sink {
 pub struct Limits {
     /// The most containers that are open at once.
     pub depth: u32,
-    /// The most tokens in total, which also bounds the copies of shared values.
+    /// The most tokens in total, which also bounds the copies of shared values. The default has room for a message of
+    /// 8 MiB, the limit of stock Dubbo peers, that consists of values of one byte.
     pub tokens: u32,
     /// The most entries in each table of a stream (values, classes, types).
     pub table: u32,
@@ -118,7 +119,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             depth: 1024,
-            tokens: 4_000_000,
+            tokens: 9_000_000,
             table: 1_000_000,
         }
     }

@@ -227,7 +227,7 @@ fn targets_exist_and_have_a_weight() {
     expect(
         |config| config.routes[0].to[0].weight = 0,
         &[
-            "error: routes[0].to: all weights are 0, so no cluster would ever be chosen (give at least one cluster a weight of 1 or more)",
+            "error: routes[0].to: all weights are 0, so no destination would ever be chosen (give at least one a weight of 1 or more)",
         ],
     );
     expect(
