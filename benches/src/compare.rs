@@ -9,6 +9,7 @@ mod lab;
 mod memory;
 mod options;
 mod output;
+mod scale;
 mod smoke;
 mod table;
 mod variant;
@@ -38,6 +39,7 @@ pub fn main(mut flags: Flags) -> anyhow::Result<()> {
             Section::Calls => calls::measure(&lab, &options, &mut output)?,
             Section::Workers => workers::measure(&lab, &options, &mut output)?,
             Section::Memory => memory::measure(&lab, &options, open_files, &mut output)?,
+            Section::Scale => scale::measure(&lab, &options, &mut output)?,
             Section::Callgrind => callgrind::measure(&lab, &options, &mut output)?,
             Section::Smoke => smoke::check(&lab, &options, &mut output)?,
         }

@@ -9,6 +9,7 @@ pub mod loadgen;
 pub mod net;
 pub mod process;
 pub mod relay;
+pub mod scale;
 pub mod stall;
 pub mod stats;
 pub mod wire;

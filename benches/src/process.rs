@@ -74,6 +74,23 @@ pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
         .with_context(|| format!("{path} has no VmRSS"))
 }
 
+/// The CPU time of each thread of a process, in nanoseconds, with the thread's name. Threads that have ended
+/// are missing.
+pub fn threads_cpu_ns(pid: u32) -> anyhow::Result<Vec<(String, u64)>> {
+    let path = format!("/proc/{pid}/task");
+    let mut threads = Vec::new();
+    for thread in fs::read_dir(&path).with_context(|| format!("cannot read {path}"))? {
+        let thread = thread?.path();
+        let text = |file: &str| fs::read_to_string(thread.join(file));
+        let (Ok(name), Ok(times)) = (text("comm"), text("schedstat")) else {
+            continue;
+        };
+        let used = times.split_whitespace().next().and_then(|time| time.parse().ok());
+        threads.push((name.trim().to_owned(), used.context("schedstat is odd")?));
+    }
+    Ok(threads)
+}
+
 /// The CPUs that this thread may use.
 pub fn allowed_cpus() -> io::Result<Vec<usize>> {
     let set = sched_getaffinity(None)?;

@@ -21,7 +21,7 @@ use crate::peers::{Client, serve};
 const CALL_US: u64 = 800;
 
 /// A worker as in production, apart from its links.
-struct InMemory;
+pub(crate) struct InMemory;
 
 impl Env for InMemory {
     type Protocols = All;
@@ -99,7 +99,7 @@ impl Lab {
 }
 
 /// The endpoints that the configuration lists. Their addresses are never used.
-fn discovered_endpoints(cluster: &config::Cluster) -> Vec<DiscoveredEndpoint> {
+pub(crate) fn discovered_endpoints(cluster: &config::Cluster) -> Vec<DiscoveredEndpoint> {
     let endpoints = cluster.endpoints.iter();
     endpoints.filter_map(discovered).collect()
 }

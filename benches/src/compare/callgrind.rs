@@ -41,7 +41,7 @@ struct Count {
 }
 
 /// What all counts of a comparison share.
-struct Counter<'a> {
+pub(super) struct Counter<'a> {
     valgrind: PathBuf,
     program: PathBuf,
     lab: &'a Lab,
@@ -50,13 +50,7 @@ struct Counter<'a> {
 
 /// Counts the chosen variants of Rialto and applies the gates.
 pub(super) fn measure(lab: &Lab, options: &Options, output: &mut Output) -> anyhow::Result<()> {
-    let counter = Counter {
-        valgrind: find::on_path("valgrind")
-            .context("valgrind is missing: install the Debian package `valgrind`")?,
-        program: find::built("rialto-count")?,
-        lab,
-        argument_len: options.argument_len,
-    };
+    let counter = Counter::new(lab, options)?;
     let legend = "User instructions of a worker per call (valgrind, from memory to memory); limit: the gate that was asked for.";
     let mut table = Table::new(
         "Instructions",
@@ -109,18 +103,46 @@ fn limit(options: &Options, variant: &Variant, load: &str) -> Option<f64> {
     gate.map(|gate| gate.most)
 }
 
+impl<'a> Counter<'a> {
+    pub(super) fn new(lab: &'a Lab, options: &Options) -> anyhow::Result<Self> {
+        Ok(Self {
+            valgrind: find::on_path("valgrind")
+                .context("valgrind is missing: install the Debian package `valgrind`")?,
+            program: find::built("rialto-count")?,
+            lab,
+            argument_len: options.argument_len,
+        })
+    }
+}
+
 impl Counter<'_> {
     fn per_call(&self, variant: &Variant, load: &str) -> anyhow::Result<f64> {
-        let config = self.lab.file(&format!("{}.yaml", variant.name));
-        fs::write(&config, self.config(variant))
-            .with_context(|| format!("cannot write {}", config.display()))?;
-        let short = self.total(&config, variant, load, SHORT)?;
-        let long = self.total(&config, variant, load, LONG)?;
+        self.per_call_at(variant, load, &[])
+    }
+
+    /// The instructions per call with a configuration that these flags of `rialto-count` grow.
+    pub(super) fn per_call_at(&self, variant: &Variant, load: &str, size: &[String]) -> anyhow::Result<f64> {
+        let config = self.write_config(variant)?;
+        let short = self.total(&config, variant, load, SHORT, size)?;
+        let long = self.total(&config, variant, load, LONG, size)?;
         ensure!(
             0 < short && short < long,
             "{long} instructions for {LONG} calls, {short} for {SHORT}: the counts make no sense"
         );
         Ok((long - short) as f64 / (LONG - SHORT) as f64)
+    }
+
+    /// Writes the configuration of a variant, and returns its path.
+    pub(super) fn write_config(&self, variant: &Variant) -> anyhow::Result<PathBuf> {
+        let config = self.lab.file(&format!("{}.yaml", variant.name));
+        fs::write(&config, self.config(variant))
+            .with_context(|| format!("cannot write {}", config.display()))?;
+        Ok(config)
+    }
+
+    /// The program that counts.
+    pub(super) fn program(&self) -> &Path {
+        &self.program
     }
 
     /// The configuration that the proxy itself would get. Nothing listens on these addresses.
@@ -137,7 +159,14 @@ impl Counter<'_> {
     }
 
     /// The instructions of all turns of a run.
-    fn total(&self, config: &Path, variant: &Variant, load: &str, calls: u64) -> anyhow::Result<u64> {
+    fn total(
+        &self,
+        config: &Path,
+        variant: &Variant,
+        load: &str,
+        calls: u64,
+        size: &[String],
+    ) -> anyhow::Result<u64> {
         let counts = self.lab.file("callgrind.out");
         // The stack begins after the environment, and its start changes the count by a few instructions.
         let output = Command::new(&self.valgrind)
@@ -152,6 +181,7 @@ impl Counter<'_> {
             .args(["--client", &variant.client.to_string(), "--load", load])
             .args(["--calls", &calls.to_string()])
             .args(["--argument", &self.argument_len.to_string()])
+            .args(size)
             .output()
             .context("cannot run valgrind")?;
         ensure!(

@@ -226,7 +226,35 @@ impl Lab {
             _ => Err(error),
         })?;
         let words = self.command_line(variant, &config, workers)?;
-        let log = self.file(&format!("{}.log", variant.name));
+        let (mut running, log) = self.start(&words, variant.name, sites.listen, placement)?;
+        running
+            .wait_until_ready(sites.admin)
+            .with_context(|| tail(&log))?;
+        Ok(Some(running))
+    }
+
+    /// Starts Rialto with a configuration, and does not wait until it is ready. Its log gets the name.
+    pub(super) fn rialto(&self, name: &str, config: &Path, listen: SocketAddr) -> anyhow::Result<Running> {
+        let program = self.rialto.as_deref().context("no rialto binary was prepared")?;
+        let config = config.display().to_string();
+        let words = [
+            program.display().to_string(),
+            "run".into(),
+            "--config".into(),
+            config,
+        ];
+        Ok(self.start(&words, name, listen, &self.anywhere())?.0)
+    }
+
+    /// Starts a proxy whose output goes to a log of this name. Returns also the path of the log.
+    fn start(
+        &self,
+        words: &[String],
+        name: &str,
+        listen: SocketAddr,
+        placement: &Placement,
+    ) -> anyhow::Result<(Running, PathBuf)> {
+        let log = self.file(&format!("{name}.log"));
         let mut command = Command::new(&words[0]);
         let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         command
@@ -235,14 +263,8 @@ impl Lab {
             .stdout(output.try_clone()?)
             .stderr(output);
         let child = spawn(command, &placement.proxy, placement.real_time)?;
-        let mut running = Running {
-            child,
-            address: sites.listen,
-        };
-        running
-            .wait_until_ready(sites.admin)
-            .with_context(|| tail(&log))?;
-        Ok(Some(running))
+        let address = listen;
+        Ok((Running { child, address }, log))
     }
 
     fn command_line(&self, variant: &Variant, config: &Path, workers: usize) -> anyhow::Result<Vec<String>> {
@@ -309,13 +331,19 @@ impl Running {
         self.child.id()
     }
 
+    /// An error if it has ended.
+    pub(super) fn still_runs(&mut self) -> anyhow::Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => bail!("the proxy ended with {status}"),
+            None => Ok(()),
+        }
+    }
+
     /// Polls `/ready` of the admin interface, and then the listener.
     fn wait_until_ready(&mut self, admin: SocketAddr) -> anyhow::Result<()> {
         let deadline = Instant::now() + READY_TIMEOUT;
         while !is_ready(admin) || TcpStream::connect(self.address).is_err() {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("the proxy ended with {status} before it was ready");
-            }
+            self.still_runs()?;
             ensure!(
                 Instant::now() < deadline,
                 "the proxy was not ready after {} s",
@@ -375,7 +403,7 @@ fn real_time_allowed() -> bool {
 }
 
 /// Whether `GET /ready` returns 200.
-fn is_ready(admin: SocketAddr) -> bool {
+pub(super) fn is_ready(admin: SocketAddr) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect(admin)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -388,7 +416,7 @@ fn is_ready(admin: SocketAddr) -> bool {
 }
 
 /// The end of a log, for an error message.
-fn tail(log: &Path) -> String {
+pub(super) fn tail(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     let last = &lines[lines.len().saturating_sub(LOG_TAIL)..];

@@ -111,7 +111,11 @@ fn footprint(lab: &Lab, options: &Options, open_files: u64, variant: &Variant) -
 }
 
 /// Opens a connection and makes one checked call on it.
-fn connect_and_call(proxy: SocketAddr, template: &RequestTemplate, nonce: u64) -> anyhow::Result<TcpStream> {
+pub(super) fn connect_and_call(
+    proxy: SocketAddr,
+    template: &RequestTemplate,
+    nonce: u64,
+) -> anyhow::Result<TcpStream> {
     let mut stream = TcpStream::connect(proxy)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(CALL_TIMEOUT))?;
@@ -135,7 +139,7 @@ fn connect_and_call(proxy: SocketAddr, template: &RequestTemplate, nonce: u64) -
 }
 
 /// The resident memory once it no longer changes.
-fn settled_bytes(proxy: &Running) -> anyhow::Result<u64> {
+pub(super) fn settled_bytes(proxy: &Running) -> anyhow::Result<u64> {
     let deadline = Instant::now() + SETTLE_TIMEOUT;
     let mut bytes = resident_bytes(proxy.pid())?;
     let mut since = Instant::now();

