@@ -39,9 +39,10 @@ pub(super) fn measure(
     sizes: &Sizes,
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    let legend = "Microseconds. Of the last changes, each of one endpoint in another cluster: compile is what the control \
-                  thread does, apply what a worker pauses for. 1 and 1,000 changes a second on the control thread's clock: it remembers \
-                  what was removed within a minute. Those of a minute, or as many as 15 s allow.";
+    let legend = "Microseconds. Of the last changes, each of one endpoint in another cluster: compile is \
+                  what the control thread does, apply what a worker pauses for. 1 and 1,000 changes a \
+                  second on the control thread's clock: it remembers what was removed within a minute. \
+                  Those of a minute, or as many as 15 s allow.";
     let heads = [
         "services, changes/s",
         "changes",

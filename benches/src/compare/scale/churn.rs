@@ -48,11 +48,12 @@ pub(super) fn measure(
     sizes: &Sizes,
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    let legend = "1,000 files of endpoints are replaced every second, one after the other, each with another endpoint. applied: changes \
-                  that workers got; changes of one file within 150 ms become one. ready: of /healthz/ready meanwhile, in \
-                  milliseconds. control, worker: CPU microseconds per applied change beyond those of an idle process; control is all \
-                  threads but workers and admin. behind: from the last change until the control thread was calm. idle: CPU time \
-                  without changes, per second.";
+    let legend = "1,000 files of endpoints are replaced every second, one after the other, each with \
+                  another endpoint. applied: changes that workers got; changes of one file within 150 ms \
+                  become one. ready: of /healthz/ready meanwhile, in milliseconds. control, worker: CPU \
+                  microseconds per applied change beyond those of an idle process; control is all threads \
+                  but workers and admin. behind: from the last change until the control thread was calm. \
+                  idle: CPU time without changes, per second.";
     let heads = [
         "services",
         "written",

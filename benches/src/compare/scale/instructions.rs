@@ -28,8 +28,8 @@ pub(super) fn measure(
     sizes: &Sizes,
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    let legend = "User instructions of a worker per call at 8x1, as in the section for --callgrind, and as a multiple of those with \
-                  the fewest services.";
+    let legend = "User instructions of a worker per call at 8x1, as in the section for --callgrind, and as \
+                  a multiple of those with the fewest services.";
     let mut table = Table::new(
         "Instructions by size",
         legend,

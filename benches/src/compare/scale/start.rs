@@ -34,8 +34,9 @@ pub(super) fn measure(
     sizes: &Sizes,
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    let legend = "Medians. ready s: from exec until /healthz/ready says 200. call s: from exec until a call is answered. worker s: CPU \
-                  time of the worker until then. RSS: of the process afterwards.";
+    let legend = "Medians. ready s: from exec until /healthz/ready says 200. call s: from exec until a \
+                  call is answered. worker s: CPU time of the worker until then. RSS: of the process \
+                  afterwards.";
     let heads = ["configuration", "ready s", "call s", "worker s", "RSS MB"];
     let mut table = Table::new("Start", legend, &heads);
     let of = |kind, counts: &'static [usize]| counts.iter().map(move |&count| Size { kind, count });
