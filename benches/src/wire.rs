@@ -170,6 +170,14 @@ impl RequestTemplate {
         self.frame.len()
     }
 
+    /// Changes how long the caller waits for a response, in milliseconds. Only for Bolt, which has it at a fixed
+    /// place.
+    pub fn set_timeout(&mut self, millis: u32) {
+        if self.protocol == Protocol::Bolt {
+            bolt::set_timeout(&mut self.frame, millis);
+        }
+    }
+
     /// Appends one request to `out`.
     #[inline]
     pub fn append(&self, id: u64, nonce: u64, out: &mut Vec<u8>) {

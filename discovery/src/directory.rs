@@ -1,26 +1,25 @@
 //! A registry that is a directory with a file for each service.
-use crate::file::{FileSource, ParseFile, SharedWatch};
+use crate::file::{FileSource, ParseFile, Watches};
 use rialto_core::asking::ServiceName;
 use rialto_core::discovery::{Registry, Source};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Finds the endpoints of a service in the file `SERVICE:VERSION:GROUP.yaml` of a directory, or in
 /// `SERVICE.yaml`.
 pub struct DirectoryRegistry {
     directory: PathBuf,
     parse: ParseFile,
-    watch: Arc<SharedWatch>,
+    watches: Watches,
 }
 
 impl DirectoryRegistry {
     /// A registry over the files of a directory, which need not exist yet.
     #[must_use]
-    pub fn new(directory: PathBuf, parse: ParseFile) -> Self {
+    pub fn new(directory: PathBuf, parse: ParseFile, watches: Watches) -> Self {
         DirectoryRegistry {
             directory,
             parse,
-            watch: Arc::new(SharedWatch::new()),
+            watches,
         }
     }
 }
@@ -43,7 +42,7 @@ impl Registry for DirectoryRegistry {
         Ok(Box::new(FileSource::any_of(
             paths,
             self.parse,
-            Arc::clone(&self.watch),
+            self.watches.clone(),
         )))
     }
 }
@@ -87,7 +86,7 @@ mod tests {
         let write = |file: &str, text: &str| fs::write(directory.path().join(file), text).unwrap();
         write("a.B.yaml", "10.0.0.1:1");
         write("a.B:1.0.yaml", "10.0.0.2:1");
-        let registry = DirectoryRegistry::new(directory.path().to_owned(), parse);
+        let registry = DirectoryRegistry::new(directory.path().to_owned(), parse, Watches::default());
         let mut tasks = JoinSet::new();
         let mut follow = |name: &ServiceName| {
             let record = Arc::new(Record::default());
@@ -123,7 +122,7 @@ mod tests {
 
     #[test]
     fn names_of_peers_do_not_lead_out_of_the_directory() {
-        let registry = DirectoryRegistry::new("/services".into(), parse);
+        let registry = DirectoryRegistry::new("/services".into(), parse, Watches::default());
         for (service, version) in [
             ("../etc/passwd", ""),
             ("..", ""),

@@ -2,9 +2,11 @@
 mod directory_watch;
 #[cfg(test)]
 mod tests;
+mod watches;
+
+pub use watches::Watches;
 
 use crate::resolve::{REFRESH, Resolver, has_names};
-pub(crate) use directory_watch::SharedWatch;
 use directory_watch::{DirectoryWatch, Seen};
 use rialto_core::config::{Endpoint, Protocol};
 use rialto_core::discovery::{Source, Standing, State, Updates, Watching};
@@ -50,8 +52,7 @@ pub struct FileSource {
     missing: Missing,
     parse: ParseFile,
     resolver: Resolver,
-    /// The watch of the registry that the files belong to.
-    shared: Option<Arc<SharedWatch>>,
+    watches: Watches,
 }
 
 /// What was read last, and the endpoints parsed from it.
@@ -79,26 +80,26 @@ enum Change {
 impl FileSource {
     /// A source that reads this file.
     #[must_use]
-    pub fn new(path: PathBuf, parse: ParseFile) -> Self {
+    pub fn new(path: PathBuf, parse: ParseFile, watches: Watches) -> Self {
         FileSource {
             paths: vec![path],
             missing: Missing::Fault,
             parse,
             resolver: Resolver::system(),
-            shared: None,
+            watches,
         }
     }
 
     /// A source that reads the first of these files that exists, all of one directory. Without any it
     /// publishes that there are no endpoints.
     #[must_use]
-    pub(crate) fn any_of(paths: Vec<PathBuf>, parse: ParseFile, shared: Arc<SharedWatch>) -> Self {
+    pub(crate) fn any_of(paths: Vec<PathBuf>, parse: ParseFile, watches: Watches) -> Self {
         FileSource {
             paths,
             missing: Missing::Empty,
             parse,
             resolver: Resolver::system(),
-            shared: Some(shared),
+            watches,
         }
     }
 }
@@ -116,7 +117,7 @@ impl Source for FileSource {
 
 async fn run(source: FileSource, updates: Arc<dyn Updates>) {
     let mut resolver = source.resolver;
-    let mut directory_watch = DirectoryWatch::new(&source.paths, source.shared);
+    let mut directory_watch = DirectoryWatch::new(source.watches);
     let mut file_state = FileState {
         paths: source.paths,
         missing: source.missing,

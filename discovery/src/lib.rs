@@ -11,11 +11,11 @@
 //!
 //! ```
 //! use rialto_core::config::{Cluster, Protocol};
-//! use rialto_discovery::source_for;
+//! use rialto_discovery::{Watches, source_for};
 //!
 //! let mut cluster = Cluster::new("greeters", Protocol::Dubbo);
 //! cluster.endpoints_file = Some("/etc/rialto/greeters.yaml".into());
-//! let sources = source_for(&cluster, |_, _| Err("no file".to_owned()));
+//! let sources = source_for(&cluster, |_, _| Err("no file".to_owned()), &Watches::default());
 //! assert_eq!(sources[0].describe(), "file /etc/rialto/greeters.yaml");
 //! ```
 #![forbid(unsafe_code)]
@@ -30,7 +30,7 @@ mod resolve;
 mod testing;
 
 pub use directory::DirectoryRegistry;
-pub use file::{FileList, FileSource, ParseFile};
+pub use file::{FileList, FileSource, ParseFile, Watches};
 pub use fixed::StaticSource;
 pub use guard::{Empty, Protection};
 pub use protect::{Protected, protect};
@@ -38,15 +38,16 @@ pub use protect::{Protected, protect};
 use rialto_core::config;
 use rialto_core::discovery::Source;
 
-/// The sources that a cluster's configuration names. `parse` parses the text of an endpoints file.
+/// The sources that a cluster's configuration names. `parse` parses the text of an endpoints file, and
+/// `watches` are those of all sources.
 #[must_use]
-pub fn source_for(cluster: &config::Cluster, parse: ParseFile) -> Vec<Box<dyn Source>> {
+pub fn source_for(cluster: &config::Cluster, parse: ParseFile, watches: &Watches) -> Vec<Box<dyn Source>> {
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     if !cluster.endpoints.is_empty() {
         sources.push(Box::new(StaticSource::new(cluster.endpoints.clone())));
     }
     if let Some(path) = &cluster.endpoints_file {
-        sources.push(Box::new(FileSource::new(path.clone(), parse)));
+        sources.push(Box::new(FileSource::new(path.clone(), parse, watches.clone())));
     }
     sources
 }
@@ -62,10 +63,10 @@ mod tests {
     #[test]
     fn a_cluster_has_the_sources_that_it_names() {
         let mut cluster = config::Cluster::new("greeters", config::Protocol::Dubbo);
-        assert!(source_for(&cluster, nothing).is_empty());
+        assert!(source_for(&cluster, nothing, &Watches::default()).is_empty());
         cluster.endpoints.push(testing::endpoint("127.0.0.1:20880", 1));
         cluster.endpoints_file = Some("/etc/rialto/greeters.yaml".into());
-        let described: Vec<_> = source_for(&cluster, nothing)
+        let described: Vec<_> = source_for(&cluster, nothing, &Watches::default())
             .iter()
             .map(|s| s.describe())
             .collect();

@@ -7,7 +7,7 @@ use rialto_core::directory::{ClusterId, Use};
 use rialto_core::discovery::{DiscoveredEndpoint, Registry, Source, State, Updates};
 use rialto_core::message::ProtoId;
 use rialto_core::{CallError, ErrorKind};
-use rialto_discovery::{DirectoryRegistry, Empty, FileList, Protection, protect};
+use rialto_discovery::{DirectoryRegistry, Empty, FileList, Protection, Watches, protect};
 use rialto_protocols::BOLT;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -67,6 +67,7 @@ pub(super) struct OnDemand {
     unknown: HashMap<ServiceName, Unknown>,
     generation: u64,
     news: mpsc::Sender<News>,
+    watches: Watches,
 }
 
 struct Configured {
@@ -114,6 +115,7 @@ impl OnDemand {
             unknown: HashMap::new(),
             generation: 0,
             news,
+            watches: Watches::default(),
         }
     }
 
@@ -132,7 +134,11 @@ impl OnDemand {
         let gone = gone.flat_map(|(_, known)| known.clusters.into_values()).collect();
         for config in new {
             let directory = base.join(&config.directory);
-            let registry = Arc::new(DirectoryRegistry::new(directory, parse_service));
+            let registry = Arc::new(DirectoryRegistry::new(
+                directory,
+                parse_service,
+                self.watches.clone(),
+            ));
             self.registries
                 .insert(config.name.clone(), Configured { config, registry });
         }

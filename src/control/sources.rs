@@ -3,7 +3,7 @@ use crate::config;
 use crate::state::{List, Lists};
 use rialto_core::config::Cluster;
 use rialto_core::discovery::{Source, Standing, State, Updates};
-use rialto_discovery::{FileList, Protection, protect, source_for};
+use rialto_discovery::{FileList, Protection, Watches, protect, source_for};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub(super) struct Sources {
     updates: mpsc::Sender<Update>,
     generation: u64,
     lists: Arc<Lists>,
+    /// The watches of endpoints files.
+    watches: Watches,
 }
 
 struct Watched {
@@ -119,6 +121,7 @@ impl Sources {
             updates,
             generation: 0,
             lists: Arc::default(),
+            watches: Watches::default(),
         }
     }
 
@@ -195,7 +198,10 @@ impl Sources {
         let list = Arc::clone(&mailbox.list);
         let mut rooted = cluster.clone();
         rooted.endpoints_file = rooted.endpoints_file.map(|file| self.base.join(file));
-        let source = protect(source_for(&rooted, parse_endpoints), Protection::default());
+        let source = protect(
+            source_for(&rooted, parse_endpoints, &self.watches),
+            Protection::default(),
+        );
         let watching = Box::new(source).watch(Arc::clone(&mailbox) as Arc<dyn Updates>);
         let (to, name) = (self.updates.clone(), cluster.name.clone());
         let forward = async move {

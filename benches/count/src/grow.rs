@@ -46,7 +46,7 @@ fn add_routes(config: &mut Config, number: usize, cluster: impl Fn(usize) -> Str
         let mut route: Route = given.clone();
         route.name = format!("service-{service}");
         route.matches.service = Some(TextMatch::Exact(format!("com.acme.bench.Service{service}")));
-        route.to[0].cluster = cluster(service);
+        route.to[0].cluster = Some(cluster(service));
         route
     };
     let added: Vec<Route> = (0..number).map(copy).collect();

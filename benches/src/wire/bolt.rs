@@ -85,6 +85,11 @@ pub fn set_id(frame: &mut [u8], id: u64) {
     frame[5..9].copy_from_slice(&(id as u32).to_be_bytes());
 }
 
+/// Writes how long the caller waits into a frame, in milliseconds.
+pub fn set_timeout(frame: &mut [u8], millis: u32) {
+    frame[10..14].copy_from_slice(&millis.to_be_bytes());
+}
+
 /// A request for `echo(argument)` as a SOFARPC consumer writes it, and the offset of the argument in it.
 pub fn request(argument: &[u8]) -> (Vec<u8>, usize) {
     let service = format!("{SERVICE}:1.0");

@@ -30,7 +30,11 @@ impl Stage {
     fn new(prepare: impl FnOnce(&Path)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         prepare(directory.path());
-        let source = Box::new(FileSource::new(directory.path().join("list"), parse));
+        let source = Box::new(FileSource::new(
+            directory.path().join("list"),
+            parse,
+            Watches::default(),
+        ));
         let record = Arc::new(Record::default());
         let mut task = JoinSet::new();
         task.spawn(source.watch(Arc::clone(&record) as Arc<dyn Updates>));
@@ -164,7 +168,7 @@ async fn a_directory_created_later_is_found() {
     let outer = tempfile::tempdir().unwrap();
     let directory = outer.path().join("later");
     let record = Arc::new(Record::default());
-    let source = Box::new(FileSource::new(directory.join("list"), parse));
+    let source = Box::new(FileSource::new(directory.join("list"), parse, Watches::default()));
     let mut task = JoinSet::new();
     task.spawn(source.watch(Arc::clone(&record) as Arc<dyn Updates>));
     assert!(record.fault().await.contains("cannot be watched"));
@@ -187,7 +191,7 @@ async fn a_replaced_directory_is_followed() {
     };
     fill("10.0.0.1:1");
     let record = Arc::new(Record::default());
-    let source = Box::new(FileSource::new(directory.join("list"), parse));
+    let source = Box::new(FileSource::new(directory.join("list"), parse, Watches::default()));
     let mut task = JoinSet::new();
     task.spawn(source.watch(Arc::clone(&record) as Arc<dyn Updates>));
     assert_eq!(record.state().await[0].address.to_string(), "10.0.0.1:1");

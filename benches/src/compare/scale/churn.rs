@@ -16,6 +16,7 @@ use super::site::{Cpu, Kind, Site, Size};
 use super::{Sizes, cells};
 use crate::process::complain;
 use crate::scale::Spread;
+use crate::wire::Protocol;
 
 const PER_SECOND: u32 = 1_000;
 /// The time between two probes.
@@ -98,7 +99,7 @@ fn churn(lab: &Lab, services: usize, seconds: u64, idle: Duration) -> anyhow::Re
         count: services,
     };
     let backend = lab.backend(&lab.anywhere())?;
-    let site = Site::prepare(lab, size, backend.address)?;
+    let site = Site::prepare(lab, size, backend.address, Protocol::Dubbo)?;
     let (proxy, _) = site.start(lab)?;
     wait_until_calm(&proxy)?;
     let before = Cpu::of(&proxy)?;

@@ -1,12 +1,12 @@
 //! Memory that changes take while calls are in flight that last longer. A call must not hold more of the old
 //! configuration than its own route.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use serde::Serialize;
 
 use super::super::lab::Lab;
@@ -23,6 +23,9 @@ use crate::wire::{Protocol, RequestTemplate};
 /// The time between two changes of one file, so that they do not become one.
 const APART: Duration = Duration::from_millis(220);
 
+/// The calls last for longer than all changes.
+const CALL_TIMEOUT_MS: u32 = 600_000;
+
 #[derive(Debug, Serialize)]
 struct Held {
     section: &'static str,
@@ -30,6 +33,8 @@ struct Held {
     calls: usize,
     changes: u64,
     before_bytes: u64,
+    /// After the first two changes. New ids make each list of endpoints grow, once for many changes.
+    first_bytes: u64,
     after_bytes: u64,
 }
 
@@ -39,14 +44,16 @@ pub(super) fn measure(
     sizes: &Sizes,
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    let legend = "Resident memory with calls in flight that are not answered, before and after changes of \
-                  one endpoint each. Half of the changes are of the cluster that the calls are in.";
+    let legend = "Resident memory with calls in flight that are not answered: before, after the first two \
+                  changes, and after all. Half of the changes are of the cluster that the calls are in. New \
+                  endpoints make each list of endpoints grow, which happens once for many changes.";
     let heads = [
         "services",
         "calls",
         "changes",
         "before MB",
-        "after MB",
+        "after two MB",
+        "after all MB",
         "growth MB",
     ];
     let mut table = Table::new("Changes under calls in flight", legend, &heads);
@@ -58,6 +65,7 @@ pub(super) fn measure(
             held.calls.to_string(),
             held.changes.to_string(),
             mb(held.before_bytes),
+            mb(held.first_bytes),
             mb(held.after_bytes),
             format!(
                 "{:.2}",
@@ -70,15 +78,22 @@ pub(super) fn measure(
 }
 
 fn held(lab: &Lab, options: &Options, sizes: &Sizes, services: usize) -> anyhow::Result<Held> {
-    // Nobody reads what arrives here: the system takes it in, and no call is answered.
+    // It reads what arrives, and answers no call.
     let silent = TcpListener::bind("127.0.0.1:0")?;
+    let address = silent.local_addr()?;
+    thread::spawn(move || {
+        for connection in silent.incoming().flatten() {
+            thread::spawn(move || io::copy(&mut &connection, &mut io::sink()));
+        }
+    });
     let size = Size {
         kind: Kind::ServicesInFiles,
         count: services,
     };
-    let site = Site::prepare(lab, size, silent.local_addr()?)?;
+    let site = Site::prepare(lab, size, address, Protocol::Bolt)?;
     let (proxy, _) = site.start(lab)?;
-    let template = RequestTemplate::new(Protocol::Dubbo, options.argument_len)?;
+    let mut template = RequestTemplate::new(Protocol::Bolt, options.argument_len)?;
+    template.set_timeout(CALL_TIMEOUT_MS);
     let call = |id: usize| -> anyhow::Result<TcpStream> {
         let mut stream = TcpStream::connect(proxy.address)?;
         let mut bytes = Vec::new();
@@ -87,10 +102,13 @@ fn held(lab: &Lab, options: &Options, sizes: &Sizes, services: usize) -> anyhow:
         Ok(stream)
     };
     let calls: Vec<TcpStream> = (1..=sizes.held_calls).map(call).collect::<anyhow::Result<_>>()?;
-    let _upstream = silent.accept().context("no call reached the backend")?;
     wait_until_calm(&proxy)?;
     let before_bytes = settled_bytes(&proxy)?;
+    let mut first_bytes = before_bytes;
     for pair in 1..=sizes.held_changes / 2 {
+        if pair == 2 {
+            first_bytes = settled_bytes(&proxy)?;
+        }
         site.write_endpoints(site.middle(), pair)?;
         let other = (site.middle() + pair) % services;
         site.write_endpoints(if other == site.middle() { 0 } else { other }, pair)?;
@@ -99,10 +117,13 @@ fn held(lab: &Lab, options: &Options, sizes: &Sizes, services: usize) -> anyhow:
     wait_until_calm(&proxy)?;
     let after_bytes = settled_bytes(&proxy)?;
     let still = calls.iter().filter(|call| is_open(call)).count();
+    let mut said = [0; 600];
+    let length = calls[0].peek(&mut said).unwrap_or(0);
     ensure!(
         still == calls.len(),
-        "only {still} of {} calls are still in flight",
-        calls.len()
+        "only {still} of {} calls are still in flight; the first one got {:?}",
+        calls.len(),
+        String::from_utf8_lossy(&said[..length])
     );
     Ok(Held {
         section: "scale-held",
@@ -110,6 +131,7 @@ fn held(lab: &Lab, options: &Options, sizes: &Sizes, services: usize) -> anyhow:
         calls: calls.len(),
         changes: site.changes_made()?,
         before_bytes,
+        first_bytes,
         after_bytes,
     })
 }

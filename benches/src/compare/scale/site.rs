@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::super::lab::{Lab, Running, is_ready, tail};
 use crate::net::free_address;
 use crate::process::{CpuClock, threads_cpu_ns};
-use crate::wire::SERVICE;
+use crate::wire::{Protocol, SERVICE};
 
 /// The endpoints of each cluster.
 const ENDPOINTS: usize = 10;
@@ -60,6 +60,7 @@ pub(super) struct Site {
     admin: SocketAddr,
     listen: SocketAddr,
     backend: SocketAddr,
+    protocol: Protocol,
 }
 
 /// CPU time by what used it, in nanoseconds.
@@ -71,8 +72,13 @@ pub(super) struct Cpu {
 }
 
 impl Site {
-    /// Writes the configuration. Calls of the benchmark's service go to `backend`.
-    pub(super) fn prepare(lab: &Lab, size: Size, backend: SocketAddr) -> anyhow::Result<Self> {
+    /// Writes the configuration. Calls of the benchmark's service go to `backend`, in this protocol.
+    pub(super) fn prepare(
+        lab: &Lab,
+        size: Size,
+        backend: SocketAddr,
+        protocol: Protocol,
+    ) -> anyhow::Result<Self> {
         let folder = lab.file("scale");
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
@@ -85,6 +91,7 @@ impl Site {
             admin: free_address()?,
             listen: free_address()?,
             backend,
+            protocol,
         };
         fs::write(&site.config, site.text())?;
         if size.kind == Kind::ServicesInFiles {
@@ -181,7 +188,11 @@ impl Site {
         text += "clusters:\n";
         let clusters = if kind == Kind::Routes { CLUSTERS } else { count };
         for cluster in 0..clusters {
-            text += &format!("- name: cluster-{cluster}\n  protocol: dubbo\n");
+            text += &format!("- name: cluster-{cluster}\n  protocol: {}\n", self.protocol);
+            // A backend that answers no call answers no heartbeat either.
+            if cluster == self.middle() {
+                text += "  heartbeat_interval: off\n";
+            }
             match kind {
                 Kind::ServicesInFiles => text += &format!("  endpoints_file: {cluster}.yaml\n"),
                 Kind::Services => {

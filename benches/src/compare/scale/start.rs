@@ -73,7 +73,7 @@ pub(super) fn measure(
 
 fn start(lab: &Lab, options: &Options, size: Size) -> anyhow::Result<Start> {
     let backend = lab.backend(&lab.anywhere())?;
-    let site = Site::prepare(lab, size, backend.address)?;
+    let site = Site::prepare(lab, size, backend.address, Protocol::Dubbo)?;
     let template = RequestTemplate::new(Protocol::Dubbo, options.argument_len)?;
     let (proxy, ready) = site.start(lab)?;
     let since = Instant::now();
