@@ -14,6 +14,7 @@ use rialto_core::config::{Config, Path, Problem, Protocol, Severity, validate};
 use serde::Deserialize;
 
 mod collect;
+mod dump;
 mod interpolate;
 mod lint;
 mod parse;
@@ -28,6 +29,7 @@ mod surroundings;
 mod tests;
 mod tree;
 
+pub use dump::Dump;
 pub use reference::reference_markdown;
 pub use report::{Finding, Report};
 pub use schema::schema;
@@ -154,15 +156,6 @@ pub fn parse_as<T: for<'t> Deserialize<'t>>(name: &str, text: &str) -> Result<T,
         Some(value) if !report.has_errors() => Ok(value),
         _ => Err(report),
     }
-}
-
-/// The configuration as JSON, with all defaults. It contains no secrets: a configuration only names the places of
-/// secrets, and values from the environment are shown as their variables.
-pub fn dump(config: &Config, substitutions: &Substitutions) -> serde_json::Value {
-    let dump = serde_json::to_value(config);
-    let mut dump = dump.unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }));
-    substitutions.hide_in(&mut dump);
-    dump
 }
 
 fn load_with(source: Source, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Report> {

@@ -39,6 +39,9 @@ use tokio::sync::mpsc;
 const WATCH: Duration = Duration::from_millis(500);
 /// How often services of registries are checked for calls.
 const SWEEP: Duration = Duration::from_secs(1);
+/// Threads that read endpoints files and look host names up. The default of 512 would be started at once where there
+/// are many files; with fewer than these, host names that are looked up for long would keep files from being read.
+const READERS: usize = 32;
 /// How long no call must have been in flight before a draining process ends.
 const QUIET: Duration = Duration::from_millis(300);
 
@@ -47,7 +50,7 @@ struct Control {
     file: Option<File>,
     /// Whether an access log is written. This cannot change after the start.
     logs_calls: bool,
-    config: Config,
+    config: Arc<Config>,
     /// A changed configuration that is not in use yet, because endpoints of its clusters are unknown.
     pending: Option<Pending>,
     compiler: Compiler,
@@ -106,6 +109,7 @@ impl Process {
     pub fn new() -> anyhow::Result<Self> {
         let tokio = tokio::runtime::Builder::new_current_thread()
             .enable_all()
+            .max_blocking_threads(READERS)
             .build()?;
         let early = {
             let _entered = tokio.enter();
@@ -168,7 +172,7 @@ impl Control {
         inbox: &mut Inbox,
     ) -> anyhow::Result<Control> {
         let file = path.and_then(|path| File::new(path, &loaded));
-        let config = loaded.config;
+        let config = Arc::new(loaded.config);
         if !loaded.warnings.is_empty() {
             tracing::warn!("the configuration has warnings:\n{}", loaded.warnings);
         }
@@ -220,7 +224,7 @@ impl Control {
             signals,
             level,
             sources.lists(),
-            config::dump(&config, &loaded.substitutions),
+            config::Dump::new(Arc::clone(&config), loaded.substitutions),
         ));
         let admin = if config.admin.enabled {
             let (server, bound) = admin::start(&config.admin, Arc::clone(&shared)).map_err(|e| {

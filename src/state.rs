@@ -10,6 +10,7 @@ pub use names::{Names, NamesView};
 
 pub(crate) use lists::List;
 
+use crate::config::Dump;
 use crate::logging;
 use rialto_core::config::LogLevel;
 use rialto_core::directory::{Change, Directory};
@@ -40,7 +41,7 @@ pub struct Shared {
 struct View {
     /// Changed in place, and copied only if a page is being made from it at that time.
     directory: Arc<Directory>,
-    config: Arc<serde_json::Value>,
+    config: Dump,
     listening: Vec<(String, String)>,
     admin: Option<String>,
     reload: ReloadState,
@@ -67,7 +68,7 @@ impl Shared {
         signals: Arc<AccessLogSignals>,
         level: logging::Level,
         lists: Arc<Lists>,
-        config: serde_json::Value,
+        config: Dump,
     ) -> Self {
         let reload = ReloadState {
             accepted: 0,
@@ -77,7 +78,7 @@ impl Shared {
         };
         let view = View {
             directory: Arc::new(directory),
-            config: Arc::new(config),
+            config,
             listening: vec![],
             admin: None,
             reload,
@@ -116,9 +117,9 @@ impl Shared {
         Arc::make_mut(&mut self.view().directory).apply(change);
     }
 
-    pub(crate) fn accepted(&self, config: serde_json::Value) {
+    pub(crate) fn accepted(&self, config: Dump) {
         let mut view = self.view();
-        view.config = Arc::new(config);
+        view.config = config;
         view.reload.accepted += 1;
         view.reload.last_error = None;
         view.reload.in_use_since = epoch_seconds();
@@ -154,8 +155,8 @@ impl Shared {
 
     /// The configuration in use, with the defaults of everything that it does not set.
     #[must_use]
-    pub fn config(&self) -> Arc<serde_json::Value> {
-        Arc::clone(&self.view().config)
+    pub fn config(&self) -> Dump {
+        self.view().config.clone()
     }
 
     /// The name of each listener and the address that it is bound to, where a configured port 0 is the real port.

@@ -1,6 +1,7 @@
 //! The handlers of all pages except the metrics.
 use super::SitePlaces;
-use crate::state::Shared;
+use crate::config::Dump;
+use crate::state::{ReloadState, Shared};
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -8,6 +9,7 @@ use rialto_core::config::LogLevel;
 use rialto_core::directory::Directory;
 use rialto_core::worker::{EndpointReport, Report};
 use rialto_protocols::protocol_name;
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::Write;
@@ -62,20 +64,26 @@ pub(super) async fn nowhere() -> (StatusCode, &'static str) {
 }
 
 /// Responds with JSON, which `make` builds on a thread for large pages.
-fn json_page(places: &SitePlaces, make: impl FnOnce() -> Value + Send + 'static) -> Response {
+fn json_page<T: Serialize>(places: &SitePlaces, make: impl FnOnce() -> T + Send + 'static) -> Response {
     places.pages.page("application/json", move |page| {
         serde_json::to_writer(&mut *page, &make())?;
         page.write_all(b"\n")
     })
 }
 
+/// The page about the configuration in use.
+#[derive(Serialize)]
+struct ConfigDump {
+    config: Dump,
+    reload: ReloadState,
+    version: u64,
+}
+
 pub(super) async fn config_dump(State(shared): Page, State(places): State<SitePlaces>) -> Response {
-    json_page(&places, move || {
-        json!({
-            "config": *shared.config(),
-            "version": shared.directory().version,
-            "reload": shared.reload_state(),
-        })
+    json_page(&places, move || ConfigDump {
+        config: shared.config(),
+        reload: shared.reload_state(),
+        version: shared.directory().version,
     })
 }
 

@@ -46,6 +46,11 @@ impl Substitutions {
         Substitutions { all, places }
     }
 
+    /// Whether nothing came from the environment.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// Hides the values in a message about the text at `span`.
     pub(super) fn hide(&self, text: &str, span: Option<&Span>) -> String {
         let mut text = self.hide_telling(text);

@@ -1,6 +1,8 @@
 //! Tests of the whole way from text to configuration or report.
 
-use super::{Loaded, Report, Source, load_with};
+use super::{Dump, Loaded, Report, Source, Substitutions, load_with};
+use rialto_core::config::Config;
+use std::sync::Arc;
 
 mod bounds;
 mod reports;
@@ -34,6 +36,11 @@ fn sound(text: &str) -> Loaded {
         Ok(loaded) => panic!("{}", loaded.warnings),
         Err(report) => panic!("{report}"),
     }
+}
+
+/// A configuration as it is shown.
+fn shown(config: &Config) -> serde_json::Value {
+    serde_json::to_value(Dump::new(Arc::new(config.clone()), Substitutions::default())).unwrap()
 }
 
 /// Loads an invalid text.

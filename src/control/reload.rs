@@ -2,9 +2,10 @@
 //! until the endpoints of its new clusters are known, so that no call fails because a cluster has no endpoints yet.
 use super::changes::LISTED;
 use super::{Control, changes};
-use crate::config::Loaded;
+use crate::config::{Dump, Loaded};
 use rialto_core::config::Config;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -84,7 +85,7 @@ impl Control {
         }
         self.note_fixed(&loaded.config);
         let changes = changes::between(&self.config, &loaded.config);
-        self.config = loaded.config;
+        self.config = Arc::new(loaded.config);
         self.sources.take_over(&self.config.clusters);
         let gone = self.on_demand.configure(&self.config, &self.base);
         self.remove_services(&gone);
@@ -99,7 +100,7 @@ impl Control {
             self.runtime.set_log(Some(self.config.access_log.sample));
         }
         self.shared
-            .accepted(crate::config::dump(&self.config, &loaded.substitutions));
+            .accepted(Dump::new(Arc::clone(&self.config), loaded.substitutions));
         tracing::info!(
             "the configuration {} was taken over: {changes}",
             loaded.source.name()

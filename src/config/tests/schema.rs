@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::super::schema::resolve;
-use super::super::{Substitutions, dump, parse_as, reference_markdown, schema};
-use super::{SOUND, sound};
+use super::super::{parse_as, reference_markdown, schema};
+use super::{SOUND, shown, sound};
 
 /// Whether a value fits a schema. It only knows the keywords that our schema uses, and ignores patterns.
 fn fits(root: &Value, schema: &Value, value: &Value) -> bool {
@@ -67,11 +67,7 @@ fn the_schema_accepts_what_the_loader_accepts() {
     let schema = schema();
     let example: Value = parse_as("example", include_str!("../../../docs/examples/rialto.yaml")).unwrap();
     assert!(fits(&schema, &schema, &example));
-    assert!(fits(
-        &schema,
-        &schema,
-        &dump(&sound(SOUND).config, &Substitutions::default())
-    ));
+    assert!(fits(&schema, &schema, &shown(&sound(SOUND).config)));
     assert!(fits(
         &schema,
         &schema,
