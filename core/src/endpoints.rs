@@ -107,9 +107,7 @@ impl Endpoints {
     /// Applies a change of the directory. Endpoints keep their state, and load balancers go on from theirs.
     /// `before` is the directory without the change.
     pub fn apply(&mut self, change: &Change, before: &Directory) {
-        for id in self.changed_hands(change) {
-            let since = change.endpoints.iter().find(|(other, _)| *other == id);
-            let since = since.and_then(|(_, e)| e.as_ref()).map_or(0, |e| e.since);
+        for (id, since) in self.changed_hands(change) {
             self.state(id, |state| {
                 debug_assert_eq!(state.in_flight, 0, "an id is free when no call uses it");
                 *state = EndpointState {
@@ -142,12 +140,14 @@ impl Endpoints {
         change(&mut self.list[id.index()]);
     }
 
-    /// The ids in a change that now stand for another endpoint.
-    pub(crate) fn changed_hands(&self, change: &Change) -> Vec<EndpointId> {
+    /// The ids in a change that now stand for another endpoint, and since which version.
+    pub(crate) fn changed_hands(&self, change: &Change) -> Vec<(EndpointId, u64)> {
         let is_new = |(id, e): &(EndpointId, Option<Arc<Endpoint>>)| {
             let since = e.as_ref()?.since;
             let state = self.list.get(id.index());
-            state.is_none_or(|state| state.since != since).then_some(*id)
+            state
+                .is_none_or(|state| state.since != since)
+                .then_some((*id, since))
         };
         change.endpoints.iter().filter_map(is_new).collect()
     }

@@ -60,14 +60,19 @@ pub struct Layout {
 }
 
 impl Runtime {
-    /// Starts the threads.
+    /// Starts the threads. Returns when all of them can take calls.
     ///
     /// # Errors
     /// The system refuses a thread or an epoll instance.
     pub fn start<P: Protocols>(layout: &Layout, directory: &Directory) -> io::Result<Runtime> {
         let first = Arc::new(directory.as_change());
-        let start = |i| thread::spawn::<P>(i, layout, Arc::clone(&first));
+        let (ready, started) = std::sync::mpsc::sync_channel(layout.workers);
+        let start = |i| thread::spawn::<P>(i, layout, Arc::clone(&first), ready.clone());
         let workers = (0..layout.workers).map(start).collect::<io::Result<Vec<_>>>()?;
+        for _ in &workers {
+            // fails only if a thread has ended, which then shows elsewhere
+            let _ = started.recv();
+        }
         let posts = workers.iter().map(|w| Arc::clone(&w.post)).collect();
         let descriptors = Arc::new(Descriptors::new(layout.descriptors));
         descriptors.keep_for(directory.upstream_connections(), layout.workers);

@@ -110,7 +110,7 @@ impl<E: Env> Worker<E> {
     pub fn apply(&mut self, change: &Change) {
         // The connections of a reused id go first, so that they cannot count for the new endpoint.
         let anew = self.calls.endpoints.changed_hands(change);
-        self.connections.begin_anew(anew.into_iter());
+        self.connections.begin_anew(anew.into_iter().map(|(id, _)| id));
         self.connections.apply(change);
         self.calls.apply(change);
     }

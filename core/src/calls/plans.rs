@@ -1,6 +1,8 @@
 //! Routes and listeners together with this worker's own instances of their filters.
 use crate::directory::{Change, ClusterId, Destination, Filters, ListenerId, Route, RouteId, Target};
 use crate::filter::Filter;
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -134,13 +136,16 @@ impl Removed {
 }
 
 /// Updates a list of removed ids with a change.
-pub(crate) fn note<Id: Copy + PartialEq, T>(removed: &mut Vec<Id>, changed: &[(Id, Option<Arc<T>>)]) {
-    for (id, part) in changed {
-        removed.retain(|r| r != id);
-        if part.is_none() {
-            removed.push(*id);
-        }
+pub(crate) fn note<Id: Copy + Eq + Hash, T>(removed: &mut Vec<Id>, changed: &[(Id, Option<Arc<T>>)]) {
+    if changed.is_empty() {
+        return;
     }
+    if !removed.is_empty() {
+        let changed: HashSet<Id> = changed.iter().map(|(id, _)| *id).collect();
+        removed.retain(|id| !changed.contains(id));
+    }
+    let gone = changed.iter().filter(|(_, part)| part.is_none());
+    removed.extend(gone.map(|(id, _)| *id));
 }
 
 #[cfg(test)]

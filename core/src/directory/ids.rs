@@ -5,7 +5,7 @@
 //! time has passed. A part that returns within that time gets its id back, and lines on their way to the access
 //! log may still name it.
 use super::{PartId, Use};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,10 @@ pub(super) const KEPT: Duration = Duration::from_secs(60);
 /// The ids of all parts of one kind.
 pub(super) struct Ids<K> {
     taken: HashMap<K, Tenure>,
-    /// Parts that were removed and still have their ids.
-    removed: Vec<K>,
+    /// Parts that were removed and keep their ids for a while, the oldest first.
+    removed: VecDeque<(Instant, K)>,
+    /// Parts that were removed longer ago, and that some worker still used when it was last asked.
+    used: Vec<K>,
     free: BTreeSet<u32>,
     /// The number of ids ever used.
     count: u32,
@@ -41,7 +43,8 @@ impl<K> Default for Ids<K> {
     fn default() -> Self {
         Ids {
             taken: HashMap::new(),
-            removed: vec![],
+            removed: VecDeque::new(),
+            used: vec![],
             free: BTreeSet::new(),
             count: 0,
         }
@@ -81,30 +84,38 @@ impl<K: Clone + Eq + Hash> Ids<K> {
     pub(super) fn remove(&mut self, key: &K, version: u64, now: Instant) -> Option<u32> {
         let tenure = self.taken.get_mut(key)?;
         tenure.removed = Some(Removed { version, at: now });
-        self.removed.push(key.clone());
+        self.removed.push_back((now, key.clone()));
         Some(tenure.id)
     }
 
-    /// Frees the ids that no worker uses any more.
+    /// Frees the ids that no worker uses any more. The cost depends on the parts whose time is over, not on all
+    /// that were removed lately.
     pub(super) fn reclaim(&mut self, now: Instant, workers: &[Use], part: impl Fn(u32) -> PartId) {
-        let Ids { taken, free, .. } = self;
-        self.removed.retain(|key| {
-            let Some(tenure) = taken.get(key) else {
-                return false;
+        let mut due = std::mem::take(&mut self.used);
+        while let Some((_, key)) = self
+            .removed
+            .pop_front_if(|(at, _)| now.saturating_duration_since(*at) >= KEPT)
+        {
+            due.push(key);
+        }
+        for key in due {
+            // A part that exists again, or was removed again later, is left alone.
+            let Some(tenure) = self.taken.get(&key) else {
+                continue;
             };
-            // the part exists again
-            let Some(removed) = tenure.removed else {
-                return false;
-            };
+            let Some(removed) = tenure.removed else { continue };
+            if now.saturating_duration_since(removed.at) < KEPT {
+                continue;
+            }
             let id = part(tenure.id);
             let is_used = |w: &Use| w.version < removed.version || w.removed.contains(&id);
-            let stays = now.saturating_duration_since(removed.at) < KEPT || workers.iter().any(is_used);
-            if !stays {
-                free.insert(tenure.id);
-                taken.remove(key);
+            if workers.iter().any(is_used) {
+                self.used.push(key);
+            } else {
+                self.free.insert(tenure.id);
+                self.taken.remove(&key);
             }
-            stays
-        });
+        }
     }
 }
 

@@ -119,7 +119,13 @@ impl Handle {
     }
 }
 
-pub(super) fn spawn<P: Protocols>(index: usize, layout: &Layout, first: Arc<Change>) -> io::Result<Handle> {
+/// Starts a worker thread. It says on `ready` that it has applied its first change.
+pub(super) fn spawn<P: Protocols>(
+    index: usize,
+    layout: &Layout,
+    first: Arc<Change>,
+    ready: SyncSender<()>,
+) -> io::Result<Handle> {
     let poll = Poll::new()?;
     let waker = Waker::new(poll.registry(), WAKE)?;
     let registry = poll.registry().try_clone()?;
@@ -145,6 +151,9 @@ pub(super) fn spawn<P: Protocols>(index: usize, layout: &Layout, first: Arc<Chan
             }
             let worker = Worker::<Live<P>>::new(Epoll::new(registry), &first, fastrand::u64(..));
             drop(first);
+            // fails only if the control plane has given up
+            let _ = ready.send(());
+            drop(ready);
             Loop {
                 index,
                 poll,
