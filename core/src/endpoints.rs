@@ -272,7 +272,8 @@ impl Endpoints {
                 e.read_only = false; // a new process may answer the next dial
                 (e.redials, e.redial_at_ms) = (0, 0);
             }
-            if w.get(conn).is_some_and(|c| !c.retired) {
+            // A connection that ends between two calls has ended in order, as where providers limit its age.
+            if w.get(conn).is_some_and(|c| !c.retired && c.awaited() > 0) {
                 e.health.connection_broke(w.now_ms);
             }
         }

@@ -11,12 +11,16 @@ use crate::message::ProtoId;
 use crate::metrics::{Layout, Refusal, Series, Traffic};
 use crate::session::{Event, Step};
 use crate::slots::ConnKey;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
 /// The number of reads of one connection per turn. The limit keeps a fast peer from starving the others.
 const READS_PER_TURN: usize = 2;
+/// The number of ready connections that one turn handles. The rest comes in the next turn, so that timers, and
+/// connections for which bytes wait, do not wait for all of them.
+const READY_PER_TURN: usize = 256;
 /// The interval at which every connection is checked for age, idleness and silence, in milliseconds.
 const SWEEP_MS: u64 = 500;
 
@@ -25,6 +29,8 @@ pub struct Worker<E: Env> {
     connections: Connections<E>,
     calls: Calls,
     read_buf: ReadBuf,
+    /// What the reactor reported and no turn has handled yet.
+    ready: VecDeque<Ready>,
     next_sweep_ms: u64,
 }
 
@@ -100,6 +106,7 @@ impl<E: Env> Worker<E> {
             connections: Connections::new(reactor),
             calls: Calls::new(seed),
             read_buf: ReadBuf::new(),
+            ready: VecDeque::new(),
             next_sweep_ms: SWEEP_MS,
         };
         worker.apply(first);
@@ -216,17 +223,7 @@ impl<E: Env> Worker<E> {
             self.read(key);
             self.connections.close_if_done(key);
         }
-        for r in ready {
-            if r.writable && self.connections.writable(r.conn) {
-                self.calls.connected(&mut self.connections, r.conn);
-            }
-            if r.closed {
-                self.connections.hung_up(r.conn);
-            }
-            if r.readable {
-                self.read(r.conn);
-            }
-        }
+        self.take_ready(ready);
         // Timers run after reads: a response that has arrived counts, even if its deadline is over.
         self.calls.expire(&mut self.connections);
         self.connections.sweep_dials();
@@ -244,7 +241,31 @@ impl<E: Env> Worker<E> {
         }
         // Only after the flush is it known whether the bytes of a one-way call have left.
         self.calls.finish_one_ways(&mut self.connections);
-        self.connections.has_more()
+        !self.ready.is_empty() || self.connections.has_more()
+    }
+
+    /// Handles what the reactor reports, as far as it fits into a turn, behind what earlier turns left.
+    fn take_ready(&mut self, reported: &[Ready]) {
+        if self.ready.is_empty() && reported.len() <= READY_PER_TURN {
+            return reported.iter().for_each(|r| self.on_ready(*r));
+        }
+        self.ready.extend(reported);
+        for _ in 0..READY_PER_TURN {
+            let Some(r) = self.ready.pop_front() else { return };
+            self.on_ready(r);
+        }
+    }
+
+    fn on_ready(&mut self, r: Ready) {
+        if r.writable && self.connections.writable(r.conn) {
+            self.calls.connected(&mut self.connections, r.conn);
+        }
+        if r.closed {
+            self.connections.hung_up(r.conn);
+        }
+        if r.readable {
+            self.read(r.conn);
+        }
     }
 
     fn read(&mut self, key: ConnKey) {

@@ -329,6 +329,33 @@ fn the_downstream_for_which_the_most_waits_goes_first_when_memory_is_short() {
     assert_eq!(stage.answers(modest).iter().filter(|(_, a)| a.is_ok()).count(), 2);
 }
 
+/// One of two providers closes its connection after each response, as providers do that limit the calls or the age of
+/// a connection. It has broken nothing, and gets its half of the calls.
+#[test]
+fn an_endpoint_that_closes_in_order_keeps_its_share() {
+    let mut stage = Stage::new(&config("", &[11, 12]));
+    let downstream = stage.downstream();
+    let (mut links, mut served) = (vec![], [0, 0]);
+    for id in 0..100 {
+        stage.call(downstream, id, "a.Service", b"x");
+        stage.pass(20);
+        links.extend(stage.dialed(Proto::Bolt));
+        stage.pass(0);
+        for (link, address) in links.clone() {
+            let count = stage.serve(link);
+            let closes = address.ends_with(":11");
+            served[usize::from(!closes)] += count;
+            if closes && count > 0 {
+                stage.net.borrow_mut().peer_close(link);
+                links.retain(|(other, _)| *other != link);
+            }
+        }
+        stage.pass(20);
+        assert!(matches!(stage.answers(downstream)[..], [(_, Ok(1))]), "call {id}");
+    }
+    assert!(served[0] >= 40, "{served:?}");
+}
+
 /// Peers that trickle hoard memory for long, although each of them holds less than a peer that takes its responses
 /// as fast as they come.
 #[test]
@@ -555,6 +582,27 @@ fn a_response_that_comes_twice_reaches_no_other_call() {
                 assert_eq!(result.unwrap(), id.to_string().as_bytes(), "{later} calls later");
             }
         }
+    }
+}
+
+/// Far more connections are ready than one turn handles. All of their calls are answered, and none waits for long.
+#[test]
+fn a_thousand_busy_connections_share_the_turns() {
+    let mut stage = Stage::new(&config("", &[11]));
+    let first = stage.downstream();
+    let upstream = connect(&mut stage, first, "a.Service");
+    let downstreams: Vec<usize> = (0..1000).map(|_| stage.downstream()).collect();
+    for downstream in &downstreams {
+        stage.call(*downstream, 1, "a.Service", b"hello");
+    }
+    stage.pass(10);
+    let mut served = 0;
+    for _ in 0..10 {
+        served += stage.serve(upstream);
+    }
+    assert_eq!(served, 1000);
+    for downstream in downstreams {
+        assert_eq!(stage.answers(downstream), [(1, Ok(5))]);
     }
 }
 
