@@ -15,7 +15,7 @@ pub struct Dump {
 }
 
 impl Dump {
-    /// A configuration, and what the environment substitutions into it.
+    /// A configuration, and what the environment brought into it.
     #[must_use]
     pub fn new(config: Arc<Config>, substitutions: Substitutions) -> Self {
         Dump {
@@ -42,8 +42,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_environment_substitutions_is_not_shown() {
-        let text = "access_log: { path: '${PLACE}' }\n";
+    fn what_came_from_the_environment_is_not_shown() {
+        let text = "access_log: { path: \"${PLACE}\" }\n";
         let env = |name: &str| (name == "PLACE").then(|| "/run/secret".to_owned());
         let Loaded {
             config,
