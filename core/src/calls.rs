@@ -7,6 +7,7 @@ mod forward;
 mod plans;
 mod request;
 mod response;
+mod retry;
 mod route_cache;
 mod shares;
 mod trace;
@@ -24,6 +25,7 @@ use crate::slots::{CallKey, CallTag, ConnKey, Slots};
 use crate::wheel::Wheel;
 use asking::Asking;
 use plans::{Plans, Removed};
+use retry::Retries;
 use route_cache::RouteCache;
 use shares::Shares;
 use std::collections::{HashMap, HashSet};
@@ -54,6 +56,8 @@ pub struct Calls {
     shares: Shares,
     /// The calls that wait for an answer of the control plane.
     asking: Asking,
+    /// The requests that are kept to be sent again, and the number of retries.
+    retries: Retries,
     wheel: Wheel,
     /// The directory that calls are routed by. Between two turns this is the only reference, so that a change
     /// is applied in place.
@@ -99,6 +103,7 @@ impl Calls {
             one_ways: vec![],
             shares: Shares::default(),
             asking: Asking::default(),
+            retries: Retries::default(),
             wheel: Wheel::default(),
             directory: Rc::default(),
             plans: Plans::default(),
@@ -120,6 +125,7 @@ impl Calls {
             self.metrics.set_layout(&limits.metrics);
         }
         self.asking.apply(change);
+        self.retries.apply(change);
         let removes_clusters = change.clusters.iter().any(|(_, cluster)| cluster.is_none());
         if !change.routes.is_empty() || !change.listeners.is_empty() || removes_clusters {
             let longest = self.directory.listeners().map(|(_, l)| l.route_count).max();

@@ -46,7 +46,7 @@ pub use metrics::{Latency, MetricLabels, Metrics};
 pub use path::Path;
 pub use process::{AccessLog, Admin, Log, LogFormat, LogLevel, LogOutput, Runtime, Workers};
 pub use registry::{Registry, ServiceFile};
-pub use route::{MethodPolicy, Protocol, Retry, Rewrite, Route, RouteMatch, RouteTarget};
+pub use route::{MethodPolicy, Protocol, Retry, RetryOn, Rewrite, Route, RouteMatch, RouteTarget};
 pub use secret::{Secret, SecretText};
 pub use suggest::closest;
 pub use text::TEXT;

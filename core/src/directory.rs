@@ -159,6 +159,8 @@ pub struct Policy {
     pub is_default: bool,
     /// The number of times a call may be sent to endpoints that are avoided, while none of its bytes has left.
     pub attempts: u8,
+    /// A call is sent to another endpoint if its provider has no free thread for it.
+    pub retry_overload: bool,
 }
 
 /// One destination of a route.

@@ -22,6 +22,8 @@ pub(crate) struct Exchange {
     pub(crate) attempts: u8,
     /// The largest number of attempts.
     pub(crate) max_attempts: u8,
+    /// The request is kept after it was sent, because it is sent again if the provider has no free thread.
+    pub(crate) may_retry: bool,
     /// The target of the route that was chosen.
     pub(crate) target: TargetId,
     /// The series that counts it.
@@ -34,7 +36,7 @@ pub(crate) struct Exchange {
     pub(crate) bytes_in: u32,
     /// The route, as it was when the call arrived.
     pub(crate) plan: Rc<Plan>,
-    /// The request while it waits; `None` for a call that is sent at once.
+    /// The request while it waits, or may have to be sent again; `None` for most calls that were sent.
     pub(crate) held: Option<Box<Held>>,
 }
 

@@ -437,3 +437,57 @@ fn a_response_that_breaks_stock_readers_fails_only_its_call() {
         2.0
     );
 }
+
+/// A provider without a free thread has not executed the call, so that another one may get it.
+#[test]
+fn a_call_that_a_busy_provider_refused_goes_to_another() {
+    fn check<From: Codec, To: Codec + 'static>() {
+        let busy = Upstream::<To>::start(|_, out| {
+            out.reply(&Reply::failed(ErrorKind::Overload, "Thread pool is EXHAUSTED!"));
+        });
+        let free = Upstream::<To>::greeting("free");
+        let mut config = config::<To>(&[busy.address, free.address]);
+        config["access_log"] = json!({"path": "stdout", "format": "json"});
+        let rialto = Rialto::start(&config);
+        let mut downstream = Downstream::<From>::connect(rialto.entry());
+        let refused = (0..10)
+            .filter(|_| downstream.call(&name()).answer.is_err())
+            .count();
+        assert_eq!(refused, 5, "without a rule calls are not tried again");
+        config["routes"][0]["retry"] = json!({"attempts": 2, "on": ["overload"]});
+        rialto.reload(&config);
+        for _ in 0..3 {
+            assert_eq!(downstream.value(&name()), "free");
+        }
+        let retries = rialto.metric("rialto_call_retries_total", &[]);
+        assert!((1.0..=3.0).contains(&retries), "{retries}");
+        rialto.stdout.wait("a line of a second attempt", |l| {
+            l.contains("\"attempts\":2")
+                && l.contains(&format!("\"failed_endpoints\":[\"{}\"]", busy.address))
+        });
+    }
+    check::<Dubbo, Dubbo>();
+    check::<Bolt, Dubbo>();
+    check::<Dubbo, Bolt>();
+}
+
+/// If all are busy, retries do not double the load: at most one call in five is tried again.
+#[test]
+fn retries_do_not_make_an_overload_worse() {
+    let busy = || {
+        Upstream::<Dubbo>::start(|_, out| {
+            out.reply(&Reply::failed(ErrorKind::Overload, "Thread pool is EXHAUSTED!"));
+        })
+    };
+    let ups = [busy(), busy()];
+    let mut config = config::<Dubbo>(&[ups[0].address, ups[1].address]);
+    config["routes"][0]["retry"] = json!({"attempts": 5, "on": ["overload"]});
+    let rialto = Rialto::start(&config);
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    for _ in 0..300 {
+        assert_eq!(downstream.error(&name()).kind, ErrorKind::Overload);
+    }
+    let seen = ups.iter().map(|up| up.seen().len()).sum::<usize>();
+    // a window of a second may begin anew meanwhile
+    assert!((301..=400).contains(&seen), "{seen} requests for 300 calls");
+}

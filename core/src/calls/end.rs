@@ -71,6 +71,9 @@ impl Calls {
         if ex.state == State::Sent {
             self.gave_up_upstream(w, Counted::of(&ex));
             self.leave_upstream(w, &ex);
+            if ex.may_retry {
+                self.retries.drop_kept(&ex);
+            }
         } else if ex.state == State::Suspended {
             self.asking.left(&ex);
         }
@@ -210,6 +213,7 @@ impl Calls {
         let counted = Counted::of(ex);
         // the upstream still knows the id, so no other call may get it
         ex.state = State::Quarantined;
+        self.retries.drop_kept(ex);
         ex.held = None;
         ex.deadline_ms = w.now_ms + QUARANTINE_MS;
         self.wheel.push(ex.deadline_ms, key);
@@ -345,6 +349,7 @@ impl Calls {
             return self.fail(w, key, &CallError::new(ErrorKind::UpstreamClosed, text));
         };
         let counted = Counted::of(ex);
+        self.retries.drop_kept(ex);
         ex.state = State::Waiting;
         ex.held = Some(held);
         let series = ex.series;

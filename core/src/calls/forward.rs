@@ -116,6 +116,9 @@ impl Calls {
                 if ex.one_way {
                     self.one_ways.push(key);
                 }
+                if ex.may_retry {
+                    self.retries.keep(ex, sending);
+                }
                 self.endpoints.began(endpoint, id);
                 if !self.shares.is_empty() || !self.notes.is_empty() {
                     self.note_sent(w, key, id);

@@ -62,6 +62,9 @@ impl Calls {
     /// Does the same as [`Calls::reply`] for a response that reports a failure of the provider's machinery.
     #[cold]
     fn reply_failed<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, msg: &Message<'_>, from: From) {
+        if self.retry(w, key, msg) {
+            return;
+        }
         match self.named(key, msg) {
             Some(named) => self.reply_with(w, key, &named, from),
             None => self.reply_with(w, key, &Response::Message(*msg), from),

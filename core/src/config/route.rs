@@ -130,13 +130,26 @@ pub struct MethodPolicy {
     pub retry: Option<Retry>,
 }
 
-/// When a call is tried again. This happens only if none of its bytes was sent, so that no provider sees it
-/// twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// When a call is tried again, always at another endpoint. Without `on` this happens only if none of its bytes was
+/// sent, so that no provider sees it twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retry {
     /// Largest number of attempts, the first one included. 1 never tries again.
     pub attempts: NonZeroU8,
+    /// Responses after which a call is tried again as well, if its deadline allows and another endpoint is well. At
+    /// most one call in five is, so that retries do not make an overload worse. The request is kept until its
+    /// response has come.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub on: Vec<RetryOn>,
+}
+
+/// A response after which a call may be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryOn {
+    /// The provider has no free thread. It has not executed the call, so that any method may be tried again.
+    Overload,
 }
 
 /// Dubbo's own default weight of a provider.
@@ -148,6 +161,7 @@ impl Default for Retry {
     fn default() -> Self {
         Self {
             attempts: NonZeroU8::MIN.saturating_add(1),
+            on: Vec::new(),
         }
     }
 }
@@ -162,11 +176,11 @@ impl Route {
     }
 
     /// The retry rule for calls of this method.
-    pub fn retry_of(&self, method: &str) -> Retry {
+    pub fn retry_of(&self, method: &str) -> &Retry {
         self.methods
             .get(method)
-            .and_then(|policy| policy.retry)
-            .unwrap_or(self.retry)
+            .and_then(|policy| policy.retry.as_ref())
+            .unwrap_or(&self.retry)
     }
 }
 

@@ -139,12 +139,13 @@ impl RouteSource {
             bridge: bridge_of(&r.bridge, t.protocol),
             other_bridges: t.other_protocols.iter().map(bridge).collect(),
         };
-        let policy = |timeout: Option<config::Period>, retry: config::Retry| {
+        let policy = |timeout: Option<config::Period>, retry: &config::Retry| {
             let own = timeout.map(config::Period::millis);
             Policy {
                 timeout_ms: own.or(self.default_timeout_ms).map_or(u32::MAX, ms),
                 is_default: own.is_none(),
                 attempts: retry.attempts.get(),
+                retry_overload: retry.on.contains(&config::RetryOn::Overload),
             }
         };
         let of_method = |name: &String| {
@@ -168,7 +169,7 @@ impl RouteSource {
             targets: self.targets.iter().map(target).collect(),
             total_weight: self.targets.iter().map(|t| u64::from(t.weight)).sum(),
             rewrite: Some(rewrite_of(&r.rewrite)).filter(|edits| !edits.is_empty()),
-            policy: policy(r.timeout, r.retry),
+            policy: policy(r.timeout, &r.retry),
             methods: r.methods.keys().map(of_method).collect(),
             filters: filters_of(&r.filters, world),
         }

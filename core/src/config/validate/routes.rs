@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::names::Names;
 use super::{Addresses, Problems};
-use crate::config::{AttachmentEdit, Cluster, Config, Filter, Path, Protocol, Route, RouteTarget};
+use crate::config::{AttachmentEdit, Cluster, Config, Filter, Path, Protocol, Retry, Route, RouteTarget};
 
 pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Problems) {
     let section = Path::root().key("routes");
@@ -47,6 +47,12 @@ pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Pr
         );
         edits.check_filters(&route.filters, &path, problems);
         check_bridge(route, &path, problems);
+        check_retry(&route.retry, &path.key("retry"), problems);
+        for (name, policy) in &route.methods {
+            if let Some(retry) = &policy.retry {
+                check_retry(retry, &path.key("methods").key(name).key("retry"), problems);
+            }
+        }
         if !used.contains(route.name.as_str()) {
             problems
                 .warning(
@@ -265,6 +271,17 @@ pub(super) fn check_filters(filters: &[Filter], path: &Path, problems: &mut Prob
             // The types of a rate limit exclude all errors.
             Filter::RateLimit(_) => {}
         }
+    }
+}
+
+fn check_retry(retry: &Retry, path: &Path, problems: &mut Problems) {
+    if retry.attempts.get() == 1 && !retry.on.is_empty() {
+        problems
+            .warning(
+                path.key("on"),
+                "a call with a single attempt is never tried again",
+            )
+            .hint("raise attempts, or leave on out");
     }
 }
 
