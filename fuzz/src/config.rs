@@ -1,6 +1,7 @@
 //! Configurations: any text is accepted or explained.
-use rialto::config::{Report, dump, load_str};
+use rialto::config::{Dump, Loaded, Report, load_str};
 use serde_json::Value;
+use std::sync::Arc;
 
 const NAME: &str = "rialto.yaml";
 
@@ -18,13 +19,19 @@ pub fn load(data: &[u8]) {
         Ok(loaded) => {
             assert!(!loaded.warnings.has_errors(), "accepted with errors");
             check(&loaded.warnings, text);
-            let written = dump(&loaded.config, &loaded.substitutions);
+            let written = dump(loaded);
             // JSON has no escape for variables; `$` and what follows would be read as one.
             let again = written.to_string().replace("${", "$${");
             let again = load_str(NAME, &again).unwrap_or_else(|e| panic!("its own dump is refused:\n{e}"));
-            assert_eq!(dump(&again.config, &again.substitutions), written);
+            assert_eq!(dump(again), written);
         }
     }
+}
+
+/// A configuration as it is shown.
+fn dump(loaded: Loaded) -> Value {
+    let dump = Dump::new(Arc::new(loaded.config), loaded.substitutions);
+    serde_json::to_value(dump).expect("a configuration has a form in JSON")
 }
 
 /// Every finding has a form for people and one for programs, and its position is within the text.

@@ -150,7 +150,7 @@ impl NodeRuns {
         let mut note = |way: Way, downstream, cells: Vec<Cell>| {
             let good = cells.iter().filter(|c| c.outcome == Outcome::Ok).count();
             say(&format!(
-                "{caller} -> {NAME}, {}: {good} of {} cases work",
+                "{downstream} -> {NAME}, {}: {good} of {} cases work",
                 way.name(),
                 cells.len()
             ));
@@ -166,7 +166,7 @@ impl NodeRuns {
                 .into_iter()
                 .filter(|c| way != Way::Direct || c.starts_with("sofa"));
             for downstream in downstreams {
-                let file = log(&format!("{caller}-{}", way.name()));
+                let file = log(&format!("{downstream}-{}", way.name()));
                 note(
                     way,
                     downstream,
@@ -193,7 +193,7 @@ impl NodeRuns {
         for (way, downstream, cells) in self.seen.iter().filter(|(way, ..)| *way != Way::Shared) {
             for cell in cells.iter().filter(is_bad) {
                 wrong.push(format!(
-                    "{caller} -> {NAME}, {}: {}: {}",
+                    "{downstream} -> {NAME}, {}: {}: {}",
                     way.name(),
                     cell.case,
                     cell.note()

@@ -9,8 +9,8 @@ use crate::error::{CallError, ErrorKind};
 use crate::exchange::{Exchange, State};
 use crate::message::{Edits, Head, ProtoId};
 use crate::slots::{CallKey, ConnKey};
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -77,8 +77,9 @@ impl Asking {
     /// Forgets the clusters that a change removes, so that the next call of their services asks again.
     pub(super) fn apply(&mut self, change: &Change) {
         let removed = change.clusters.iter().filter(|(_, cluster)| cluster.is_none());
-        for (removed, _) in removed {
-            self.known.retain(|_, known| known != removed);
+        let removed: HashSet<ClusterId> = removed.map(|(id, _)| *id).collect();
+        if !removed.is_empty() {
+            self.known.retain(|_, known| !removed.contains(known));
         }
     }
 

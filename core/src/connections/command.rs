@@ -245,7 +245,7 @@ impl<E: Env> Connections<E> {
         }
     }
 
-    /// Parts from all downstreams, see [`Connections::part_from`].
+    /// Closes each downstream connection between two calls.
     pub fn part_from_downstreams(&mut self) {
         for key in self.conns.keys() {
             self.part_from(key);
