@@ -133,7 +133,11 @@ impl Rialto {
 
     /// A number of `/metrics`: the sum of all samples of that name whose labels contain all these parts.
     pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> f64 {
-        let text = self.admin.get("/metrics").1;
+        // Few pages are made at once, and the place of the last one may not be free yet.
+        let text = eventually("a page of metrics", || {
+            let (code, text) = self.admin.get("/metrics");
+            (code == 200).then_some(text)
+        });
         let of = |line: &str| {
             let rest = line.strip_prefix(name)?;
             let (labels_here, value) = match rest.strip_prefix('{') {
