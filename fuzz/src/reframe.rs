@@ -125,6 +125,9 @@ fn same_head<C: Codec>(
     }
 }
 
+/// The class of SOFARPC's requests.
+const REQUEST: &str = "com.alipay.sofa.rpc.core.request.SofaRequest";
+
 /// What the edits do not name stays the same.
 fn same_call(before: Result<NeutralCall<'_>, CallError>, after: Result<NeutralCall<'_>, CallError>) {
     let Ok(before) = before else { return };
@@ -141,6 +144,10 @@ fn same_call(before: Result<NeutralCall<'_>, CallError>, after: Result<NeutralCa
     if let (Some(Ok(before)), Some(after)) = (tokens(&before.args), tokens(&after.args)) {
         let after = after.unwrap_or_else(|e| panic!("its arguments cannot be read any more: {e}"));
         let (before, after) = (comparable(before), comparable(after));
+        // An argument may refer to the request that contains it, whose names have been edited.
+        if before.contains(REQUEST) {
+            return;
+        }
         assert!(before == after, "\n{before}\n{after}");
     }
 }
