@@ -114,9 +114,9 @@ impl Calls {
                 ex.up = Up { conn, mark, endpoint };
                 ex.state = State::Sent;
                 if ex.one_way {
+                    // No response will come, so that nothing has to be kept for another attempt either.
                     self.one_ways.push(key);
-                }
-                if ex.may_retry {
+                } else if ex.may_retry {
                     self.retries.keep(ex, sending);
                 }
                 self.endpoints.began(endpoint, id);

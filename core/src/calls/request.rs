@@ -269,7 +269,7 @@ impl Calls {
             one_way: msg.meta.one_way,
             attempts: 0,
             max_attempts: policy.attempts,
-            may_retry: policy.retry_overload && !msg.meta.one_way,
+            may_retry: policy.retry_overload,
             target,
             series,
             started_us: self.now_us,
