@@ -448,7 +448,7 @@ fn an_answer_that_its_downstream_has_not_taken_is_unfinished() {
     stage.net.borrow_mut().links[downstream].stalled = false;
     assert_eq!(stage.answers(downstream), [(1, Ok(300_000))]);
     assert_eq!(stage.worker.unfinished(), 0);
-    // and so is one that its downstream never takes, until it is gone
+    // A response that its downstream never takes counts as unfinished until the downstream is closed.
     stage.call_within(downstream, 2, "a.Service", &[b'x'; 300_000], 60_000, false);
     stage.pass(50);
     stage.net.borrow_mut().links[downstream].stalled = true;

@@ -31,7 +31,7 @@ pub enum Part {
 
 const PARTS: usize = 7;
 
-/// The most endpoints that a note lists.
+/// The largest number of endpoints that a note lists.
 const FAILED_MAX: usize = 16;
 
 /// The texts of a call in one allocation, and the course of its attempts.

@@ -88,7 +88,7 @@ impl Asking {
         self.known.len()
     }
 
-    /// Counts a call out that no longer waits.
+    /// Subtracts a call that no longer waits, and the bytes of its request.
     pub(super) fn left(&mut self, ex: &Exchange) {
         self.calls -= 1;
         self.bytes -= ex.held.as_ref().map_or(0, |held| held.bytes.len());

@@ -140,7 +140,8 @@ impl<E: Env> Connections<E> {
                     ConnectionScope::Shared => conn.reserved_for.is_none(),
                     ConnectionScope::PerDownstream => has_downstream,
                 };
-                // A reserved connection is useless without its downstream, and so is one of the former scope.
+                // No call can use a reserved connection whose downstream is gone, or a connection that was opened
+                // before the cluster's `connections` setting changed.
                 if !conn.retired && !needed {
                     return Fate::Retire(
                         "its downstream is gone, or the cluster's connections setting has changed",
