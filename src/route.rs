@@ -140,7 +140,7 @@ impl Lookup<'_> {
         let mut session = Framed::<C>::new(Role::Client, &Settings::default());
         let encoded = request.encode(session.codec_mut(), 1, &mut bytes);
         encoded.map_err(|e| anyhow::anyhow!("the call cannot be encoded: {e}"))?;
-        let message = All::dialect(proto).and_then(|dialect| dialect.view(&bytes));
+        let message = All::reader(proto).and_then(|reader| reader.view(&bytes));
         let message = message.context("the call cannot be decoded")?;
         let head = message
             .head()
@@ -198,7 +198,7 @@ impl Lookup<'_> {
             Some(Unmet::Application) => asks("application", json!(m.application), text(head.application)),
             Some(Unmet::Attachment(name)) => {
                 let condition = m.attachments.get(name);
-                match msg.meta.dialect.attachment(msg, head, name) {
+                match msg.meta.reader.attachment(msg, head, name) {
                     Some(value) => asks(&format!("attachment {name}"), json!(condition), text(&value)),
                     None => format!(
                         "it asks for attachment {name} {}, and the call has none",
@@ -273,7 +273,7 @@ fn sent(
     let mut out = OutBuf::default();
     let written = session.request(&mut out, CallKey::from_bits(1), message, dispatch);
     written.map_err(|e| anyhow::anyhow!("the call cannot be translated: {e}"))?;
-    let sent = All::dialect(cluster.protocol).and_then(|dialect| dialect.view(out.unsent()));
+    let sent = All::reader(cluster.protocol).and_then(|reader| reader.view(out.unsent()));
     let sent = sent.context("the translated call cannot be read again")?;
     let head = sent
         .head()

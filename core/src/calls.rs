@@ -238,7 +238,7 @@ impl Calls {
     ) {
         match event {
             Event::Request { id, msg } => self.on_request(w, batch, from, id, &msg),
-            Event::Response { call, answer } => self.on_response(w, from, call, &answer),
+            Event::Response { call, response } => self.on_response(w, from, call, &response),
             Event::Refused { reply, error } => self.on_refused(w, from, reply, error),
             Event::Drain => self.on_drain(w, from, true),
             Event::Undrain => self.on_drain(w, from, false),

@@ -316,7 +316,7 @@ impl<E: Env> Connections<E> {
         {
             conn.session = session;
             conn.detecting = false;
-            let name = E::Protocols::dialect(proto).map_or("", |d| d.name());
+            let name = E::Protocols::reader(proto).map_or("", |r| r.name());
             self.note(key, format_args!("speaks {name}"));
         }
     }
@@ -385,7 +385,7 @@ impl<E: Env> Connections<E> {
     /// Closes the connection because of an error of its peer, and logs and counts the error.
     pub fn fault(&mut self, key: ConnKey, what: &str) {
         let Some(conn) = self.conns.get(key) else { return };
-        let proto = E::Protocols::dialect(conn.session.proto()).map_or("no protocol yet", |d| d.name());
+        let proto = E::Protocols::reader(conn.session.proto()).map_or("no protocol yet", |r| r.name());
         let text = format_args!(" closed: {proto}: {what}");
         self.peer_errors
             .report(PeerErrorKind::Protocol, conn.who(), self.now_ms, text);

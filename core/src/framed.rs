@@ -220,7 +220,7 @@ impl<C: Codec> Framed<C> {
             },
             (Kind::Response, Role::Client) => Event::Response {
                 call: call_key(frame.id),
-                answer: Response::Error(frame.error),
+                response: Response::Error(frame.error),
             },
             _ => Event::Unexpected("a frame of no use was skipped"),
         })
@@ -375,7 +375,7 @@ impl<C: Codec> Session for Framed<C> {
             (Kind::Request, Role::Server) => Event::Request { id: frame.id, msg },
             (Kind::Response, Role::Client) => Event::Response {
                 call: call_key(frame.id),
-                answer: Response::Message(msg),
+                response: Response::Message(msg),
             },
             (Kind::Heartbeat, _) => {
                 self.codec.heartbeat_ack(bytes, out.tail_mut());
@@ -416,7 +416,7 @@ impl<C: Codec> Session for Framed<C> {
         }
         // Another protocol: the call is translated through its neutral form.
         let mut neutral = NeutralCall::default();
-        msg.meta.dialect.read_call(msg, dispatch.head, &mut neutral)?;
+        msg.meta.reader.read_call(msg, dispatch.head, &mut neutral)?;
         neutral.timeout_ms = dispatch.timeout_ms;
         dispatch.bridge.on_request(&mut neutral);
         if let Some(edits) = dispatch.edits {
@@ -425,14 +425,14 @@ impl<C: Codec> Session for Framed<C> {
         self.append(out, msg.bytes.len(), |codec, v| codec.request(v, id, &neutral))
     }
 
-    fn answer(
+    fn respond(
         &mut self,
         out: &mut OutBuf,
         to: RespondTo,
-        answer: &Response<'_>,
+        response: &Response<'_>,
         bridge: &Bridge,
     ) -> Result<(), CallError> {
-        let said = match answer {
+        let said = match response {
             Response::Message(msg) if msg.meta.proto == C::PROTO => {
                 self.check_passed(msg, Some(to)).and_then(|()| {
                     self.append(out, msg.bytes.len(), |codec, v| {
@@ -442,7 +442,7 @@ impl<C: Codec> Session for Framed<C> {
             }
             Response::Message(msg) => {
                 let mut outcome = NeutralResponse::default();
-                msg.meta.dialect.read_response(msg, &mut outcome).and_then(|()| {
+                msg.meta.reader.read_response(msg, &mut outcome).and_then(|()| {
                     bridge.on_response(&mut outcome);
                     self.append(out, msg.bytes.len(), |codec, v| codec.outcome(v, to, &outcome))
                 })

@@ -10,10 +10,10 @@ pub struct ProtoId(pub u8);
 /// The facts about a message that decoding its frame yields.
 #[derive(Clone, Copy)]
 pub struct Meta {
-    /// The protocol. Compared instead of `dialect`, because statics of size 0 may share an address.
+    /// The protocol. Compared instead of `reader`, because statics of size 0 may share an address.
     pub proto: ProtoId,
     /// The reader of this protocol's messages.
-    pub dialect: &'static dyn MessageReader,
+    pub reader: &'static dyn MessageReader,
     /// What a response must repeat (frame version, serialization ...). Only the protocol's own code interprets
     /// it.
     pub hint: u32,
@@ -195,7 +195,7 @@ impl<'a> Message<'a> {
     /// As there.
     #[inline]
     pub fn head(&self) -> Result<Head<'a>, CallError> {
-        self.meta.dialect.head(self)
+        self.meta.reader.head(self)
     }
 }
 
@@ -267,7 +267,7 @@ impl std::fmt::Debug for Message<'_> {
         write!(
             f,
             "{} message of {} bytes",
-            self.meta.dialect.name(),
+            self.meta.reader.name(),
             self.bytes.len()
         )
     }

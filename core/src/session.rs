@@ -54,7 +54,7 @@ pub enum Event<'a> {
         /// The call that it belongs to.
         call: CallKey,
         /// The response as received, or the error that replaces it.
-        answer: Response<'a>,
+        response: Response<'a>,
     },
     /// The peer wants no new calls on this connection.
     Drain,
@@ -135,11 +135,11 @@ pub trait Session {
     ///
     /// # Errors
     /// The error that was encoded in place of the response.
-    fn answer(
+    fn respond(
         &mut self,
         out: &mut OutBuf,
         to: RespondTo,
-        answer: &Response<'_>,
+        response: &Response<'_>,
         bridge: &Bridge,
     ) -> Result<(), CallError>;
 
@@ -187,7 +187,7 @@ pub trait Protocols: 'static {
     fn refusal(first: &[u8]) -> Option<&'static [u8]>;
 
     /// The reader of a protocol's messages.
-    fn dialect(proto: ProtoId) -> Option<&'static dyn crate::message::MessageReader>;
+    fn reader(proto: ProtoId) -> Option<&'static dyn crate::message::MessageReader>;
 }
 
 /// Bounds of a session, and what is known of its peer.

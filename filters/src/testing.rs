@@ -61,7 +61,7 @@ pub(crate) fn pass_with(filter: &dyn Filter, call: &TestCall<'_>, now_ms: u32, e
     let msg = Message {
         meta: Meta {
             proto: ProtoId(0),
-            dialect: &Wireless,
+            reader: &Wireless,
             hint: 0,
             timeout_ms: 0,
             status: Status::Ok,

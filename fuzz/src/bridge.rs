@@ -36,8 +36,8 @@ pub fn cross(data: &[u8]) {
             ask::<Dubbo>(&found.msg, 0);
         }
         Kind::Response => {
-            answer::<Bolt>(&found.msg, downstream);
-            answer::<Dubbo>(&found.msg, downstream);
+            respond::<Bolt>(&found.msg, downstream);
+            respond::<Dubbo>(&found.msg, downstream);
         }
         _ => {}
     }
@@ -45,7 +45,7 @@ pub fn cross(data: &[u8]) {
 
 fn ask<C: Codec>(msg: &Message<'_>, variant: u32) {
     let rules = Bridge::default();
-    let mut call = match msg.meta.dialect.call(msg) {
+    let mut call = match msg.meta.reader.call(msg) {
         Ok(call) => call,
         Err(e) => return refused(&e),
     };
@@ -57,7 +57,7 @@ fn ask<C: Codec>(msg: &Message<'_>, variant: u32) {
     match said {
         Ok(()) => {
             let msg = written::<C>(&out, Kind::Request, ID);
-            let again = msg.meta.dialect.call(&msg);
+            let again = msg.meta.reader.call(&msg);
             let again = again.unwrap_or_else(|e| panic!("what was written cannot be read: {e}\n{call:?}"));
             same_call(&call, &again);
         }
@@ -154,9 +154,9 @@ fn same_values(values: &Values<'_>, again: &Values<'_>) {
     }
 }
 
-fn answer<C: Codec>(msg: &Message<'_>, choice: u8) {
+fn respond<C: Codec>(msg: &Message<'_>, choice: u8) {
     let rules = Bridge::default();
-    let mut outcome = match msg.meta.dialect.outcome(msg) {
+    let mut outcome = match msg.meta.reader.outcome(msg) {
         Ok(outcome) => outcome,
         Err(e) => return refused(&e),
     };
@@ -173,7 +173,7 @@ fn answer<C: Codec>(msg: &Message<'_>, choice: u8) {
     match said {
         Ok(()) => {
             let msg = written::<C>(&out, Kind::Response, ID);
-            let again = msg.meta.dialect.outcome(&msg);
+            let again = msg.meta.reader.outcome(&msg);
             // JSONB leaves some values to the reader's classes, and generic consumers have none.
             let is_told = !downstream.is_generic && (C::PROTO != DUBBO || downstream.hint & 0x1f == 2);
             if is_told {

@@ -70,7 +70,7 @@ fn change<C: Codec>(frame: &[u8], edits: &Edits, variant: u32) {
         let new = after.head().unwrap_or_else(|e| panic!("its head is lost: {e}"));
         same_head::<C>(&msg, &head, &after, &new, edits);
     }
-    same_call(msg.meta.dialect.call(&msg), after.meta.dialect.call(&after));
+    same_call(msg.meta.reader.call(&msg), after.meta.reader.call(&after));
 }
 
 fn same_head<C: Codec>(
@@ -104,7 +104,7 @@ fn same_head<C: Codec>(
     }
     assert_eq!(new.echo, head.echo && edits.method.is_none());
     let attachment = |msg: &Message<'_>, head, key| {
-        let found = msg.meta.dialect.attachment(msg, head, key);
+        let found = msg.meta.reader.attachment(msg, head, key);
         found.map(|v| String::from_utf8_lossy(&v).into_owned())
     };
     for (key, value) in &edits.set {

@@ -43,14 +43,14 @@ pub(crate) fn downstream(proto: ProtoId, choice: u8) -> Downstream {
 }
 
 fn of_all(proto: ProtoId, files: &[&str]) -> Vec<Downstream> {
-    let dialect = All::dialect(proto).expect("a protocol of ours");
+    let reader = All::reader(proto).expect("a protocol of ours");
     let mut found = BTreeSet::new();
     for line in files.iter().flat_map(|file| file.lines()) {
         let Some(frame) = line.strip_prefix("> ").map(unhex) else {
             continue;
         };
-        let Some(msg) = dialect.view(&frame) else { continue };
-        if let Ok(head) = dialect.head(&msg)
+        let Some(msg) = reader.view(&frame) else { continue };
+        if let Ok(head) = reader.head(&msg)
             && !msg.meta.one_way
         {
             found.insert(Downstream {

@@ -171,7 +171,7 @@ impl Codec for Bolt {
 
 /// The reader of Bolt messages.
 #[must_use]
-pub fn dialect() -> &'static dyn MessageReader {
+pub fn reader() -> &'static dyn MessageReader {
     &BoltReader
 }
 

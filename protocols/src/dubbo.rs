@@ -99,7 +99,7 @@ impl Codec for Dubbo {
                 reframe::copy(out, id, msg);
                 Ok(())
             }
-            Some(to) => encode::response(out, to, &msg.meta.dialect.outcome(msg)?, self.max_sent),
+            Some(to) => encode::response(out, to, &msg.meta.reader.outcome(msg)?, self.max_sent),
         }
     }
 
@@ -138,7 +138,7 @@ impl Codec for Dubbo {
 
 /// The reader of Dubbo2 messages.
 #[must_use]
-pub fn dialect() -> &'static dyn MessageReader {
+pub fn reader() -> &'static dyn MessageReader {
     &DubboReader
 }
 

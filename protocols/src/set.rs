@@ -54,10 +54,10 @@ impl Protocols for All {
         }
     }
 
-    fn dialect(proto: ProtoId) -> Option<&'static dyn MessageReader> {
+    fn reader(proto: ProtoId) -> Option<&'static dyn MessageReader> {
         match proto {
-            BOLT => Some(bolt::dialect()),
-            DUBBO => Some(dubbo::dialect()),
+            BOLT => Some(bolt::reader()),
+            DUBBO => Some(dubbo::reader()),
             _ => None,
         }
     }
@@ -66,7 +66,7 @@ impl Protocols for All {
 /// The name of a protocol in configuration, metrics and logs.
 #[must_use]
 pub fn protocol_name(id: ProtoId) -> &'static str {
-    All::dialect(id).map_or("unknown", |d| d.name())
+    All::reader(id).map_or("unknown", |r| r.name())
 }
 
 macro_rules! each {
@@ -104,14 +104,14 @@ impl Session for AnySession {
         each!(self, s => s.request(out, call, msg, dispatch))
     }
 
-    fn answer(
+    fn respond(
         &mut self,
         out: &mut OutBuf,
         to: RespondTo,
-        answer: &Response<'_>,
+        response: &Response<'_>,
         bridge: &Bridge,
     ) -> Result<(), CallError> {
-        each!(self, s => s.answer(out, to, answer, bridge))
+        each!(self, s => s.respond(out, to, response, bridge))
     }
 
     #[inline]
@@ -165,7 +165,7 @@ impl Session for Detecting {
         ))
     }
 
-    fn answer(
+    fn respond(
         &mut self,
         _: &mut OutBuf,
         _: RespondTo,

@@ -101,7 +101,7 @@ fn hessian(library: Library, put: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
 
 fn message(frame: &[u8]) -> Message<'_> {
     let proto = if frame[0] == 0xda { DUBBO } else { BOLT };
-    let reader = All::dialect(proto).unwrap();
+    let reader = All::reader(proto).unwrap();
     reader.view(frame).expect("a whole frame")
 }
 
@@ -225,7 +225,7 @@ fn written_request<C: Codec>(
     };
     let (mut out, began) = (OutBuf::default(), Instant::now());
     let msg = message(frame);
-    let head = msg.meta.dialect.head(&msg).ok();
+    let head = msg.meta.reader.head(&msg).ok();
     let dispatch = Dispatch {
         edits,
         head: head.as_ref(),
@@ -250,7 +250,7 @@ fn written_response<C: Codec>(what: &str, frame: &[u8], hint: u32) -> Result<usi
     let (mut out, began) = (OutBuf::default(), Instant::now());
     let to = RespondTo { id: 9, hint };
     let answer = Response::Message(message(frame));
-    let result = Framed::<C>::new(Role::Server, &settings).answer(&mut out, to, &answer, &Bridge::default());
+    let result = Framed::<C>::new(Role::Server, &settings).respond(&mut out, to, &answer, &Bridge::default());
     check_size_and_time(what, frame.len(), &out, &result, began);
     if result.is_err() {
         assert!(out.len() < AROUND, "{what}: an error of {} bytes", out.len());

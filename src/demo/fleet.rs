@@ -82,6 +82,6 @@ pub(super) fn name(proto: ProtoId) -> &'static str {
     match proto {
         DUBBO => "dubbo",
         BOLT => "sofa",
-        other => All::dialect(other).map_or("unknown", |d| d.name()),
+        other => All::reader(other).map_or("unknown", |r| r.name()),
     }
 }

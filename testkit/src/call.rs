@@ -130,7 +130,7 @@ impl Request {
         let hint = head.as_ref().map_or(msg.meta.hint, |h| h.hint);
         let read = || {
             let head = head?;
-            let call = msg.meta.dialect.call(msg)?;
+            let call = msg.meta.reader.call(msg)?;
             let args =
                 to_json(&call.args).map_err(|e| CallError::new(ErrorKind::BadRequest, e.to_string()))?;
             Ok(Request {
@@ -206,14 +206,14 @@ impl Reply {
             Err(e) => Sent::Error(e),
         };
         // if the reply cannot be encoded, the session writes an error in its place, which is a response, too
-        let _ = session.answer(out, to, &sent, &Bridge::default());
+        let _ = session.respond(out, to, &sent, &Bridge::default());
     }
 
     /// Decodes a received response.
     #[must_use]
     pub fn decode(msg: &Message<'_>) -> Reply {
         let unreadable = |e: &dyn std::fmt::Display| CallError::new(ErrorKind::BadResponse, e.to_string());
-        let outcome = match msg.meta.dialect.outcome(msg) {
+        let outcome = match msg.meta.reader.outcome(msg) {
             Ok(outcome) => outcome,
             Err(e) => return e.into(),
         };

@@ -70,10 +70,10 @@ impl<C: Codec, S: Read + Write> Client<C, S> {
     /// The connection has ended, a read took too long, or the peer sent invalid bytes.
     pub fn receive(&mut self) -> io::Result<(u32, Reply)> {
         self.next(|event| {
-            let Event::Response { call, answer } = event else {
+            let Event::Response { call, response } = event else {
                 return None;
             };
-            match answer {
+            match response {
                 Response::Message(msg) => Some((call.bits(), Reply::decode(&msg))),
                 Response::Error(e) => Some((call.bits(), e.into())),
                 _ => None,

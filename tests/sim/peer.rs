@@ -163,9 +163,9 @@ impl Peer {
                 Event::Request { id, msg } => found.push(called(id, &msg)),
                 Event::Response {
                     call,
-                    answer: Response::Message(msg),
+                    response: Response::Message(msg),
                 } => {
-                    let result = msg.meta.dialect.outcome(&msg).map(|o| match o.reply {
+                    let result = msg.meta.reader.outcome(&msg).map(|o| match o.reply {
                         ReturnValue::Value(v) => text_of(&v),
                         other => panic!("not a value: {other:?}"),
                     });
@@ -186,7 +186,7 @@ impl Peer {
 fn called(id: u64, msg: &Message<'_>) -> Found {
     let call = msg
         .meta
-        .dialect
+        .reader
         .call(msg)
         .expect("the proxy's requests can be read");
     let text = text_of(&call.args);

@@ -50,7 +50,7 @@ impl Note {
     pub fn of(msg: &Message<'_>, head: &Head<'_>) -> Note {
         let trace = TRACES
             .iter()
-            .find_map(|key| msg.meta.dialect.attachment(msg, head, key))
+            .find_map(|key| msg.meta.reader.attachment(msg, head, key))
             .unwrap_or_default();
         let trace = trace_id(&trace);
         Note::new([

@@ -265,7 +265,7 @@ impl Calls {
         let Some(held) = held else { return };
         let msg = held.view();
         // The head was read before, so that it can be read again.
-        let head = msg.meta.dialect.head(&msg).unwrap_or_default();
+        let head = msg.meta.reader.head(&msg).unwrap_or_default();
         let series = self.series(&directory, &down, route, Some(cluster), &head);
         if let Some(ex) = self.table.get_mut(key) {
             ex.series = series;

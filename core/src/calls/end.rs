@@ -184,10 +184,10 @@ impl Calls {
         let Some(ex) = self.table.get(key) else { return };
         let series = ex.series;
         if !ex.one_way {
-            let answer = Response::Error(error.clone());
+            let response = Response::Error(error.clone());
             let no_rules = Bridge::default();
             // every protocol can encode an error
-            let _ = w.answer(ex.down.conn, ex.down.reply, &answer, From::Memory, || &no_rules);
+            let _ = w.respond(ex.down.conn, ex.down.reply, &response, From::Memory, || &no_rules);
         }
         self.note_error(key, series, error);
         self.abandon(w, key, error.kind);
@@ -339,10 +339,10 @@ impl Calls {
             return self.finish(w, key, CallResult::Failed(ErrorKind::Cancelled));
         }
         // the bytes are in the upstream's protocol; edits and bridging have been applied to them
-        let dialect = w.proto(lost.conn).and_then(E::Protocols::dialect);
-        let unsent = dialect.zip(w.unsent(lost.conn, lost.mark));
+        let reader = w.proto(lost.conn).and_then(E::Protocols::reader);
+        let unsent = reader.zip(w.unsent(lost.conn, lost.mark));
         let Some(held) = unsent
-            .and_then(|(d, b)| d.view(b))
+            .and_then(|(reader, bytes)| reader.view(bytes))
             .map(|m| m.hold(Edits::default()))
         else {
             let text = "the connection to the provider was lost before it answered";

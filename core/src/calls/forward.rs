@@ -248,14 +248,14 @@ impl Calls {
     /// Responds to an echo call with its own argument.
     #[cold]
     pub(super) fn echo<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, msg: &Message<'_>) {
-        let answer = match msg.meta.dialect.call(msg) {
+        let response = match msg.meta.reader.call(msg) {
             Ok(call) => Response::NeutralResponse(Box::new(NeutralResponse {
                 reply: ReturnValue::Value(call.args),
                 attachments: Attachments::new(),
             })),
             Err(e) => Response::Error(e),
         };
-        self.reply(w, key, &answer, From::Memory);
+        self.reply(w, key, &response, From::Memory);
     }
 
     /// Sends a parked request over the connection that it waited for. The endpoint was chosen when the dial began:

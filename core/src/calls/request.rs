@@ -52,7 +52,7 @@ impl Calls {
             return self.turn_away(w, down, msg, &Head::default(), error);
         };
         let mut head = Head::default();
-        if let Err(e) = msg.meta.dialect.read_head(msg, &mut head) {
+        if let Err(e) = msg.meta.reader.read_head(msg, &mut head) {
             return self.turn_away(w, down, msg, &Head::default(), e);
         }
         // The reader may learn more about the response format from the whole head than from the frame.
@@ -378,7 +378,7 @@ impl Calls {
         if let Some(to) = reply {
             // every protocol can encode an error
             let no_rules = Bridge::default();
-            let _ = w.answer(from, to, &Response::Error(error), From::Memory, || &no_rules);
+            let _ = w.respond(from, to, &Response::Error(error), From::Memory, || &no_rules);
         }
     }
 }

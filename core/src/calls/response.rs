@@ -18,13 +18,13 @@ impl Calls {
         w: &mut Connections<E>,
         from: ConnKey,
         key: CallKey,
-        answer: &Response<'_>,
+        response: &Response<'_>,
     ) {
         match self.table.get(key) {
             // all upstream connections share one id space: this check keeps one peer from responding to
             // another's call
             Some(ex) if ex.up.conn == from && ex.state == State::Sent && !ex.one_way => {
-                self.reply(w, key, answer, From::Input);
+                self.reply(w, key, response, From::Input);
             }
             Some(ex) if ex.up.conn == from && ex.state == State::Quarantined => {
                 self.late(w, from);
@@ -50,12 +50,12 @@ impl Calls {
         &mut self,
         w: &mut Connections<E>,
         key: CallKey,
-        answer: &Response<'_>,
+        response: &Response<'_>,
         from: From,
     ) {
-        match answer {
+        match response {
             Response::Message(m) if m.meta.status == Status::Failed => self.reply_failed(w, key, m, from),
-            _ => self.reply_with(w, key, answer, from),
+            _ => self.reply_with(w, key, response, from),
         }
     }
 
@@ -76,11 +76,11 @@ impl Calls {
         &mut self,
         w: &mut Connections<E>,
         key: CallKey,
-        answer: &Response<'_>,
+        response: &Response<'_>,
         from: From,
     ) {
         self.finish_with(w, key, |w, ex| {
-            let ended = match answer {
+            let ended = match response {
                 Response::Message(m) => Ok(CallResult::Responded(m.meta.status)),
                 Response::NeutralResponse(_) => Ok(CallResult::Responded(Status::Ok)),
                 Response::Error(e) => Err(Box::new(e.clone())),
@@ -90,12 +90,12 @@ impl Calls {
             }
             let bridge = || {
                 let target = &ex.plan.route.targets[usize::from(ex.target.index)];
-                match answer {
+                match response {
                     Response::Message(m) => target.bridge_to(m.meta.proto),
                     _ => &target.bridge,
                 }
             };
-            w.answer(ex.down.conn, ex.down.reply, answer, from, bridge)
+            w.respond(ex.down.conn, ex.down.reply, response, from, bridge)
                 .map_err(Box::new)?;
             ended
         });
@@ -109,7 +109,7 @@ impl Calls {
         if msg.meta.proto == ex.down.proto {
             return None;
         }
-        let mut error = msg.meta.dialect.outcome(msg).err()?;
+        let mut error = msg.meta.reader.outcome(msg).err()?;
         if let Some((service, method)) = self.metrics.names(ex.series)
             && !error.text.contains(service)
         {

@@ -88,7 +88,7 @@ impl Calls {
             return false;
         };
         let has_time = ex.deadline_ms > w.now_ms;
-        let kind = msg.meta.dialect.outcome(msg).err().map(|error| error.kind);
+        let kind = msg.meta.reader.outcome(msg).err().map(|error| error.kind);
         if ex.held.is_none()
             || !has_time
             || ex.attempts >= ex.max_attempts

@@ -82,11 +82,11 @@ impl<E: Env> Connections<E> {
     /// # Errors
     /// The error that the downstream was sent, because the response has no form in its protocol.
     #[inline]
-    pub fn answer<'b>(
+    pub fn respond<'b>(
         &mut self,
         key: ConnKey,
         to: RespondTo,
-        answer: &Response<'_>,
+        response: &Response<'_>,
         from: From,
         bridge: impl FnOnce() -> &'b Bridge,
     ) -> Result<(), CallError> {
@@ -96,7 +96,7 @@ impl<E: Env> Connections<E> {
         if conn.dead {
             return Ok(());
         }
-        if let Response::Message(msg) = answer
+        if let Response::Message(msg) = response
             && conn.session.forwards_as_is(msg, Some(to))
         {
             self.pass_on(key, to.id, msg, from);
@@ -106,7 +106,7 @@ impl<E: Env> Connections<E> {
         let Some(conn) = self.conns.get_mut(key) else {
             return Ok(());
         };
-        let said = conn.session.answer(&mut conn.out, to, answer, bridge());
+        let said = conn.session.respond(&mut conn.out, to, response, bridge());
         self.appended(key);
         said
     }

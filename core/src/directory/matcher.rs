@@ -72,7 +72,7 @@ impl RouteMatch {
             }
         }
         let attachment = self.attachments.iter().find(|(key, m)| {
-            let found = msg.meta.dialect.attachment(msg, head, key);
+            let found = msg.meta.reader.attachment(msg, head, key);
             !match found.as_deref().map(std::str::from_utf8) {
                 Some(Err(_)) => *m == AttachmentMatch::Present,
                 Some(Ok(value)) => m.matches(Some(value)),

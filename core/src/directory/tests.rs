@@ -56,7 +56,7 @@ impl MessageReader for Plain {
 fn message(bytes: &str) -> Message<'_> {
     let meta = Meta {
         proto: ProtoId(2),
-        dialect: &Plain,
+        reader: &Plain,
         hint: 0,
         timeout_ms: 0,
         status: Status::Ok,

@@ -92,7 +92,7 @@ fn judge(b: &[u8], f: Fixed, limit: usize) -> Result<Decoded, ProtocolError> {
     let is_request = f.kind != RESPONSE;
     let meta = Meta {
         proto: BOLT,
-        dialect: super::dialect(),
+        reader: super::reader(),
         hint: f.hint(frame).bits(),
         timeout_ms: if is_request {
             (f.word as i32).max(0) as u32

@@ -42,7 +42,7 @@ pub(crate) fn response(
     let is_readable =
         reads_response(hint, Hint::from_bits(msg.meta.hint)) || Library::sniff_sofa(parts.content).is_none();
     if !is_readable {
-        return response::write(out, to, &msg.meta.dialect.outcome(msg)?, max);
+        return response::write(out, to, &msg.meta.reader.outcome(msg)?, max);
     }
     if hint.framing().forwards_as_is(parts.framing) {
         copy(out, to.id, msg);

@@ -36,24 +36,24 @@ fn codec(role: Role, variant: u32) -> Bolt {
 }
 
 fn message(bytes: &[u8]) -> Message<'_> {
-    dialect().view(bytes).unwrap()
+    reader().view(bytes).unwrap()
 }
 
 fn head<'a>(bytes: &'a [u8]) -> Head<'a> {
-    dialect().head(&message(bytes)).unwrap()
+    reader().head(&message(bytes)).unwrap()
 }
 
 fn attachment(bytes: &[u8], key: &str) -> Option<String> {
-    let found = dialect().attachment(&message(bytes), &head(bytes), key)?;
+    let found = reader().attachment(&message(bytes), &head(bytes), key)?;
     Some(String::from_utf8(found.into_owned()).unwrap())
 }
 
 fn call(bytes: &[u8]) -> NeutralCall<'_> {
-    dialect().call(&message(bytes)).unwrap()
+    reader().call(&message(bytes)).unwrap()
 }
 
 fn refusal(bytes: &[u8]) -> CallError {
-    dialect().call(&message(bytes)).unwrap_err()
+    reader().call(&message(bytes)).unwrap_err()
 }
 
 /// The tokens of values. A map of class `HashMap` and one without a class count as equal, because the draft

@@ -93,7 +93,7 @@ pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, ProtocolError> {
     };
     let meta = Meta {
         proto: DUBBO,
-        dialect: super::dialect(),
+        reader: super::reader(),
         hint: hint.bits(),
         timeout_ms: 0,
         status,

@@ -81,7 +81,7 @@ fn frame_of(bytes: &[u8]) -> Frame {
 }
 
 fn message(bytes: &[u8]) -> Message<'_> {
-    dialect().view(bytes).expect("a whole frame")
+    reader().view(bytes).expect("a whole frame")
 }
 
 /// All calls of a file, with the names of their cases and methods.
@@ -94,7 +94,7 @@ fn calls(file: &'static str) -> Vec<(&'static str, &'static str, Vec<u8>)> {
 }
 
 fn head(bytes: &[u8]) -> Head<'_> {
-    dialect().head(&message(bytes)).unwrap()
+    reader().head(&message(bytes)).unwrap()
 }
 
 /// The tokens of values, without what [`plain`] removes.
@@ -133,7 +133,7 @@ fn response_for(hint: u32, response: &NeutralResponse<'_>) -> Result<Vec<u8>, Ca
 }
 
 fn value_of(bytes: &[u8]) -> Vec<OwnedToken> {
-    match dialect().outcome(&message(bytes)).unwrap().reply {
+    match reader().outcome(&message(bytes)).unwrap().reply {
         ReturnValue::Value(values) => tokens(&values),
         other => panic!("no value: {other:?}"),
     }

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 
 /// A protocol's name in configurations.
 pub(crate) fn protocol<C: Codec>() -> &'static str {
-    All::dialect(C::PROTO).unwrap().name()
+    All::reader(C::PROTO).unwrap().name()
 }
 
 /// An address on which nothing listens.

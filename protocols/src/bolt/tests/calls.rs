@@ -360,7 +360,7 @@ fn requests_of_other_classes_are_routed_by_their_header_alone() {
     assert!(Hint::from_bits(head.hint).is_foreign());
     let parts = Parts::of(case.request());
     let bare = rebuilt(&parts, b"", parts.content);
-    let error = dialect().head(&message(&bare)).unwrap_err();
+    let error = reader().head(&message(&bare)).unwrap_err();
     assert!(error.text.contains("class `com.x.Foo`"), "{error}");
 }
 

@@ -449,7 +449,7 @@ fn calls_cross_between_the_two_grammars() {
             )
             .unwrap();
             assert!(down.forwards_as_is(&message(&out), Some(to)), "{at}");
-            let value = |bytes| match dialect().outcome(&message(bytes)).unwrap().reply {
+            let value = |bytes| match reader().outcome(&message(bytes)).unwrap().reply {
                 ReturnValue::Value(value) => tokens(&value),
                 other => panic!("{at}: {other:?}"),
             };

@@ -14,7 +14,7 @@ fn sofarpc_consumers_get_a_text_or_a_specific_status() {
         for kind in ErrorKind::ALL {
             let bytes = error_to(to, kind);
             let parts = Parts::of(&bytes);
-            let back = dialect().outcome(&message(&bytes)).unwrap_err();
+            let back = reader().outcome(&message(&bytes)).unwrap_err();
             let status = match kind {
                 ErrorKind::Timeout => 7,
                 ErrorKind::Overload => 4,
@@ -103,7 +103,7 @@ fn bolt_clients_without_sofarpc_get_what_a_bolt_server_sends() {
         (parts.status, parts.class),
         (2, keys::SERVER_EXCEPTION.as_bytes())
     );
-    let back = dialect().outcome(&message(&bytes)).unwrap_err();
+    let back = reader().outcome(&message(&bytes)).unwrap_err();
     assert!(back.text.contains("not \"today\", 中"), "{back}");
 }
 

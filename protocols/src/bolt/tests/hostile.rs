@@ -14,11 +14,11 @@ impl Sink for Sinkhole {
 
 /// Does everything with a frame that the proxy can do with it.
 fn exercise(bytes: &[u8]) {
-    let Some(msg) = dialect().view(bytes) else { return };
-    if let Ok(head) = dialect().head(&msg) {
-        dialect().attachment(&msg, &head, "k1");
+    let Some(msg) = reader().view(bytes) else { return };
+    if let Ok(head) = reader().head(&msg) {
+        reader().attachment(&msg, &head, "k1");
     }
-    if let Ok(call) = dialect().call(&msg) {
+    if let Ok(call) = reader().call(&msg) {
         call.args.emit(&mut Sinkhole).ok();
         codec(Role::Client, FINAL).request(&mut vec![], 1, &call).ok();
     }
@@ -34,7 +34,7 @@ fn exercise(bytes: &[u8]) {
     if let Ok(NeutralResponse {
         reply: ReturnValue::Value(value),
         ..
-    }) = dialect().outcome(&msg)
+    }) = reader().outcome(&msg)
     {
         value.emit(&mut Sinkhole).ok();
     }
@@ -128,7 +128,7 @@ fn a_malformed_header_block_is_refused() {
     let case = case("sofa-5.13.2", "string-first");
     let parts = Parts::of(case.request());
     let bytes = rebuilt(&parts, &parts.header[..parts.header.len() - 1], parts.content);
-    let error = dialect().head(&message(&bytes)).unwrap_err();
+    let error = reader().head(&message(&bytes)).unwrap_err();
     assert!(error.text.contains("header block"), "{error}");
     assert!(refusal(&bytes).text.contains("header block"));
 }
@@ -145,7 +145,7 @@ fn a_method_before_an_unreadable_field_is_known() {
     let at = at.expect("the properties behind the names");
     for to in [at, at + 3] {
         let bytes = rebuilt(&parts, parts.header, &parts.content[..to]);
-        let head = dialect().head(&message(&bytes)).unwrap();
+        let head = reader().head(&message(&bytes)).unwrap();
         assert_eq!((head.service, head.method), (whole.service, whole.method));
     }
     // Another class could repeat the method after the unreadable part, so the method is unknown.
@@ -155,7 +155,7 @@ fn a_method_before_an_unreadable_field_is_known() {
     w.begin_object(&Class::new(keys::REQUEST, fields)).unwrap();
     w.write_str("first");
     let bytes = rebuilt(&parts, parts.header, &content);
-    assert_eq!(dialect().head(&message(&bytes)).unwrap().method, b"");
+    assert_eq!(reader().head(&message(&bytes)).unwrap().method, b"");
 }
 
 /// Fields in another order, or repeated, give the route and the bridge the same names: the last value counts.
@@ -202,12 +202,12 @@ fn a_blank_service_cannot_bypass_routes() {
     let target = (keys::TARGET_SERVICE, "a.Public:1.0");
     for blank in ["", " ", "\t\u{1f}\u{2003}"] {
         let bytes = with(&[(keys::SERVICE, blank), target]);
-        let error = dialect().head(&message(&bytes)).unwrap_err();
+        let error = reader().head(&message(&bytes)).unwrap_err();
         assert!(error.text.contains("is blank"), "{error}");
     }
     // If the key is repeated, the last value counts, for providers and here.
     let bytes = with(&[(keys::SERVICE, "a.Public"), target, (keys::SERVICE, "")]);
-    assert!(dialect().head(&message(&bytes)).is_err());
+    assert!(reader().head(&message(&bytes)).is_err());
     let bytes = with(&[target]);
     assert_eq!(head(&bytes).service, b"a.Public");
     let bytes = with(&[(keys::SERVICE, "中.Service"), target]);

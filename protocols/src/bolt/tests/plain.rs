@@ -62,7 +62,7 @@ fn requests_are_written_the_same_each_time() {
         let mut all = vec![];
         for case in PEERS.into_iter().flat_map(|(file, _)| load(file)) {
             for request in &case.requests {
-                let Ok(call) = dialect().call(&message(request)) else {
+                let Ok(call) = reader().call(&message(request)) else {
                     continue;
                 };
                 for variant in [DRAFT, FINAL] {

@@ -2,7 +2,7 @@
 use super::*;
 
 fn response_of(bytes: &[u8]) -> Result<NeutralResponse<'_>, CallError> {
-    dialect().outcome(&message(bytes))
+    reader().outcome(&message(bytes))
 }
 
 /// Everything of a response that must survive; of exceptions only what [`rialto_hessian::throwable`] keeps.

@@ -105,7 +105,7 @@ fn too_large_calls_are_refused_and_skipped() {
     };
     assert_eq!((to.id, error.kind), (5, ErrorKind::BadRequest));
     server
-        .answer(&mut out, to, &Response::Error(error), &Bridge::default())
+        .respond(&mut out, to, &Response::Error(error), &Bridge::default())
         .unwrap_err();
     assert_eq!(
         Library::sniff_sofa(Parts::of(out.unsent()).content),
@@ -132,7 +132,7 @@ fn responses_carry_the_key_of_their_call() {
     let key = CallKey::from_bits(0x0012_3456);
     let mut bytes = case.request().to_vec();
     session(Role::Client).set_id(&mut bytes, key.bits().into());
-    assert_eq!(dialect().view(&bytes).unwrap().bytes.len(), bytes.len());
+    assert_eq!(reader().view(&bytes).unwrap().bytes.len(), bytes.len());
     let mut response = case.response().to_vec();
     session(Role::Server).set_id(&mut response, key.bits().into());
     let mut out = OutBuf::default();

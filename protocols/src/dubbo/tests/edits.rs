@@ -44,7 +44,7 @@ fn edits_change_only_what_they_name() {
         for (name, _, bytes) in calls(file) {
             let out = edited(&bytes, &all());
             let msg = message(&out);
-            let found = dialect().head(&msg).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let found = reader().head(&msg).unwrap_or_else(|e| panic!("{name}: {e}"));
             assert_eq!(
                 (found.service, found.version, found.group, found.method),
                 (&b"new.Service"[..], &b"9.9"[..], &b"blue"[..], &b"renamed"[..]),
@@ -56,7 +56,7 @@ fn edits_change_only_what_they_name() {
                 (4321, head(&bytes).application),
                 "{name} {countdown}"
             );
-            let attachment = |key| dialect().attachment(&msg, &found, key);
+            let attachment = |key| reader().attachment(&msg, &found, key);
             assert_eq!(attachment("plain").as_deref(), Some(&b"changed"[..]));
             assert_eq!(attachment("added").as_deref(), Some("ü".as_bytes()));
             assert_eq!(attachment("interface").as_deref(), Some(&b"new.Service"[..]));
@@ -128,10 +128,10 @@ fn empty_edits_of_version_and_group_remove_them() {
     let head = head(&out);
     assert_eq!((head.version, head.group), (&b""[..], &b""[..]));
     assert_eq!(
-        dialect().attachment(&msg, &head, "version").as_deref(),
+        reader().attachment(&msg, &head, "version").as_deref(),
         Some(&b"0.0.0"[..])
     );
-    assert_eq!(dialect().attachment(&msg, &head, "group"), None);
+    assert_eq!(reader().attachment(&msg, &head, "group"), None);
 }
 
 #[test]
@@ -144,11 +144,11 @@ fn a_countdown_is_set_only_if_the_consumer_sent_one() {
     let out = edited(&case.requests[0], &edits);
     let (msg, head) = (message(&out), head(&out));
     assert_eq!(
-        dialect().attachment(&msg, &head, "_TO").as_deref(),
+        reader().attachment(&msg, &head, "_TO").as_deref(),
         Some(&b"42"[..])
     );
     assert_eq!(
-        dialect().attachment(&msg, &head, "timeout").as_deref(),
+        reader().attachment(&msg, &head, "timeout").as_deref(),
         Some(&b"42"[..])
     );
 }
@@ -240,7 +240,7 @@ fn attachments_that_share_objects_with_dropped_ones_are_renumbered() {
     ]);
     assert_eq!(seen.tokens.into_iter().map(plain).collect::<Vec<_>>(), want);
     assert_eq!(
-        dialect().attachment(&msg, &head(&out), "a").as_deref(),
+        reader().attachment(&msg, &head(&out), "a").as_deref(),
         Some(&b"text"[..])
     );
 }

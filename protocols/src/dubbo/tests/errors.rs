@@ -23,7 +23,7 @@ fn every_error_kind_reaches_consumers_with_its_text() {
         ] {
             let bytes = error_for(hint, &error);
             assert_eq!(bytes[2], hint as u8 & 31);
-            let back = dialect().outcome(&message(&bytes)).unwrap_err();
+            let back = reader().outcome(&message(&bytes)).unwrap_err();
             assert!(back.text.contains("no route for a.B 中 😀"), "{kind:?}: {back}");
         }
     }
@@ -42,7 +42,7 @@ fn consumers_with_other_serializations_read_errors_by_the_header_of_the_response
                     (HESSIAN2, status::plain_status(kind)),
                     "{id} {kind:?}"
                 );
-                let back = dialect().outcome(&message(&bytes)).unwrap_err();
+                let back = reader().outcome(&message(&bytes)).unwrap_err();
                 assert!(
                     back.text.contains("no route for a.B 中 😀"),
                     "{id} {kind:?}: {back}"
@@ -91,7 +91,7 @@ fn errors_that_must_not_be_retried_are_thrown() {
     assert!(names(&old, "com.alibaba.dubbo.rpc.RpcException"));
     for bytes in [new, old] {
         assert_eq!(
-            dialect().outcome(&message(&bytes)).unwrap_err().kind,
+            reader().outcome(&message(&bytes)).unwrap_err().kind,
             ErrorKind::Denied
         );
     }
@@ -116,7 +116,7 @@ fn errors_of_stock_providers_are_understood() {
         let Some(bytes) = case.responses.first() else {
             panic!("{name} has no response")
         };
-        let error = dialect().outcome(&message(bytes)).unwrap_err();
+        let error = reader().outcome(&message(bytes)).unwrap_err();
         assert_eq!(error.kind, kind, "{name}: {error}");
         assert!(
             error.text.len() < 700 && !error.text.contains('\n'),
@@ -140,7 +140,7 @@ fn unreadable_texts_do_not_hide_the_status() {
         bytes.extend_from_slice(body);
         open.close(&mut bytes);
         assert_eq!(
-            dialect().outcome(&message(&bytes)).unwrap_err().kind,
+            reader().outcome(&message(&bytes)).unwrap_err().kind,
             ErrorKind::Overload
         );
     }
@@ -149,12 +149,12 @@ fn unreadable_texts_do_not_hide_the_status() {
 #[test]
 fn framework_exceptions_are_errors_and_others_exceptions() {
     let case_rpc = case(V33, "throw-rpc");
-    let error = dialect().outcome(&message(&case_rpc.responses[0])).unwrap_err();
+    let error = reader().outcome(&message(&case_rpc.responses[0])).unwrap_err();
     assert!(error.text.contains("framework failed"), "{error}");
     let case_biz = case(V33, "throw-biz");
     let msg = message(&case_biz.responses[0]);
     assert_eq!(msg.meta.status, Status::Exception);
-    let ReturnValue::Exception(thrown) = dialect().outcome(&msg).unwrap().reply else {
+    let ReturnValue::Exception(thrown) = reader().outcome(&msg).unwrap().reply else {
         panic!("not thrown")
     };
     assert_eq!(

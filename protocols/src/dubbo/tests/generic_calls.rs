@@ -18,7 +18,7 @@ fn generic_calls_become_the_calls_they_stand_for() {
         ),
     ] {
         let case = case(file, name);
-        let call = dialect()
+        let call = reader()
             .call(&message(&case.requests[0]))
             .unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(call.method, method, "{name}");
@@ -41,7 +41,7 @@ fn generic_calls_become_the_calls_they_stand_for() {
         assert!(!args.contains(&text("class")), "{name}");
         let again = request(&call);
         assert_eq!(
-            tokens(&dialect().call(&message(&again)).unwrap().args),
+            tokens(&reader().call(&message(&again)).unwrap().args),
             args,
             "{name}"
         );
@@ -66,18 +66,18 @@ fn the_head_names_the_method_and_the_form() {
 #[test]
 fn forms_that_need_java_are_refused_with_the_reason() {
     let case = case(V33, "generic-gson-pojo");
-    let error = dialect().call(&message(&case.requests[0])).unwrap_err();
+    let error = reader().call(&message(&case.requests[0])).unwrap_err();
     assert_eq!(error.kind, ErrorKind::BadRequest);
     assert!(error.text.contains("gson"), "{error}");
     let case = super::case(HANDMADE_33, "generic-null-types");
-    let error = dialect().call(&message(&case.requests[0])).unwrap_err();
+    let error = reader().call(&message(&case.requests[0])).unwrap_err();
     assert!(error.text.contains("name all types"), "{error}");
 }
 
 #[test]
 fn callbacks_are_refused_with_the_reason() {
     let case = case(V27, "callback");
-    let error = dialect().call(&message(&case.requests[0])).unwrap_err();
+    let error = reader().call(&message(&case.requests[0])).unwrap_err();
     assert!(
         error.text.contains("callback") && error.text.contains("sys_callback_arg-1"),
         "{error}"
@@ -142,7 +142,7 @@ fn unreadable_arguments_are_explained_to_generic_consumers() {
             };
             let mut bytes = vec![];
             codec(Role::Server).error(&mut bytes, to, &error);
-            let back = dialect().outcome(&message(&bytes)).unwrap_err();
+            let back = reader().outcome(&message(&bytes)).unwrap_err();
             assert_eq!(back.text.contains("types of their fields"), explained, "{back}");
         }
     }
@@ -164,7 +164,7 @@ fn exceptions_arrive_as_generic_exceptions() {
         .with_generic(Generic::Maps)
         .bits();
     let bytes = response_for(hint, &response).unwrap();
-    let ReturnValue::Exception(back) = dialect().outcome(&message(&bytes)).unwrap().reply else {
+    let ReturnValue::Exception(back) = reader().outcome(&message(&bytes)).unwrap().reply else {
         panic!("not thrown")
     };
     assert_eq!(&*back.class, "com.alibaba.dubbo.rpc.service.GenericException");

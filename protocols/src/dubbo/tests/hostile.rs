@@ -10,21 +10,21 @@ fn exercise(bytes: &[u8]) {
         meta: frame.meta,
         bytes: &bytes[..frame.len],
     };
-    if let Ok(head) = dialect().head(&msg) {
-        let _ = dialect().attachment(&msg, &head, "plain");
+    if let Ok(head) = reader().head(&msg) {
+        let _ = reader().attachment(&msg, &head, "plain");
         let mut known = NeutralCall::default();
-        let read = dialect().read_call(&msg, Some(&head), &mut known);
+        let read = reader().read_call(&msg, Some(&head), &mut known);
         assert_eq!(
             format!("{:?}", read.map(|()| known)),
-            format!("{:?}", dialect().call(&msg))
+            format!("{:?}", reader().call(&msg))
         );
     }
-    if let Ok(call) = dialect().call(&msg) {
+    if let Ok(call) = reader().call(&msg) {
         let mut out = vec![];
         let _ = codec(Role::Client).request(&mut out, 1, &call);
         let _ = call.args.emit(&mut Recorder::default());
     }
-    if let Ok(response) = dialect().outcome(&msg) {
+    if let Ok(response) = reader().outcome(&msg) {
         for id in [HESSIAN2, FASTJSON2] {
             for generic in [Generic::No, Generic::Maps] {
                 let _ = response_for(Hint::of_frame(id).with_generic(generic).bits(), &response);
@@ -81,8 +81,8 @@ fn truncated_requests_are_never_accepted() {
         let bytes = case(V33, name).requests.remove(0);
         for end in 16..bytes.len() {
             let cut = with_length(bytes[..end].to_vec());
-            assert!(dialect().call(&message(&cut)).is_err(), "{name} cut at {end}");
-            assert!(dialect().head(&message(&cut)).is_err(), "{name} cut at {end}");
+            assert!(reader().call(&message(&cut)).is_err(), "{name} cut at {end}");
+            assert!(reader().head(&message(&cut)).is_err(), "{name} cut at {end}");
         }
     }
 }
@@ -140,13 +140,13 @@ fn an_address_that_a_head_cannot_represent_is_refused() {
             bytes.extend_from_slice(value);
             bytes.push(b'Z');
             open.close(&mut bytes);
-            let head = dialect().head(&message(&bytes));
+            let head = reader().head(&message(&bytes));
             match head {
                 Err(e) => assert!(key != "other" && e.text.contains(key), "{key}: {e}"),
                 Ok(head) => assert_eq!((key, head.service), ("other", &b"a.B"[..])),
             }
             assert!(
-                dialect().call(&message(&bytes)).is_ok(),
+                reader().call(&message(&bytes)).is_ok(),
                 "{key} is readable otherwise"
             );
         }
@@ -168,7 +168,7 @@ fn nesting_is_bounded() {
         (0..100_000).for_each(|_| bytes.extend_from_slice(if open == b'H' { b"H\x01" } else { b"\xa6\x4a" }));
         frame.close(&mut bytes);
         exercise(&bytes);
-        let refused = match dialect().outcome(&message(&bytes)) {
+        let refused = match reader().outcome(&message(&bytes)) {
             Err(_) => true,
             Ok(response) => response_for(HESSIAN2.into(), &response).is_err(),
         };
@@ -214,7 +214,7 @@ fn a_version_in_the_path_cannot_bypass_routes() {
             w.end().unwrap();
             w.finish().unwrap();
             open.close(&mut bytes);
-            let error = dialect().head(&message(&bytes)).unwrap_err();
+            let error = reader().head(&message(&bytes)).unwrap_err();
             assert_eq!(error.kind, ErrorKind::BadRequest);
             assert!(error.text.contains("a.B:1.0"), "{error}");
         }
@@ -232,7 +232,7 @@ fn a_colon_in_a_path_cannot_bypass_a_rule() {
             method: "say".into(),
             ..NeutralCall::default()
         });
-        dialect()
+        reader()
             .head(&message(&sent))
             .map(|_| ())
             .map_err(|e| e.to_string())
@@ -278,7 +278,7 @@ fn a_generic_call_with_another_number_of_arguments_is_refused() {
     ] {
         let bytes = frame_with(&STRING.repeat(count), values);
         assert_eq!(head(&bytes).service, b"a.Public");
-        match dialect().call(&message(&bytes)) {
+        match reader().call(&message(&bytes)) {
             Ok(call) => assert_eq!((call.service, count), ("a.Public".into(), 3)),
             Err(e) => assert!(count != 3 && e.text.contains("generic"), "{e}"),
         }
@@ -316,8 +316,8 @@ fn calls_with_a_great_many_attachments_are_not_bridged() {
         }
         bytes.push(b'Z');
         open.close(&mut bytes);
-        assert!(dialect().head(&message(&bytes)).is_ok(), "it can be passed on");
-        match dialect().call(&message(&bytes)) {
+        assert!(reader().head(&message(&bytes)).is_ok(), "it can be passed on");
+        match reader().call(&message(&bytes)) {
             Ok(call) => assert_eq!((is_read, call.attachments.len()), (true, 500)),
             Err(e) => assert!(!is_read && e.text.contains("more than 1024 attachments"), "{e}"),
         }

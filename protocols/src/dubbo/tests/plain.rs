@@ -35,8 +35,8 @@ fn requests() {
         let mut head = Head::default();
         if head::plain(bytes, hint, &mut head) {
             let [mut known, mut unknown] = [NeutralCall::default(), NeutralCall::default()];
-            let known_read = dialect().read_call(&msg, Some(&head), &mut known);
-            let unknown_read = dialect().read_call(&msg, None, &mut unknown);
+            let known_read = reader().read_call(&msg, Some(&head), &mut known);
+            let unknown_read = reader().read_call(&msg, None, &mut unknown);
             assert_eq!(
                 format!("{known_read:?} {known:?}"),
                 format!("{unknown_read:?} {unknown:?}"),
@@ -83,7 +83,7 @@ fn requests_are_written_the_same_each_time() {
     for _ in 0..2 {
         let mut all = vec![];
         for (name, _, bytes) in FILES.into_iter().flat_map(calls) {
-            let Ok(call) = dialect().call(&message(&bytes)) else {
+            let Ok(call) = reader().call(&message(&bytes)) else {
                 continue;
             };
             let write = || {

@@ -7,7 +7,7 @@ fn heads_of_all_stock_requests_have_their_address() {
     for file in STOCK {
         for (name, method, bytes) in calls(file) {
             let msg = message(&bytes);
-            let head = dialect().head(&msg).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let head = reader().head(&msg).unwrap_or_else(|e| panic!("{name}: {e}"));
             if name != "no-service" && name != "callback" {
                 assert_eq!(head.service, b"lab.zoo.api.Zoo", "{name}");
             }
@@ -49,7 +49,7 @@ fn attachments_are_found_whatever_their_type_in_both_serializations() {
             },
         ] {
             let get = |key| {
-                dialect()
+                reader()
                     .attachment(&msg, &head, key)
                     .map(|v| String::from_utf8(v.into_owned()).unwrap())
             };
@@ -70,7 +70,7 @@ fn attachments_are_found_whatever_their_type_in_both_serializations() {
 fn the_countdown_overrides_the_timeout() {
     let case = case(V33, "timeout-countdown");
     assert_eq!(head(&case.requests[0]).timeout_ms, 300);
-    let call = dialect().call(&message(&case.requests[0])).map(|c| c.timeout_ms);
+    let call = reader().call(&message(&case.requests[0])).map(|c| c.timeout_ms);
     assert_eq!(call, Ok(300));
 }
 
@@ -90,7 +90,7 @@ fn calls_of_stock_consumers_survive_a_trip_through_the_neutral_call() {
     let mut seen = 0;
     for file in STOCK {
         for (name, method, bytes) in calls(file) {
-            let call = match dialect().call(&message(&bytes)) {
+            let call = match reader().call(&message(&bytes)) {
                 Ok(call) => call,
                 Err(e) if name.starts_with("generic-") || name == "callback" => {
                     assert!(!e.text.is_empty());
@@ -110,7 +110,7 @@ fn calls_of_stock_consumers_survive_a_trip_through_the_neutral_call() {
                 (7, again.len(), name == "one-way"),
                 "{name}"
             );
-            let back = dialect()
+            let back = reader()
                 .call(&message(&again))
                 .unwrap_or_else(|e| panic!("{name}: {e}"));
             assert_eq!(
@@ -140,7 +140,7 @@ fn types_are_those_of_the_interface() {
         ("overload-two", &["java.lang.String", "int"]),
     ] {
         let case = case(V33, name);
-        let call = dialect().call(&message(&case.requests[0])).unwrap();
+        let call = reader().call(&message(&case.requests[0])).unwrap();
         assert_eq!(call.types[..], *types, "{name}");
         assert_eq!(call.args.count as usize, types.len());
     }
@@ -149,7 +149,7 @@ fn types_are_those_of_the_interface() {
 #[test]
 fn user_attachments_are_bridged_and_those_of_the_hop_are_not() {
     let case = case(V33, "attachments");
-    let call = dialect().call(&message(&case.requests[0])).unwrap();
+    let call = reader().call(&message(&case.requests[0])).unwrap();
     let mut keys: Vec<_> = call.attachments.iter().map(|(k, _)| &**k).collect();
     keys.sort_unstable();
     assert_eq!(
@@ -181,7 +181,7 @@ fn traces_survive_and_dubbos_own_keys_cannot_be_smuggled_in() {
         call.attachments.push((key.into(), value.into()));
     }
     let bytes = request(&call);
-    let back = dialect().call(&message(&bytes)).unwrap();
+    let back = reader().call(&message(&bytes)).unwrap();
     assert_eq!(back.trace, call.trace);
     assert_eq!(back.attachments[..], [("user".into(), "ü".into())]);
     assert_eq!(
@@ -213,8 +213,8 @@ fn the_last_attachment_of_a_name_counts() {
     for last in [&b"N"[..], b"HZ"] {
         let bytes = with(&[("tag", b"\x04gray"), ("k", b"\x01v"), ("tag", last)]);
         let (msg, head) = (message(&bytes), head(&bytes));
-        assert_eq!(dialect().attachment(&msg, &head, "tag"), None);
-        let call = dialect().call(&msg).unwrap();
+        assert_eq!(reader().attachment(&msg, &head, "tag"), None);
+        let call = reader().call(&msg).unwrap();
         assert_eq!(call.attachments[..], [("k".into(), "v".into())]);
     }
     for (entries, application, timeout) in [
@@ -227,7 +227,7 @@ fn the_last_attachment_of_a_name_counts() {
         (&[("_TO", b"N"), ("timeout", b"\x03250"), ("_TO", b"\x90")], "", 1),
     ] {
         let bytes = with(entries);
-        let (head, call) = (head(&bytes), dialect().call(&message(&bytes)).unwrap());
+        let (head, call) = (head(&bytes), reader().call(&message(&bytes)).unwrap());
         assert_eq!(
             (head.application, head.timeout_ms),
             (application.as_bytes(), timeout)
@@ -259,7 +259,7 @@ fn requests_that_a_stock_provider_served_are_readable() {
             if !served || request[..2] != [0xda, 0xbb] {
                 continue;
             }
-            let call = dialect().call(&message(request));
+            let call = reader().call(&message(request));
             let refused = matches!(case.name, "generic-null-types");
             assert_eq!(call.is_ok(), !refused, "{}: {:?}", case.name, call.err());
             seen += 1;
@@ -288,7 +288,7 @@ fn versions_and_attachments_count_as_at_a_stock_provider() {
             (service.as_bytes(), version.as_bytes()),
             "{name}"
         );
-        let call = dialect().call(&message(&case.requests[0])).unwrap();
+        let call = reader().call(&message(&case.requests[0])).unwrap();
         assert_eq!((&*call.service, &*call.version), (service, version), "{name}");
     }
 }
@@ -299,7 +299,7 @@ fn serializations_of_java_can_only_be_forwarded() {
         let case = case(HANDMADE_33, name);
         let head = head(&case.requests[0]);
         assert_eq!((head.service, head.method), (&b""[..], &b""[..]));
-        let error = dialect().call(&message(&case.requests[0])).unwrap_err();
+        let error = reader().call(&message(&case.requests[0])).unwrap_err();
         assert_eq!(error.kind, ErrorKind::BadRequest);
         assert!(codec(Role::Client).forwards_as_is(&message(&case.requests[0]), None));
     }

@@ -26,7 +26,7 @@ fn stock_responses_are_read_and_written_again() {
                 .filter(|a| frame_of(a).kind == Kind::Response)
             {
                 let msg = message(bytes);
-                let response = match dialect().outcome(&msg) {
+                let response = match reader().outcome(&msg) {
                     Ok(response) => response,
                     Err(e) => {
                         assert!(bytes[3] != 20 || case.name.contains("rpc"), "{}: {e}", case.name);
@@ -55,7 +55,7 @@ fn stock_responses_are_read_and_written_again() {
                     let again =
                         response_for(hint, &response).unwrap_or_else(|e| panic!("{}: {e}", case.name));
                     assert_eq!(value_of(&again), want, "{}", case.name);
-                    let again = format!("{:?}", dialect().outcome(&message(&again)).unwrap().attachments);
+                    let again = format!("{:?}", reader().outcome(&message(&again)).unwrap().attachments);
                     assert_eq!(again, format!("{:?}", response.attachments), "{}", case.name);
                 }
             }
@@ -78,7 +78,7 @@ fn a_stock_response_is_reproduced_byte_for_byte() {
     ] {
         let case = case(file, name);
         let (request, stock) = (&case.requests[0], &case.responses[0]);
-        let response = dialect().outcome(&message(stock)).unwrap();
+        let response = reader().outcome(&message(stock)).unwrap();
         let mut again = response_for(head(request).hint, &response).unwrap();
         Dubbo::set_id(&mut again, frame_of(stock).id);
         assert_eq!(again, *stock, "{name}");
@@ -130,7 +130,7 @@ fn exceptions_keep_class_and_message_in_both_serializations() {
             let bytes = response_for(hint, &response).unwrap();
             let msg = message(&bytes);
             assert_eq!(msg.meta.status, Status::Exception);
-            let ReturnValue::Exception(back) = dialect().outcome(&msg).unwrap().reply else {
+            let ReturnValue::Exception(back) = reader().outcome(&msg).unwrap().reply else {
                 panic!("not thrown")
             };
             assert_eq!(
@@ -162,7 +162,7 @@ fn exception_objects_are_written_without_their_causes() {
     let open = frame::Open::response(&mut bytes, 1, HESSIAN2, frame::OK);
     bytes.extend_from_slice(&body);
     open.close(&mut bytes);
-    let response = dialect().outcome(&message(&bytes)).unwrap();
+    let response = reader().outcome(&message(&bytes)).unwrap();
     let ReturnValue::Exception(found) = &response.reply else {
         panic!("not thrown")
     };
@@ -171,7 +171,7 @@ fn exception_objects_are_written_without_their_causes() {
         ("a.BizException", Some("why"))
     );
     let again = response_for(HESSIAN2.into(), &response).unwrap();
-    let ReturnValue::Exception(back) = dialect().outcome(&message(&again)).unwrap().reply else {
+    let ReturnValue::Exception(back) = reader().outcome(&message(&again)).unwrap().reply else {
         panic!("not thrown")
     };
     assert_eq!(
@@ -217,7 +217,7 @@ fn values_without_a_form_become_errors_that_name_them() {
             attachments: Attachments::new(),
         };
         let bytes = response_for(hint, &response).unwrap();
-        let ReturnValue::Exception(back) = dialect().outcome(&message(&bytes)).unwrap().reply else {
+        let ReturnValue::Exception(back) = reader().outcome(&message(&bytes)).unwrap().reply else {
             panic!("not thrown")
         };
         assert_eq!((&*back.class, back.message.as_deref()), ("a.E", Some("why")));
@@ -262,7 +262,7 @@ fn a_returned_exception_is_known_as_throwable() {
                 if frame_of(bytes).kind != Kind::Response {
                     continue;
                 }
-                let Ok(response) = dialect().outcome(&msg) else {
+                let Ok(response) = reader().outcome(&msg) else {
                     continue;
                 };
                 match response.reply {

@@ -147,7 +147,7 @@ fn oversized_requests_are_refused_and_the_next_one_is_served() {
     };
     assert_eq!((to.id, to.hint & 31), (frame_of(small).id, 2));
     server
-        .answer(
+        .respond(
             &mut out,
             to,
             &Response::Error(error),
