@@ -103,7 +103,15 @@ const LONG: &[(&str, &str)] = &[];
 const UNSAFE: &[(&str, &str)] = &[];
 
 /// Files that visitors look for first.
-const REQUIRED_FILES: &[&str] = &["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"];
+const REQUIRED_FILES: &[&str] = &[
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "SECURITY.md",
+    // An image is built from a copy of the folder, which has gigabytes of build results without it.
+    ".dockerignore",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

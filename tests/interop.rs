@@ -11,6 +11,7 @@ mod interop {
     pub(crate) mod baseline;
     pub(crate) mod cell;
     pub(crate) mod document;
+    pub(crate) mod doubled;
     pub(crate) mod expected;
     pub(crate) mod groups;
     pub(crate) mod judge;
@@ -25,11 +26,16 @@ mod interop {
     pub(crate) mod summary;
 }
 
+use interop::doubled;
 use interop::options::{Options, say};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let done = Options::parse(std::env::args().skip(1)).and_then(|options| interop::run::run(&options));
+    let mut args = std::env::args().skip(1).peekable();
+    let done = match args.next_if(|first| first == doubled::NAME) {
+        Some(_) => doubled::run(args),
+        None => Options::parse(args).and_then(|options| interop::run::run(&options)),
+    };
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

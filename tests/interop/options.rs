@@ -6,6 +6,7 @@ const HELP: &str = "\
 Runs stock Dubbo and SOFARPC consumers against stock providers through one Rialto and judges every case.
 
     cargo test --profile quick --test interop -- [FILTER...] [OPTIONS]
+    cargo test --profile quick --test interop -- doubled --help
 
 FILTER           only pairs whose name contains it, such as `sofa-5.13.2 -> dubbo` or `+fastjson2`; `reload` means
                  the reloads under load, `sofa-rpc-node` the provider in Node.js

@@ -36,6 +36,17 @@ struct Peer {
     consumer: Vec<String>,
 }
 
+/// What a consumer is to call, with many calls in flight.
+pub(crate) struct Flood<'a> {
+    /// What the arguments of its calls begin with.
+    pub(crate) mark: &'a str,
+    pub(crate) calls: u64,
+    /// The number of calls in flight.
+    pub(crate) window: u64,
+    /// How long it waits for each.
+    pub(crate) timeout: Duration,
+}
+
 /// A provider that is ready.
 pub(crate) struct Provider {
     /// What it reported about itself.
@@ -83,6 +94,12 @@ impl Peers {
             .context("build.sh of the peers cannot be run")?;
         ensure!(built.success(), "the peers cannot be built ({built}); {INSTALL}");
         Ok(Peers { dir, config, java })
+    }
+
+    /// The same peers with additional options of the Java machine, which override those before.
+    pub(crate) fn with_jvm(mut self, options: &[&str]) -> Peers {
+        self.config.jvm.extend(options.iter().map(|&o| o.to_owned()));
+        self
     }
 
     /// The first line of `java -version`.
@@ -156,6 +173,32 @@ impl Peers {
         Running::start(
             &format!("load of {peer}"),
             self.command(peer, "load", &options)?,
+            Read::Out,
+            log,
+        )
+    }
+
+    /// Starts a consumer that has many calls in flight and checks that each result is for its own argument.
+    pub(crate) fn flood(
+        &self,
+        peer: &str,
+        port: u16,
+        flood: &Flood<'_>,
+        log: &Path,
+    ) -> anyhow::Result<Running> {
+        let target = format!("127.0.0.1:{port}");
+        let [calls, window] = [flood.calls, flood.window].map(|n| n.to_string());
+        let timeout = flood.timeout.as_millis().to_string();
+        let options = [
+            ["--target", &target],
+            ["--mark", flood.mark],
+            ["--calls", &calls],
+            ["--window", &window],
+            ["--timeout", &timeout],
+        ];
+        Running::start(
+            &format!("flood of {peer}"),
+            self.command(peer, "flood", options.as_flattened())?,
             Read::Out,
             log,
         )

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 const START: Duration = Duration::from_secs(15);
 const ANSWER: Duration = Duration::from_secs(10);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+/// How the message ends with which it says that it is ready.
+const READY: &str = " is ready";
 /// A number of bytes that heartbeats do not reach, so that it proves calls.
 const SEVERAL_CALLS: u64 = 20_000;
 
@@ -21,6 +23,8 @@ pub(crate) struct Proxy {
     running: Running,
     file: PathBuf,
     config: Value,
+    /// What it called itself when it was ready, with its version.
+    pub(crate) version: String,
     admin: String,
     ports: BTreeMap<String, u16>,
     /// The warnings and errors in its log so far.
@@ -93,15 +97,17 @@ impl Proxy {
             running,
             file,
             config,
+            version: String::new(),
             admin: String::new(),
             ports: BTreeMap::new(),
             complaints: vec![],
         };
-        proxy
+        let ready = proxy
             .await_message(START, |p, message| {
-                p.note_address(message) || message.ends_with("is ready")
+                p.note_address(message) || message.ends_with(READY)
             })
             .context("rialto did not start")?;
+        proxy.version = ready.trim_end_matches(READY).to_owned();
         ensure!(
             proxy.ports.len() == listeners,
             "rialto listens on {:?} only",
@@ -237,7 +243,7 @@ impl Proxy {
     ) -> anyhow::Result<()> {
         let end = within(time);
         loop {
-            let page: Vec<Value> = serde_json::from_str(&self.get(path)?)?;
+            let page: Vec<Value> = serde_json::from_str(&self.page(path)?)?;
             if wanted(&page) {
                 return Ok(());
             }
@@ -251,7 +257,7 @@ impl Proxy {
     }
 
     /// A page of the admin interface.
-    fn get(&self, path: &str) -> anyhow::Result<String> {
+    pub(crate) fn page(&self, path: &str) -> anyhow::Result<String> {
         let mut stream = TcpStream::connect(&self.admin).context("the admin interface")?;
         stream.set_read_timeout(Some(ANSWER))?;
         write!(stream, "GET {path} HTTP/1.0\r\nhost: {}\r\n\r\n", self.admin)?;

@@ -51,7 +51,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
     let node = with_node.then(node::NodePeer::prepare).transpose()?;
     let (known, expected) = (Baseline::read()?, Expected::read()?);
     let peers = Peers::prepare()?;
-    let dir = fresh_directory()?;
+    let dir = fresh_directory("interop")?;
     let node = node.map(|node| NodeRuns::run(&node, &peers, &dir)).transpose()?;
     if wanted.is_empty() && loaded.is_none() {
         let wrong = node.iter().flat_map(NodeRuns::failures).collect::<Vec<_>>();
@@ -117,8 +117,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
 }
 
 /// The directory for the logs of this run; those of the last run are removed.
-fn fresh_directory() -> anyhow::Result<PathBuf> {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop");
+pub(crate) fn fresh_directory(name: &str) -> anyhow::Result<PathBuf> {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     if dir.exists() {
         std::fs::remove_dir_all(&dir)?;
     }

@@ -12,6 +12,7 @@ mod docs;
 mod fuzz;
 mod interop;
 mod metadata;
+mod soak;
 mod steps;
 mod suite;
 
@@ -25,6 +26,7 @@ cargo xtask COMMAND
   test [--no-java] [--only STEP]   everything that must hold; --only STEP may be given several times
   bench [ARGS...]                  the comparison with other proxies, built for release (--help for its arguments)
   interop [--update-docs]          stock Java peers call each other through Rialto
+  soak doubled [ARGS...]           millions of calls between stock Java peers, every response sent twice (--help)
   fuzz SECONDS                     every fuzz target for that long
   docs [--check]                   write the generated pages, or tell whether they are up to date
   deps                             licences and origins of all dependencies
@@ -58,6 +60,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         }
         ["interop"] => interop::run(false)?,
         ["interop", "--update-docs"] => interop::run(true)?,
+        ["soak", rest @ ..] => soak::run(rest)?,
         ["fuzz", seconds] => fuzz::run(seconds)?,
         ["docs"] => docs::write()?,
         ["docs", "--check"] => docs::check()?,

@@ -2,6 +2,7 @@ package com.acme.peer;
 
 import com.acme.zoo.Zoo;
 import java.util.List;
+import java.util.function.BiConsumer;
 
 /** What the cases need from a framework's consumer side. */
 public interface Client {
@@ -11,6 +12,11 @@ public interface Client {
     /** Something to do with the zoo. */
     interface Call {
         Object on(Zoo zoo) throws Throwable;
+    }
+
+    /** A greeter that is called without waiting; the end of a call is a greeting, or what was thrown. */
+    interface Greetings {
+        void greet(String name, BiConsumer<Object, Throwable> end);
     }
 
     /** The zoo at the version, group and unique id that the options name. */
@@ -30,6 +36,9 @@ public interface Client {
 
     /** The call made asynchronously by the framework's own means, and its result awaited. */
     Object inFuture(Call call) throws Throwable;
+
+    /** The greeter by the framework's own asynchronous means. */
+    Greetings greetings(int timeoutMs);
 
     /** Attaches the pair to the next call of this thread. */
     void attach(String key, String value);

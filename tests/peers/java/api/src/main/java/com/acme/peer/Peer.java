@@ -9,7 +9,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.stream.Stream;
 
-/** The process: `provider ...`, `consumer ...` or `load ...`, as README.md describes. A framework's launcher implements the two sides. */
+/** The process: `provider ...`, `consumer ...`, `load ...` or `flood ...`, as README.md describes. A framework's launcher implements the two sides. */
 public abstract class Peer {
     /** Exit code for a wrong command line. */
     private static final int USAGE = 2;
@@ -32,7 +32,8 @@ public abstract class Peer {
                 case "provider": provider(options, out, scratch); return;
                 case "consumer": consumer(options, out); break;
                 case "load": load(options, out); break;
-                default: throw new IllegalArgumentException("expected `provider`, `consumer` or `load`, not " + Arrays.toString(args));
+                case "flood": flood(options, out); break;
+                default: throw new IllegalArgumentException("expected `provider`, `consumer`, `load` or `flood`, not " + Arrays.toString(args));
             }
             out.flush();
             exit(0, scratch);
@@ -72,6 +73,14 @@ public abstract class Peer {
         int millis = options.number("millis", 0);
         int threads = options.number("threads", 1);
         out.println(new Load(connect(options)).run(calls, millis, threads));
+    }
+
+    private void flood(Options options, PrintStream out) throws Exception {
+        String mark = options.text("mark", "call");
+        int calls = options.number("calls", 100);
+        int window = options.number("window", 1);
+        int timeout = options.number("timeout", Client.TIMEOUT_MS);
+        out.println(new Flood(connect(options), timeout, window).run(mark, calls));
     }
 
     private Client connect(Options options) throws Exception {

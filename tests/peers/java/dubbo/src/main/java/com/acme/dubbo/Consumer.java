@@ -1,5 +1,6 @@
 package com.acme.dubbo;
 
+import com.acme.Greeter;
 import com.acme.peer.Case;
 import com.acme.peer.Client;
 import com.acme.peer.Options;
@@ -13,6 +14,7 @@ import org.apache.dubbo.common.Version;
 import org.apache.dubbo.config.ApplicationConfig;
 import org.apache.dubbo.config.MethodConfig;
 import org.apache.dubbo.config.ReferenceConfig;
+import org.apache.dubbo.remoting.TimeoutException;
 import org.apache.dubbo.rpc.RpcContext;
 import org.apache.dubbo.rpc.RpcException;
 
@@ -94,13 +96,21 @@ final class Consumer implements Client {
         return future.get(TIMEOUT_MS, TimeUnit.MILLISECONDS);
     }
 
+    @Override public Greetings greetings(int timeoutMs) {
+        ReferenceConfig<Greeter> reference = reference(Greeter.class);
+        reference.setTimeout(timeoutMs);
+        Greeter greeter = reference.get();
+        return (name, end) -> RpcContext.getContext().asyncCall(() -> greeter.hello(name)).whenComplete(end);
+    }
+
     @Override public void attach(String key, String value) { RpcContext.getContext().setAttachment(key, value); }
 
     @Override public String attached(String key) { return CONTEXT_LACKS_RESPONSE ? ResponseAttachments.get(key) : RpcContext.getServerContext().getAttachment(key); }
 
     @Override public boolean isFrameworkError(Throwable t) { return t instanceof RpcException && t.getMessage() != null && !t.getMessage().trim().isEmpty(); }
 
-    @Override public boolean isTimeout(Throwable t) { return t instanceof RpcException && ((RpcException) t).isTimeout(); }
+    /** A future ends with the exception of the transport where a call ends with that of the framework. */
+    @Override public boolean isTimeout(Throwable t) { return t instanceof TimeoutException || t instanceof RpcException && ((RpcException) t).isTimeout(); }
 
     @Override public void reset() { RpcContext.removeContext(); }
 

@@ -1,5 +1,6 @@
 package com.acme.sofa;
 
+import com.acme.Greeter;
 import com.acme.peer.Case;
 import com.acme.peer.Client;
 import com.acme.peer.Options;
@@ -71,6 +72,8 @@ final class Consumer implements Client {
             throw e.getCause() instanceof AcmeException ? e.getCause() : e;
         }
     }
+
+    @Override public Greetings greetings(int timeoutMs) { return new CallbackGreetings(reference(Greeter.class).setTimeout(timeoutMs)); }
 
     @Override public void attach(String key, String value) { RpcInvokeContext.getContext().putRequestBaggage(key, value); }
 
