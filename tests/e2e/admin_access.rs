@@ -1,7 +1,8 @@
 //! Tests of the access to the admin pages, and of clients that try to block others from them.
 use super::support::process::Folder;
-use super::support::{Dubbo, PATIENCE};
-use super::support::{Rialto, config, eventually, idle_config, json, nobody};
+use super::support::{
+    Downstream, Dubbo, PATIENCE, Request, Rialto, Upstream, config, eventually, idle_config, json, nobody,
+};
 use std::io::{Read, Write};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -167,6 +168,31 @@ fn unread_pages_delay_others_only_briefly() {
     });
 }
 
+/// A page of all series has tens of megabytes. It is sent while it is made, so it costs less memory than its length.
+#[test]
+fn a_page_of_many_series_costs_less_than_its_length() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let rialto = Rialto::before(&up);
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    for i in 0..4000 {
+        let call = Request::new(&format!("com.acme.warehouse.inventory.Service{i}"), "1.0", "name");
+        assert_eq!(downstream.value(&call), "it");
+    }
+    let before = rialto.memory_kb("VmRSS");
+    let (_, page) = rialto.admin.get("/metrics");
+    assert!(
+        page.contains("Service3999") && page.len() > 10 << 20,
+        "{}",
+        page.len()
+    );
+    let growth = rialto.memory_kb("VmHWM").saturating_sub(before) << 10;
+    assert!(
+        growth < page.len() as u64,
+        "{growth} bytes more for a page of {}",
+        page.len()
+    );
+}
+
 #[test]
 fn values_from_the_environment_are_not_shown() {
     let folder = Folder::new();
@@ -203,6 +229,31 @@ fn values_from_the_environment_are_not_shown() {
             "{text}"
         );
     }
+}
+
+/// The page of the configuration in use, and what is said of a changed file that is refused, show the variable.
+#[test]
+fn the_page_of_the_configuration_shows_no_value_from_the_environment() {
+    let mut config = idle_config();
+    config["routes"][0]["rewrite"] = json!({"attachments": {"set": {"key": "${RIALTO_TEST_SECRET}"}}});
+    let rialto = Rialto::start_after("export RIALTO_TEST_SECRET=hunter2-of-the-day", &config);
+    let (code, dump) = rialto.admin.get("/config_dump");
+    assert!(
+        code == 200 && dump.contains("${RIALTO_TEST_SECRET}") && !dump.contains("hunter2"),
+        "{dump}"
+    );
+    config["routes"][0]["timeout"] = json!("${RIALTO_TEST_SECRET}");
+    rialto.write(&config.to_string());
+    rialto.signal("HUP");
+    eventually("the refusal", || (rialto.reloads("refused") >= 1).then_some(()));
+    let (_, dump) = rialto.admin.get("/config_dump");
+    assert!(
+        dump.contains("is no duration") && !dump.contains("hunter2"),
+        "{dump}"
+    );
+    rialto.stderr.wait("the reason", |l| l.contains("is no duration"));
+    let log = rialto.stderr.all().join("\n");
+    assert!(!log.contains("hunter2"), "{log}");
 }
 
 /// A client that sends its request byte by byte is disconnected.

@@ -103,6 +103,11 @@ fn the_access_log_says_why_a_call_failed_and_whose_it_was() {
         "traceparent",
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     );
+    let traced = Request {
+        group: "blue".into(),
+        application: "shop".into(),
+        ..traced
+    };
     downstream.value(&traced);
     downstream.error(&Request::new("com.acme.Gone", "", "x"));
     downstream.error(&greet("Eve"));
@@ -119,6 +124,11 @@ fn the_access_log_says_why_a_call_failed_and_whose_it_was() {
             &json!("4bf92f3577b34da6a3ce929d0e0e4736"),
             &Json::Null
         ),
+        "{ok}"
+    );
+    assert_eq!(
+        (&ok["group"], &ok["application"]),
+        (&json!("blue"), &json!("shop")),
         "{ok}"
     );
     assert_eq!(gone["outcome"], "no_endpoint");

@@ -1,8 +1,8 @@
 //! Tests of the size of forwarded messages: never longer than the receiver accepts, and never out of
 //! proportion.
 use super::support::{
-    Answer, Bolt, Downstream, Dubbo, ErrorKind, GREETER, Reply, Request, Rialto, STRING, Upstream, config,
-    frames, greet, json,
+    Answer, Bolt, Downstream, Dubbo, ErrorKind, GREETER, Json, Reply, Request, Rialto, STRING, Upstream,
+    config, frames, greet, json,
 };
 use rialto_core::framed::Codec;
 
@@ -59,6 +59,24 @@ fn a_response_of_exactly_the_limit_is_forwarded() {
     assert_eq!(value.as_str().unwrap().len(), PAYLOAD - around);
 }
 
+/// Bolt has no such limit. A response that is translated arrives like one that is forwarded, and costs no connection.
+#[test]
+fn a_large_response_arrives_translated_or_not() {
+    fn check<C: Codec + 'static>() {
+        const LEN: usize = 20 << 20;
+        let up = responses_of::<C>(LEN);
+        let rialto = Rialto::before(&up);
+        let mut downstream = Downstream::<Bolt>::connect(rialto.entry());
+        for _ in 0..2 {
+            let value = downstream.value(&big());
+            assert_eq!(value.as_str().map(str::len), Some(LEN));
+        }
+        assert_eq!(downstream.value(&greet("Ada")), "small");
+    }
+    check::<Bolt>();
+    check::<Dubbo>();
+}
+
 /// Providers read the body of a request beyond their limit as further requests, to services that no route has
 /// checked.
 #[test]
@@ -90,19 +108,50 @@ fn a_request_that_grows_beyond_the_providers_limit_is_refused() {
 
 #[test]
 fn a_request_that_its_edits_make_too_long_is_refused() {
-    let up = Upstream::<Dubbo>::greeting("it");
-    let mut config = config::<Dubbo>(&[up.address]);
-    config["routes"][0]["rewrite"] = json!({"attachments": {"set": {"x-gateway": "y".repeat(5000)}}});
-    let rialto = Rialto::start(&config);
-    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
-    let error = downstream.error(&greet(&"x".repeat(PAYLOAD - 4000)));
-    assert_eq!(error.kind, ErrorKind::BadRequest, "{error}");
-    assert!(
-        error.text.contains("limits.max_message_bytes of the cluster"),
-        "{error}"
-    );
-    assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
-    assert_eq!(up.seen().len(), 1);
+    fn check(change: impl Fn(&mut Json, Json)) {
+        let up = Upstream::<Dubbo>::greeting("it");
+        let mut config = config::<Dubbo>(&[up.address]);
+        change(&mut config, json!({"set": {"x-gateway": "y".repeat(5000)}}));
+        let rialto = Rialto::start(&config);
+        let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+        let error = downstream.error(&greet(&"x".repeat(PAYLOAD - 4000)));
+        assert_eq!(error.kind, ErrorKind::BadRequest, "{error}");
+        assert!(
+            error.text.contains("limits.max_message_bytes of the cluster"),
+            "{error}"
+        );
+        assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
+        assert_eq!(up.seen().len(), 1);
+    }
+    check(|config, set| config["routes"][0]["rewrite"] = json!({"attachments": set}));
+    check(|config, set| config["listeners"][0]["filters"] = json!([{"attachments": set}]));
+}
+
+/// Stock readers of Bolt take the lengths of class and header for signed numbers of 16 bits.
+#[test]
+fn a_header_beyond_what_bolt_can_say_is_refused() {
+    fn check<C: Codec + 'static>(request: &Request, rewrite: Json) {
+        let up = Upstream::<Bolt>::greeting("it");
+        let mut config = config::<Bolt>(&[up.address]);
+        let mut long = config["routes"][0].clone();
+        long["name"] = json!("long");
+        long["match"] = json!({"method": "greet"});
+        long["rewrite"] = rewrite;
+        config["routes"].as_array_mut().unwrap().push(long);
+        config["listeners"][0]["routes"] = json!(["long", "all"]);
+        let rialto = Rialto::start(&config);
+        let mut downstream = Downstream::<C>::connect(rialto.entry());
+        let error = downstream.error(request);
+        assert!(error.text.contains("32767"), "{error}");
+        let name = Request::new(GREETER, "1.0", "name");
+        assert_eq!(downstream.value(&name), "it", "the connection goes on");
+        assert_eq!(up.seen().len(), 1);
+    }
+    let wide = "y".repeat(40_000);
+    let set = json!({"attachments": {"set": {"x-gateway": wide}}});
+    check::<Dubbo>(&greet("Ada").attach("x-tenant", &wide), json!({}));
+    check::<Dubbo>(&greet("Ada"), set.clone());
+    check::<Bolt>(&greet("Ada"), set);
 }
 
 /// Raising the limit of what consumers may send must not raise the limit of the providers.

@@ -182,10 +182,12 @@ fn the_demo_prints_every_expected_response() {
         "timeout",
         "\"gold\"",
         "com.acme.demo.Nowhere",
+        "built in",
         "rialto demo --java",
     ] {
         assert!(out.contains(part), "no {part} in\n{out}");
     }
+    assert!(!out.contains(":9901"), "the port that guides use: {out}");
 }
 
 #[test]
@@ -311,4 +313,74 @@ fn the_route_of_a_call_is_explained() {
     assert!(code == 1 && out.contains("no route takes it"), "{out}");
     let (code, _, err) = ask(&["--listener", "nowhere"]);
     assert!(code == 1 && err.contains("no listener named nowhere"), "{err}");
+}
+
+/// The two most common mistakes: a canary behind the general route, and versions that only one side knows.
+#[test]
+fn hidden_routes_and_missing_versions_are_pointed_out() {
+    let folder = Folder::new();
+    let config = |routes: &str, bridge: &str| {
+        format!(
+            r#"
+listeners: [{{ name: in, address: 127.0.0.1:1, protocol: dubbo, routes: [{routes}] }}]
+routes:
+  - {{ name: general, match: {{ service: {{ prefix: com.acme. }} }}, to: [{{ cluster: up }}]{bridge} }}
+  - {{ name: same, match: {{ service: {{ prefix: com.acme. }} }}, to: [{{ cluster: up }}]{bridge} }}
+  - {{ name: canary, match: {{ service: com.acme.Greeter, method: hello }}, to: [{{ cluster: up }}]{bridge} }}
+clusters: [{{ name: up, protocol: bolt, endpoints: [{{ address: 127.0.0.1:3 }}] }}]
+"#
+        )
+    };
+    let rules = ", bridge: { versions: [{ from: 1.0.0, to: \"1.0\" }] }";
+    let check = |text: &str| {
+        let (code, out, err) = output(&["check", "-c", &file(&folder, text)]);
+        assert_eq!(code, 0, "{err}");
+        out + &err
+    };
+    let said = check(&config("general, same, canary", rules));
+    for hidden in ["same", "canary"] {
+        let line = format!("route \"{hidden}\" is never reached: \"general\" before it takes all");
+        assert!(said.contains(&line), "no {line} in {said}");
+    }
+    let said = check(&config("canary, general", ""));
+    assert!(
+        said.contains("keep their version, and the two write versions differently")
+            && !said.contains("is never reached"),
+        "{said}"
+    );
+}
+
+/// The guide in the README: its configuration, its commands, and what they print.
+#[test]
+fn the_guide_shows_what_its_commands_print() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let blocks: Vec<&str> = readme.split("```").skip(1).step_by(2).collect();
+    let at = blocks
+        .iter()
+        .position(|b| b.contains("rialto check rialto.yaml"))
+        .unwrap();
+    let [config, commands, shown] = [at - 1, at, at + 1].map(|i| blocks[i].split_once('\n').unwrap().1);
+    let folder = Folder::new();
+    let path = file(&folder, config);
+    let mut printed = String::new();
+    for line in commands.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        if words[0] != "target/release/rialto" || words[1] == "run" {
+            continue;
+        }
+        let args: Vec<&str> = words[1..]
+            .iter()
+            .map(|w| if *w == "rialto.yaml" { &*path } else { *w })
+            .collect();
+        let (code, out, err) = output(&args);
+        assert_eq!((code, &*err), (0, ""), "{line}");
+        printed += &out.replace(&path, "rialto.yaml");
+    }
+    let shown: String = shown
+        .lines()
+        .take_while(|l| !l.starts_with("..."))
+        .map(|l| format!("{l}\n"))
+        .collect();
+    assert!(shown.lines().count() > 3);
+    assert_eq!(printed, shown);
 }

@@ -2,8 +2,10 @@
 use super::support::http::Http;
 use super::support::process::{Folder, command};
 use super::support::upstream::greeting;
-use super::support::{Downstream, Dubbo, Request, Rialto, Upstream, config, eventually, greet};
+use super::support::{Downstream, Dubbo, Request, Rialto, Upstream, config, eventually, greet, json};
 use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::Stdio;
 
 /// Any peer can cause lines in the log, so a log that nobody reads must not block the workers.
@@ -55,7 +57,7 @@ fn a_reload_says_what_it_changed() {
     let up = Upstream::<Dubbo>::greeting("it");
     let mut config = config::<Dubbo>(&[up.address]);
     let rialto = Rialto::start(&config);
-    config["listeners"][0]["address"] = super::support::json!("127.0.0.2:0");
+    config["listeners"][0]["address"] = json!("127.0.0.2:0");
     rialto.reload(&config);
     let line = rialto.stderr.wait("the reload", |l| l.contains("was taken over"));
     assert!(
@@ -84,6 +86,88 @@ fn lines_name_cluster_endpoint_and_listener() {
         assert!(line.contains("listener in: downstream 127.0.0.1:"), "{line}");
         Some(())
     });
+}
+
+/// Each endpoint has an allowance of its own, so all that are down are named.
+#[test]
+fn every_endpoint_that_cannot_be_reached_is_named() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let dead = [(); 2].map(|()| super::support::nobody());
+    let rialto = Rialto::start(&config::<Dubbo>(&[dead[0], dead[1], up.address]));
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    for _ in 0..10 {
+        downstream.call(&greet("Ada"));
+    }
+    for endpoint in dead {
+        rialto.stderr.wait("its line", |l| {
+            l.contains(&endpoint.to_string()) && l.contains("cannot be reached")
+        });
+    }
+}
+
+/// Strangers at one address break the protocol all the time. The line about another one is still written.
+#[test]
+fn a_noisy_peer_does_not_hide_another_one() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let folder = Folder::new();
+    let path = folder.path("quiet.sock");
+    let mut config = config::<Dubbo>(&[up.address]);
+    config["listeners"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "quiet", "address": format!("unix:{}", path.display()), "routes": ["all"]}));
+    let rialto = Rialto::start_in(folder, &config);
+    for _ in 0..50 {
+        let mut noisy = Downstream::<Dubbo>::connect(rialto.entry());
+        noisy.write(b"\xda\xbc");
+        noisy.wait_for_close();
+    }
+    let mut quiet = Downstream::<Dubbo, _>::over(UnixStream::connect(&path).unwrap());
+    quiet.write(b"\xda\xbc");
+    quiet.wait_for_close();
+    rialto.stderr.wait("the line about the quiet one", |l| {
+        l.contains("closed:") && !l.contains("127.0.0.1")
+    });
+    let lines = rialto.stderr.all();
+    let noisy = lines
+        .iter()
+        .filter(|l| l.contains("closed:") && l.contains("127.0.0.1"));
+    assert!((1..25).contains(&noisy.count()), "{lines:?}");
+}
+
+/// A disk that is full, has room again, and is full again.
+#[test]
+fn a_full_disk_is_said_each_time_and_when_it_is_over() {
+    let up = Upstream::<Dubbo>::greeting("it");
+    let folder = Folder::new();
+    let [path, other] = ["calls.log", "other.log"].map(|name| folder.path(name));
+    let link = |to: &Path| {
+        let new = path.with_extension("new");
+        std::os::unix::fs::symlink(to, &new).unwrap();
+        std::fs::rename(new, &path).unwrap();
+    };
+    link(Path::new("/dev/full"));
+    let mut config = config::<Dubbo>(&[up.address]);
+    config["access_log"] = json!({"path": path.to_str().unwrap()});
+    let rialto = Rialto::start_in(folder, &config);
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    let said = |what: &str| rialto.stderr.all().iter().filter(|l| l.contains(what)).count();
+    let mut until = |what: &str, is_so: &dyn Fn() -> bool| {
+        eventually(what, || {
+            assert_eq!(downstream.value(&greet("Ada")), "Hello, Ada");
+            is_so().then_some(())
+        });
+    };
+    until("the failure", &|| said("cannot be written") == 1);
+    link(&other);
+    rialto.signal("USR1");
+    until("lines", &|| {
+        std::fs::read_to_string(&other).is_ok_and(|text| text.contains("greet"))
+    });
+    link(Path::new("/dev/full"));
+    rialto.signal("USR1");
+    until("the second failure", &|| said("cannot be written") == 2);
+    assert_eq!(said("the access log is written again"), 1);
 }
 
 #[test]
