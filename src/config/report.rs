@@ -19,7 +19,7 @@ pub struct Report {
 /// One error or warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How bad it is. A configuration with a warning can still be used.
+    /// How bad it is. A configuration with warnings and notes only can be used.
     pub severity: Severity,
     /// Where in the configuration, such as `routes[0].to[1].cluster`; empty if it is about the file as a whole.
     pub path: String,
@@ -213,6 +213,7 @@ impl fmt::Display for Report {
         let counts = [
             counted(self.count(Severity::Error), "error"),
             counted(self.count(Severity::Warning), "warning"),
+            counted(self.count(Severity::Note), "note"),
         ];
         let counts: Vec<String> = counts.into_iter().flatten().collect();
         if counts.is_empty() {

@@ -1,8 +1,8 @@
 //! Checks what a configuration needs around it: files and variables. Only `rialto check` does this. It may run on
-//! another machine than the process, so missing things are warnings.
+//! another machine than the process, so missing things are warnings. It also tells what may be meant and may not.
 
 use super::{Finding, Loaded, Report, parse_as, place};
-use rialto_core::config::{Cluster, Endpoint, Path, Secret, Severity};
+use rialto_core::config::{Cluster, Endpoint, Path, Secret, Severity, notes};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path as FilePath;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// The largest file of endpoints in bytes; it is the same as in a running process.
 const LARGEST_LIST: u64 = 16 << 20;
 
-/// The warnings of a configuration, and warnings about missing files and variables. `base` is the folder that
+/// The warnings and notes of a configuration, and warnings about missing files and variables. `base` is the folder that
 /// relative paths start from.
 #[must_use]
 pub fn surroundings(loaded: &Loaded, base: &FilePath) -> Report {
@@ -39,14 +39,21 @@ pub fn surroundings(loaded: &Loaded, base: &FilePath) -> Report {
         ));
     }
     let mut findings = loaded.warnings.findings().to_vec();
-    if !missing.is_empty() {
+    let missing = missing
+        .into_iter()
+        .map(|(path, message, hint)| (Severity::Warning, path, message, Some(hint)));
+    let notes = notes(&loaded.config)
+        .into_iter()
+        .map(|note| (note.severity, note.path, note.message, note.hint));
+    let more: Vec<_> = missing.chain(notes).collect();
+    if !more.is_empty() {
         let places = loaded.places();
-        findings.extend(missing.into_iter().map(|(path, message, hint)| Finding {
-            severity: Severity::Warning,
+        findings.extend(more.into_iter().map(|(severity, path, message, hint)| Finding {
+            severity,
             span: Some(place(&path, &places).1),
             path: path.to_string(),
             message,
-            hint: Some(hint),
+            hint,
         }));
     }
     Report::new(Arc::clone(&loaded.source), findings)

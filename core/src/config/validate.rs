@@ -43,6 +43,8 @@ pub enum Severity {
     Error,
     /// It can be used, but something in it has no effect or is dangerous.
     Warning,
+    /// It is right for some calls and a mistake for others, and the configuration does not say which ones come.
+    Note,
 }
 
 impl fmt::Display for Severity {
@@ -50,6 +52,7 @@ impl fmt::Display for Severity {
         f.write_str(match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         })
     }
 }
@@ -79,6 +82,13 @@ pub fn validate(config: &Config, addresses: Addresses<'_>) -> Vec<Problem> {
     problems.0
 }
 
+/// What a reader of the configuration should know although it may be meant.
+pub fn notes(config: &Config) -> Vec<Problem> {
+    let mut problems = Problems::default();
+    versions::note(config, &mut problems);
+    problems.0
+}
+
 /// The list that the checks add to.
 #[derive(Default)]
 struct Problems(Vec<Problem>);
@@ -90,6 +100,10 @@ impl Problems {
 
     fn warning(&mut self, path: Path, message: impl Into<String>) -> &mut Problem {
         self.add(Severity::Warning, path, message.into())
+    }
+
+    fn note(&mut self, path: Path, message: impl Into<String>) -> &mut Problem {
+        self.add(Severity::Note, path, message.into())
     }
 
     fn add(&mut self, severity: Severity, path: Path, message: String) -> &mut Problem {
