@@ -3,6 +3,8 @@
 mod changes;
 mod embed;
 mod file;
+mod health;
+mod inbox;
 mod listening;
 mod on_demand;
 mod reload;
@@ -17,23 +19,23 @@ use crate::state::{AccessLogSignals, Names, Shared};
 use crate::{admin, logging};
 use anyhow::{Context, anyhow};
 use file::File;
+use health::{Health, Turned};
+use inbox::{Inbox, Senders};
 use listening::Listening;
-use on_demand::{Asker, News, OnDemand, Publication, Reply};
+use on_demand::{News, OnDemand, Publication, Reply};
 use reload::Pending;
-use rialto_core::asking::Asked;
 use rialto_core::config::{Cluster, Config, LogOutput, Protocol, Workers};
 use rialto_core::directory::{Change, ClusterId, Compiler, Use, World};
 use rialto_core::discovery::DiscoveredEndpoint;
 use rialto_core::runtime::{Layout, Runtime, raise_limit};
 use rialto_protocols::{All, BOLT, DUBBO};
 use signals::{EarlySignals, Request, Signals};
-use sources::{Sources, Update};
+use sources::Sources;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
 
 /// How often the configuration file is read. A change takes effect when it was read twice in a row.
 const WATCH: Duration = Duration::from_millis(500);
@@ -56,6 +58,7 @@ struct Control {
     compiler: Compiler,
     sources: Sources,
     on_demand: OnDemand,
+    health: Health,
     /// Relative paths in the configuration begin here.
     base: PathBuf,
     listening: Listening,
@@ -63,35 +66,6 @@ struct Control {
     shared: Arc<Shared>,
     /// Dropping it stops the admin pages.
     _admin: Option<admin::Server>,
-}
-
-/// What the control plane hears from its other tasks and from the workers.
-struct Inbox {
-    updates: mpsc::Receiver<Update>,
-    asked: mpsc::Receiver<Asker>,
-    news: mpsc::Receiver<News>,
-}
-
-/// The other ends of an [`Inbox`].
-struct Senders {
-    updates: mpsc::Sender<Update>,
-    asked: Arc<dyn Asked>,
-    news: mpsc::Sender<News>,
-}
-
-impl Inbox {
-    fn new() -> (Self, Senders) {
-        let (update, updates) = mpsc::channel(1024);
-        let (questions, asked) = on_demand::questions();
-        let (told, news) = mpsc::channel(1024);
-        let inbox = Inbox { updates, asked, news };
-        let senders = Senders {
-            updates: update,
-            asked: questions,
-            news: told,
-        };
-        (inbox, senders)
-    }
 }
 
 /// A process before it serves. It exists to catch `SIGHUP` and `SIGUSR1` from the first moment on, because they would
@@ -192,6 +166,9 @@ impl Control {
         let endpoints = |c: &Cluster| sources.state(c);
         let first = compiler.configure(&config, &world(&endpoints, workers, Instant::now(), &[]));
         let names = Arc::new(Names::new(&first));
+        let mut health = Health::default();
+        // nothing was sick before
+        let _ = health.apply(&first, compiler.directory(), tokio::time::Instant::now());
 
         let signals = Arc::new(AccessLogSignals::default());
         let (log, batches) = sync_channel(access_log::QUEUE);
@@ -208,7 +185,7 @@ impl Control {
             pin: config.runtime.pin,
             descriptors: raise_limit(),
             log,
-            asked: senders.asked,
+            control: senders.workers,
         };
         let runtime = Arc::new(Runtime::start::<All>(&layout, compiler.directory())?);
         drop(layout);
@@ -252,6 +229,7 @@ impl Control {
             compiler,
             sources,
             on_demand,
+            health,
             base,
             listening,
             runtime,
@@ -262,7 +240,12 @@ impl Control {
 
     /// Handles changes of files and endpoints, questions of workers, and signals, until the process is told to end.
     async fn serve(&mut self, inbox: &mut Inbox, signals: &mut Signals) {
-        let Inbox { updates, asked, news } = inbox;
+        let Inbox {
+            updates,
+            asked,
+            news,
+            outcomes,
+        } = inbox;
         let mut watch = tokio::time::interval(WATCH);
         let mut sweep = tokio::time::interval(SWEEP);
         loop {
@@ -283,6 +266,11 @@ impl Control {
                     self.reply(reply);
                 }
                 Some(news) = news.recv() => self.heard(news),
+                Some(outcome) = outcomes.recv() => {
+                    let turned = self.health.heard(&outcome);
+                    self.tell_turned(turned);
+                }
+                () = at(self.health.next()) => self.check_health(),
                 _ = sweep.tick() => self.sweep_services(),
                 () = at(due) => self.take_over(),
                 request = signals.next() => match request {
@@ -371,8 +359,27 @@ impl Control {
 
     fn send(&mut self, change: Change) {
         if !change.is_empty() {
+            let turned = self
+                .health
+                .apply(&change, self.compiler.directory(), tokio::time::Instant::now());
             self.shared.published(&change);
             self.runtime.apply(change, self.compiler.directory());
+            self.tell_turned(turned);
+        }
+    }
+
+    /// Sends the heartbeats that are due.
+    fn check_health(&mut self) {
+        for heartbeat in self.health.take_due(tokio::time::Instant::now()) {
+            if !self.runtime.heartbeat(heartbeat) {
+                self.health.unsent(heartbeat.ticket);
+            }
+        }
+    }
+
+    fn tell_turned(&self, turned: impl IntoIterator<Item = Turned>) {
+        for Turned { endpoint, is_sick } in turned {
+            self.runtime.set_sick(endpoint, is_sick);
         }
     }
 

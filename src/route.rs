@@ -247,7 +247,8 @@ impl Lookup<'_> {
                     edits: compiled.rewrite.as_ref(),
                     head: Some(head),
                     bridge: compiled_target.bridge_to(cluster.protocol),
-                    timeout_ms: 0,
+                    deadline_ms: u64::MAX,
+                    now_ms: 0,
                 };
                 let (version, group) = sent(cluster, message, &dispatch)?;
                 let was = json!(request.version);

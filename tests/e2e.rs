@@ -12,6 +12,7 @@ mod e2e {
 
     mod admin;
     mod admin_access;
+    mod attempts;
     mod audit;
     mod bounds;
     mod bridging;
@@ -30,4 +31,5 @@ mod e2e {
     mod routing;
     mod rules;
     mod timeouts;
+    mod values;
 }

@@ -7,6 +7,7 @@
     reason = "a test crate: nothing uses it, and it may stop at a surprise"
 )]
 mod sim {
+    mod attempts;
     pub mod fleet;
     mod isolation;
     pub mod net;
@@ -183,6 +184,25 @@ fn reserved_connections_carry_calls_of_one_downstream_whatever_happens() {
     assert_eq!(totals.failed, 0);
     let totals = run_with(Connections::PerDownstream, ALL, SEEDS * 2);
     assert!(totals.good > 5000 && totals.failed > 100, "{totals:?}");
+}
+
+#[test]
+fn calls_that_are_tried_again_and_copied_end_once_with_their_own_response() {
+    let (mut good, mut repeated) = (0, 0);
+    for seed in 0..SEEDS * 2 {
+        let mut fleet = Fleet::repeating(seed, ALL);
+        fleet.run(400);
+        let end = fleet.finish();
+        assert_eq!(
+            (end.unanswered, end.wrong, end.twice_answered),
+            (0, 0, 0),
+            "seed {seed}: {end:?}"
+        );
+        assert_eq!((end.held, end.in_flight), (0, 0), "seed {seed}: {end:?}");
+        good += end.good;
+        repeated += end.twice_executed;
+    }
+    assert!(good > 5000 && repeated > 1000, "{good} good, {repeated} repeated");
 }
 
 #[test]

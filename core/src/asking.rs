@@ -4,6 +4,7 @@
 //! the answer comes with its mail. An answer may come late, twice or never.
 use crate::directory::ClusterId;
 use crate::error::CallError;
+use crate::heartbeat::HeartbeatOutcome;
 use crate::message::ProtoId;
 use std::fmt;
 use std::sync::Arc;
@@ -54,8 +55,11 @@ pub struct Answer {
     pub result: Result<ClusterId, CallError>,
 }
 
-/// Takes the questions of workers to the control plane.
-pub trait Asked: Send + Sync {
+/// What workers tell the control plane. The methods are called by the workers' threads and must not block.
+pub trait ControlPlane: Send + Sync {
     /// Takes a question of the worker with this index. Returns whether there was room for it.
     fn ask(&self, worker: usize, question: Question) -> bool;
+
+    /// Takes the outcome of a heartbeat.
+    fn ended(&self, outcome: HeartbeatOutcome);
 }

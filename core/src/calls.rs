@@ -4,6 +4,8 @@ mod asking;
 mod end;
 mod errors;
 mod forward;
+mod heartbeats;
+mod mirror;
 mod plans;
 mod request;
 mod response;
@@ -24,6 +26,8 @@ use crate::session::Event;
 use crate::slots::{CallKey, CallTag, ConnKey, Slots};
 use crate::wheel::Wheel;
 use asking::Asking;
+use heartbeats::Heartbeats;
+use mirror::Copies;
 use plans::{Plans, Removed};
 use retry::Retries;
 use route_cache::RouteCache;
@@ -58,6 +62,10 @@ pub struct Calls {
     asking: Asking,
     /// The requests that are kept to be sent again, and the number of retries.
     retries: Retries,
+    /// The copies for mirrors.
+    copies: Copies,
+    /// The heartbeats that the control plane waits for.
+    heartbeats: Heartbeats,
     wheel: Wheel,
     /// The directory that calls are routed by. Between two turns this is the only reference, so that a change
     /// is applied in place.
@@ -104,6 +112,8 @@ impl Calls {
             shares: Shares::default(),
             asking: Asking::default(),
             retries: Retries::default(),
+            copies: Copies::default(),
+            heartbeats: Heartbeats::default(),
             wheel: Wheel::default(),
             directory: Rc::default(),
             plans: Plans::default(),
@@ -213,6 +223,12 @@ impl Calls {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.table.len() - self.quarantined as usize
+    }
+
+    /// Whether the control plane waits for a heartbeat.
+    #[must_use]
+    pub fn waits_for_heartbeats(&self) -> bool {
+        !self.heartbeats.is_empty()
     }
 
     /// Calls that the downstream no longer waits for, and whose late response may still come.

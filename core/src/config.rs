@@ -36,7 +36,8 @@ pub mod validate;
 pub use address::{Address, AddressError};
 pub use bridge::{AttachmentBridge, Bridge, ExceptionBridge, SqlDate, UniqueIdFrom, VersionRule};
 pub use cluster::{
-    Balance, Cluster, ClusterLimits, ConnectionScope, Endpoint, HessianGrammar, SubsetFallback, Subsets,
+    Balance, Cluster, ClusterLimits, ConnectionScope, Endpoint, HealthCheck, HessianGrammar, SubsetFallback,
+    Subsets,
 };
 pub use edit::AttachmentEdit;
 pub use filter::{Filter, RateLimit, RateLimitKey};
@@ -46,12 +47,12 @@ pub use metrics::{Latency, MetricLabels, Metrics};
 pub use path::Path;
 pub use process::{AccessLog, Admin, Log, LogFormat, LogLevel, LogOutput, Runtime, Workers};
 pub use registry::{Registry, ServiceFile};
-pub use route::{MethodPolicy, Protocol, Retry, RetryOn, Rewrite, Route, RouteMatch, RouteTarget};
+pub use route::{MethodPolicy, Mirror, Protocol, Retry, RetryOn, Rewrite, Route, RouteMatch, RouteTarget};
 pub use secret::{Secret, SecretText};
 pub use suggest::closest;
 pub use text::TEXT;
 pub use units::{Period, Size, Timeout, UnitError};
-pub use validate::{Addresses, Problem, Severity, validate};
+pub use validate::{Addresses, Problem, Severity, notes, validate};
 
 /// Names and values that an operator attaches to endpoints, calls and subsets.
 pub type Labels = BTreeMap<String, String>;

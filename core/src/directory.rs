@@ -11,6 +11,7 @@ mod ids;
 mod index;
 mod matcher;
 mod parts;
+mod route;
 #[cfg(test)]
 mod tests;
 
@@ -19,11 +20,11 @@ pub use compile::{Compiler, World};
 pub use endpoint_set::{Balance, EndpointSet, WeightedEndpoint};
 pub use matcher::{RouteMatch, Unmet};
 pub use parts::{VARIANT_DRAFT, VARIANT_FINAL};
+pub use route::{Destination, Mirror, Outcomes, Policy, RetryRule, Route, Target};
 
-use crate::bridge::Bridge;
-use crate::config::ConnectionScope;
+use crate::config::{ConnectionScope, HealthCheck};
 use crate::filter::FilterFactory;
-use crate::message::{Edits, Head, Message, ProtoId};
+use crate::message::{Head, Message, ProtoId};
 use crate::metrics::Layout;
 use crate::session::Settings;
 use crate::slots::ConnKey;
@@ -129,64 +130,6 @@ pub struct MatchedFields {
     pub attachments: bool,
 }
 
-/// A rule for the calls that match it: the clusters they go to, and the changes and bounds on the way.
-pub struct Route {
-    /// The configured name.
-    pub name: Arc<str>,
-    /// The conditions for a call.
-    pub matches: RouteMatch,
-    /// The clusters that calls go to, by weight.
-    pub targets: Box<[Target]>,
-    /// The sum of the weights.
-    pub total_weight: u64,
-    /// The changes to each request; `None` if there are none.
-    pub rewrite: Option<Edits>,
-    /// The bounds of calls.
-    pub policy: Policy,
-    /// The bounds for single methods.
-    pub methods: Box<[(Box<[u8]>, Policy)]>,
-    /// The factories of its filters, in order.
-    pub filters: Filters,
-}
-
-/// The bounds of a call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Policy {
-    /// The longest time that a call may take, in milliseconds; `u32::MAX` for no limit. A request can ask for
-    /// less.
-    pub timeout_ms: u32,
-    /// The route sets no timeout, so that `runtime.call_timeout` applies.
-    pub is_default: bool,
-    /// The number of times a call may be sent to endpoints that are avoided, while none of its bytes has left.
-    pub attempts: u8,
-    /// A call is sent to another endpoint if its provider has no free thread for it.
-    pub retry_overload: bool,
-}
-
-/// One destination of a route.
-pub struct Target {
-    /// Where the calls go.
-    pub to: Destination,
-    /// The share of calls that it gets.
-    pub weight: u32,
-    /// The index of the [subset](Cluster::subsets) that takes the calls.
-    pub subset: u16,
-    /// The rules for calls that change their protocol on the way to it.
-    pub bridge: Bridge,
-    /// The rules that apply instead for calls that leave in these protocols. A cluster has none, while the
-    /// services of a registry may speak any protocol.
-    pub other_bridges: Box<[(ProtoId, Bridge)]>,
-}
-
-/// What a route leads to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Destination {
-    /// A configured cluster.
-    Cluster(ClusterId),
-    /// The cluster that the registry of this name has for the service that is called.
-    Registry(Arc<str>),
-}
-
 /// The endpoints of one service that speak one protocol.
 pub struct Cluster {
     /// The configured name.
@@ -223,6 +166,8 @@ pub struct Cluster {
     pub downstream_share: u8,
     /// The number of calls in flight below which no downstream can exceed its share.
     pub crowded_at: u32,
+    /// How the control plane finds out which of its endpoints respond; `None` if it does not.
+    pub health_check: Option<HealthCheck>,
     /// It was found in a registry when it was first called, and is removed when it is called no more.
     pub on_demand: bool,
 }
@@ -392,56 +337,5 @@ impl Cluster {
             ConnectionScope::Shared => None,
             ConnectionScope::PerDownstream => Some(downstream),
         }
-    }
-}
-
-impl Target {
-    /// The rules for calls that leave in this protocol.
-    #[inline]
-    #[must_use]
-    pub fn bridge_to(&self, proto: ProtoId) -> &Bridge {
-        match &*self.other_bridges {
-            [] => &self.bridge,
-            others => {
-                let other = others.iter().find(|(other, _)| *other == proto);
-                other.map_or(&self.bridge, |(_, bridge)| bridge)
-            }
-        }
-    }
-
-    /// Whether calls need an answer of a registry before they can be sent.
-    #[must_use]
-    pub fn is_on_demand(&self) -> bool {
-        matches!(self.to, Destination::Registry(_))
-    }
-}
-
-impl Route {
-    /// The bounds of calls of a method.
-    #[inline]
-    #[must_use]
-    pub fn policy_of(&self, method: &[u8]) -> Policy {
-        self.methods
-            .iter()
-            .find(|(m, _)| **m == *method)
-            .map_or(self.policy, |(_, p)| *p)
-    }
-
-    /// Chooses a target by weight, from a random number.
-    #[inline]
-    #[must_use]
-    pub fn target(&self, random: u32) -> u16 {
-        if self.targets.len() == 1 {
-            return 0;
-        }
-        let mut at = ((u128::from(random) * u128::from(self.total_weight)) >> 32) as u64;
-        for (i, t) in self.targets.iter().enumerate() {
-            let weight = u64::from(t.weight);
-            if at < weight {
-                return i as u16;
-            }
-            at -= weight;
-        }
-        0
     }
 }

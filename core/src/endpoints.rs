@@ -29,6 +29,8 @@ pub struct EndpointState {
     health: Health,
     /// The endpoint has announced that it is going away.
     pub read_only: bool,
+    /// The control plane has found that it does not respond.
+    is_sick: bool,
     /// The number of dials made while all connections drain, and the earliest time of the next one.
     redials: u8,
     redial_at_ms: u64,
@@ -264,6 +266,14 @@ impl Endpoints {
         }
     }
 
+    /// Records what the control plane has found out about an endpoint. It knows the id from a change that this worker
+    /// has applied.
+    pub fn set_sick(&mut self, id: EndpointId, is_sick: bool) {
+        if let Some(e) = self.list.get_mut(id.index()) {
+            e.is_sick = is_sick;
+        }
+    }
+
     /// Handles a closed connection. If it was a dial, returns the calls that waited for it.
     pub fn lost<E: Env>(&mut self, w: &mut Connections<E>, id: EndpointId, conn: ConnKey) -> Vec<CallKey> {
         let e = &mut self.list[id.index()];
@@ -300,6 +310,6 @@ impl EndpointState {
     /// Whether calls go to other endpoints if possible.
     #[must_use]
     pub fn is_avoided(&self, now_ms: u64) -> bool {
-        self.read_only || self.health.is_avoided(now_ms)
+        self.read_only || self.is_sick || self.health.is_avoided(now_ms)
     }
 }

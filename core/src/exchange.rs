@@ -1,17 +1,18 @@
-//! The table entry of one call, from its request to its response.
+//! The table entry of one attempt of a call, from its request to its response.
 use crate::buf::Mark;
 use crate::calls::Plan;
-use crate::directory::{ClusterId, EndpointId, ListenerId};
+use crate::directory::{ClusterId, EndpointId, ListenerId, RetryRule};
 use crate::message::{Held, ProtoId};
 use crate::metrics::SeriesId;
 use crate::session::RespondTo;
-use crate::slots::ConnKey;
+use crate::slots::{ConnKey, RESERVED_ID};
 use std::rc::Rc;
 
-/// A call in progress.
+/// One attempt of a call. Most calls have one. A call that is tried again while the endpoint may still respond gets
+/// another entry, and this one stays behind in quarantine.
 pub(crate) struct Exchange {
-    /// The downstream side.
-    pub(crate) down: Down,
+    /// The one that waits for the response.
+    pub(crate) asker: Asker,
     /// The upstream side. For a call that waits, it names the dial.
     pub(crate) up: Up,
     /// The stage that the call has reached.
@@ -20,24 +21,33 @@ pub(crate) struct Exchange {
     pub(crate) one_way: bool,
     /// The number of times it was given to an endpoint.
     pub(crate) attempts: u8,
-    /// The largest number of attempts.
-    pub(crate) max_attempts: u8,
-    /// The request is kept after it was sent, because it is sent again if the provider has no free thread.
-    pub(crate) may_retry: bool,
+    /// When it is given to another endpoint.
+    pub(crate) retry: RetryRule,
     /// The target of the route that was chosen.
     pub(crate) target: TargetId,
-    /// The series that counts it.
-    pub(crate) series: SeriesId,
     /// The time of its arrival on the worker's clock, in microseconds.
     pub(crate) started_us: u64,
     /// Its deadline on the worker's clock, in milliseconds; `u64::MAX` for none.
     pub(crate) deadline_ms: u64,
+    /// The time at which this attempt is over if another endpoint can be tried, in milliseconds after the call's
+    /// arrival; `u32::MAX` for never.
+    pub(crate) attempt_over_ms: u32,
     /// The length of the request in bytes.
     pub(crate) bytes_in: u32,
     /// The route, as it was when the call arrived.
     pub(crate) plan: Rc<Plan>,
     /// The request while it waits, or may have to be sent again; `None` for most calls that were sent.
     pub(crate) held: Option<Box<Held>>,
+}
+
+/// Who waits for the response of an exchange.
+pub(crate) enum Asker {
+    /// A downstream, which is sent the response. The series counts the call.
+    Downstream(Down, SeriesId),
+    /// Nobody: the request is a copy of one of this downstream, for the route's mirror.
+    Mirror(ConnKey),
+    /// Nobody any more: the call is over, or goes on as another attempt.
+    Nobody,
 }
 
 /// A target of the call's route.
@@ -87,7 +97,46 @@ pub(crate) enum State {
     Quarantined,
 }
 
+impl Asker {
+    /// The downstream connection whose reserved upstream connections the call may use.
+    pub(crate) fn connection(&self) -> ConnKey {
+        match self {
+            Asker::Downstream(down, _) => down.conn,
+            Asker::Mirror(downstream) => *downstream,
+            Asker::Nobody => ConnKey::from_bits(RESERVED_ID),
+        }
+    }
+
+    /// Stops waiting. Returns the downstream, if one waited. The copies for mirrors are counted as long as they have
+    /// an entry, so these stay what they are.
+    pub(crate) fn leave(&mut self) -> Option<Down> {
+        match self {
+            Asker::Mirror(_) => None,
+            _ => match std::mem::replace(self, Asker::Nobody) {
+                Asker::Downstream(down, _) => Some(down),
+                _ => None,
+            },
+        }
+    }
+}
+
 impl Exchange {
+    /// The downstream that waits for the response; `None` if somebody else or nobody does.
+    pub(crate) fn down(&self) -> Option<&Down> {
+        match &self.asker {
+            Asker::Downstream(down, _) => Some(down),
+            _ => None,
+        }
+    }
+
+    /// The series that counts the call; `None` if it is none of a downstream.
+    pub(crate) fn series(&self) -> Option<SeriesId> {
+        match self.asker {
+            Asker::Downstream(_, series) => Some(series),
+            _ => None,
+        }
+    }
+
     /// Whether a connection has the call, or had it.
     pub(crate) fn was_sent(&self) -> bool {
         matches!(self.state, State::Sent | State::Quarantined)

@@ -417,7 +417,7 @@ impl<C: Codec> Session for Framed<C> {
         // Another protocol: the call is translated through its neutral form.
         let mut neutral = NeutralCall::default();
         msg.meta.reader.read_call(msg, dispatch.head, &mut neutral)?;
-        neutral.timeout_ms = dispatch.timeout_ms;
+        neutral.timeout_ms = dispatch.timeout_ms();
         dispatch.bridge.on_request(&mut neutral);
         if let Some(edits) = dispatch.edits {
             neutral.apply(edits);

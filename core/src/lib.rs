@@ -32,6 +32,7 @@ mod exchange;
 pub mod filter;
 pub mod framed;
 pub mod hash;
+pub mod heartbeat;
 pub mod message;
 pub mod metrics;
 pub mod peer_errors;

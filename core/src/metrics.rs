@@ -82,6 +82,8 @@ pub struct Series {
     pub latency_us: u64,
     /// The number of times a call was sent again.
     pub retries: u64,
+    /// The number of requests that were copied for a mirror.
+    pub mirrored: u64,
     id: SeriesId,
     /// Whether the series was removed and its entry is free.
     vacant: bool,
@@ -205,6 +207,7 @@ impl Series {
             buckets: [0; BUCKETS + 1],
             latency_us: 0,
             retries: 0,
+            mirrored: 0,
         }
     }
 }
@@ -362,6 +365,13 @@ impl WorkerMetrics {
     pub fn retried(&mut self, id: SeriesId) {
         if let Some(s) = self.current(id) {
             s.retries += 1;
+        }
+    }
+
+    /// Counts a request that was copied for a mirror.
+    pub fn mirrored(&mut self, id: SeriesId) {
+        if let Some(s) = self.current(id) {
+            s.mirrored += 1;
         }
     }
 

@@ -18,8 +18,9 @@ pub use thread::{Mail, Post};
 
 use crate::Env;
 use crate::access_log::Batch as LogBatch;
-use crate::asking::{Answer, Asked};
-use crate::directory::{Change, Directory, ListenerId, Use};
+use crate::asking::{Answer, ControlPlane};
+use crate::directory::{Change, Directory, EndpointId, ListenerId, Use};
+use crate::heartbeat::Heartbeat;
 use crate::session::Protocols;
 use crate::worker::Report;
 use descriptors::Descriptors;
@@ -55,8 +56,8 @@ pub struct Layout {
     pub descriptors: usize,
     /// Receives the records of the access log.
     pub log: SyncSender<LogBatch>,
-    /// Receives the questions of workers.
-    pub asked: Arc<dyn Asked>,
+    /// Receives what workers tell the control plane.
+    pub control: Arc<dyn ControlPlane>,
 }
 
 impl Runtime {
@@ -120,6 +121,19 @@ impl Runtime {
         }
     }
 
+    /// Sends a heartbeat. An endpoint belongs to one worker, which keeps a connection for its heartbeats. Returns
+    /// false if that worker has too much mail; there is no outcome then.
+    #[must_use]
+    pub fn heartbeat(&self, heartbeat: Heartbeat) -> bool {
+        let worker = &self.workers[heartbeat.endpoint.index() % self.workers.len()];
+        worker.post.try_send(Mail::Heartbeat(heartbeat))
+    }
+
+    /// Tells all workers whether an endpoint is sick: it then gets no calls while another one can take them.
+    pub fn set_sick(&self, endpoint: EndpointId, is_sick: bool) {
+        self.tell_all(|| Mail::Sick(endpoint, is_sick));
+    }
+
     /// What the workers use of removed parts, and how much they call services of registries.
     #[must_use]
     pub fn uses(&self) -> Vec<Use> {
@@ -137,7 +151,7 @@ impl Runtime {
         let (tx, rx) = std::sync::mpsc::sync_channel(self.workers.len());
         for worker in &self.workers {
             // a worker with a full mailbox is left out, too: waiting for it could take forever
-            worker.post.try_send(Mail::Report(tx.clone()));
+            let _ = worker.post.try_send(Mail::Report(tx.clone()));
         }
         drop(tx);
         let until = Instant::now() + timeout;

@@ -98,8 +98,21 @@ pub struct Dispatch<'a> {
     pub head: Option<&'a Head<'a>>,
     /// Rules for calls that change the protocol.
     pub bridge: &'a Bridge,
-    /// The time left until the deadline, for requests that are encoded anew, in milliseconds; 0 for no limit.
-    pub timeout_ms: u32,
+    /// The deadline and the time now on one clock, in milliseconds; `u64::MAX` stands for no deadline.
+    pub deadline_ms: u64,
+    /// See `deadline_ms`.
+    pub now_ms: u64,
+}
+
+impl Dispatch<'_> {
+    /// The time left until the deadline, for requests that contain it, in milliseconds; 0 for no limit.
+    #[must_use]
+    pub fn timeout_ms(&self) -> u32 {
+        match self.deadline_ms {
+            u64::MAX => 0,
+            at => at.saturating_sub(self.now_ms).clamp(1, u64::from(u32::MAX)) as u32,
+        }
+    }
 }
 
 /// One protocol on one connection.

@@ -166,12 +166,15 @@ impl<Tag, T> Slots<Tag, T> {
     /// Removes a value. Its key is stale from then on.
     #[inline]
     pub fn remove(&mut self, key: Key<Tag>) -> Option<T> {
+        self.remove_if(key, |_| true)
+    }
+
+    /// Removes a value if it is as expected.
+    #[inline]
+    pub fn remove_if(&mut self, key: Key<Tag>, is_expected: impl FnOnce(&T) -> bool) -> Option<T> {
         let at = self.slot(key.0);
-        let e = self.entries.get_mut(at)?;
-        if e.key != key.0 {
-            return None;
-        }
-        let value = e.value.take()?;
+        let e = self.entries.get_mut(at).filter(|e| e.key == key.0)?;
+        let value = e.value.take_if(|value| is_expected(value))?;
         self.len -= 1;
         Some(value)
     }

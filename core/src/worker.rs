@@ -7,6 +7,7 @@ use crate::buf::ReadBuf;
 use crate::calls::{Batch, Calls};
 use crate::connections::{Connections, Filled, Owner, TransportOf};
 use crate::directory::{Change, ClusterId, EndpointId, ListenerId, Use};
+use crate::heartbeat::{Heartbeat, HeartbeatOutcome};
 use crate::message::ProtoId;
 use crate::metrics::{Layout, Refusal, Series, Traffic};
 use crate::session::{Event, Step};
@@ -173,7 +174,7 @@ impl<E: Env> Worker<E> {
     /// Whether a timer may become due, so that the thread must not sleep without a limit.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.calls.in_flight() > 0 || self.connections.waits_for_dials()
+        self.calls.in_flight() > 0 || self.connections.waits_for_dials() || self.calls.waits_for_heartbeats()
     }
 
     /// Calls whose downstream still waits for a response.
@@ -226,6 +227,7 @@ impl<E: Env> Worker<E> {
         self.take_ready(ready);
         // Timers run after reads: a response that has arrived counts, even if its deadline is over.
         self.calls.expire(&mut self.connections);
+        self.calls.look_after_heartbeats(&mut self.connections);
         self.connections.sweep_dials();
         if now_ms >= self.next_sweep_ms {
             self.next_sweep_ms = now_ms + SWEEP_MS;
@@ -361,6 +363,21 @@ impl<E: Env> Worker<E> {
     /// Takes the questions for the control plane that calls wait for.
     pub fn take_questions(&mut self) -> Vec<Question> {
         self.calls.take_questions()
+    }
+
+    /// Sends a heartbeat for the control plane.
+    pub fn heartbeat(&mut self, heartbeat: Heartbeat) {
+        self.calls.heartbeat(&mut self.connections, heartbeat);
+    }
+
+    /// Records that an endpoint has fallen sick, or has recovered.
+    pub fn set_sick(&mut self, endpoint: EndpointId, is_sick: bool) {
+        self.calls.endpoints.set_sick(endpoint, is_sick);
+    }
+
+    /// Takes the outcomes of heartbeats.
+    pub fn take_outcomes(&mut self) -> Vec<HeartbeatOutcome> {
+        self.calls.take_outcomes()
     }
 
     /// Goes on with the calls that wait for an answer of the control plane.

@@ -265,7 +265,11 @@ fn forward<C: Codec>(msg: &Message<'_>, choice: &Choice) {
         edits: None,
         head: head.as_ref(),
         bridge: &bridge,
-        timeout_ms: msg.meta.timeout_ms,
+        deadline_ms: match msg.meta.timeout_ms {
+            0 => u64::MAX,
+            ms => ms.into(),
+        },
+        now_ms: 0,
     };
     let key = CallKey::from_bits(77);
     match upstream.request(&mut out, key, msg, &dispatch) {

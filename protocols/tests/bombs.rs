@@ -230,7 +230,8 @@ fn written_request<C: Codec>(
         edits,
         head: head.as_ref(),
         bridge: &Bridge::default(),
-        timeout_ms: 0,
+        deadline_ms: u64::MAX,
+        now_ms: 0,
     };
     let result =
         Framed::<C>::new(Role::Client, &settings).request(&mut out, CallKey::from_bits(7), &msg, &dispatch);

@@ -107,6 +107,7 @@ impl Scrape {
             sum.buckets.iter_mut().zip(s.buckets).for_each(|(a, b)| *a += b);
             sum.latency_us += s.latency_us;
             sum.retries += s.retries;
+            sum.mirrored += s.mirrored;
         }
         let labels = |k: &SeriesKey| {
             self.shared.names.with(|names| {
@@ -157,12 +158,10 @@ impl Scrape {
                 .encode_family(labels)?
                 .encode_histogram::<Labels>(sum, count, &buckets, None)?;
         }
-        let help = "Calls sent over another connection because no byte of them had been sent";
-        let mut family = to.encode_descriptor("call_retries", help, None, MetricType::Counter)?;
-        for (labels, s) in series.iter().filter(|(_, s)| s.retries > 0) {
-            ConstCounter::new(s.retries).encode(family.encode_family(labels)?)?;
-        }
-        Ok(())
+        let help = "Calls sent again: none of their bytes had been sent, or the route allows it";
+        rare_counter(to, &series, ("call_retries", help), |s| s.retries)?;
+        let help = "Requests that were copied for the mirror of their route";
+        rare_counter(to, &series, ("mirrored_calls", help), |s| s.mirrored)
     }
 
     fn refusals(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -404,6 +403,20 @@ fn traffic<'a>(
         for (labels, t) in rows.clone() {
             ConstCounter::new(pick(t)).encode(family.encode_family(labels)?)?;
         }
+    }
+    Ok(())
+}
+
+/// Encodes a counter of calls that most series do not have.
+fn rare_counter(
+    to: &mut DescriptorEncoder<'_>,
+    series: &[(Labels, Series)],
+    (name, help): (&str, &str),
+    count: impl Fn(&Series) -> u64,
+) -> fmt::Result {
+    let mut family = to.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for (labels, s) in series.iter().filter(|(_, s)| count(s) > 0) {
+        ConstCounter::new(count(s)).encode(family.encode_family(labels)?)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Services of registries, followed from their first call until they are called no more.
 use super::sources::{Mailbox, Task};
 use crate::config;
-use rialto_core::asking::{Answer, Asked, Question, ServiceName, Ticket};
+use rialto_core::asking::{Answer, Question, ServiceName, Ticket};
 use rialto_core::config::{Cluster, Config, Protocol, ServiceFile, Timeout};
 use rialto_core::directory::{ClusterId, Use};
 use rialto_core::discovery::{DiscoveredEndpoint, Registry, Source, State, Updates};
@@ -24,32 +24,14 @@ const UNKNOWN_MAX: usize = 1024;
 const UNKNOWN_KEPT: Duration = Duration::from_secs(10);
 /// A list that becomes empty is believed after this time.
 const EMPTY_HELD: Duration = Duration::from_secs(10);
-/// The questions of workers that may wait.
-const QUESTIONS: usize = 4096;
-
 /// A question and the worker that asked it.
 pub(super) struct Asker {
-    worker: usize,
-    question: Question,
+    pub(super) worker: usize,
+    pub(super) question: Question,
 }
 
 /// An answer and the worker that gets it.
 pub(super) type Reply = (usize, Answer);
-
-/// The workers' end of the channel for questions.
-struct Questions(mpsc::Sender<Asker>);
-
-impl Asked for Questions {
-    fn ask(&self, worker: usize, question: Question) -> bool {
-        self.0.try_send(Asker { worker, question }).is_ok()
-    }
-}
-
-/// The channel for the questions of workers.
-pub(super) fn questions() -> (Arc<dyn Asked>, mpsc::Receiver<Asker>) {
-    let (questions, asked) = mpsc::channel(QUESTIONS);
-    (Arc::new(Questions(questions)), asked)
-}
 
 /// What a registry says about a service.
 pub(super) struct News {

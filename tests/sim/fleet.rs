@@ -179,6 +179,22 @@ impl Fleet {
         }
     }
 
+    /// A fleet whose calls may be executed twice, and are copied for the cluster of the other protocol.
+    pub fn repeating(seed: u64, faults: Faults) -> Self {
+        let rule = "{ attempts: 3, on: [overload, no_service, timeout, connection_lost, server_error], \
+                    attempt_timeout: 100ms, idempotent: [echo] }";
+        let config = CONFIG
+            .replace(
+                "cluster: bolt } ], retry: { attempts: 3 }",
+                &format!("cluster: bolt }} ], mirror: {{ cluster: dubbo }}, retry: {rule}"),
+            )
+            .replace(
+                "cluster: dubbo } ], retry: { attempts: 3 }",
+                &format!("cluster: dubbo }} ], mirror: {{ cluster: bolt, share: 0.5 }}, retry: {rule}"),
+            );
+        Fleet::started(&config, seed, faults, 0)
+    }
+
     /// A fleet whose worker has run for so long already.
     pub fn after(seed: u64, faults: Faults, now_us: u64) -> Self {
         Fleet::started(CONFIG, seed, faults, now_us)

@@ -134,6 +134,13 @@ impl Peer {
         out
     }
 
+    /// Responds that there is no result.
+    pub fn refuse(&mut self, to: RespondTo, error: &CallError) -> Vec<u8> {
+        let mut out = vec![];
+        each!(&mut self.codec, f => f.codec_mut().error(&mut out, to, error));
+        out
+    }
+
     /// Tells downstreams that this host goes away.
     pub fn goodbye(&mut self) -> Vec<u8> {
         let mut out = vec![];

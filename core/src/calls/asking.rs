@@ -6,7 +6,7 @@ use crate::asking::{Answer, Question, ServiceName, Ticket};
 use crate::connections::Connections;
 use crate::directory::{Change, ClusterId, Destination, Target};
 use crate::error::{CallError, ErrorKind};
-use crate::exchange::{Exchange, State};
+use crate::exchange::{Asker, Exchange, State};
 use crate::message::{Edits, Head, ProtoId};
 use crate::slots::{CallKey, ConnKey};
 use std::collections::hash_map::Entry;
@@ -194,9 +194,10 @@ impl Calls {
             return Err(CallError::new(ErrorKind::NoService, text));
         };
         let held = sending.msg.hold(sending.edits.cloned().unwrap_or_default());
+        let protocol = sending.msg.meta.proto;
         self.asking.wait(
-            (service, ex.down.proto),
-            (ex.down.conn, sending.key),
+            (service, protocol),
+            (sending.downstream, sending.key),
             held.bytes.len(),
             w.now_ms,
         )?;
@@ -261,14 +262,16 @@ impl Calls {
         self.asking.left(ex);
         ex.state = State::Waiting;
         ex.target.cluster = Some(cluster);
-        let (down, route, held) = (ex.down, ex.plan.id, ex.held.take());
-        let Some(held) = held else { return };
+        let (down, route, held) = (ex.down().copied(), ex.plan.id, ex.held.take());
+        let (Some(down), Some(held)) = (down, held) else {
+            return;
+        };
         let msg = held.view();
         // The head was read before, so that it can be read again.
         let head = msg.meta.reader.head(&msg).unwrap_or_default();
         let series = self.series(&directory, &down, route, Some(cluster), &head);
         if let Some(ex) = self.table.get_mut(key) {
-            ex.series = series;
+            ex.asker = Asker::Downstream(down, series);
         }
         if head.echo && is_foreign(&directory, cluster, down.proto) {
             return self.echo(w, key, &msg);

@@ -6,10 +6,11 @@ use super::trace::{self, Ended};
 use crate::Env;
 use crate::access_log::{Note, Record};
 use crate::bridge::Bridge;
+use crate::config::RetryOn;
 use crate::connections::{Connections, From, Owner};
 use crate::directory::EndpointId;
 use crate::error::{CallError, ErrorKind};
-use crate::exchange::{Down, Exchange, State};
+use crate::exchange::{Asker, Down, Exchange, State};
 use crate::message::Edits;
 use crate::metrics::{CallResult, SeriesId};
 use crate::session::{Protocols, Response};
@@ -23,20 +24,21 @@ const QUARANTINE_MS: u64 = 30_000;
 /// What counting and logging need of a call whose downstream side ends.
 #[derive(Clone, Copy)]
 struct CallSummary {
+    down: Down,
     series: SeriesId,
     started_us: u64,
-    down: Down,
     endpoint: Option<EndpointId>,
     attempts: u8,
     bytes_in: u32,
 }
 
 impl CallSummary {
-    fn of(ex: &Exchange) -> Self {
+    #[inline]
+    fn of(ex: &Exchange, down: &Down, series: SeriesId) -> Self {
         CallSummary {
-            series: ex.series,
+            down: *down,
+            series,
             started_us: ex.started_us,
-            down: ex.down,
             endpoint: ex.was_sent().then_some(ex.up.endpoint),
             attempts: ex.attempts,
             bytes_in: ex.bytes_in,
@@ -45,37 +47,43 @@ impl CallSummary {
 }
 
 impl Calls {
-    /// Ends a call whose downstream has been sent everything that it will get.
+    /// Ends a call whose asker has been sent everything that it will get.
     pub(super) fn finish<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, ended: CallResult) {
-        self.finish_with(w, key, |_, _| Ok(ended));
+        // The entry is removed first, so that nothing that follows can end the same call again.
+        if let Some(ex) = self.table.remove(key) {
+            self.finish_with(w, key, &ex, |_, _, _| Ok(ended));
+        }
     }
 
-    /// Ends a call. `last` sends the downstream its response and returns the result.
+    /// Ends a call whose entry was removed. If a downstream waits, `last` sends it the response and returns the result.
     #[inline]
     pub(super) fn finish_with<E: Env>(
         &mut self,
         w: &mut Connections<E>,
         key: CallKey,
-        last: impl FnOnce(&mut Connections<E>, &Exchange) -> Result<CallResult, Box<CallError>>,
+        ex: &Exchange,
+        last: impl FnOnce(&mut Connections<E>, &Exchange, &Down) -> Result<CallResult, Box<CallError>>,
     ) {
-        // The entry is removed first, so that nothing in `last` can end the same call again.
-        let Some(ex) = self.table.remove(key) else { return };
-        let ended = match last(w, &ex) {
-            Ok(ended) => ended,
-            Err(error) => {
-                self.note_error(key, ex.series, &error);
-                CallResult::Failed(error.kind)
-            }
-        };
-        self.leave_downstream(w, key, CallSummary::of(&ex), ended);
+        if let Asker::Downstream(down, series) = &ex.asker {
+            let ended = match last(w, ex, down) {
+                Ok(ended) => ended,
+                Err(error) => {
+                    self.note_error(key, *series, &error);
+                    CallResult::Failed(error.kind)
+                }
+            };
+            self.leave_downstream(w, key, CallSummary::of(ex, down, *series), ended);
+        } else {
+            self.copies.ended(&ex.asker);
+        }
         if ex.state == State::Sent {
-            self.gave_up_upstream(w, Counted::of(&ex));
-            self.leave_upstream(w, &ex);
-            if ex.may_retry {
-                self.retries.drop_kept(&ex);
+            self.gave_up_upstream(w, Counted::of(ex));
+            self.leave_upstream(w, ex);
+            if ex.held.is_some() {
+                self.retries.drop_kept(ex);
             }
         } else if ex.state == State::Suspended {
-            self.asking.left(&ex);
+            self.asking.left(ex);
         }
     }
 
@@ -182,14 +190,18 @@ impl Calls {
     #[cold]
     pub(super) fn fail<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, error: &CallError) {
         let Some(ex) = self.table.get(key) else { return };
-        let series = ex.series;
-        if !ex.one_way {
-            let response = Response::Error(error.clone());
-            let no_rules = Bridge::default();
-            // every protocol can encode an error
-            let _ = w.respond(ex.down.conn, ex.down.reply, &response, From::Memory, || &no_rules);
+        match ex.asker {
+            Asker::Downstream(down, series) => {
+                if !ex.one_way {
+                    let response = Response::Error(error.clone());
+                    let no_rules = Bridge::default();
+                    // every protocol can encode an error
+                    let _ = w.respond(down.conn, down.reply, &response, From::Memory, || &no_rules);
+                }
+                self.note_error(key, series, error);
+            }
+            Asker::Mirror(_) | Asker::Nobody => {}
         }
-        self.note_error(key, series, error);
         self.abandon(w, key, error.kind);
     }
 
@@ -202,8 +214,8 @@ impl Calls {
         }
     }
 
-    /// Ends the downstream side of a call. If its bytes have gone upstream, the entry stays in quarantine until
-    /// the response comes or the connection closes.
+    /// Ends the asker's side of a call. If its bytes have gone upstream, the entry stays in quarantine until the
+    /// response comes or the connection closes.
     fn abandon<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, kind: ErrorKind) {
         let Some(ex) = self.table.get_mut(key) else { return };
         // Without a live upstream connection no response can come, and the id is free at once.
@@ -211,7 +223,27 @@ impl Calls {
             return self.finish(w, key, CallResult::Failed(kind));
         }
         let counted = Counted::of(ex);
-        // the upstream still knows the id, so no other call may get it
+        let summary = match &ex.asker {
+            Asker::Downstream(down, series) => Some(CallSummary::of(ex, down, *series)),
+            _ => None,
+        };
+        ex.asker.leave();
+        self.quarantine(w, key, counted, kind == ErrorKind::Timeout);
+        if let Some(summary) = summary {
+            self.leave_downstream(w, key, summary, CallResult::Failed(kind));
+        }
+    }
+
+    /// Keeps the entry of a call that was sent and that nobody waits for any more: the upstream still knows its id,
+    /// so that no other call may get it. `counted` is what the call counted for before.
+    pub(super) fn quarantine<E: Env>(
+        &mut self,
+        w: &mut Connections<E>,
+        key: CallKey,
+        counted: Counted,
+        timed_out: bool,
+    ) {
+        let Some(ex) = self.table.get_mut(key) else { return };
         ex.state = State::Quarantined;
         self.retries.drop_kept(ex);
         ex.held = None;
@@ -224,19 +256,18 @@ impl Calls {
             // as many calls as the connection may carry at once are lost on it: replace it by one with free ids
             w.retire(ex.up.conn);
         }
-        if kind == ErrorKind::Timeout {
+        if timed_out {
             // One timeout may be a slow call. Silence of the whole connection may be a dead peer.
             w.ask_if_silent(ex.up.conn, self.now_us.saturating_sub(ex.started_us) / 1000);
         }
-        let summary = CallSummary::of(ex);
         self.gave_up_upstream(w, counted);
-        self.leave_downstream(w, key, summary, CallResult::Failed(kind));
     }
 
     /// Removes a call from quarantine: its late response came, or its connection closed.
     pub(super) fn unquarantine<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey) {
         if let Some(ex) = self.table.remove(key) {
             self.quarantined -= 1;
+            self.copies.ended(&ex.asker);
             w.unquarantine(ex.up.conn);
             self.leave_upstream(w, &ex);
         }
@@ -249,6 +280,9 @@ impl Calls {
         for key in due.drain(..) {
             let Some(ex) = self.table.get(key) else { continue };
             match ex.state {
+                State::Sent if ex.attempt_over_ms != u32::MAX && ex.deadline_ms > w.now_ms => {
+                    self.end_attempt(w, key);
+                }
                 // The wheel covers 16 seconds, so a later deadline comes up early and is queued again.
                 _ if ex.deadline_ms > w.now_ms => self.wheel.push(ex.deadline_ms, key),
                 State::Quarantined => w.retire(ex.up.conn),
@@ -305,7 +339,7 @@ impl Calls {
                     let Some(ex) = self.table.get(key) else { continue };
                     if ex.was_sent() && !w.alive(ex.up.conn) {
                         self.upstream_lost(w, key);
-                    } else if ex.state != State::Quarantined && !w.alive(ex.down.conn) {
+                    } else if ex.down().is_some_and(|down| !w.alive(down.conn)) {
                         self.downstream_lost(w, key);
                     }
                 }
@@ -335,8 +369,12 @@ impl Calls {
             return self.unquarantine(w, key);
         }
         let lost = ex.up;
-        if !ex.one_way && !w.alive(ex.down.conn) {
-            return self.finish(w, key, CallResult::Failed(ErrorKind::Cancelled));
+        let text = "the connection to the provider was lost before it answered";
+        let error = CallError::new(ErrorKind::UpstreamClosed, text);
+        match &ex.asker {
+            Asker::Downstream(down, _) if ex.one_way || w.alive(down.conn) => {}
+            Asker::Downstream(..) => return self.finish(w, key, CallResult::Failed(ErrorKind::Cancelled)),
+            Asker::Mirror(_) | Asker::Nobody => return self.fail(w, key, &error),
         }
         // the bytes are in the upstream's protocol; edits and bridging have been applied to them
         let reader = w.proto(lost.conn).and_then(E::Protocols::reader);
@@ -345,18 +383,30 @@ impl Calls {
             .and_then(|(reader, bytes)| reader.view(bytes))
             .map(|m| m.hold(Edits::default()))
         else {
-            let text = "the connection to the provider was lost before it answered";
-            return self.fail(w, key, &CallError::new(ErrorKind::UpstreamClosed, text));
+            if self.retry(w, key, RetryOn::ConnectionLost) {
+                return;
+            }
+            return self.fail(w, key, &error);
         };
-        let counted = Counted::of(ex);
+        self.take_back(w, key);
+        if let Some(ex) = self.table.get_mut(key) {
+            ex.held = Some(held);
+        }
+        self.send_elsewhere(w, key, lost.endpoint);
+    }
+
+    /// Takes a call back from a connection whose peer will not respond to it any more. The request stays kept, if
+    /// it was.
+    pub(super) fn take_back<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey) {
+        let Some(ex) = self.table.get_mut(key) else { return };
+        let (up, counted, series) = (ex.up, Counted::of(ex), ex.series());
         self.retries.drop_kept(ex);
         ex.state = State::Waiting;
-        ex.held = Some(held);
-        let series = ex.series;
-        self.metrics.retried(series);
-        w.release(lost.conn);
-        self.endpoints.ended(lost.endpoint);
+        w.release(up.conn);
+        self.endpoints.ended(up.endpoint);
         self.gave_up_upstream(w, counted);
-        self.send_elsewhere(w, key, lost.endpoint);
+        if let Some(series) = series {
+            self.metrics.retried(series);
+        }
     }
 }

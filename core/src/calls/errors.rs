@@ -58,6 +58,12 @@ pub(super) fn no_answer(service: &ServiceName) -> CallError {
     CallError::new(ErrorKind::NoEndpoint, text)
 }
 
+/// A worker has as many calls as it may have.
+#[cold]
+pub(super) fn table_is_full() -> CallError {
+    CallError::new(ErrorKind::Overload, "too many calls in flight in this process").by(Limit::WorkerCalls)
+}
+
 /// A cluster has as many calls as it may have.
 #[cold]
 pub(super) fn too_many(cluster: &Cluster) -> CallError {
@@ -88,7 +94,8 @@ impl Calls {
     pub(super) fn too_late(&self, ex: &Exchange) -> CallError {
         let had_ms = ex.deadline_ms.saturating_sub(ex.started_us / 1000);
         let route = &ex.plan.route;
-        let whose = self.metrics.names(ex.series).map(|(_, method)| {
+        let names = ex.series().and_then(|series| self.metrics.names(series));
+        let whose = names.map(|(_, method)| {
             let policy = route.policy_of(method.as_bytes());
             if had_ms < u64::from(policy.timeout_ms) {
                 " (the timeout of the request)".to_owned()

@@ -96,18 +96,12 @@ impl Calls {
         let key = sending.key;
         let Some(ex) = self.table.get_mut(key) else { return };
         ex.attempts = ex.attempts.saturating_add(attempts);
-        // The time that is left, for upstreams whose requests carry a timeout; 0 stands for no limit.
-        let left = ex.deadline_ms.saturating_sub(w.now_ms);
-        let timeout_ms = if ex.deadline_ms == u64::MAX {
-            0
-        } else {
-            left.clamp(1, u64::from(u32::MAX)) as u32
-        };
         let dispatch = Dispatch {
             edits: sending.edits,
             head: sending.head,
             bridge: sending.target.bridge_to(cluster.protocol),
-            timeout_ms,
+            deadline_ms: ex.deadline_ms,
+            now_ms: w.now_ms,
         };
         match w.request(conn, key, sending.msg, sending.from, &dispatch) {
             Ok(mark) => {
@@ -116,8 +110,8 @@ impl Calls {
                 if ex.one_way {
                     // No response will come, so that nothing has to be kept for another attempt either.
                     self.one_ways.push(key);
-                } else if ex.may_retry {
-                    self.retries.keep(ex, sending);
+                } else if !ex.retry.on.is_empty() {
+                    self.may_retry(w, sending);
                 }
                 self.endpoints.began(endpoint, id);
                 if !self.shares.is_empty() || !self.notes.is_empty() {
@@ -170,19 +164,20 @@ impl Calls {
         let Some(ex) = self.table.get_mut(key) else { return };
         let Some(held) = ex.held.take() else { return };
         let (directory, plan) = (Rc::clone(&self.directory), Rc::clone(&ex.plan));
+        let target = plan.target(&ex.asker, ex.target);
         let sending = Sending {
             key,
-            downstream: ex.down.conn,
+            downstream: ex.asker.connection(),
             directory: &directory,
             plan: &plan,
-            target: &plan.route.targets[usize::from(ex.target.index)],
+            target,
             cluster: ex.target.cluster,
             msg: &held.view(),
             head: None,
             from: From::Memory,
             edits: Some(&held.edits).filter(|edits| !edits.is_empty()),
             not,
-            or_any: ex.attempts < ex.max_attempts,
+            or_any: ex.attempts < ex.retry.attempts,
         };
         let cluster = sending.cluster;
         let to = cluster.and_then(|id| Some((id, &**directory.cluster(id)?)));
@@ -255,7 +250,7 @@ impl Calls {
             })),
             Err(e) => Response::Error(e),
         };
-        self.reply(w, key, &response, From::Memory);
+        self.reply(w, key, &response);
     }
 
     /// Sends a parked request over the connection that it waited for. The endpoint was chosen when the dial began:
@@ -297,7 +292,9 @@ impl Calls {
         let Some(ex) = self.table.get(key).filter(|ex| ex.waits_for(dial)) else {
             return;
         };
-        self.metrics.retried(ex.series);
+        if let Some(series) = ex.series() {
+            self.metrics.retried(series);
+        }
         self.send_elsewhere(w, key, not);
     }
 }

@@ -1,5 +1,6 @@
 //! Routes and listeners together with this worker's own instances of their filters.
 use crate::directory::{Change, ClusterId, Destination, Filters, ListenerId, Route, RouteId, Target};
+use crate::exchange::{Asker, TargetId};
 use crate::filter::Filter;
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -15,6 +16,8 @@ pub(crate) struct Plan {
     pub(crate) id: RouteId,
     pub(crate) route: Arc<Route>,
     pub(crate) filters: WorkerFilters,
+    /// Its calls go to one destination as they are, unless their listener has filters.
+    pub(crate) is_plain: bool,
 }
 
 /// The plans of all routes that calls have used, and the filters of all listeners.
@@ -90,7 +93,12 @@ impl Plans {
 
 fn make(id: RouteId, route: Arc<Route>, before: Option<&WorkerFilters>) -> Rc<Plan> {
     let filters = filters(&route.filters, before);
-    Rc::new(Plan { id, route, filters })
+    Rc::new(Plan {
+        is_plain: filters.is_empty() && route.mirror.is_none(),
+        id,
+        route,
+        filters,
+    })
 }
 
 fn filters(factories: &Filters, before: Option<&WorkerFilters>) -> WorkerFilters {
@@ -98,6 +106,16 @@ fn filters(factories: &Filters, before: Option<&WorkerFilters>) -> WorkerFilters
     (factories.iter().enumerate())
         .map(|(i, factory)| factory.make(old(i)))
         .collect()
+}
+
+impl Plan {
+    /// The destination of a call, or of its copy for the mirror.
+    pub(super) fn target(&self, asker: &Asker, id: TargetId) -> &Target {
+        match (asker, &self.route.mirror) {
+            (Asker::Mirror(_), Some(mirror)) => &mirror.target,
+            _ => &self.route.targets[usize::from(id.index)],
+        }
+    }
 }
 
 #[cfg(test)]
@@ -111,8 +129,10 @@ impl Plan {
             total_weight: 0,
             rewrite: None,
             policy: crate::directory::Policy::default(),
+            idempotent: Box::default(),
             methods: Box::default(),
             filters: Box::default(),
+            mirror: None,
         };
         make(RouteId(0), Arc::new(route), None)
     }

@@ -2,7 +2,7 @@
 use super::asking::is_foreign;
 use super::forward::Sending;
 use super::route_cache::{CachedRoute, Names};
-use super::{Application, Batch, Calls, Plan};
+use super::{Application, Batch, Calls, Plan, errors};
 use crate::Env;
 use crate::access_log::Note;
 use crate::bridge::Bridge;
@@ -10,7 +10,7 @@ use crate::buf::Mark;
 use crate::connections::{Connections, From, Owner};
 use crate::directory::{ClusterId, Directory, EndpointId, Listener, ListenerId, RouteId, Target};
 use crate::error::{CallError, ErrorKind, Limit};
-use crate::exchange::{Down, Exchange, State, TargetId, Up};
+use crate::exchange::{Asker, Down, Exchange, State, TargetId, Up};
 use crate::filter::{RequestCx, Verdict};
 use crate::message::{Head, Message};
 use crate::metrics::{CallResult, Lookup, SeriesId};
@@ -98,7 +98,7 @@ impl Calls {
             or_any: true, // at least one attempt is always allowed
         };
         // Without filters nothing changes the request, and the route's own edits need no copy.
-        if plan.filters.is_empty() && self.plans.of_listener(at).is_none() {
+        if plan.is_plain && self.plans.of_listener(at).is_none() {
             return self.send(w, Some(batch), &sending);
         }
         self.send_filtered(w, batch, at, &head, &sending);
@@ -134,7 +134,12 @@ impl Calls {
         }
         // No edits at all means that the request can go out as the bytes that came.
         let edits = Some(&edits).filter(|edits| !edits.is_empty());
-        self.send(w, Some(batch), &Sending { edits, ..*sending });
+        let sending = Sending { edits, ..*sending };
+        // The copy goes first: the frame in the input has to be the last of its event.
+        if let Some(mirror) = &plan.route.mirror {
+            self.mirror(w, mirror, &sending);
+        }
+        self.send(w, Some(batch), &sending);
     }
 
     /// Finds the route of a call, in the cache or by matching its listener's routes.
@@ -259,7 +264,7 @@ impl Calls {
             ms => w.now_ms + u64::from(ms),
         };
         let key = self.table.insert(Exchange {
-            down,
+            asker: Asker::Downstream(down, series),
             up: Up {
                 conn: down.conn,
                 mark: Mark::default(),
@@ -268,12 +273,11 @@ impl Calls {
             state: State::Waiting,
             one_way: msg.meta.one_way,
             attempts: 0,
-            max_attempts: policy.attempts,
-            may_retry: policy.retry_overload,
+            retry: policy.retry,
             target,
-            series,
             started_us: self.now_us,
             deadline_ms,
+            attempt_over_ms: u32::MAX,
             bytes_in: msg.bytes.len() as u32,
             plan: cached.plan,
             held: None,
@@ -403,7 +407,7 @@ impl Refusal {
                 match limit {
                     Limit::ListenerCalls => "on this listener (limits.in_flight)",
                     Limit::DownstreamCalls => "on this connection (limits.in_flight_per_connection)",
-                    _ => "in this process",
+                    _ => return errors::table_is_full(),
                 },
             ),
         };

@@ -4,7 +4,7 @@ use crate::Env;
 use crate::connections::{Connections, From};
 use crate::directory::Route;
 use crate::error::ErrorKind;
-use crate::exchange::{State, TargetId};
+use crate::exchange::{Asker, Exchange, State, TargetId};
 use crate::message::{Message, Status};
 use crate::metrics::CallResult;
 use crate::peer_errors::PeerErrorKind;
@@ -20,21 +20,32 @@ impl Calls {
         key: CallKey,
         response: &Response<'_>,
     ) {
-        match self.table.get(key) {
-            // all upstream connections share one id space: this check keeps one peer from responding to
-            // another's call
-            Some(ex) if ex.up.conn == from && ex.state == State::Sent && !ex.one_way => {
-                self.reply(w, key, response, From::Input);
-            }
-            Some(ex) if ex.up.conn == from && ex.state == State::Quarantined => {
-                self.late(w, from);
-                self.unquarantine(w, key);
-            }
-            _ => self.late(w, from),
+        // All upstream connections share one id space: this check keeps one peer from responding to another's call.
+        let is_its_own = |ex: &Exchange| ex.up.conn == from && ex.state == State::Sent && !ex.one_way;
+        if let Response::Message(m) = response
+            && m.meta.status == Status::Failed
+        {
+            return match self.table.get(key).is_some_and(is_its_own) {
+                true => self.reply_failed(w, key, m),
+                false => self.on_stray(w, from, key),
+            };
+        }
+        match self.table.remove_if(key, is_its_own) {
+            Some(ex) => self.reply_with(w, key, &ex, response, From::Input),
+            None => self.on_stray(w, from, key),
         }
     }
 
+    /// Handles a response for which nobody waits.
     #[cold]
+    fn on_stray<E: Env>(&mut self, w: &mut Connections<E>, from: ConnKey, key: CallKey) {
+        self.late(w, from);
+        let waited = self.table.get(key).filter(|ex| ex.up.conn == from);
+        if waited.is_some_and(|ex| ex.state == State::Quarantined) {
+            self.unquarantine(w, key);
+        }
+    }
+
     fn late<E: Env>(&mut self, w: &mut Connections<E>, from: ConnKey) {
         self.metrics.late_responses += 1;
         if let Some(who) = w.get(from).map(|c| c.who()) {
@@ -44,30 +55,23 @@ impl Calls {
         }
     }
 
-    /// Sends the downstream its response and ends the call.
-    #[inline]
-    pub(super) fn reply<E: Env>(
-        &mut self,
-        w: &mut Connections<E>,
-        key: CallKey,
-        response: &Response<'_>,
-        from: From,
-    ) {
-        match response {
-            Response::Message(m) if m.meta.status == Status::Failed => self.reply_failed(w, key, m, from),
-            _ => self.reply_with(w, key, response, from),
+    /// Sends the downstream a response that this process has made, and ends the call.
+    pub(super) fn reply<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, response: &Response<'_>) {
+        if let Some(ex) = self.table.remove(key) {
+            self.reply_with(w, key, &ex, response, From::Memory);
         }
     }
 
-    /// Does the same as [`Calls::reply`] for a response that reports a failure of the provider's machinery.
+    /// Handles a response that reports a failure of the provider's machinery.
     #[cold]
-    fn reply_failed<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, msg: &Message<'_>, from: From) {
-        if self.retry(w, key, msg) {
+    fn reply_failed<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, msg: &Message<'_>) {
+        if self.retry_failed(w, key, msg) {
             return;
         }
-        match self.named(key, msg) {
-            Some(named) => self.reply_with(w, key, &named, from),
-            None => self.reply_with(w, key, &Response::Message(*msg), from),
+        let named = self.named(key, msg);
+        let response = named.unwrap_or(Response::Message(*msg));
+        if let Some(ex) = self.table.remove(key) {
+            self.reply_with(w, key, &ex, &response, From::Input);
         }
     }
 
@@ -76,10 +80,11 @@ impl Calls {
         &mut self,
         w: &mut Connections<E>,
         key: CallKey,
+        ex: &Exchange,
         response: &Response<'_>,
         from: From,
     ) {
-        self.finish_with(w, key, |w, ex| {
+        self.finish_with(w, key, ex, |w, ex, down| {
             let ended = match response {
                 Response::Message(m) => Ok(CallResult::Responded(m.meta.status)),
                 Response::NeutralResponse(_) => Ok(CallResult::Responded(Status::Ok)),
@@ -95,7 +100,7 @@ impl Calls {
                     _ => &target.bridge,
                 }
             };
-            w.respond(ex.down.conn, ex.down.reply, response, from, bridge)
+            w.respond(down.conn, down.reply, response, from, bridge)
                 .map_err(Box::new)?;
             ended
         });
@@ -106,11 +111,14 @@ impl Calls {
     /// several. If the provider does not know what was asked for, the rule that changed its version is named.
     fn named<'a>(&self, key: CallKey, msg: &Message<'a>) -> Option<Response<'a>> {
         let ex = self.table.get(key)?;
-        if msg.meta.proto == ex.down.proto {
+        let Asker::Downstream(down, series) = &ex.asker else {
+            return None;
+        };
+        if msg.meta.proto == down.proto {
             return None;
         }
         let mut error = msg.meta.reader.outcome(msg).err()?;
-        if let Some((service, method)) = self.metrics.names(ex.series)
+        if let Some((service, method)) = self.metrics.names(*series)
             && !error.text.contains(service)
         {
             let separator = if method.is_empty() { "" } else { "#" };

@@ -1,15 +1,17 @@
-//! Calls that are sent again after a response: the provider has no free thread, and another one may.
+//! Calls that are tried again at another endpoint although their bytes have left, where the route's rule allows it.
 use super::Calls;
 use super::forward::Sending;
 use super::shares::Counted;
 use crate::Env;
+use crate::config::RetryOn;
 use crate::connections::Connections;
 use crate::directory::{Change, Cluster, ClusterId, EndpointId};
 use crate::error::ErrorKind;
-use crate::exchange::{Exchange, State};
+use crate::exchange::{Asker, Exchange, State};
 use crate::message::Message;
 use crate::slots::CallKey;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// The bytes of requests that a worker keeps to send them again. Beyond that calls are not tried again.
 const KEPT_MAX: usize = 64 << 20;
@@ -37,23 +39,18 @@ struct Window {
 }
 
 impl Retries {
-    /// Keeps a request that was sent, if there is room.
-    #[cold]
-    pub(super) fn keep(&mut self, ex: &mut Exchange, sending: &Sending<'_>) {
+    /// Keeps a request that was sent, if there is room. Otherwise the call is not tried again.
+    fn keep(&mut self, ex: &mut Exchange, sending: &Sending<'_>) {
         let len = sending.msg.bytes.len();
-        if self.kept + len > KEPT_MAX {
-            ex.may_retry = false;
-            return;
+        if self.kept + len <= KEPT_MAX {
+            self.kept += len;
+            ex.held = Some(sending.msg.hold(sending.edits.cloned().unwrap_or_default()));
         }
-        self.kept += len;
-        ex.held = Some(sending.msg.hold(sending.edits.cloned().unwrap_or_default()));
     }
 
     /// Forgets the request of a call that is over, or that is sent again.
     pub(super) fn drop_kept(&mut self, ex: &Exchange) {
-        if ex.may_retry {
-            self.kept -= ex.held.as_ref().map_or(0, |held| held.bytes.len());
-        }
+        self.kept -= ex.held.as_ref().map_or(0, |held| held.bytes.len());
     }
 
     /// Forgets what was counted for removed clusters.
@@ -81,44 +78,123 @@ impl Retries {
 }
 
 impl Calls {
-    /// Sends a call to another endpoint if its rule says so after this response. Returns whether it did.
+    /// Prepares a call that was just sent for another attempt.
     #[cold]
-    pub(super) fn retry<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, msg: &Message<'_>) -> bool {
-        let Some(ex) = self.table.get(key).filter(|ex| ex.may_retry) else {
+    pub(super) fn may_retry<E: Env>(&mut self, w: &Connections<E>, sending: &Sending<'_>) {
+        let Some(ex) = self.table.get_mut(sending.key) else {
+            return;
+        };
+        self.retries.keep(ex, sending);
+        if ex.retry.attempt_ms > 0 && ex.held.is_some() {
+            let over_ms = w.now_ms + u64::from(ex.retry.attempt_ms);
+            ex.attempt_over_ms = u32::try_from(over_ms - ex.started_us / 1000).unwrap_or(u32::MAX);
+            self.wheel.push(over_ms, sending.key);
+        }
+    }
+
+    /// Tries a call again if this response is a reason to. Returns whether it does.
+    #[cold]
+    pub(super) fn retry_failed<E: Env>(
+        &mut self,
+        w: &mut Connections<E>,
+        key: CallKey,
+        msg: &Message<'_>,
+    ) -> bool {
+        let may_retry = self.table.get(key).is_some_and(|ex| ex.held.is_some());
+        let after = match may_retry.then(|| msg.meta.reader.outcome(msg)) {
+            Some(Err(error)) => match error.kind {
+                ErrorKind::Overload => RetryOn::Overload,
+                ErrorKind::NoService => RetryOn::NoService,
+                ErrorKind::Timeout => RetryOn::Timeout,
+                ErrorKind::Upstream => RetryOn::ServerError,
+                // said by another proxy on the way
+                ErrorKind::UpstreamClosed => RetryOn::ConnectionLost,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        self.retry(w, key, after)
+    }
+
+    /// Sends a call to another endpoint if its rule says so after this outcome, of which the endpoint knows. Returns
+    /// whether it did.
+    #[cold]
+    pub(super) fn retry<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, after: RetryOn) -> bool {
+        let Some(tried) = self.takes_retry(w, key, after) else {
             return false;
         };
-        let has_time = ex.deadline_ms > w.now_ms;
-        let kind = msg.meta.reader.outcome(msg).err().map(|error| error.kind);
-        if ex.held.is_none()
-            || !has_time
-            || ex.attempts >= ex.max_attempts
-            || kind != Some(ErrorKind::Overload)
-        {
-            return false;
-        }
-        let (Some(id), tried) = (ex.target.cluster, ex.up.endpoint) else {
-            return false;
-        };
-        let subset = ex.plan.route.targets[usize::from(ex.target.index)].subset;
-        let cluster = self.directory.cluster(id);
-        if !cluster.is_some_and(|cluster| self.has_other(cluster, subset, tried, w.now_ms)) {
-            return false;
-        }
-        if !self.retries.take(id, self.endpoints.cluster_calls(id), w.now_ms) {
-            return false;
-        }
-        let Some(ex) = self.table.get_mut(key) else {
-            return false;
-        };
-        self.retries.drop_kept(ex);
-        let (counted, conn, series) = (Counted::of(ex), ex.up.conn, ex.series);
-        ex.state = State::Waiting;
-        w.release(conn);
-        self.endpoints.ended(tried);
-        self.gave_up_upstream(w, counted);
-        self.metrics.retried(series);
+        self.take_back(w, key);
         self.send_elsewhere(w, key, tried);
         true
+    }
+
+    /// Handles the wake-up of a call whose attempt has a time limit: when that is over, the call goes on at another
+    /// endpoint, if it may. The endpoint still knows the id, so the call goes on under a new one.
+    pub(super) fn end_attempt<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey) {
+        let Some(ex) = self.table.get_mut(key) else { return };
+        let over_ms = ex.started_us / 1000 + u64::from(ex.attempt_over_ms);
+        if over_ms > w.now_ms {
+            return self.wheel.push(over_ms.min(ex.deadline_ms), key);
+        }
+        // If it cannot be tried again, this attempt has all the time that is left.
+        ex.attempt_over_ms = u32::MAX;
+        let deadline_ms = ex.deadline_ms;
+        let tried = match self.table.is_full() {
+            true => None,
+            false => self.takes_retry(w, key, RetryOn::Timeout),
+        };
+        let (Some(tried), Some(ex)) = (tried, self.table.get_mut(key)) else {
+            return self.wheel.push(deadline_ms, key);
+        };
+        let counted = Counted::of(ex);
+        let series = ex.series();
+        self.retries.drop_kept(ex);
+        let next = Exchange {
+            asker: std::mem::replace(&mut ex.asker, Asker::Nobody),
+            state: State::Waiting,
+            plan: Rc::clone(&ex.plan),
+            held: ex.held.take(),
+            ..*ex
+        };
+        self.quarantine(w, key, counted, true);
+        let next = self.table.insert(next);
+        self.wheel.push(deadline_ms, next);
+        if let Some(note) = self.notes.remove(&key.bits()) {
+            self.notes.insert(next.bits(), note);
+        }
+        if let Some(series) = series {
+            self.metrics.retried(series);
+        }
+        self.send_elsewhere(w, next, tried);
+    }
+
+    /// Whether a call is sent to another endpoint after this outcome: its rule, its deadline, the number of its
+    /// attempts, the budget of its cluster and the health of the other endpoints must allow it. Counts it and
+    /// returns the endpoint that was tried.
+    fn takes_retry<E: Env>(
+        &mut self,
+        w: &Connections<E>,
+        key: CallKey,
+        after: RetryOn,
+    ) -> Option<EndpointId> {
+        let ex = self.table.get(key)?;
+        let has_time = ex.deadline_ms > w.now_ms;
+        if ex.held.is_none() || !has_time || ex.attempts >= ex.retry.attempts || !ex.retry.on.contains(after)
+        {
+            return None;
+        }
+        let (id, tried) = (ex.target.cluster?, ex.up.endpoint);
+        let cluster = self.directory.cluster(id)?;
+        if !self.has_other(
+            cluster,
+            ex.plan.target(&ex.asker, ex.target).subset,
+            tried,
+            w.now_ms,
+        ) {
+            return None;
+        }
+        let calls = self.endpoints.cluster_calls(id);
+        self.retries.take(id, calls, w.now_ms).then_some(tried)
     }
 
     /// Whether a subset has another endpoint that is well.

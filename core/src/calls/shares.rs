@@ -41,8 +41,8 @@ pub struct Application(u32);
 #[derive(Clone, Copy)]
 pub(super) struct Counted {
     cluster: Option<ClusterId>,
-    connection: ConnKey,
-    one_way: bool,
+    /// The connection of the downstream that waits for a response; `None` if none does.
+    downstream: Option<ConnKey>,
 }
 
 /// The downstream that a call counts for.
@@ -87,16 +87,16 @@ impl Counted {
     pub(super) fn of(ex: &Exchange) -> Self {
         Counted {
             cluster: ex.target.cluster,
-            connection: ex.down.conn,
-            one_way: ex.one_way,
+            downstream: ex.down().filter(|_| !ex.one_way).map(|down| down.conn),
         }
     }
 
-    /// The downstream that the call counts for; `None` for one-way calls, and if the connection is gone.
+    /// The downstream that the call counts for; `None` if none waits, or its connection is gone.
     fn holder<E: Env>(self, w: &Connections<E>) -> Option<Holder> {
-        let application = w.get(self.connection)?.application;
-        (!self.one_way).then_some(Holder {
-            connection: self.connection,
+        let connection = self.downstream?;
+        let application = w.get(connection)?.application;
+        Some(Holder {
+            connection,
             application,
         })
     }

@@ -1,6 +1,6 @@
 //! Groups of endpoints that serve the same services.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU8, NonZeroU32};
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -56,9 +56,38 @@ pub struct Cluster {
     /// A connection without traffic for this long is sent a heartbeat.
     #[serde(default = "default_heartbeat_interval")]
     pub heartbeat_interval: Timeout,
+    /// Finds out which endpoints respond. One that does not gets no calls while another does. Unset, only calls and
+    /// connections show this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<HealthCheck>,
     /// Limits for calls to the cluster.
     #[serde(default)]
     pub limits: ClusterLimits,
+}
+
+/// Heartbeats of the cluster's protocol, sent to each endpoint over a connection that calls use, too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HealthCheck {
+    /// The time between two heartbeats to an endpoint, a quarter more or less.
+    pub interval: Period,
+    /// The time in which an endpoint has to respond, including a connection that has to be made.
+    pub timeout: Period,
+    /// The number of heartbeats in a row without a response after which an endpoint gets no more calls.
+    pub unhealthy_after: NonZeroU8,
+    /// The number of responses in a row after which it gets calls again.
+    pub healthy_after: NonZeroU8,
+}
+
+impl Default for HealthCheck {
+    fn default() -> Self {
+        Self {
+            interval: Period::from_secs(5),
+            timeout: Period::from_secs(1),
+            unhealthy_after: NonZeroU8::MIN.saturating_add(1),
+            healthy_after: NonZeroU8::MIN,
+        }
+    }
 }
 
 /// A grammar of Hessian 2.
@@ -181,6 +210,7 @@ impl Cluster {
             idle_timeout: default_idle_timeout(),
             max_age: default_max_age(),
             heartbeat_interval: default_heartbeat_interval(),
+            health_check: None,
             limits: ClusterLimits::default(),
         }
     }

@@ -43,6 +43,9 @@ pub struct Route {
     /// When a call is tried again.
     #[serde(default)]
     pub retry: Retry,
+    /// A cluster that gets copies of the requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Mirror>,
     /// Filters that its calls pass, after those of their listener.
     #[serde(default)]
     pub filters: Vec<Filter>,
@@ -132,24 +135,63 @@ pub struct MethodPolicy {
 
 /// When a call is tried again, always at another endpoint. Without `on` this happens only if none of its bytes was
 /// sent, so that no provider sees it twice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retry {
     /// Largest number of attempts, the first one included. 1 never tries again.
     pub attempts: NonZeroU8,
-    /// Responses after which a call is tried again as well, if its deadline allows and another endpoint is well. At
+    /// Outcomes after which a call is tried again as well, if its deadline allows and another endpoint is well. At
     /// most one call in five is, so that retries do not make an overload worse. The request is kept until its
     /// response has come.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub on: Vec<RetryOn>,
+    /// The time that an attempt has for its response, if the call can be tried again after it. The last attempt has
+    /// the time that is left for the call. Needs `on: [timeout]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt_timeout: Option<Period>,
+    /// The methods whose calls may be executed twice, by the name that the downstream sends. After `timeout`,
+    /// `connection_lost` and `server_error` only their calls are tried again, because the provider may have executed
+    /// them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub idempotent: Vec<TextMatch>,
 }
 
-/// A response after which a call may be tried again.
+/// An outcome after which a call may be tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryOn {
     /// The provider has no free thread. It has not executed the call, so that any method may be tried again.
     Overload,
+    /// The provider does not have the service, as while it starts or stops. It has not executed the call, so that any
+    /// method may be tried again.
+    NoService,
+    /// There was no response within `attempt_timeout`, or the provider reports that the time was over. Only methods
+    /// in `idempotent`.
+    Timeout,
+    /// The connection was lost before the response came. Only methods in `idempotent`.
+    ConnectionLost,
+    /// The provider reports a failure outside of the service; an exception of the service is a result. Only methods
+    /// in `idempotent`.
+    ServerError,
+}
+
+/// A cluster that gets copies of requests, to try it with real calls. Its responses are dropped, and what becomes of
+/// the copies has no effect on the calls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mirror {
+    /// The name of the cluster.
+    pub cluster: String,
+    /// Metadata that an endpoint must have. The keys must be one of the cluster's `subsets.keys`.
+    #[serde(default)]
+    pub subset: Labels,
+    /// The share of the calls that is copied, from 0 to 1.
+    #[serde(default = "default_share")]
+    pub share: f64,
+}
+
+const fn default_share() -> f64 {
+    1.0
 }
 
 /// Dubbo's own default weight of a provider.
@@ -162,11 +204,52 @@ impl Default for Retry {
         Self {
             attempts: NonZeroU8::MIN.saturating_add(1),
             on: Vec::new(),
+            attempt_timeout: None,
+            idempotent: Vec::new(),
+        }
+    }
+}
+
+impl RetryOn {
+    /// All outcomes.
+    pub const ALL: [Self; 5] = [
+        Self::Overload,
+        Self::NoService,
+        Self::Timeout,
+        Self::ConnectionLost,
+        Self::ServerError,
+    ];
+
+    /// Whether the provider may have executed the call.
+    pub fn may_have_executed(self) -> bool {
+        match self {
+            Self::Overload | Self::NoService => false,
+            Self::Timeout | Self::ConnectionLost | Self::ServerError => true,
+        }
+    }
+}
+
+impl Mirror {
+    /// The mirror as a destination.
+    pub fn target(&self) -> RouteTarget {
+        RouteTarget {
+            cluster: Some(self.cluster.clone()),
+            registry: None,
+            weight: default_weight(),
+            subset: self.subset.clone(),
         }
     }
 }
 
 impl Route {
+    /// The clusters that its calls and copies of them go to, with the subsets of these.
+    pub fn clusters(&self) -> impl Iterator<Item = (&str, &Labels)> {
+        let targets = self.to.iter();
+        let targets = targets.filter_map(|target| Some((target.cluster.as_deref()?, &target.subset)));
+        let mirror = self.mirror.as_ref();
+        targets.chain(mirror.map(|mirror| (mirror.cluster.as_str(), &mirror.subset)))
+    }
+
     /// The time limit of calls of this method; `None` if the route sets none.
     pub fn timeout_of(&self, method: &str) -> Option<Period> {
         self.methods

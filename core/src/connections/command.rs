@@ -1,6 +1,6 @@
 //! The commands by which calls act on connections.
 use super::run::Deferred;
-use super::{Connections, Owner, UPSTREAM_MAX};
+use super::{Conn, Connections, Owner, UPSTREAM_MAX};
 use crate::Env;
 use crate::bridge::Bridge;
 use crate::buf::Mark;
@@ -21,6 +21,14 @@ pub enum From {
     Memory,
 }
 
+#[cold]
+fn gone() -> CallError {
+    CallError::new(
+        ErrorKind::UpstreamClosed,
+        "the connection to the provider is gone",
+    )
+}
+
 impl<E: Env> Connections<E> {
     /// Gives a call to an upstream connection. Returns the position of its bytes in the connection's stream.
     ///
@@ -36,10 +44,7 @@ impl<E: Env> Connections<E> {
         dispatch: &Dispatch<'_>,
     ) -> Result<Mark, CallError> {
         let Some(conn) = self.conns.get_mut(key) else {
-            return Err(CallError::new(
-                ErrorKind::UpstreamClosed,
-                "the connection to the provider is gone",
-            ));
+            return Err(gone());
         };
         if conn.out.len() > UPSTREAM_MAX {
             let text = "the provider does not read its requests";
@@ -169,14 +174,21 @@ impl<E: Env> Connections<E> {
         quarantined
     }
 
-    /// Sends a heartbeat if the peer has sent nothing since a call that timed out began.
-    pub fn ask_if_silent(&mut self, key: ConnKey, call_ms: u64) {
+    /// Sends a heartbeat, unless one was sent that has no answer yet.
+    pub fn ask(&mut self, key: ConnKey) {
         let Some(c) = self.conns.get_mut(key) else { return };
-        let silent = self.now_ms.saturating_sub(c.heard_ms) >= call_ms;
-        if silent && c.asked_ms.is_none() && !c.dead {
+        if c.asked_ms.is_none() && !c.dead {
             c.asked_ms = Some(self.now_ms);
             c.session.heartbeat(&mut c.out);
             self.appended(key);
+        }
+    }
+
+    /// Sends a heartbeat if the peer has sent nothing since a call that timed out began.
+    pub fn ask_if_silent(&mut self, key: ConnKey, call_ms: u64) {
+        let is_silent = |c: &Conn<E>| self.now_ms.saturating_sub(c.heard_ms) >= call_ms;
+        if self.conns.get(key).is_some_and(is_silent) {
+            self.ask(key);
         }
     }
 

@@ -177,6 +177,16 @@ impl<E: Env> Conn<E> {
         !self.dead && !self.draining && !self.retired && !self.connecting
     }
 
+    /// Whether the peer has sent something since it was last asked for a sign of life.
+    pub(crate) fn gave_sign_of_life(&self) -> bool {
+        self.asked_ms.is_none()
+    }
+
+    /// Whether the dial has not ended yet.
+    pub(crate) fn is_connecting(&self) -> bool {
+        self.connecting && !self.dead
+    }
+
     /// Whether only the peer's wish keeps it from taking calls.
     #[must_use]
     pub(crate) fn is_draining(&self) -> bool {

@@ -157,7 +157,7 @@ impl<E: Env> Connections<E> {
                     .asked_ms
                     .is_some_and(|at| self.now_ms.saturating_sub(at) >= SIGN_OF_LIFE_MS)
                 {
-                    return Fate::Close("a call to it timed out, and it gives no sign of life");
+                    return Fate::Close("it was asked for a sign of life, and gives none");
                 }
                 if past(c.heartbeat_ms, silent) {
                     if conn.unanswered >= UNANSWERED_MAX {

@@ -315,6 +315,7 @@ impl Compiler {
                 config: r.clone(),
                 default_timeout_ms,
                 targets: r.to.iter().filter(|t| t.weight > 0).filter_map(target).collect(),
+                mirror: r.mirror.as_ref().and_then(|mirror| target(&mirror.target())),
             };
             if self.route_sources.get(&id) != Some(&source) {
                 change.routes.push((id, Some(Arc::new(source.compile(world)))));
@@ -382,11 +383,10 @@ impl Compiler {
 /// The metadata that routes ask for, by cluster and without duplicates.
 fn wanted_subsets(config: &Config) -> HashMap<&str, Vec<&Labels>> {
     let mut wanted: HashMap<&str, Vec<&Labels>> = HashMap::new();
-    for to in config.routes.iter().flat_map(|r| &r.to).filter(|t| t.weight > 0) {
-        let Some(cluster) = &to.cluster else { continue };
-        let all = wanted.entry(cluster.as_str()).or_default();
-        if !all.contains(&&to.subset) {
-            all.push(&to.subset);
+    for (cluster, subset) in config.routes.iter().flat_map(|r| r.clusters()) {
+        let all = wanted.entry(cluster).or_default();
+        if !all.contains(&subset) {
+            all.push(subset);
         }
     }
     wanted

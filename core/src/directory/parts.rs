@@ -2,8 +2,8 @@
 use super::compile::World;
 use super::index::Index;
 use super::{
-    Balance, Cluster, Destination, EndpointId, EndpointSet, Filters, Listener, MatchedFields, Policy, Route,
-    RouteId, RouteMatch, Target, WeightedEndpoint,
+    Balance, Cluster, Destination, EndpointId, EndpointSet, Filters, Listener, MatchedFields, Mirror, Policy,
+    RetryRule, Route, RouteId, RouteMatch, Target, WeightedEndpoint,
 };
 use crate::bridge::{Bridge, GroupRule};
 use crate::config::{self, ConnectionScope, Labels, Protocol, SubsetFallback, Timeout};
@@ -45,6 +45,8 @@ pub(super) struct RouteSource {
     pub(super) default_timeout_ms: Option<u64>,
     /// The targets with a weight, in the order of the configuration.
     pub(super) targets: Vec<TargetSource>,
+    /// The destination of copies.
+    pub(super) mirror: Option<TargetSource>,
 }
 
 /// The source of one target of a route.
@@ -94,6 +96,7 @@ impl ClusterSource {
             capacity: capacity(c, ids.len()),
             downstream_share: c.limits.downstream_share,
             crowded_at: crowded_at(c, ids.len()),
+            health_check: c.health_check.clone(),
             on_demand: self.on_demand,
         }
     }
@@ -144,14 +147,22 @@ impl RouteSource {
             Policy {
                 timeout_ms: own.or(self.default_timeout_ms).map_or(u32::MAX, ms),
                 is_default: own.is_none(),
-                attempts: retry.attempts.get(),
-                retry_overload: retry.on.contains(&config::RetryOn::Overload),
+                retry: RetryRule {
+                    attempts: retry.attempts.get(),
+                    on: retry.on.iter().copied().collect(),
+                    attempt_ms: retry
+                        .attempt_timeout
+                        .map_or(0, |time| u16::try_from(time.millis()).unwrap_or(u16::MAX)),
+                },
             }
         };
         let of_method = |name: &String| {
-            let policy = policy(r.timeout_of(name), r.retry_of(name));
+            let retry = r.retry_of(name);
+            let may_repeat = retry.idempotent.iter().any(|method| method.matches(name));
+            let policy = policy(r.timeout_of(name), retry).for_method(may_repeat);
             (name.as_bytes().into(), policy)
         };
+        let mirror = r.mirror.as_ref().zip(self.mirror.as_ref());
         let m = &r.matches;
         Route {
             name: r.name.as_str().into(),
@@ -170,6 +181,11 @@ impl RouteSource {
             total_weight: self.targets.iter().map(|t| u64::from(t.weight)).sum(),
             rewrite: Some(rewrite_of(&r.rewrite)).filter(|edits| !edits.is_empty()),
             policy: policy(r.timeout, &r.retry),
+            idempotent: r.retry.idempotent.as_slice().into(),
+            mirror: mirror.map(|(config, to)| Mirror {
+                target: target(to),
+                share: (config.share * f64::from(u32::MAX)) as u32,
+            }),
             methods: r.methods.keys().map(of_method).collect(),
             filters: filters_of(&r.filters, world),
         }

@@ -112,6 +112,23 @@ impl Endpoints {
         search.in_vain()
     }
 
+    /// Leases a connection to this endpoint, whether it is well or not.
+    pub fn lease_one<E: Env>(
+        &mut self,
+        w: &mut Connections<E>,
+        directory: &Directory,
+        cluster: &Cluster,
+        id: EndpointId,
+        downstream: Option<ConnKey>,
+    ) -> Lease {
+        let mut search = Search::default();
+        let lease = self.ask(w, directory, cluster, id, downstream, &mut search);
+        lease.unwrap_or_else(|| match search.crowded {
+            Some((id, conn)) => Lease::Ready(id, conn),
+            None => search.in_vain(),
+        })
+    }
+
     fn is_well<E: Env>(&self, w: &Connections<E>, id: EndpointId, choice: Choice, n: usize) -> bool {
         !self.list[id.index()].is_avoided(w.now_ms) && (choice.not != Some(id) || n == 1)
     }

@@ -153,6 +153,7 @@ impl Series {
             .for_each(|(a, b)| *a += b);
         self.latency_us += other.latency_us;
         self.retries += other.retries;
+        self.mirrored += other.mirrored;
     }
 }
 

@@ -3,9 +3,10 @@ use super::beat::Beat;
 use super::epoll::{Epoll, Socket};
 use super::{Layout, Live};
 use crate::access_log::{AccessLogBuffer, Batch as LogBatch};
-use crate::asking::{Answer, Asked};
-use crate::directory::{Change, ListenerId, Use};
+use crate::asking::{Answer, ControlPlane};
+use crate::directory::{Change, EndpointId, ListenerId, Use};
 use crate::error::{CallError, ErrorKind, Limit};
+use crate::heartbeat::Heartbeat;
 use crate::metrics::{SeriesId, SeriesKey};
 use crate::session::Protocols;
 use crate::slots::ConnKey;
@@ -44,6 +45,10 @@ pub enum Mail {
     Change(Arc<Change>),
     /// The answer to a question of this worker.
     Answer(Answer),
+    /// A heartbeat to send.
+    Heartbeat(Heartbeat),
+    /// An endpoint has fallen sick, or has recovered.
+    Sick(EndpointId, bool),
     /// The share of successful calls to log; `None` turns the access log off.
     Log(Option<f64>),
     /// A report is to be sent on this channel.
@@ -84,11 +89,11 @@ impl Post {
         let _ = self.waker.wake();
     }
 
-    /// Sends a message unless the mailbox is full.
-    pub(super) fn try_send(&self, mail: Mail) {
-        // a message is dropped if the mailbox is full or the worker was told to stop
-        let _ = self.mails.try_send(mail);
+    /// Sends a message, unless the mailbox is full or the worker was told to stop. Returns whether it did.
+    pub(super) fn try_send(&self, mail: Mail) -> bool {
+        let sent = self.mails.try_send(mail).is_ok();
         let _ = self.waker.wake();
+        sent
     }
 
     pub(super) fn connections(&self) -> usize {
@@ -141,7 +146,7 @@ pub(super) fn spawn<P: Protocols>(
     });
     let shown = Arc::clone(&post);
     let log = layout.log.clone();
-    let asked = Arc::clone(&layout.asked);
+    let control = Arc::clone(&layout.control);
     let pin = layout.pin;
     let thread = std::thread::Builder::new()
         .name(format!("worker-{index}"))
@@ -160,7 +165,7 @@ pub(super) fn spawn<P: Protocols>(
                 inbox,
                 post: shown,
                 log,
-                asked,
+                control,
                 names: vec![],
                 names_lost: false,
                 worker,
@@ -185,7 +190,7 @@ struct Loop<P: Protocols> {
     inbox: Receiver<Mail>,
     post: Arc<Post>,
     log: SyncSender<LogBatch>,
-    asked: Arc<dyn Asked>,
+    control: Arc<dyn ControlPlane>,
     /// The names of series in dropped batches, which the log's writer still has to get.
     names: Vec<(SeriesId, Arc<SeriesKey>)>,
     /// Too many names were dropped, so the next batch has to contain all of them.
@@ -246,6 +251,9 @@ impl<P: Protocols> Loop<P> {
                 self.show_uses();
             }
             self.ship_questions();
+            for outcome in self.worker.take_outcomes() {
+                self.control.ended(outcome);
+            }
             self.ship_log();
         }
     }
@@ -262,6 +270,8 @@ impl<P: Protocols> Loop<P> {
                 Mail::Refused(listener) => self.worker.refused(listener),
                 Mail::Change(change) => self.worker.apply(&change),
                 Mail::Answer(answer) => self.worker.answer(&answer),
+                Mail::Heartbeat(heartbeat) => self.worker.heartbeat(heartbeat),
+                Mail::Sick(endpoint, is_sick) => self.worker.set_sick(endpoint, is_sick),
                 Mail::Log(sample) => self.worker.set_log(sample.map(AccessLogBuffer::new)),
                 Mail::Report(to) => {
                     // the receiver may have given up
@@ -304,7 +314,7 @@ impl<P: Protocols> Loop<P> {
     fn ship_questions(&mut self) {
         for question in self.worker.take_questions() {
             let ticket = question.ticket;
-            if !self.asked.ask(self.index, question) {
+            if !self.control.ask(self.index, question) {
                 let text = "too many services are being looked up in registries";
                 let error = CallError::new(ErrorKind::Overload, text).by(Limit::WaitingCalls);
                 let result = Err(error);

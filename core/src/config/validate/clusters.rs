@@ -15,8 +15,8 @@ pub(super) fn check(config: &Config, problems: &mut Problems) {
     let used: HashSet<&str> = config
         .routes
         .iter()
-        .flat_map(|route| &route.to)
-        .filter_map(|target| target.cluster.as_deref())
+        .flat_map(|route| route.clusters())
+        .map(|(cluster, _)| cluster)
         .collect();
     for (index, cluster) in config.clusters.iter().enumerate() {
         let path = section.index(index);

@@ -4,7 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::names::Names;
 use super::{Addresses, Problems};
-use crate::config::{AttachmentEdit, Cluster, Config, Filter, Path, Protocol, Retry, Route, RouteTarget};
+use crate::config::{
+    AttachmentEdit, Cluster, Config, Filter, Mirror, Path, Period, Protocol, Retry, RetryOn, Route,
+    RouteTarget,
+};
 
 pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Problems) {
     let section = Path::root().key("routes");
@@ -48,6 +51,9 @@ pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Pr
         edits.check_filters(&route.filters, &path, problems);
         check_bridge(route, &path, problems);
         check_retry(&route.retry, &path.key("retry"), problems);
+        if let Some(mirror) = &route.mirror {
+            check_mirror(config, mirror, &clusters, &path.key("mirror"), problems);
+        }
         for (name, policy) in &route.methods {
             if let Some(retry) = &policy.retry {
                 check_retry(retry, &path.key("methods").key(name).key("retry"), problems);
@@ -274,6 +280,9 @@ pub(super) fn check_filters(filters: &[Filter], path: &Path, problems: &mut Prob
     }
 }
 
+/// The longest time that an attempt may have.
+const ATTEMPT_MAX: Period = Period::from_secs(60);
+
 fn check_retry(retry: &Retry, path: &Path, problems: &mut Problems) {
     if retry.attempts.get() == 1 && !retry.on.is_empty() {
         problems
@@ -282,6 +291,60 @@ fn check_retry(retry: &Retry, path: &Path, problems: &mut Problems) {
                 "a call with a single attempt is never tried again",
             )
             .hint("raise attempts, or leave on out");
+    }
+    for (index, outcome) in retry.on.iter().enumerate() {
+        if outcome.may_have_executed() && retry.idempotent.is_empty() {
+            problems
+                .error(
+                    path.key("on").index(index),
+                    "after this outcome the provider may have executed the call, and no method is known to bear that twice",
+                )
+                .hint("name the methods: idempotent: [{prefix: get}]");
+        }
+    }
+    if retry.attempt_timeout.is_some() && !retry.on.contains(&RetryOn::Timeout) {
+        problems
+            .error(
+                path.key("attempt_timeout"),
+                "no call is tried again when the time of an attempt is over",
+            )
+            .hint("add timeout to on, or leave attempt_timeout out");
+    }
+    if retry.attempt_timeout.is_some_and(|time| time > ATTEMPT_MAX) {
+        problems
+            .error(
+                path.key("attempt_timeout"),
+                "an attempt cannot have more than 60 s",
+            )
+            .hint("leave it out, so that an attempt has all the time of its call");
+    }
+    if !retry.idempotent.is_empty() && !retry.on.iter().any(|outcome| outcome.may_have_executed()) {
+        problems
+            .warning(
+                path.key("idempotent"),
+                "calls are tried again only where the provider has not executed them, so this has no effect",
+            )
+            .hint("add timeout, connection_lost or server_error to on");
+    }
+}
+
+fn check_mirror(
+    config: &Config,
+    mirror: &Mirror,
+    clusters: &Names<'_>,
+    path: &Path,
+    problems: &mut Problems,
+) {
+    if let Some(found) = clusters.resolve(&mirror.cluster, path.key("cluster"), problems) {
+        check_subset(&mirror.target(), &config.clusters[found], found, path, problems);
+    }
+    if !(0.0..=1.0).contains(&mirror.share) {
+        problems
+            .error(
+                path.key("share"),
+                format!("{} is not a share from 0 to 1", mirror.share),
+            )
+            .hint("write 0.1 for one call in ten");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Tests of each check, by a small configuration that breaks one rule.
 
+mod attempts;
+
 use super::{Severity, validate};
 use crate::config::*;
 
@@ -36,6 +38,7 @@ fn route(name: &str, cluster: &str) -> Route {
         }],
         timeout: None,
         methods: Default::default(),
+        mirror: None,
         retry: Retry::default(),
         filters: Vec::new(),
         bridge: Bridge::default(),
