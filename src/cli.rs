@@ -136,10 +136,14 @@ fn check(file: &File, format: Format) -> ExitCode {
         Format::Json => {
             print(&format!("{:#}\n", report.to_json()));
         }
-        Format::Text if report.is_empty() => {
-            print(&format!("{}: the configuration is fine\n", path.display()));
+        Format::Text => {
+            if !report.is_empty() {
+                print_error(&report.to_string());
+            }
+            if report.has_notes_only() {
+                print(&format!("{}: the configuration is fine\n", path.display()));
+            }
         }
-        Format::Text => print_error(&report.to_string()),
     }
     code
 }

@@ -103,6 +103,11 @@ impl Report {
         self.count(Severity::Error) > 0
     }
 
+    /// True if there is no error and no warning.
+    pub fn has_notes_only(&self) -> bool {
+        self.count(Severity::Note) == self.findings.len()
+    }
+
     /// How many findings of this severity there are.
     pub fn count(&self, severity: Severity) -> usize {
         self.findings

@@ -12,7 +12,20 @@ fn file(folder: &Folder, text: &str) -> String {
 #[test]
 fn a_valid_configuration_is_reported_as_fine() {
     let folder = Folder::new();
-    let path = file(&folder, &idle_config().to_string());
+    let mut config = idle_config();
+    // Its listener detects protocols, and its route has no rules for versions.
+    let path = file(&folder, &config.to_string());
+    let (code, out, err) = output(&["check", &path]);
+    assert!(
+        code == 0 && out.contains("the configuration is fine"),
+        "{out}{err}"
+    );
+    assert!(
+        err.contains("note: routes[0].name: if bolt consumers call this route") && err.contains("1 note\n"),
+        "{err}"
+    );
+    config["routes"][0]["match"] = json!({"protocol": "dubbo"});
+    let path = file(&folder, &config.to_string());
     for verb in ["check", "validate"] {
         let (code, out, err) = output(&[verb, "-c", &path]);
         assert_eq!((code, &*err), (0, ""), "{out}");
