@@ -21,6 +21,7 @@ use crate::session::{Protocols, Role, Session, Settings};
 use crate::slots::{ConnKey, ConnTag, Slots};
 use crate::transport::{Address, Reactor};
 use backlog::Backlog;
+use conn::Phase;
 use run::{Deferred, Hole, Run};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -217,7 +218,7 @@ impl<E: Env> Connections<E> {
         };
         let transport = self.reactor.dial(to, self.conns.next_key())?;
         let mut conn = Conn::new(session, transport, owner, Role::Client, self.now_ms);
-        conn.connecting = true;
+        conn.phase = Phase::Connecting;
         conn.reserved_for = reserved_for;
         let key = self.conns.insert(conn);
         self.dialing
@@ -271,7 +272,7 @@ impl<E: Env> Connections<E> {
     #[inline]
     #[must_use]
     pub fn alive(&self, key: ConnKey) -> bool {
-        self.conns.get(key).is_some_and(|c| !c.dead)
+        self.conns.get(key).is_some_and(|c| !c.is_closed())
     }
 
     /// All connections, including closed ones whose calls have not been ended.
@@ -332,7 +333,7 @@ impl<E: Env> Connections<E> {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
-        if conn.dead {
+        if conn.is_closed() {
             return;
         }
         let calls = conn.awaited();
@@ -340,7 +341,10 @@ impl<E: Env> Connections<E> {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
-        conn.dead = true;
+        let was = conn.phase;
+        conn.phase = Phase::Closed {
+            broke: !conn.is_retired() && calls > 0,
+        };
         conn.held = 0;
         self.backlog.set(&mut conn.backlog, 0);
         self.reactor.forget(&mut conn.transport);
@@ -351,7 +355,7 @@ impl<E: Env> Connections<E> {
                 self.downstreams -= 1;
                 self.clogged -= usize::from(conn.blocked);
             }
-            Owner::Endpoint(id) if conn.connecting => self.endpoints[id.index()].failed += 1,
+            Owner::Endpoint(id) if was == Phase::Connecting => self.endpoints[id.index()].failed += 1,
             Owner::Endpoint(id) => self.endpoints[id.index()].closed += 1,
         }
         self.dialing.retain(|(k, _)| *k != key);

@@ -283,7 +283,7 @@ impl Endpoints {
                 (e.redials, e.redial_at_ms) = (0, 0);
             }
             // A connection that ends between two calls has ended in order, as where providers limit its age.
-            if w.get(conn).is_some_and(|c| !c.retired && c.awaited() > 0) {
+            if w.get(conn).is_some_and(|c| c.broke()) {
                 e.health.connection_broke(w.now_ms);
             }
         }

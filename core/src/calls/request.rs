@@ -35,7 +35,7 @@ impl Calls {
         };
         let (calls, is_full) = (downstream.calls, downstream.is_full());
         // Of the downstream connection only copies are kept: the borrow must end before the call is sent.
-        let (is_unknown, is_parting) = (downstream.application.is_none(), downstream.retired);
+        let (is_unknown, is_parting) = (downstream.application.is_none(), downstream.is_retired());
         let directory = Rc::clone(&self.directory);
         let mut down = Down {
             conn: from,

@@ -1,4 +1,5 @@
 //! The commands by which calls act on connections.
+use super::conn::Phase;
 use super::run::Deferred;
 use super::{Conn, Connections, Owner, UPSTREAM_MAX};
 use crate::Env;
@@ -98,7 +99,7 @@ impl<E: Env> Connections<E> {
         let Some(conn) = self.conns.get_mut(key) else {
             return Ok(());
         };
-        if conn.dead {
+        if conn.is_closed() {
             return Ok(());
         }
         if let Response::Message(msg) = response
@@ -156,7 +157,7 @@ impl<E: Env> Connections<E> {
     pub fn release(&mut self, key: ConnKey) {
         let Some(c) = self.conns.get_mut(key) else { return };
         c.calls -= 1;
-        if c.retired && c.calls == c.quarantined && !c.dead {
+        if c.is_retired() && c.calls == c.quarantined {
             self.read_again(key); // `close_if_done` must not run during an event
         }
     }
@@ -168,7 +169,7 @@ impl<E: Env> Connections<E> {
         };
         c.quarantined += 1;
         let quarantined = c.quarantined;
-        if c.retired && c.calls == quarantined && !c.dead {
+        if c.is_retired() && c.calls == quarantined {
             self.read_again(key);
         }
         quarantined
@@ -177,7 +178,7 @@ impl<E: Env> Connections<E> {
     /// Sends a heartbeat, unless one was sent that has no answer yet.
     pub fn ask(&mut self, key: ConnKey) {
         let Some(c) = self.conns.get_mut(key) else { return };
-        if c.asked_ms.is_none() && !c.dead {
+        if c.asked_ms.is_none() && !c.is_closed() {
             c.asked_ms = Some(self.now_ms);
             c.session.heartbeat(&mut c.out);
             self.appended(key);
@@ -251,7 +252,11 @@ impl<E: Env> Connections<E> {
     /// Records that the peer wants no new calls on this connection, or wants them again.
     pub fn set_draining(&mut self, key: ConnKey, on: bool) {
         if let Some(c) = self.conns.get_mut(key) {
-            c.draining = on;
+            match (c.phase, on) {
+                (Phase::Open, true) => c.phase = Phase::Draining,
+                (Phase::Draining, false) => c.phase = Phase::Open,
+                _ => {}
+            }
             let wish = if on { "no more calls" } else { "calls again" };
             self.note(key, format_args!("asks for {wish}"));
         }
@@ -281,15 +286,19 @@ impl<E: Env> Connections<E> {
         if let Some(conn) = self.conns.get_mut(key)
             && conn.is_downstreams()
         {
-            conn.retired = true;
+            conn.retire();
             self.read_again(key);
         }
     }
 
     /// Notes that a call was refused because its connection is to be closed.
     pub(crate) fn refused_in_parting(&mut self, key: ConnKey) {
-        if let Some(conn) = self.conns.get_mut(key) {
-            conn.refused_in_parting = true;
+        if let Some(conn) = self.conns.get_mut(key)
+            && !conn.is_closed()
+        {
+            conn.phase = Phase::Retired {
+                downstream_knows: true,
+            };
             self.read_again(key); // closes it in the next turn, behind the response
         }
     }
@@ -300,7 +309,7 @@ impl<E: Env> Connections<E> {
             let Some(conn) = self.conns.get_mut(key) else {
                 continue;
             };
-            if conn.role == crate::session::Role::Server && !conn.dead {
+            if conn.role == crate::session::Role::Server && !conn.is_closed() {
                 let before = conn.out.position();
                 conn.session.drain(&mut conn.out);
                 if conn.out.position() != before {

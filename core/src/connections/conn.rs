@@ -22,10 +22,27 @@ pub enum Owner {
     Endpoint(EndpointId),
 }
 
+/// The stage of a connection's life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Phase {
+    /// The dial has not ended yet.
+    Connecting,
+    /// It takes calls.
+    Open,
+    /// The peer wants no new calls on it, and may want them again.
+    Draining,
+    /// This side gives it no new calls and closes it after the last one. The downstream knows this if a call was
+    /// refused because of it.
+    Retired { downstream_knows: bool },
+    /// It is closed, and its entry remains until its calls have ended. It broke if it was to take calls and had some.
+    Closed { broke: bool },
+}
+
 /// A connection with its session, its buffers and its counts.
 pub struct Conn<E: Env> {
     pub(super) session: SessionOf<E>,
     pub(super) transport: TransportOf<E>,
+    pub(super) phase: Phase,
     /// The start of a message whose end has not been received.
     pub(super) partial_message: Vec<u8>,
     /// The whole length of that message; 0 if unknown.
@@ -62,14 +79,10 @@ pub struct Conn<E: Env> {
     pub(super) called_ms: u64,
     /// The protocol has not been detected yet.
     pub(super) detecting: bool,
-    /// The dial has not ended yet.
-    pub(super) connecting: bool,
     /// It is queued for the flush at the end of the turn.
     pub(super) dirty: bool,
     /// The transport takes no bytes at the moment.
     pub(super) blocked: bool,
-    /// It is closed; its entry remains until its calls have ended.
-    pub(super) dead: bool,
     /// The reactor reported bytes while it was paused.
     pub(super) unread: bool,
     /// It is not read, because too many bytes wait for its peer.
@@ -78,12 +91,6 @@ pub struct Conn<E: Env> {
     pub(super) queued: bool,
     /// The peer will send nothing more; earlier bytes may still have to be read.
     pub(super) hung_up: bool,
-    /// The peer wants no new calls on it.
-    pub(super) draining: bool,
-    /// This side gives it no new calls and closes it after the last one.
-    pub(crate) retired: bool,
-    /// A call was refused because the connection is retired, so that its downstream knows.
-    pub(super) refused_in_parting: bool,
     /// Heartbeats sent since the last bytes were received.
     pub(super) unanswered: u8,
     /// The time of the heartbeat that a timed-out call caused, if nothing was received since.
@@ -101,6 +108,7 @@ impl<E: Env> Conn<E> {
         Conn {
             session,
             transport,
+            phase: Phase::Open,
             partial_message: vec![],
             expected_len: 0,
             partial_since_ms: now_ms,
@@ -121,17 +129,12 @@ impl<E: Env> Conn<E> {
             heard_ms: now_ms,
             called_ms: now_ms,
             detecting: false,
-            connecting: false,
             dirty: false,
             blocked: false,
-            dead: false,
             unread: false,
             paused: false,
             queued: false,
             hung_up: false,
-            draining: false,
-            retired: false,
-            refused_in_parting: false,
             unanswered: 0,
             asked_ms: None,
         }
@@ -174,7 +177,35 @@ impl<E: Env> Conn<E> {
     #[inline]
     #[must_use]
     pub fn takes_calls(&self) -> bool {
-        !self.dead && !self.draining && !self.retired && !self.connecting
+        self.phase == Phase::Open
+    }
+
+    /// Takes it out of use. Returns whether it was in use.
+    pub(super) fn retire(&mut self) -> bool {
+        let was_in_use = matches!(self.phase, Phase::Open | Phase::Draining);
+        if was_in_use {
+            self.phase = Phase::Retired {
+                downstream_knows: false,
+            };
+        }
+        was_in_use
+    }
+
+    /// Whether it takes no more calls and is closed after the last one.
+    #[inline]
+    pub(crate) fn is_retired(&self) -> bool {
+        matches!(self.phase, Phase::Retired { .. })
+    }
+
+    /// Whether it is closed, and its entry remains only until its calls have ended.
+    #[inline]
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed { .. })
+    }
+
+    /// Whether it was closed although it was to take calls, with calls in flight.
+    pub(crate) fn broke(&self) -> bool {
+        self.phase == Phase::Closed { broke: true }
     }
 
     /// Whether the peer has sent something since it was last asked for a sign of life.
@@ -184,13 +215,13 @@ impl<E: Env> Conn<E> {
 
     /// Whether the dial has not ended yet.
     pub(crate) fn is_connecting(&self) -> bool {
-        self.connecting && !self.dead
+        self.phase == Phase::Connecting
     }
 
     /// Whether only the peer's wish keeps it from taking calls.
     #[must_use]
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining && !self.dead && !self.retired
+        self.phase == Phase::Draining
     }
 
     /// Whether no downstream waits for a response on it and no bytes are to be sent.
@@ -203,14 +234,20 @@ impl<E: Env> Conn<E> {
     pub(super) fn is_done(&self, now_ms: u64) -> bool {
         let is_quiet = now_ms.saturating_sub(self.heard_ms) >= QUIET_MS;
         // What was refused is written when the connection is closed, unless its peer takes nothing.
-        let knows = self.refused_in_parting && self.calls == self.quarantined && !self.blocked;
-        self.retired && (knows || self.is_idle() && (is_quiet || !self.is_downstreams()))
+        let Phase::Retired { downstream_knows } = self.phase else {
+            return false;
+        };
+        let knows = downstream_knows && self.calls == self.quarantined && !self.blocked;
+        knows || self.is_idle() && (is_quiet || !self.is_downstreams())
     }
 
     /// Whether its downstream knows that it is about to be closed, and still waits for responses. It is not read
     /// meanwhile, or it could go on sending calls to be refused.
     pub(super) fn awaits_last_responses(&self) -> bool {
-        self.refused_in_parting && self.calls > self.quarantined
+        let downstream_knows = Phase::Retired {
+            downstream_knows: true,
+        };
+        self.phase == downstream_knows && self.calls > self.quarantined
     }
 
     /// Whether it is a downstream connection.

@@ -28,7 +28,7 @@ impl<E: Env> Connections<E> {
         let Some(conn) = self.conns.get_mut(key) else {
             return (Filled::Nothing, false);
         };
-        if conn.dead || conn.connecting || conn.queued {
+        if conn.is_closed() || conn.is_connecting() || conn.queued {
             return (Filled::Nothing, false);
         }
         // The reactor reports readiness once, so it is remembered until the connection resumes.
@@ -96,7 +96,7 @@ impl<E: Env> Connections<E> {
                 event: Event::More(0),
             });
         };
-        if conn.dead {
+        if conn.is_closed() {
             return Ok(Step {
                 used: input.len(),
                 event: Event::More(0),
@@ -123,7 +123,7 @@ impl<E: Env> Connections<E> {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
-        if conn.dead {
+        if conn.is_closed() {
             return;
         }
         conn.expected_len = expected_len;

@@ -111,7 +111,7 @@ impl<E: Env> Connections<E> {
         };
         let mut bytes = &input[run.from..][..run.len];
         let at_once = run.len >= WRITE_THROUGH && conn.out.is_empty();
-        if at_once && !conn.blocked && !conn.dead && !conn.connecting {
+        if at_once && !conn.blocked && !conn.is_closed() && !conn.is_connecting() {
             match conn.transport.write(bytes) {
                 Ok(n) => {
                     conn.out.passed(n);

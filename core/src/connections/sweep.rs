@@ -76,10 +76,10 @@ impl<E: Env> Connections<E> {
         let Some(conn) = self.conns.get_mut(key) else {
             return Fate::Keep;
         };
-        if conn.connecting && matches!(conn.owner, Owner::Endpoint(id) if s.endpoint(id).is_none()) {
+        if conn.is_connecting() && matches!(conn.owner, Owner::Endpoint(id) if s.endpoint(id).is_none()) {
             return Fate::Close(""); // its endpoint was removed
         }
-        if conn.dead || conn.connecting {
+        if conn.is_closed() || conn.is_connecting() {
             return Fate::Keep;
         }
         let silent = self.now_ms.saturating_sub(conn.heard_ms);
@@ -129,7 +129,7 @@ impl<E: Env> Connections<E> {
             Owner::Endpoint(id) => {
                 // Quarantined calls do not keep a retired connection open; unsent bytes do, for a while.
                 let over = conn.calls == conn.quarantined && unused >= LINGER_MS;
-                if conn.retired && (over || conn.is_idle()) {
+                if conn.is_retired() && (over || conn.is_idle()) {
                     return Fate::End("its last call is over");
                 }
                 let cluster = s.endpoint(id).and_then(|e| s.cluster(e.cluster));
@@ -142,15 +142,15 @@ impl<E: Env> Connections<E> {
                 };
                 // No call can use a reserved connection whose downstream is gone, or a connection that was opened
                 // before the cluster's `connections` setting changed.
-                if !conn.retired && !needed {
+                if !conn.is_retired() && !needed {
                     return Fate::Retire(
                         "its downstream is gone, or the cluster's connections setting has changed",
                     );
                 }
-                if !conn.retired && past(c.idle_ms, unused) && conn.is_idle() {
+                if !conn.is_retired() && past(c.idle_ms, unused) && conn.is_idle() {
                     return Fate::Retire("it was idle for the cluster's idle_timeout");
                 }
-                if !conn.retired && past(c.max_age_ms, age) {
+                if !conn.is_retired() && past(c.max_age_ms, age) {
                     return Fate::Retire("it has the cluster's max_age");
                 }
                 if conn
@@ -190,7 +190,7 @@ impl<E: Env> Connections<E> {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
-        if !std::mem::replace(&mut conn.retired, true) {
+        if conn.retire() {
             self.note(key, format_args!("takes no more calls: {why}"));
         }
         self.close_if_done(key);

@@ -1,4 +1,5 @@
 //! Writing: from out-buffers to the transport.
+use super::conn::Phase;
 use super::{Connections, EARLY_FLUSH, LOW, Owner};
 use crate::Env;
 use crate::peer_errors::PeerErrorKind;
@@ -50,21 +51,19 @@ impl<E: Env> Connections<E> {
         let Some(conn) = self.conns.get_mut(key) else {
             return false;
         };
-        if conn.dead {
+        if conn.is_closed() {
             return false;
         }
-        let connected = std::mem::take(&mut conn.connecting);
+        let connected = conn.is_connecting();
         if connected {
             if let Err(e) = conn.transport.connected() {
-                // `close_now` counts a failed dial by this flag.
-                conn.connecting = true;
-                let owner = conn.owner;
-                if let Owner::Endpoint(id) = owner {
+                if let Owner::Endpoint(id) = conn.owner {
                     self.connect_fault(id, &e);
                 }
                 self.close_now(key, format_args!("it cannot be reached: {e}"));
                 return false;
             }
+            conn.phase = Phase::Open;
             conn.heard_ms = self.now_ms;
             conn.held = 0; // the calls that waited are sent now
             if let Owner::Endpoint(id) = conn.owner {
@@ -95,7 +94,7 @@ impl<E: Env> Connections<E> {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
-        if conn.dead || conn.connecting {
+        if conn.is_closed() || conn.is_connecting() {
             return;
         }
         // The reactor reports when it takes bytes again. Until then only the backlog grows.
