@@ -111,7 +111,7 @@ impl Calls {
                     // No response will come, so that nothing has to be kept for another attempt either.
                     self.one_ways.push(key);
                 } else if !ex.retry.on.is_empty() {
-                    self.may_retry(w, sending);
+                    self.keep_for_retry(w, sending);
                 }
                 self.endpoints.began(endpoint, id);
                 if !self.shares.is_empty() || !self.notes.is_empty() {

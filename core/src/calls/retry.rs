@@ -80,7 +80,7 @@ impl Retries {
 impl Calls {
     /// Prepares a call that was just sent for another attempt.
     #[cold]
-    pub(super) fn may_retry<E: Env>(&mut self, w: &Connections<E>, sending: &Sending<'_>) {
+    pub(super) fn keep_for_retry<E: Env>(&mut self, w: &Connections<E>, sending: &Sending<'_>) {
         let Some(ex) = self.table.get_mut(sending.key) else {
             return;
         };
@@ -116,7 +116,7 @@ impl Calls {
         self.retry(w, key, after)
     }
 
-    /// Sends a call to another endpoint if its rule says so after this outcome, of which the endpoint knows. Returns
+    /// Sends a call to another endpoint if its rule says so after this outcome, which has freed the call's id. Returns
     /// whether it did.
     #[cold]
     pub(super) fn retry<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, after: RetryOn) -> bool {
