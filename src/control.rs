@@ -24,11 +24,11 @@ use inbox::{Inbox, Senders};
 use listening::Listening;
 use on_demand::{News, OnDemand, Publication, Reply};
 use reload::Pending;
-use rialto_core::config::{Cluster, Config, LogOutput, Protocol, Workers};
+use rialto_core::config::{Cluster, Config, HessianGrammar, LogOutput, Protocol, Workers};
 use rialto_core::directory::{Change, ClusterId, Compiler, Use, World};
 use rialto_core::discovery::DiscoveredEndpoint;
 use rialto_core::runtime::{Layout, Runtime, raise_limit};
-use rialto_protocols::{All, BOLT, DUBBO};
+use rialto_protocols::{All, BOLT, DUBBO, bolt};
 use signals::{EarlySignals, Request, Signals};
 use sources::Sources;
 use std::collections::{BTreeMap, BTreeSet};
@@ -467,6 +467,11 @@ pub fn world<'a>(
         protocol: &|p| match p {
             Protocol::Bolt => BOLT,
             Protocol::Dubbo => DUBBO,
+        },
+        variant: &|cluster| match cluster.dialect {
+            None => bolt::ANY_GRAMMAR,
+            Some(HessianGrammar::Final) => bolt::FINAL,
+            Some(HessianGrammar::Draft) => bolt::DRAFT,
         },
         endpoints,
         filters: &rialto_filters::factory,

@@ -19,7 +19,6 @@ pub use change::{Change, PartId, Use};
 pub use compile::{Compiler, World};
 pub use endpoint_set::{Balance, EndpointSet, WeightedEndpoint};
 pub use matcher::{RouteMatch, Unmet};
-pub use parts::{VARIANT_DRAFT, VARIANT_FINAL};
 pub use route::{Destination, Mirror, Outcomes, Policy, RetryRule, Route, Target};
 
 use crate::config::{ConnectionScope, HealthCheck};

@@ -218,6 +218,7 @@ mod tests {
     fn change(compiler: &mut Compiler, config: &Config) -> Change {
         let world = World {
             protocol: &|_| ProtoId(1),
+            variant: &|_| 0,
             endpoints: &|_| vec![],
             filters: &|_, _| Arc::new(Heirs),
             workers: 1,

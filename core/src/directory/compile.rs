@@ -32,6 +32,8 @@ pub struct Compiler {
 pub struct World<'a> {
     /// The number of each configured protocol.
     pub protocol: &'a dyn Fn(Protocol) -> ProtoId,
+    /// The variant of its protocol that the endpoints of a cluster speak, see `Settings::variant`.
+    pub variant: &'a dyn Fn(&config::Cluster) -> u32,
     /// The endpoints of a cluster, as discovered last.
     pub endpoints: &'a dyn Fn(&config::Cluster) -> Vec<DiscoveredEndpoint>,
     /// The factory of a configured filter. The number of workers is passed for limits that they share.
@@ -221,7 +223,7 @@ impl Compiler {
             let key = EndpointKey {
                 cluster: id,
                 protocol,
-                variant: source.variant(),
+                variant: (world.variant)(&source.config),
                 address: found.address.clone(),
             };
             let Tenure { id: own, since, .. } = self.endpoints.take(&key, change.version);

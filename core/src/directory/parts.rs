@@ -12,13 +12,6 @@ use crate::message::Edits;
 use crate::session::Settings;
 use crate::value_rules::{DateFields, ValueRules};
 
-/// The variant of a Bolt upstream that reads the final Hessian grammar. In [`Settings`], 0 stands for an
-/// unknown grammar: bridged calls are then written in the draft grammar, and Bolt calls keep that of their
-/// downstream.
-pub const VARIANT_FINAL: u32 = 1;
-/// The variant of a Bolt upstream that reads the draft grammar, whatever the downstream writes.
-pub const VARIANT_DRAFT: u32 = 2;
-
 /// The largest response in bytes. It only bounds memory, so it is not configurable.
 const MAX_RESPONSE: usize = 64 << 20;
 
@@ -62,15 +55,6 @@ pub(super) struct TargetSource {
 }
 
 impl ClusterSource {
-    /// The Hessian grammar that its endpoints read, as a variant of their sessions.
-    pub(super) fn variant(&self) -> u32 {
-        match self.config.dialect {
-            None => 0,
-            Some(config::HessianGrammar::Final) => VARIANT_FINAL,
-            Some(config::HessianGrammar::Draft) => VARIANT_DRAFT,
-        }
-    }
-
     /// Compiles the cluster. `ids` are the ids of the discovered endpoints, in their order.
     pub(super) fn compile(&self, ids: &[EndpointId], world: &World<'_>) -> Cluster {
         let c = &self.config;
@@ -80,7 +64,7 @@ impl ClusterSource {
             settings: Settings {
                 max_message: MAX_RESPONSE,
                 max_sent: c.limits.max_message_bytes.map(|size| size.bytes() as usize),
-                variant: self.variant(),
+                variant: (world.variant)(c),
             },
             endpoints: ids.into(),
             subsets: self.subsets.iter().map(|want| self.subset(ids, want)).collect(),

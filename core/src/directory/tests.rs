@@ -87,6 +87,7 @@ fn found(e: &config::Endpoint) -> DiscoveredEndpoint {
 fn world(now: Instant, uses: &[Use]) -> World<'_> {
     World {
         protocol: &|p| ProtoId(if p == config::Protocol::Bolt { 1 } else { 2 }),
+        variant: &|c| c.dialect.map_or(0, |grammar| 1 + grammar as u32),
         endpoints: &|c| c.endpoints.iter().map(found).collect(),
         filters: &|_, _| unreachable!("no filters here"),
         workers: 1,
