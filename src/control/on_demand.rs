@@ -245,9 +245,13 @@ impl OnDemand {
             // The next call asks the registry again.
             self.known.remove(&service);
         }
+        let health_check = (self.registries.get(&*service.registry))
+            .and_then(|registry| registry.config.health_check.clone());
         let cluster = |(protocol, state): (Protocol, State)| {
             let name = format!("{}/{service}@{protocol}", service.registry);
-            (Cluster::new(name, protocol), state)
+            let mut cluster = Cluster::new(name, protocol);
+            cluster.health_check.clone_from(&health_check);
+            (cluster, state)
         };
         let publication = Publication {
             clusters: clusters.into_iter().map(cluster).collect(),

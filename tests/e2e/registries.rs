@@ -4,7 +4,7 @@ use super::support::{
     Answer, Bolt, Downstream, Dubbo, ErrorKind, GREETER, Json, Request, Rialto, Upstream, config, eventually,
     greet, json,
 };
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 
 /// A configuration whose only route leads to a registry over the folder's directory `services`.
 fn registry_config() -> Json {
@@ -179,4 +179,27 @@ fn a_registry_can_be_changed_and_removed() {
     config["registries"][0]["directory"] = json!("others");
     rialto.reload(&config);
     assert_eq!(downstream.value(&name_of(GREETER, "1.0")), "two");
+}
+
+/// A registry lists a provider that takes connections and never says anything.
+#[test]
+fn endpoints_of_a_registry_are_checked_where_it_asks_for_that() {
+    let up = Upstream::<Bolt>::greeting("well");
+    let frozen = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = folder();
+    let ports = [up.address, frozen.local_addr().unwrap()];
+    write(&folder, "com.acme.Greeter.yaml", "bolt", &ports);
+    let mut config = registry_config();
+    config["registries"][0]["health_check"] = json!({"interval": "50ms", "timeout": "50ms"});
+    let rialto = Rialto::start_in(folder, &config);
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    // The first call makes the service known. It may begin at either endpoint.
+    downstream.call(&name_of(GREETER, "1.0").within(1000));
+    eventually("the frozen endpoint is found", || {
+        let avoided = rialto.metric("rialto_cluster_endpoints", &["state=\"avoided\""]);
+        (avoided == 1.0).then_some(())
+    });
+    for _ in 0..10 {
+        assert_eq!(downstream.value(&name_of(GREETER, "1.0")), "well");
+    }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Endpoint, Protocol, Timeout};
+use super::{Endpoint, HealthCheck, Protocol, Timeout};
 
 /// A place where services are found by their names. A service is looked up when it is first called, and
 /// followed until it is called no more.
@@ -21,6 +21,9 @@ pub struct Registry {
     /// A service that is not called for this long is no longer followed, and its connections are closed.
     #[serde(default = "default_idle_timeout")]
     pub idle_timeout: Timeout,
+    /// Finds out which endpoints of its services respond, as in a cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<HealthCheck>,
 }
 
 /// The endpoints of one service, as a file of a registry's directory contains them.
