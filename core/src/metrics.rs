@@ -84,6 +84,8 @@ pub struct Series {
     pub retries: u64,
     /// The number of requests that were copied for a mirror.
     pub mirrored: u64,
+    /// The number of requests whose copy could not be sent.
+    pub unmirrored: u64,
     id: SeriesId,
     /// Whether the series was removed and its entry is free.
     vacant: bool,
@@ -208,6 +210,7 @@ impl Series {
             latency_us: 0,
             retries: 0,
             mirrored: 0,
+            unmirrored: 0,
         }
     }
 }
@@ -368,10 +371,11 @@ impl WorkerMetrics {
         }
     }
 
-    /// Counts a request that was copied for a mirror.
-    pub fn mirrored(&mut self, id: SeriesId) {
+    /// Counts a request that was to be copied for a mirror, and whether the copy was sent.
+    pub fn mirrored(&mut self, id: SeriesId, was_sent: bool) {
         if let Some(s) = self.current(id) {
-            s.mirrored += 1;
+            s.mirrored += u64::from(was_sent);
+            s.unmirrored += u64::from(!was_sent);
         }
     }
 

@@ -212,12 +212,17 @@ impl<E: Env> Worker<E> {
         self.connections.reactor_mut()
     }
 
+    /// Sets the clock, for what the worker is told between two turns.
+    pub fn set_clock(&mut self, now: Now) {
+        self.connections.now_ms = now.us / 1000;
+        self.calls.now_us = now.us;
+    }
+
     /// Runs one turn. Returns true when there is more to do at once.
     #[inline(never)]
     pub fn turn(&mut self, ready: &[Ready], now: Now) -> bool {
+        self.set_clock(now);
         let now_ms = now.us / 1000;
-        self.connections.now_ms = now_ms;
-        self.calls.now_us = now.us;
         // Connections that reached their limit of reads in the last turn: the reactor does not report them
         // again.
         for key in self.connections.take_again() {

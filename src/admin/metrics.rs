@@ -108,6 +108,7 @@ impl Scrape {
             sum.latency_us += s.latency_us;
             sum.retries += s.retries;
             sum.mirrored += s.mirrored;
+            sum.unmirrored += s.unmirrored;
         }
         let labels = |k: &SeriesKey| {
             self.shared.names.with(|names| {
@@ -161,7 +162,9 @@ impl Scrape {
         let help = "Calls sent again: none of their bytes had been sent, or the route allows it";
         rare_counter(to, &series, ("call_retries", help), |s| s.retries)?;
         let help = "Requests that were copied for the mirror of their route";
-        rare_counter(to, &series, ("mirrored_calls", help), |s| s.mirrored)
+        rare_counter(to, &series, ("mirrored_calls", help), |s| s.mirrored)?;
+        let help = "Requests whose copy for the mirror could not be sent";
+        rare_counter(to, &series, ("unmirrored_calls", help), |s| s.unmirrored)
     }
 
     fn refusals(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {

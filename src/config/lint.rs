@@ -9,7 +9,8 @@ const LEAST_MS: u64 = 10;
 
 /// Whether the value of a key is a time. Attachments and metadata belong to the user and may use such names too.
 fn is_time(key: &str) -> bool {
-    key == "max_age" || key == "heartbeat_interval" || key == "timeout" || key.ends_with("_timeout")
+    let names = ["max_age", "interval", "heartbeat_interval", "timeout"];
+    names.contains(&key) || key.ends_with("_timeout")
 }
 
 /// Warns about short times without a unit: `timeout: 3` means 3 ms, but most people mean seconds.

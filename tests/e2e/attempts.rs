@@ -202,3 +202,54 @@ fn an_endpoint_that_does_not_respond_to_heartbeats_gets_no_calls() {
     check::<Dubbo>();
     check::<Bolt>();
 }
+
+/// Workers without calls wake up for heartbeats only, and their clocks stand still in between.
+#[test]
+fn endpoints_that_respond_stay_well_while_workers_are_idle() {
+    let ups = [(); 3].map(|()| Upstream::<Dubbo>::greeting("well"));
+    let mut config = config::<Dubbo>(&[ups[0].address, ups[1].address, ups[2].address]);
+    config["runtime"]["workers"] = json!(2);
+    config["clusters"][0]["health_check"] =
+        json!({"interval": "200ms", "timeout": "150ms", "unhealthy_after": 1});
+    let rialto = Rialto::start(&config);
+    for index in 0..3 {
+        // an acknowledgement takes some 20 bytes
+        eventually("a dozen responses", || {
+            let bytes = rialto.endpoint("up", index)["bytes_in"].as_u64()?;
+            (bytes >= 12 * 20).then_some(())
+        });
+    }
+    let failed = rialto
+        .stderr
+        .all()
+        .into_iter()
+        .find(|line| line.contains("failed 1 health checks"));
+    assert_eq!(failed, None);
+}
+
+/// As a registry does it with a provider that restarts.
+#[test]
+fn an_endpoint_that_was_removed_while_it_was_frozen_comes_back_well() {
+    let (good, other) = (
+        Upstream::<Bolt>::greeting("good"),
+        Upstream::<Bolt>::greeting("other"),
+    );
+    let (address, frozen) = Frozen::before(other.address);
+    let mut both = config::<Bolt>(&[good.address, address]);
+    both["clusters"][0]["health_check"] = json!({"interval": "50ms", "timeout": "50ms"});
+    let mut one = both.clone();
+    one["clusters"][0]["endpoints"] = endpoints(&[good.address]);
+    let rialto = Rialto::start(&both);
+    let avoided = || rialto.metric("rialto_cluster_endpoints", &["state=\"avoided\""]);
+    eventually("the frozen endpoint is found", || {
+        (avoided() == 1.0).then_some(())
+    });
+    rialto.reload(&one);
+    frozen.thaw();
+    rialto.reload(&both);
+    eventually("it is used", || (avoided() == 0.0).then_some(()));
+    let mut downstream = Downstream::<Bolt>::connect(rialto.entry());
+    eventually("it gets calls", || {
+        (downstream.value(&name()) == "other").then_some(())
+    });
+}

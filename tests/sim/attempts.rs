@@ -117,7 +117,7 @@ fn a_call_is_tried_again_after_the_outcomes_that_its_rule_names() {
     use ErrorKind::{NoService, Overload, Timeout, Upstream};
     for (kind, rule, again) in [
         (Overload, "on: [overload]", true),
-        (NoService, "on: [no_service]", true),
+        (NoService, "on: [no_service], idempotent: [ echo ]", true),
         (NoService, "on: [overload]", false),
         (Timeout, "on: [timeout], idempotent: [ echo ]", true),
         (Upstream, "on: [server_error], idempotent: [ echo ]", true),

@@ -6,6 +6,7 @@ use crate::buf::Mark;
 use crate::connections::{Connections, From};
 use crate::directory::{Destination, EndpointId, Mirror, RetryRule};
 use crate::exchange::{Asker, Exchange, State, TargetId, Up};
+use crate::metrics::SeriesId;
 use std::rc::Rc;
 
 /// The most copies of a worker that have an entry in the table of calls. A mirror that does not respond cannot take
@@ -31,12 +32,13 @@ impl Calls {
             return;
         };
         let is_chosen = self.endpoints.random() <= mirror.share && mirror.share > 0;
-        if !is_chosen || self.copies.0 >= COPIES_MAX || self.table.is_full() {
-            return;
-        }
-        let Some(ex) = self.table.get(sending.key) else {
+        let Some(ex) = self.table.get(sending.key).filter(|_| is_chosen) else {
             return;
         };
+        let series = ex.series();
+        if self.copies.0 >= COPIES_MAX || self.table.is_full() {
+            return self.count_copy(series, false);
+        }
         let copy = Exchange {
             asker: Asker::Mirror(sending.downstream),
             up: Up {
@@ -56,9 +58,6 @@ impl Calls {
             ..*ex
         };
         let deadline_ms = copy.deadline_ms;
-        if let Some(series) = ex.series() {
-            self.metrics.mirrored(series);
-        }
         let key = self.table.insert(copy);
         self.copies.0 += 1;
         self.wheel.push(deadline_ms, key);
@@ -74,5 +73,14 @@ impl Calls {
                 ..*sending
             },
         );
+        // Without an entry it could not be sent. A one-way copy has one until the end of the turn.
+        let was_sent = self.table.get(key).is_some();
+        self.count_copy(series, was_sent);
+    }
+
+    fn count_copy(&mut self, series: Option<SeriesId>, was_sent: bool) {
+        if let Some(series) = series {
+            self.metrics.mirrored(series, was_sent);
+        }
     }
 }

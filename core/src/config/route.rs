@@ -133,7 +133,7 @@ pub struct MethodPolicy {
     pub retry: Option<Retry>,
 }
 
-/// When a call is tried again, always at another endpoint. Without `on` this happens only if none of its bytes was
+/// When a call is tried again, always at another endpoint than the last. Without `on` this happens only if none of its bytes was
 /// sent, so that no provider sees it twice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -149,9 +149,8 @@ pub struct Retry {
     /// the time that is left for the call. Needs `on: [timeout]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt_timeout: Option<Period>,
-    /// The methods whose calls may be executed twice, by the name that the downstream sends. After `timeout`,
-    /// `connection_lost` and `server_error` only their calls are tried again, because the provider may have executed
-    /// them.
+    /// The methods whose calls may be executed twice, by the name that the downstream sends. After all outcomes but
+    /// `overload` only their calls are tried again, because the provider may have executed them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub idempotent: Vec<TextMatch>,
 }
@@ -162,8 +161,8 @@ pub struct Retry {
 pub enum RetryOn {
     /// The provider has no free thread. It has not executed the call, so that any method may be tried again.
     Overload,
-    /// The provider does not have the service, as while it starts or stops. It has not executed the call, so that any
-    /// method may be tried again.
+    /// The provider does not have the service, as while it starts or stops. Providers say so in texts that others
+    /// could write, too. Only methods in `idempotent`.
     NoService,
     /// There was no response within `attempt_timeout`, or the provider reports that the time was over. Only methods
     /// in `idempotent`.
@@ -223,8 +222,8 @@ impl RetryOn {
     /// Whether the provider may have executed the call.
     pub fn may_have_executed(self) -> bool {
         match self {
-            Self::Overload | Self::NoService => false,
-            Self::Timeout | Self::ConnectionLost | Self::ServerError => true,
+            Self::Overload => false,
+            Self::NoService | Self::Timeout | Self::ConnectionLost | Self::ServerError => true,
         }
     }
 }

@@ -77,7 +77,7 @@ impl<E: Env> Connections<E> {
             return Fate::Keep;
         };
         if conn.is_connecting() && matches!(conn.owner, Owner::Endpoint(id) if s.endpoint(id).is_none()) {
-            return Fate::Close(""); // its endpoint was removed
+            return Fate::End("its endpoint was removed");
         }
         if conn.is_closed() || conn.is_connecting() {
             return Fate::Keep;

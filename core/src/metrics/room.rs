@@ -154,6 +154,7 @@ impl Series {
         self.latency_us += other.latency_us;
         self.retries += other.retries;
         self.mirrored += other.mirrored;
+        self.unmirrored += other.unmirrored;
     }
 }
 

@@ -234,16 +234,18 @@ impl<P: Protocols> Loop<P> {
                     closed: e.is_read_closed() || e.is_error(),
                 });
             }
-            if mail && !self.read_mail() {
-                return;
-            }
             let now = start.elapsed();
-            busy = self.worker.turn(
-                &ready,
-                Now {
-                    us: now.as_micros() as u64,
-                },
-            );
+            let clock = Now {
+                us: now.as_micros() as u64,
+            };
+            if mail {
+                // The clock stands at the last turn, which may be long ago.
+                self.worker.set_clock(clock);
+                if !self.read_mail() {
+                    return;
+                }
+            }
+            busy = self.worker.turn(&ready, clock);
             self.post.beat.note(now);
             self.show();
             if now >= show_uses_at {

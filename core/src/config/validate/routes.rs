@@ -6,7 +6,7 @@ use super::names::Names;
 use super::{Addresses, Problems};
 use crate::config::{
     AttachmentEdit, Cluster, Config, Filter, Mirror, Path, Period, Protocol, Retry, RetryOn, Route,
-    RouteTarget,
+    RouteTarget, TextMatch,
 };
 
 pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Problems) {
@@ -50,15 +50,11 @@ pub(super) fn check(config: &Config, addresses: Addresses<'_>, problems: &mut Pr
         );
         edits.check_filters(&route.filters, &path, problems);
         check_bridge(route, &path, problems);
-        check_retry(&route.retry, &path.key("retry"), problems);
+        check_retry(&route.retry, route.timeout, &path.key("retry"), problems);
         if let Some(mirror) = &route.mirror {
-            check_mirror(config, mirror, &clusters, &path.key("mirror"), problems);
+            check_mirror(config, (route, mirror), &clusters, &path.key("mirror"), problems);
         }
-        for (name, policy) in &route.methods {
-            if let Some(retry) = &policy.retry {
-                check_retry(retry, &path.key("methods").key(name).key("retry"), problems);
-            }
-        }
+        check_methods(route, &path.key("methods"), problems);
         if !used.contains(route.name.as_str()) {
             problems
                 .warning(
@@ -280,10 +276,58 @@ pub(super) fn check_filters(filters: &[Filter], path: &Path, problems: &mut Prob
     }
 }
 
+fn check_methods(route: &Route, path: &Path, problems: &mut Problems) {
+    for (name, policy) in &route.methods {
+        let path = path.key(name);
+        if name.contains('*') {
+            problems
+                .warning(
+                    path.clone(),
+                    "no method has a * in its name, so this never applies",
+                )
+                .hint("name each method");
+        }
+        let Some(retry) = &policy.retry else { continue };
+        let path = path.key("retry");
+        check_retry(retry, route.timeout_of(name), &path, problems);
+        if !retry.idempotent.is_empty() && !retry.idempotent.iter().any(|m| m.matches(name)) {
+            problems
+                .warning(
+                    path.key("idempotent"),
+                    format!("this is the rule of method {name}, which is not among these"),
+                )
+                .hint(format!("write idempotent: [{name}]"));
+        }
+    }
+}
+
 /// The longest time that an attempt may have.
 const ATTEMPT_MAX: Period = Period::from_secs(60);
 
-fn check_retry(retry: &Retry, path: &Path, problems: &mut Problems) {
+/// `timeout` is the time limit of the calls, if their route or method sets one.
+fn check_retry(retry: &Retry, timeout: Option<Period>, path: &Path, problems: &mut Problems) {
+    for (index, method) in retry.idempotent.iter().enumerate() {
+        if let TextMatch::Exact(name) = method
+            && let Some(prefix) = name.strip_suffix('*')
+        {
+            problems
+                .warning(
+                    path.key("idempotent").index(index),
+                    "no method has a * in its name, so this matches none",
+                )
+                .hint(format!("write {{prefix: {prefix}}}"));
+        }
+    }
+    if let (Some(attempt), Some(all)) = (retry.attempt_timeout, timeout)
+        && attempt >= all
+    {
+        problems
+            .warning(
+                path.key("attempt_timeout"),
+                "the whole call has no more time than this, so no attempt is ever given up",
+            )
+            .hint("make it shorter than timeout");
+    }
     if retry.attempts.get() == 1 && !retry.on.is_empty() {
         problems
             .warning(
@@ -324,19 +368,34 @@ fn check_retry(retry: &Retry, path: &Path, problems: &mut Problems) {
                 path.key("idempotent"),
                 "calls are tried again only where the provider has not executed them, so this has no effect",
             )
-            .hint("add timeout, connection_lost or server_error to on");
+            .hint("add no_service, timeout, connection_lost or server_error to on");
     }
 }
 
 fn check_mirror(
     config: &Config,
-    mirror: &Mirror,
+    (route, mirror): (&Route, &Mirror),
     clusters: &Names<'_>,
     path: &Path,
     problems: &mut Problems,
 ) {
     if let Some(found) = clusters.resolve(&mirror.cluster, path.key("cluster"), problems) {
         check_subset(&mirror.target(), &config.clusters[found], found, path, problems);
+    }
+    if route
+        .to
+        .iter()
+        .any(|target| target.cluster.as_ref() == Some(&mirror.cluster))
+    {
+        problems
+            .warning(
+                path.key("cluster"),
+                format!(
+                    "calls of this route go to cluster \"{}\", too, so its endpoints execute them twice",
+                    mirror.cluster
+                ),
+            )
+            .hint("name another cluster");
     }
     if !(0.0..=1.0).contains(&mirror.share) {
         problems

@@ -21,13 +21,13 @@ fn a_method_is_only_executed_twice_if_it_is_named() {
     expect(
         |config| {
             config.routes[0].retry = Retry {
-                on: vec![RetryOn::NoService],
+                on: vec![RetryOn::Overload],
                 idempotent: vec![TextMatch::Prefix("get".into())],
                 ..Retry::default()
             };
         },
         &[
-            "warning: routes[0].retry.idempotent: calls are tried again only where the provider has not executed them, so this has no effect (add timeout, connection_lost or server_error to on)",
+            "warning: routes[0].retry.idempotent: calls are tried again only where the provider has not executed them, so this has no effect (add no_service, timeout, connection_lost or server_error to on)",
         ],
     );
     expect(
@@ -46,6 +46,39 @@ fn a_method_is_only_executed_twice_if_it_is_named() {
         },
         &[
             "error: routes[0].methods.find.retry.attempt_timeout: an attempt cannot have more than 60 s (leave it out, so that an attempt has all the time of its call)",
+        ],
+    );
+}
+
+#[test]
+fn rules_that_never_apply_get_a_warning() {
+    expect(
+        |config| {
+            let retry = |idempotent: TextMatch, ms| Retry {
+                on: vec![RetryOn::Timeout],
+                attempt_timeout: Some(Period::from_millis(ms)),
+                idempotent: vec![idempotent],
+                ..Retry::default()
+            };
+            config.routes[0].timeout = Some(Period::from_secs(1));
+            config.routes[0].retry = retry(TextMatch::Exact("get*".into()), 1000);
+            let policy = MethodPolicy {
+                timeout: Some(Period::from_secs(2)),
+                retry: Some(retry(TextMatch::Prefix("get".into()), 1500)),
+            };
+            config.routes[0].methods.insert("save*".into(), policy);
+            config.routes[0].mirror = Some(Mirror {
+                cluster: "sofa".into(),
+                subset: Labels::new(),
+                share: 1.0,
+            });
+        },
+        &[
+            "warning: routes[0].retry.idempotent[0]: no method has a * in its name, so this matches none (write {prefix: get})",
+            "warning: routes[0].retry.attempt_timeout: the whole call has no more time than this, so no attempt is ever given up (make it shorter than timeout)",
+            "warning: routes[0].mirror.cluster: calls of this route go to cluster \"sofa\", too, so its endpoints execute them twice (name another cluster)",
+            "warning: routes[0].methods[\"save*\"]: no method has a * in its name, so this never applies (name each method)",
+            "warning: routes[0].methods[\"save*\"].retry.idempotent: this is the rule of method save*, which is not among these (write idempotent: [save*])",
         ],
     );
 }
