@@ -71,7 +71,7 @@ pub struct Target {
     pub to: Destination,
     /// The share of calls that it gets.
     pub weight: u32,
-    /// The index of the [subset](Cluster::subsets) that takes the calls.
+    /// The index of the [subset](super::Cluster::subsets) that takes the calls.
     pub subset: u16,
     /// The rules for calls that change their protocol on the way to it.
     pub bridge: Bridge,

@@ -212,7 +212,7 @@ routes:
 clusters: [{ name: c, protocol: bolt, endpoints: [{ address: a:1 }] }]
 ",
         &[
-            "3:5 routes[0]: expected keys with values, found 5 (possible keys: name, match, rewrite, to, timeout, methods, retry, filters, bridge)",
+            "3:5 routes[0]: expected keys with values, found 5 (possible keys: name, match, rewrite, to, timeout, methods, retry, mirror, filters, bridge)",
             "4:16 routes[1].to: all weights are 0, so no destination would ever be chosen (give at least one a weight of 1 or more)",
         ],
     );
