@@ -30,7 +30,7 @@ pub struct EndpointState {
     /// The endpoint has announced that it is going away.
     pub read_only: bool,
     /// The control plane has found that it does not respond.
-    is_sick: bool,
+    pub is_sick: bool,
     /// The number of dials made while all connections drain, and the earliest time of the next one.
     redials: u8,
     redial_at_ms: u64,

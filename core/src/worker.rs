@@ -97,6 +97,8 @@ pub struct EndpointReport {
     pub avoided: bool,
     /// The endpoint has announced that it is going away.
     pub read_only: bool,
+    /// It fails its health checks.
+    pub is_sick: bool,
 }
 
 impl<E: Env> Worker<E> {
@@ -404,6 +406,7 @@ impl<E: Env> Worker<E> {
                 in_flight: state.map_or(0, |e| e.in_flight),
                 avoided: state.is_some_and(|e| e.is_avoided(now_ms)),
                 read_only: state.is_some_and(|e| e.read_only),
+                is_sick: state.is_some_and(|e| e.is_sick),
             }
         };
         let clusters = directory.clusters().map(|(id, _)| id.0 + 1).max().unwrap_or(0);

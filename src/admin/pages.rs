@@ -199,6 +199,7 @@ fn endpoint(directory: &Directory, id: rialto_core::directory::EndpointId, repor
         "bytes_out": sum(&|e| e.traffic.bytes_out),
         "bytes_in": sum(&|e| e.traffic.bytes_in),
         "avoided_by_workers": seen.iter().filter(|e| e.avoided).count(),
+        "fails_health_checks": seen.iter().any(|e| e.is_sick),
         "read_only": seen.iter().any(|e| e.read_only),
     })
 }

@@ -181,6 +181,7 @@ fn an_endpoint_that_does_not_respond_to_heartbeats_gets_no_calls() {
         rialto.stderr.wait("why it gets no calls", |line| {
             line.contains(&address.to_string()) && line.contains("failed 2 health checks in a row")
         });
+        assert_eq!(rialto.endpoint("up", 1)["fails_health_checks"], true);
         let mut downstream = Downstream::<C>::connect(rialto.entry());
         for _ in 0..20 {
             assert_eq!(downstream.value(&name()), "good");
