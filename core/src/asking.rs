@@ -4,7 +4,6 @@
 //! the answer comes with its mail. An answer may come late, twice or never.
 use crate::directory::ClusterId;
 use crate::error::CallError;
-use crate::heartbeat::HeartbeatOutcome;
 use crate::message::ProtoId;
 use std::fmt;
 use std::sync::Arc;
@@ -53,13 +52,4 @@ pub struct Answer {
     pub ticket: Ticket,
     /// The cluster, which the worker has been sent before; or the error that the calls fail with.
     pub result: Result<ClusterId, CallError>,
-}
-
-/// What workers tell the control plane. The methods are called by the workers' threads and must not block.
-pub trait ControlPlane: Send + Sync {
-    /// Takes a question of the worker with this index. Returns whether there was room for it.
-    fn ask(&self, worker: usize, question: Question) -> bool;
-
-    /// Takes the outcome of a heartbeat.
-    fn ended(&self, outcome: HeartbeatOutcome);
 }

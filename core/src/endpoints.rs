@@ -266,8 +266,7 @@ impl Endpoints {
         }
     }
 
-    /// Records what the control plane has found out about an endpoint. It knows the id from a change that this worker
-    /// has applied.
+    /// Records what the control plane has found out about an endpoint.
     pub fn set_sick(&mut self, id: EndpointId, is_sick: bool) {
         if let Some(e) = self.list.get_mut(id.index()) {
             e.is_sick = is_sick;

@@ -107,21 +107,16 @@ impl Asker {
         }
     }
 
-    /// Stops waiting. Returns the downstream, if one waited. The copies for mirrors are counted as long as they have
-    /// an entry, so these stay what they are.
-    pub(crate) fn leave(&mut self) -> Option<Down> {
-        match self {
-            Asker::Mirror(_) => None,
-            _ => match std::mem::replace(self, Asker::Nobody) {
-                Asker::Downstream(down, _) => Some(down),
-                _ => None,
-            },
+    /// Stops waiting. A copy for a mirror stays one, because copies are counted as long as they have an entry.
+    pub(crate) fn leave(&mut self) {
+        if let Asker::Downstream(..) = self {
+            *self = Asker::Nobody;
         }
     }
 }
 
 impl Exchange {
-    /// The downstream that waits for the response; `None` if somebody else or nobody does.
+    /// The downstream that waits for the response; `None` if nobody does.
     pub(crate) fn down(&self) -> Option<&Down> {
         match &self.asker {
             Asker::Downstream(down, _) => Some(down),

@@ -24,6 +24,7 @@ pub mod call;
 pub mod calls;
 pub mod config;
 pub mod connections;
+pub mod control_plane;
 pub mod directory;
 pub mod discovery;
 pub mod endpoints;

@@ -18,7 +18,8 @@ pub use thread::{Mail, Post};
 
 use crate::Env;
 use crate::access_log::Batch as LogBatch;
-use crate::asking::{Answer, ControlPlane};
+use crate::asking::Answer;
+use crate::control_plane::ControlPlane;
 use crate::directory::{Change, Directory, EndpointId, ListenerId, Use};
 use crate::heartbeat::Heartbeat;
 use crate::session::Protocols;

@@ -19,8 +19,8 @@ pub(super) struct Health {
     endpoints: BTreeMap<EndpointId, Checked>,
     /// The next heartbeat of each endpoint.
     due: BTreeSet<(Instant, EndpointId)>,
-    /// Heartbeats without an outcome yet.
-    open: HashMap<HeartbeatTicket, EndpointId>,
+    /// Heartbeats without an outcome yet, with the endpoint and the version of the change that gave it its id.
+    open: HashMap<HeartbeatTicket, (EndpointId, u64)>,
     last: u64,
 }
 
@@ -101,7 +101,7 @@ impl Health {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// The heartbeats to send now. An endpoint has at most one without an outcome.
+    /// The heartbeats to send now. The next one to an endpoint is not due before the time of this one is over.
     pub(super) fn take_due(&mut self, now: Instant) -> Vec<Heartbeat> {
         let mut heartbeats = vec![];
         while let Some((at, id)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
@@ -116,7 +116,7 @@ impl Health {
             self.due.insert((checked.next, id));
             self.last += 1;
             let ticket = HeartbeatTicket(self.last);
-            self.open.insert(ticket, id);
+            self.open.insert(ticket, (id, checked.since));
             heartbeats.push(Heartbeat {
                 ticket,
                 endpoint: id,
@@ -133,8 +133,9 @@ impl Health {
 
     /// Takes the outcome of a heartbeat. Returns the endpoint if its state turns, which is also logged.
     pub(super) fn heard(&mut self, outcome: &HeartbeatOutcome) -> Option<Turned> {
-        let id = self.open.remove(&outcome.ticket)?;
-        let checked = self.endpoints.get_mut(&id)?;
+        let (id, since) = self.open.remove(&outcome.ticket)?;
+        // The id may belong to another endpoint by now.
+        let checked = self.endpoints.get_mut(&id).filter(|e| e.since == since)?;
         let speaks_against = outcome.result.is_ok() == checked.is_sick;
         if !speaks_against {
             checked.contrary = 0;

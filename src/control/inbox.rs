@@ -1,7 +1,8 @@
 //! What the control plane hears from its other tasks and from the workers.
 use super::on_demand::{Asker, News};
 use super::sources::Update;
-use rialto_core::asking::{ControlPlane, Question};
+use rialto_core::asking::Question;
+use rialto_core::control_plane::ControlPlane;
 use rialto_core::heartbeat::HeartbeatOutcome;
 use std::sync::Arc;
 use tokio::sync::mpsc;

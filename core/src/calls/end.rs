@@ -190,17 +190,14 @@ impl Calls {
     #[cold]
     pub(super) fn fail<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, error: &CallError) {
         let Some(ex) = self.table.get(key) else { return };
-        match ex.asker {
-            Asker::Downstream(down, series) => {
-                if !ex.one_way {
-                    let response = Response::Error(error.clone());
-                    let no_rules = Bridge::default();
-                    // every protocol can encode an error
-                    let _ = w.respond(down.conn, down.reply, &response, From::Memory, || &no_rules);
-                }
-                self.note_error(key, series, error);
+        if let Asker::Downstream(down, series) = ex.asker {
+            if !ex.one_way {
+                let response = Response::Error(error.clone());
+                let no_rules = Bridge::default();
+                // every protocol can encode an error
+                let _ = w.respond(down.conn, down.reply, &response, From::Memory, || &no_rules);
             }
-            Asker::Mirror(_) | Asker::Nobody => {}
+            self.note_error(key, series, error);
         }
         self.abandon(w, key, error.kind);
     }
