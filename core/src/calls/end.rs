@@ -49,42 +49,45 @@ impl CallSummary {
 impl Calls {
     /// Ends a call whose asker has been sent everything that it will get.
     pub(super) fn finish<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, ended: CallResult) {
-        // The entry is removed first, so that nothing that follows can end the same call again.
-        if let Some(ex) = self.table.remove(key) {
-            self.finish_with(w, key, &ex, |_, _, _| Ok(ended));
-        }
+        self.finish_with(w, key, |_| true, |_, _, _| Ok(ended));
     }
 
-    /// Ends a call whose entry was removed. If a downstream waits, `last` sends it the response and returns the result.
+    /// Ends a call, if its entry is as expected. If a downstream waits, `last` sends it the response and returns the
+    /// result. Returns whether there was such a call.
     #[inline]
     pub(super) fn finish_with<E: Env>(
         &mut self,
         w: &mut Connections<E>,
         key: CallKey,
-        ex: &Exchange,
+        is_expected: impl FnOnce(&Exchange) -> bool,
         last: impl FnOnce(&mut Connections<E>, &Exchange, &Down) -> Result<CallResult, Box<CallError>>,
-    ) {
+    ) -> bool {
+        // The entry is removed first, so that nothing that follows can end the same call again.
+        let Some(ex) = self.table.remove_if(key, is_expected) else {
+            return false;
+        };
         if let Asker::Downstream(down, series) = &ex.asker {
-            let ended = match last(w, ex, down) {
+            let ended = match last(w, &ex, down) {
                 Ok(ended) => ended,
                 Err(error) => {
                     self.note_error(key, *series, &error);
                     CallResult::Failed(error.kind)
                 }
             };
-            self.leave_downstream(w, key, CallSummary::of(ex, down, *series), ended);
+            self.leave_downstream(w, key, CallSummary::of(&ex, down, *series), ended);
         } else {
             self.copies.ended(&ex.asker);
         }
         if ex.state == State::Sent {
-            self.gave_up_upstream(w, Counted::of(ex));
-            self.leave_upstream(w, ex);
+            self.gave_up_upstream(w, Counted::of(&ex));
+            self.leave_upstream(w, &ex);
             if ex.held.is_some() {
-                self.retries.drop_kept(ex);
+                self.retries.drop_kept(&ex);
             }
         } else if ex.state == State::Suspended {
-            self.asking.left(ex);
+            self.asking.left(&ex);
         }
+        true
     }
 
     #[inline(always)]
@@ -392,8 +395,8 @@ impl Calls {
         self.send_elsewhere(w, key, lost.endpoint);
     }
 
-    /// Takes a call back from a connection whose peer will not respond to it any more. The request stays kept, if
-    /// it was.
+    /// Takes a call back from a connection whose peer will not respond to it any more. It keeps its request, if it
+    /// has it.
     pub(super) fn take_back<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey) {
         let Some(ex) = self.table.get_mut(key) else { return };
         let (up, counted, series) = (ex.up, Counted::of(ex), ex.series());

@@ -30,9 +30,8 @@ impl Calls {
                 false => self.on_stray(w, from, key),
             };
         }
-        match self.table.remove_if(key, is_its_own) {
-            Some(ex) => self.reply_with(w, key, &ex, response, From::Input),
-            None => self.on_stray(w, from, key),
+        if !self.reply_with(w, key, is_its_own, response, From::Input) {
+            self.on_stray(w, from, key);
         }
     }
 
@@ -57,9 +56,7 @@ impl Calls {
 
     /// Sends the downstream a response that this process has made, and ends the call.
     pub(super) fn reply<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, response: &Response<'_>) {
-        if let Some(ex) = self.table.remove(key) {
-            self.reply_with(w, key, &ex, response, From::Memory);
-        }
+        self.reply_with(w, key, |_| true, response, From::Memory);
     }
 
     /// Handles a response that reports a failure of the provider's machinery.
@@ -70,9 +67,7 @@ impl Calls {
         }
         let named = self.named(key, msg);
         let response = named.unwrap_or(Response::Message(*msg));
-        if let Some(ex) = self.table.remove(key) {
-            self.reply_with(w, key, &ex, &response, From::Input);
-        }
+        self.reply_with(w, key, |_| true, &response, From::Input);
     }
 
     #[inline]
@@ -80,11 +75,11 @@ impl Calls {
         &mut self,
         w: &mut Connections<E>,
         key: CallKey,
-        ex: &Exchange,
+        is_expected: impl FnOnce(&Exchange) -> bool,
         response: &Response<'_>,
         from: From,
-    ) {
-        self.finish_with(w, key, ex, |w, ex, down| {
+    ) -> bool {
+        self.finish_with(w, key, is_expected, |w, ex, down| {
             let ended = match response {
                 Response::Message(m) => Ok(CallResult::Responded(m.meta.status)),
                 Response::NeutralResponse(_) => Ok(CallResult::Responded(Status::Ok)),
@@ -103,7 +98,7 @@ impl Calls {
             w.respond(down.conn, down.reply, response, from, bridge)
                 .map_err(Box::new)?;
             ended
-        });
+        })
     }
 
     /// Adds service and method to a failure that changes the protocol, as the downstream calls them: not all
