@@ -13,9 +13,14 @@ mod sim {
     pub mod net;
     mod on_demand;
     pub mod peer;
+    pub mod protocols;
     mod reserved;
     mod scripted;
     pub mod stage;
+    mod stream_stories;
+    mod streams;
+    pub mod toy;
+    pub mod toy_peer;
 }
 
 use sim::fleet::{Connections, Faults, Fleet};

@@ -36,13 +36,15 @@ pub struct OutBuf {
     base: u64,
 }
 
-/// The range of a message in the byte stream of one connection.
+/// Where a message is on one connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
-    /// The position of its first byte.
+    /// The position of its first byte in the connection's stream of bytes.
     pub at: u64,
     /// Its length in bytes.
     pub len: u32,
+    /// The number by which the session knows its call; 0 in protocols that have no streams.
+    pub stream: u32,
 }
 
 impl ReadBuf {
@@ -183,6 +185,7 @@ mod tests {
         let mark = Mark {
             at: out.position(),
             len: 6,
+            stream: 0,
         };
         out.put(b"second");
         assert_eq!(out.unsent_at(mark), Some(&b"second"[..]));

@@ -12,6 +12,7 @@ mod response;
 mod retry;
 mod route_cache;
 mod shares;
+mod streams;
 mod trace;
 
 use crate::Env;
@@ -22,7 +23,7 @@ use crate::endpoints::Endpoints;
 use crate::exchange::Exchange;
 use crate::metrics::WorkerMetrics;
 use crate::peer_errors::PeerErrorKind;
-use crate::session::Event;
+use crate::session::{DrainScope, Event};
 use crate::slots::{CallKey, CallTag, ConnKey, Slots};
 use crate::wheel::Wheel;
 use asking::Asking;
@@ -34,6 +35,7 @@ use route_cache::RouteCache;
 use shares::Shares;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+use streams::Bodies;
 
 pub(crate) use plans::{Plan, note};
 pub use shares::Application;
@@ -64,6 +66,8 @@ pub struct Calls {
     retries: Retries,
     /// The copies for mirrors.
     copies: Copies,
+    /// The messages that are put together for peers that take whole ones only.
+    bodies: Bodies,
     /// The heartbeats that the control plane waits for.
     heartbeats: Heartbeats,
     wheel: Wheel,
@@ -113,6 +117,7 @@ impl Calls {
             asking: Asking::default(),
             retries: Retries::default(),
             copies: Copies::default(),
+            bodies: Bodies::default(),
             heartbeats: Heartbeats::default(),
             wheel: Wheel::default(),
             directory: Rc::default(),
@@ -256,8 +261,9 @@ impl Calls {
             Event::Request { id, msg } => self.on_request(w, batch, from, id, &msg),
             Event::Response { call, response } => self.on_response(w, from, call, &response),
             Event::Refused { reply, error } => self.on_refused(w, from, reply, error),
-            Event::Drain => self.on_drain(w, from, true),
-            Event::Undrain => self.on_drain(w, from, false),
+            Event::Stream(call, event) => self.on_stream(w, from, call, event),
+            Event::Drain(scope) => self.on_drain(w, from, scope),
+            Event::Undrain => self.on_undrain(w, from),
             Event::Unexpected(what) => {
                 let who = w.get(from).map(|c| c.who());
                 if let Some(who) = who {
@@ -269,16 +275,33 @@ impl Calls {
         }
     }
 
-    fn on_drain<E: Env>(&mut self, w: &mut Connections<E>, from: ConnKey, on: bool) {
-        w.set_draining(from, on);
+    fn on_drain<E: Env>(&mut self, w: &mut Connections<E>, from: ConnKey, scope: DrainScope) {
+        match (scope, w.get(from).map(|c| c.owner)) {
+            (DrainScope::Endpoint, Some(Owner::Endpoint(id))) => {
+                w.set_draining(from, true);
+                self.endpoints.set_read_only(id, true);
+            }
+            (DrainScope::Connection, Some(Owner::Endpoint(_))) => {
+                w.retire_because(from, "its peer is going to close it");
+            }
+            // A downstream that makes no more calls needs nothing.
+            _ => {}
+        }
+    }
+
+    fn on_undrain<E: Env>(&mut self, w: &mut Connections<E>, from: ConnKey) {
+        w.set_draining(from, false);
         if let Some(Owner::Endpoint(id)) = w.get(from).map(|c| c.owner) {
-            self.endpoints.set_read_only(id, on);
+            self.endpoints.set_read_only(id, false);
         }
     }
 
     /// Does the periodic work: releases memory of the table and probes endpoints that failed.
     pub fn sweep<E: Env>(&mut self, w: &mut Connections<E>) {
         self.table.shrink();
+        if self.table.is_empty() {
+            debug_assert!(self.bodies.is_empty() && self.retries.is_empty() && self.asking.has_no_calls());
+        }
         self.give_up_asking(w);
         self.endpoints.probe(w, &self.directory);
     }

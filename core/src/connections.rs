@@ -1,10 +1,12 @@
 //! All connections of a worker: sessions, buffers, transports. It deals in ids and bytes, knows neither routes
 //! nor calls, and is the only module that uses transports.
 mod backlog;
+mod close;
 mod command;
 mod conn;
 mod read;
 mod run;
+mod streams;
 mod sweep;
 mod write;
 
@@ -70,6 +72,8 @@ pub struct Connections<E: Env> {
     downstreams: usize,
     /// Downstream connections whose transport takes no bytes at the moment.
     clogged: usize,
+    /// Downstream connections whose sessions keep bytes that their peers give no credit for.
+    keeping: usize,
     /// Bytes of incomplete messages, over all connections.
     partial: usize,
     partial_max: usize,
@@ -97,6 +101,7 @@ impl<E: Env> Connections<E> {
             endpoints: vec![],
             downstreams: 0,
             clogged: 0,
+            keeping: 0,
             partial: 0,
             partial_max: usize::MAX,
             backlog: Backlog::default(),
@@ -292,10 +297,10 @@ impl<E: Env> Connections<E> {
         self.downstreams
     }
 
-    /// Downstream connections whose transport takes no bytes at the moment.
+    /// Downstream connections that have not taken all of their responses.
     #[must_use]
     pub fn clogged(&self) -> usize {
-        self.clogged
+        self.clogged + self.keeping
     }
 
     /// The protocol of the connection; `None` if it is gone.
@@ -315,56 +320,12 @@ impl<E: Env> Connections<E> {
         if let Some(conn) = self.conns.get_mut(key)
             && let Some(session) = E::Protocols::open(proto, conn.role, settings)
         {
+            (conn.max_calls, conn.has_streams) = (session.max_calls(), session.has_streams());
             conn.session = session;
             conn.detecting = false;
             let name = E::Protocols::reader(proto).map_or("", |r| r.name());
             self.note(key, format_args!("speaks {name}"));
         }
-    }
-
-    /// Writes what the transport takes and closes the connection.
-    pub fn close(&mut self, key: ConnKey, why: fmt::Arguments<'_>) {
-        self.flush(key);
-        self.close_now(key, why);
-    }
-
-    /// Closes the transport now. The entry stays until the calls on the connection have been ended.
-    pub fn close_now(&mut self, key: ConnKey, why: fmt::Arguments<'_>) {
-        let Some(conn) = self.conns.get_mut(key) else {
-            return;
-        };
-        if conn.is_closed() {
-            return;
-        }
-        let calls = conn.awaited();
-        self.note(key, format_args!("closed with {calls} calls in flight: {why}"));
-        let Some(conn) = self.conns.get_mut(key) else {
-            return;
-        };
-        let was = conn.phase;
-        conn.phase = Phase::Closed {
-            broke: !conn.is_retired() && calls > 0,
-        };
-        conn.held = 0;
-        self.backlog.set(&mut conn.backlog, 0);
-        self.reactor.forget(&mut conn.transport);
-        self.partial -= std::mem::take(&mut conn.partial_message).len();
-        match conn.owner {
-            Owner::Listener(id) => {
-                self.listeners[id.index()].closed += 1;
-                self.downstreams -= 1;
-                self.clogged -= usize::from(conn.blocked);
-            }
-            Owner::Endpoint(id) if was == Phase::Connecting => self.endpoints[id.index()].failed += 1,
-            Owner::Endpoint(id) => self.endpoints[id.index()].closed += 1,
-        }
-        self.dialing.retain(|(k, _)| *k != key);
-        self.closed_conns.push(key);
-    }
-
-    /// Removes the entry of a closed connection whose calls have been ended.
-    pub(crate) fn remove(&mut self, key: ConnKey) {
-        self.conns.remove(key);
     }
 
     /// Responds to a peer that speaks another protocol than its listener, in the peer's own protocol. Detection

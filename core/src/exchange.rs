@@ -6,6 +6,7 @@ use crate::message::{Held, ProtoId};
 use crate::metrics::SeriesId;
 use crate::session::RespondTo;
 use crate::slots::{ConnKey, RESERVED_ID};
+use crate::stream::Body;
 use std::rc::Rc;
 
 /// One attempt of a call. Most calls have one. A call that is tried again while the endpoint may still respond gets
@@ -17,6 +18,8 @@ pub(crate) struct Exchange {
     pub(crate) up: Up,
     /// The stage that the call has reached.
     pub(crate) state: State,
+    /// Which of its messages are not complete.
+    pub(crate) flow: Flow,
     /// The call expects no response.
     pub(crate) one_way: bool,
     /// The number of times it was given to an endpoint.
@@ -90,11 +93,60 @@ pub(crate) enum State {
     Suspended,
     /// No connection has it: it is being routed, or is parked until a dial ends.
     Waiting,
+    /// Its request comes in parts, and is put together for an endpoint that takes whole messages only.
+    Collecting,
     /// It is in an upstream out-buffer, or has been sent.
     Sent,
     /// It is over for the downstream. The entry, and thus the wire id, stays taken until the late response
     /// comes or the connection closes.
     Quarantined,
+}
+
+/// Which messages of a call come in parts and are not complete.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Flow {
+    /// None. That is so for all calls of protocols without streams.
+    Settled,
+    /// Parts of the request are to come.
+    Request,
+    /// The response has begun, and parts of it are to come.
+    Response,
+    /// Both.
+    Both,
+}
+
+impl Flow {
+    /// The flow of a call whose request has just come.
+    pub(crate) fn of(body: Body) -> Self {
+        match body {
+            Body::Follows => Flow::Request,
+            Body::Framed | Body::Whole => Flow::Settled,
+        }
+    }
+
+    pub(crate) fn has_request(self) -> bool {
+        matches!(self, Flow::Request | Flow::Both)
+    }
+
+    pub(crate) fn has_response(self) -> bool {
+        matches!(self, Flow::Response | Flow::Both)
+    }
+
+    /// After the last part of the request.
+    pub(crate) fn without_request(self) -> Self {
+        match self {
+            Flow::Settled | Flow::Request => Flow::Settled,
+            Flow::Response | Flow::Both => Flow::Response,
+        }
+    }
+
+    /// After the head of a response whose body follows.
+    pub(crate) fn with_response(self) -> Self {
+        match self {
+            Flow::Settled | Flow::Response => Flow::Response,
+            Flow::Request | Flow::Both => Flow::Both,
+        }
+    }
 }
 
 impl Asker {
@@ -130,6 +182,12 @@ impl Exchange {
             Asker::Downstream(_, series) => Some(series),
             _ => None,
         }
+    }
+
+    /// Whether its upstream connection has a stream for it, which is reset when the call is given up. Calls of other
+    /// protocols stay in quarantine then.
+    pub(crate) fn has_stream(&self) -> bool {
+        self.up.mark.stream != 0
     }
 
     /// Whether a connection has the call, or had it.

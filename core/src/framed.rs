@@ -5,7 +5,9 @@ use crate::buf::OutBuf;
 use crate::call::{NeutralCall, NeutralResponse, ReturnValue, room_for};
 use crate::error::{CallError, ErrorKind, Limit};
 use crate::message::{Edits, Message, Meta, ProtoId};
-use crate::session::{Dispatch, Event, ProtocolError, RespondTo, Response, Role, Session, Settings, Step};
+use crate::session::{
+    Dispatch, DrainScope, Event, ProtocolError, RespondTo, Response, Role, Session, Settings, Step,
+};
 use crate::slots::CallKey;
 
 /// What a codec found at the start of the input.
@@ -344,7 +346,12 @@ impl<C: Codec> Session for Framed<C> {
     }
 
     #[inline]
-    fn next<'a>(&mut self, input: &'a [u8], out: &mut OutBuf) -> Result<Step<'a>, ProtocolError> {
+    fn next<'a>(
+        &mut self,
+        input: &'a [u8],
+        _: &'a mut Vec<u8>,
+        out: &mut OutBuf,
+    ) -> Result<Step<'a>, ProtocolError> {
         if self.skip > 0 {
             let used = self.skip.min(input.len());
             self.skip -= used;
@@ -382,7 +389,7 @@ impl<C: Codec> Session for Framed<C> {
                 Event::Handled
             }
             (Kind::HeartbeatAck, _) => Event::Handled,
-            (Kind::Drain, Role::Client) => Event::Drain,
+            (Kind::Drain, Role::Client) => Event::Drain(DrainScope::Endpoint),
             (Kind::Undrain, Role::Client) => Event::Undrain,
             _ => Event::Unexpected(self.against(&frame, out)),
         };
@@ -403,16 +410,17 @@ impl<C: Codec> Session for Framed<C> {
         call: CallKey,
         msg: &Message<'_>,
         dispatch: &Dispatch<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<u32, CallError> {
         let id = u64::from(call.bits());
         // The same protocol, but with edits or in another framing: no values are translated.
         if msg.meta.proto == C::PROTO {
             if dispatch.edits.is_none() {
                 self.check_passed(msg, None)?;
             }
-            return self.append(out, msg.bytes.len(), |codec, v| {
+            self.append(out, msg.bytes.len(), |codec, v| {
                 codec.reframe(v, id, msg, None, dispatch.edits.unwrap_or(Edits::NONE))
-            });
+            })?;
+            return Ok(0);
         }
         // Another protocol: the call is translated through its neutral form.
         let mut neutral = NeutralCall::default();
@@ -422,7 +430,8 @@ impl<C: Codec> Session for Framed<C> {
         if let Some(edits) = dispatch.edits {
             neutral.apply(edits);
         }
-        self.append(out, msg.bytes.len(), |codec, v| codec.request(v, id, &neutral))
+        self.append(out, msg.bytes.len(), |codec, v| codec.request(v, id, &neutral))?;
+        Ok(0)
     }
 
     fn respond(

@@ -40,6 +40,7 @@ pub mod peer_errors;
 pub mod runtime;
 pub mod session;
 pub mod slots;
+pub mod stream;
 pub mod transport;
 pub mod value_rules;
 pub mod wheel;

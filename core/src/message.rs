@@ -1,6 +1,7 @@
 //! Messages as received, with the few facts that decoding them yields anyway.
 use crate::call::{NeutralCall, NeutralResponse};
 use crate::error::CallError;
+use crate::stream::{Body, Part};
 use std::borrow::Cow;
 
 /// Identifies a protocol. The crate that implements the protocols assigns the numbers.
@@ -23,6 +24,8 @@ pub struct Meta {
     pub status: Status,
     /// The message is a request that expects no response.
     pub one_way: bool,
+    /// How its body comes.
+    pub body: Body,
 }
 
 /// A whole message as received.
@@ -30,7 +33,8 @@ pub struct Meta {
 pub struct Message<'a> {
     /// The facts about it.
     pub meta: Meta,
-    /// The whole frame.
+    /// The whole frame. In protocols that have streams: the head, and the body as far as it came with it, in the
+    /// form that the protocol's reader understands.
     pub bytes: &'a [u8],
 }
 
@@ -38,10 +42,12 @@ pub struct Message<'a> {
 pub struct Held {
     /// The facts about it.
     pub meta: Meta,
-    /// The whole frame.
+    /// Its bytes, as in [`Message::bytes`], and those of the parts that came since.
     pub bytes: Vec<u8>,
     /// The changes to make when it is sent.
     pub edits: Edits,
+    /// The bytes among them that came in parts, and that their sender was not given credit for yet.
+    pub owed: u32,
 }
 
 /// The status of a response, as far as its frame shows it.
@@ -109,6 +115,11 @@ pub trait MessageReader: Sync {
     /// The value of an attachment (header) of a request whose head was read. Scalars other than strings are
     /// converted to text.
     fn attachment<'a>(&self, msg: &Message<'a>, head: &Head<'a>, key: &str) -> Option<Cow<'a, [u8]>>;
+
+    /// Adds a part to the bytes of a message whose parts are put together. Only protocols that have streams need it.
+    fn append(&self, message: &mut Vec<u8>, part: &Part<'_>) {
+        message.extend_from_slice(part.data);
+    }
 
     /// The message in bytes that were encoded or received before; `None` if they are not one whole message.
     fn view<'a>(&self, bytes: &'a [u8]) -> Option<Message<'a>>;
@@ -186,6 +197,7 @@ impl<'a> Message<'a> {
             meta: self.meta,
             bytes: self.bytes.to_vec(),
             edits,
+            owed: 0,
         })
     }
 

@@ -7,9 +7,12 @@
 use crate::bridge::Bridge;
 use crate::buf::OutBuf;
 use crate::call::NeutralResponse;
-use crate::error::CallError;
+use crate::error::{CallError, ErrorKind};
 use crate::message::{Edits, Head, Message, ProtoId};
 use crate::slots::CallKey;
+use crate::stream::{Part, StreamEvent};
+
+pub use crate::stream::EndOfInput;
 
 /// The side of a connection that this process is on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,14 +59,25 @@ pub enum Event<'a> {
         /// The response as received, or the error that replaces it.
         response: Response<'a>,
     },
-    /// The peer wants no new calls on this connection.
-    Drain,
+    /// The peer wants no new calls.
+    Drain(DrainScope),
     /// The peer takes new calls again.
     Undrain,
     /// A frame that has no meaning in this direction. It was skipped.
     Unexpected(&'static str),
     /// Detection found this protocol. The session must be replaced, and nothing was consumed.
     Detected(ProtoId),
+    /// Something about a call of a protocol that has streams.
+    Stream(CallKey, StreamEvent<'a>),
+}
+
+/// What a peer that wants no new calls is going to close.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DrainScope {
+    /// This connection. The peer takes calls on others.
+    Connection,
+    /// All connections to the endpoint.
+    Endpoint,
 }
 
 /// Everything that can be sent to a downstream as a response.
@@ -121,17 +135,25 @@ pub trait Session {
     fn proto(&self) -> ProtoId;
 
     /// Decodes the next event of `input`. Immediate responses, such as those to heartbeats, are appended to
-    /// `out`.
+    /// `out`. Messages that are not in the input as such are put together in `scratch`.
+    ///
+    /// A session that [keeps](Session::kept) bytes is also asked without input, when the out-buffer has room again.
     ///
     /// # Errors
     /// The input breaks the protocol, and the connection cannot go on.
-    fn next<'a>(&mut self, input: &'a [u8], out: &mut OutBuf) -> Result<Step<'a>, ProtocolError>;
+    fn next<'a>(
+        &mut self,
+        input: &'a [u8],
+        scratch: &'a mut Vec<u8>,
+        out: &mut OutBuf,
+    ) -> Result<Step<'a>, ProtocolError>;
 
     /// Whether a message can be sent to this peer as the bytes received, apart from its id. `to` is the call
     /// that a response belongs to, `None` for a request.
     fn forwards_as_is(&self, msg: &Message<'_>, to: Option<RespondTo>) -> bool;
 
-    /// Encodes a call under the id `call.bits()`.
+    /// Encodes a call. Without streams its id is `call.bits()`, and 0 is returned; a session that has streams returns
+    /// the number of the new stream, by which it is told of the call from now on.
     ///
     /// # Errors
     /// The call has no form in this protocol. Nothing was appended then.
@@ -141,7 +163,7 @@ pub trait Session {
         call: CallKey,
         msg: &Message<'_>,
         dispatch: &Dispatch<'_>,
-    ) -> Result<(), CallError>;
+    ) -> Result<u32, CallError>;
 
     /// Encodes a response. If it has no form in this protocol, an error response is encoded instead and its
     /// error returned.
@@ -164,6 +186,55 @@ pub trait Session {
 
     /// Announces that this connection is going away, if the protocol can express it.
     fn drain(&mut self, out: &mut OutBuf);
+
+    /// What it means that the peer will send nothing more. Stock peers of protocols without streams close their
+    /// connections as a whole.
+    fn end_of_input(&mut self) -> EndOfInput {
+        EndOfInput::Gone
+    }
+
+    // What follows is for protocols that have streams. `stream` is the number by which the session knows a call: the
+    // one that it returned for a request, or the id of a request that it received.
+
+    /// Whether the protocol has streams.
+    fn has_streams(&self) -> bool {
+        false
+    }
+
+    /// Says which call a received request has become. Its events carry this key.
+    fn bind(&mut self, _stream: u64, _call: CallKey) {}
+
+    /// Sends a part of a message. Returns how many of its bytes are in `out`. The session keeps the others until its
+    /// peer gives credit for them and `out` has room, and then reports them by [`StreamEvent::Sent`]. When a response
+    /// is complete, the session of the upstream drops what it keeps of a complete request.
+    fn part(&mut self, _out: &mut OutBuf, _stream: u64, _part: &Part<'_>) -> u32 {
+        0
+    }
+
+    /// Whether the frame of a part can go to this peer as it is, apart from its id. If so, the session counts it as
+    /// sent.
+    fn passes_part(&mut self, _stream: u64, _part: &Part<'_>) -> bool {
+        false
+    }
+
+    /// Says that so many bytes of the stream's parts have left on the other side, so that the peer may send as many.
+    fn credit(&mut self, _out: &mut OutBuf, _stream: u64, _bytes: u32) {}
+
+    /// Gives a call up.
+    fn reset(&mut self, _out: &mut OutBuf, _stream: u64, _error: ErrorKind) {}
+
+    /// The number of bytes that the session keeps because its peer gives no credit for them or `out` has no room.
+    fn kept(&self) -> usize {
+        0
+    }
+
+    /// The largest number of calls that the peer takes at once.
+    fn max_calls(&self) -> u32 {
+        u32::MAX
+    }
+
+    /// Adds the calls that have streams on this connection, so that they are found without a look at all others.
+    fn calls(&self, _calls: &mut Vec<CallKey>) {}
 }
 
 /// What detection concludes from the first bytes of a connection.
@@ -198,6 +269,11 @@ pub trait Protocols: 'static {
     /// The refusal of a peer that begins with these bytes, in the peer's own protocol; `None` for an unknown
     /// one.
     fn refusal(first: &[u8]) -> Option<&'static [u8]>;
+
+    /// Whether a protocol has streams.
+    fn has_streams(_proto: ProtoId) -> bool {
+        false
+    }
 
     /// The reader of a protocol's messages.
     fn reader(proto: ProtoId) -> Option<&'static dyn crate::message::MessageReader>;

@@ -20,6 +20,9 @@ pub trait Transport {
     /// As there; `WouldBlock` if no bytes are taken at the moment.
     fn write(&mut self, buf: &[u8]) -> io::Result<usize>;
 
+    /// Says that no more bytes will be written. Bytes can still be read.
+    fn shutdown(&mut self);
+
     /// Checks a dialed connection once, when it becomes writable.
     ///
     /// # Errors

@@ -22,6 +22,8 @@ const READS_PER_TURN: usize = 2;
 /// The number of ready connections that one turn handles. The rest comes in the next turn, so that timers, and
 /// connections for which bytes wait, do not wait for all of them.
 const READY_PER_TURN: usize = 256;
+/// The memory for messages that sessions put together, as far as it is kept from read to read, in bytes.
+const SCRATCH_KEPT: usize = 256 << 10;
 /// The interval at which every connection is checked for age, idleness and silence, in milliseconds.
 const SWEEP_MS: u64 = 500;
 
@@ -30,6 +32,8 @@ pub struct Worker<E: Env> {
     connections: Connections<E>,
     calls: Calls,
     read_buf: ReadBuf,
+    /// Memory for messages that sessions put together.
+    scratch: Vec<u8>,
     /// What the reactor reported and no turn has handled yet.
     ready: VecDeque<Ready>,
     next_sweep_ms: u64,
@@ -109,6 +113,7 @@ impl<E: Env> Worker<E> {
             connections: Connections::new(reactor),
             calls: Calls::new(seed),
             read_buf: ReadBuf::new(),
+            scratch: vec![],
             ready: VecDeque::new(),
             next_sweep_ms: SWEEP_MS,
         };
@@ -283,10 +288,19 @@ impl<E: Env> Worker<E> {
         for i in 0.. {
             let (filled, more) = self.connections.fill(key, &mut buf);
             match filled {
+                // The session may have kept bytes that can leave now.
+                Filled::Nothing if self.connections.keeps_bytes(key) => self.decode(key, &mut [], &mut batch),
                 Filled::Nothing => {}
-                Filled::Closed => {
+                Filled::Failed => {
                     self.connections
-                        .close_now(key, format_args!("its peer or the network closed it"));
+                        .close_now(key, format_args!("the network closed it"));
+                    break;
+                }
+                Filled::Ended => {
+                    if self.connections.end_of_input(key) {
+                        self.decode(key, &mut [], &mut batch);
+                        self.connections.close(key, format_args!("its peer closed it"));
+                    }
                     break;
                 }
                 Filled::Shared(range) => self.decode(key, &mut buf.bytes[range], &mut batch),
@@ -302,6 +316,9 @@ impl<E: Env> Worker<E> {
             }
         }
         self.read_buf = buf;
+        if self.scratch.capacity() > SCRATCH_KEPT {
+            self.scratch = vec![];
+        }
     }
 
     /// Decodes the input event by event. An event borrows the read buffer only, so that handling it can write
@@ -309,7 +326,7 @@ impl<E: Env> Worker<E> {
     fn decode(&mut self, key: ConnKey, input: &mut [u8], batch: &mut Batch) {
         let mut at = 0;
         let expected_len = loop {
-            let Step { used, event } = match self.connections.next(key, &input[at..]) {
+            let Step { used, event } = match self.connections.next(key, &input[at..], &mut self.scratch) {
                 Ok(step) => step,
                 Err(fault) => {
                     // Frames before the broken one were valid, so they are forwarded before the connection
@@ -324,7 +341,7 @@ impl<E: Env> Worker<E> {
                     at += used;
                     break expected_len;
                 }
-                Event::Detected(proto) => self.detected(key, proto),
+                Event::Detected(proto) => detected(&mut self.connections, &self.calls, key, proto),
                 event => {
                     self.calls.on_event(&mut self.connections, batch, key, event);
                     // The event no longer borrows the input: its frame can now be patched and forwarded.
@@ -337,18 +354,6 @@ impl<E: Env> Worker<E> {
         if at < input.len() {
             self.connections.keep_partial(key, &input[at..], expected_len);
         }
-    }
-
-    fn detected(&mut self, key: ConnKey, proto: ProtoId) {
-        let Some(Owner::Listener(id)) = self.connections.get(key).map(|c| c.owner) else {
-            return;
-        };
-        let directory = self.calls.directory();
-        let settings = directory
-            .listener(id)
-            .map(|l| l.settings.clone())
-            .unwrap_or_default();
-        self.connections.detected(key, proto, &settings);
     }
 
     /// Takes the calls that ended since the last time, for the access log; `None` if there were none. With
@@ -439,4 +444,14 @@ impl<E: Env> Worker<E> {
             version: directory.version,
         }
     }
+}
+
+/// Goes on with the protocol that a downstream connection was found to speak.
+fn detected<E: Env>(connections: &mut Connections<E>, calls: &Calls, key: ConnKey, proto: ProtoId) {
+    let Some(Owner::Listener(id)) = connections.get(key).map(|c| c.owner) else {
+        return;
+    };
+    let listener = calls.directory().listener(id);
+    let settings = listener.map(|l| l.settings.clone()).unwrap_or_default();
+    connections.detected(key, proto, &settings);
 }

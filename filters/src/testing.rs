@@ -2,6 +2,7 @@
 use rialto_core::call::{NeutralCall, NeutralResponse};
 use rialto_core::filter::{Filter, RequestCx, Verdict};
 use rialto_core::message::{Edits, Head, Message, MessageReader, Meta, ProtoId, Status};
+use rialto_core::stream::Body;
 use rialto_core::{CallError, ErrorKind};
 use std::borrow::Cow;
 
@@ -66,6 +67,7 @@ pub(crate) fn pass_with(filter: &dyn Filter, call: &TestCall<'_>, now_ms: u32, e
             timeout_ms: 0,
             status: Status::Ok,
             one_way: false,
+            body: Body::Framed,
         },
         bytes: &[],
     };

@@ -35,7 +35,8 @@ pub fn tell(data: &[u8]) {
 /// The detecting session reports what detection finds, and consumes nothing.
 fn hears(bytes: &[u8]) {
     let mut out = OutBuf::default();
-    let step = All::detecting().next(bytes, &mut out);
+    let mut scratch = vec![];
+    let step = All::detecting().next(bytes, &mut scratch, &mut out);
     match (detect(&bytes[..bytes.len().min(DETECT_MAX)]), step) {
         (Detected::Is(proto), Ok(step)) => {
             assert!(step.used == 0 && matches!(step.event, Event::Detected(p) if p == proto));
@@ -52,7 +53,8 @@ fn greets(bytes: &[u8], found: &Detected) {
     let Detected::Is(proto) = found else { return };
     let session = All::open(*proto, Role::Server, &Settings::default());
     let mut session = session.unwrap_or_else(|| panic!("no session of {proto:?}"));
-    let step = session.next(bytes, &mut OutBuf::default());
+    let mut scratch = vec![];
+    let step = session.next(bytes, &mut scratch, &mut OutBuf::default());
     assert!(
         step.is_ok_and(|s| matches!(s.event, Event::More(_))),
         "{proto:?} after {bytes:x?}"

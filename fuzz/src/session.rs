@@ -130,7 +130,8 @@ fn pull<C: Codec>(
     let (mut used, mut idle) = (0, 0);
     loop {
         let rest = &input[used..];
-        let step = match session.next(rest, out) {
+        let mut scratch = vec![];
+        let step = match session.next(rest, &mut scratch, out) {
             Ok(step) => step,
             Err(fault) => {
                 seen(used, format!("{fault:?}"));
@@ -185,10 +186,12 @@ fn told<C: Codec>(event: Event<'_>, choice: &Choice) -> String {
             }
             format!("refused {reply:?} {error:?}")
         }
-        Event::Drain => "drain".to_owned(),
+        Event::Drain(_) => "drain".to_owned(),
         Event::Undrain => "undrain".to_owned(),
         Event::Unexpected(text) => text.to_owned(),
-        Event::More(_) | Event::Handled | Event::Detected(_) => unreachable!("handled by the caller"),
+        Event::More(_) | Event::Handled | Event::Detected(_) | Event::Stream(..) => {
+            unreachable!("handled by the caller, or of protocols with streams")
+        }
     }
 }
 
@@ -273,7 +276,7 @@ fn forward<C: Codec>(msg: &Message<'_>, choice: &Choice) {
     };
     let key = CallKey::from_bits(77);
     match upstream.request(&mut out, key, msg, &dispatch) {
-        Ok(()) => {
+        Ok(_) => {
             let sent = written::<C>(out.unsent(), Kind::Request, 77);
             let is_read = sent.meta.reader.call(&sent).is_ok();
             assert!(

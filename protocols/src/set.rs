@@ -85,8 +85,13 @@ impl Session for AnySession {
     }
 
     #[inline]
-    fn next<'a>(&mut self, input: &'a [u8], out: &mut OutBuf) -> Result<Step<'a>, ProtocolError> {
-        each!(self, s => s.next(input, out))
+    fn next<'a>(
+        &mut self,
+        input: &'a [u8],
+        scratch: &'a mut Vec<u8>,
+        out: &mut OutBuf,
+    ) -> Result<Step<'a>, ProtocolError> {
+        each!(self, s => s.next(input, scratch, out))
     }
 
     #[inline]
@@ -100,7 +105,7 @@ impl Session for AnySession {
         call: CallKey,
         msg: &Message<'_>,
         dispatch: &Dispatch<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<u32, CallError> {
         each!(self, s => s.request(out, call, msg, dispatch))
     }
 
@@ -135,7 +140,12 @@ impl Session for Detecting {
         DETECTING
     }
 
-    fn next<'a>(&mut self, input: &'a [u8], out: &mut OutBuf) -> Result<Step<'a>, ProtocolError> {
+    fn next<'a>(
+        &mut self,
+        input: &'a [u8],
+        _: &'a mut Vec<u8>,
+        out: &mut OutBuf,
+    ) -> Result<Step<'a>, ProtocolError> {
         let event = match detect(&input[..input.len().min(DETECT_MAX)]) {
             Detected::Is(proto) => Event::Detected(proto),
             Detected::More => Event::More(0),
@@ -158,7 +168,7 @@ impl Session for Detecting {
         _: CallKey,
         _: &Message<'_>,
         _: &Dispatch<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<u32, CallError> {
         Err(CallError::new(
             rialto_core::ErrorKind::NoEndpoint,
             "the connection has no protocol yet",

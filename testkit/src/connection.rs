@@ -37,9 +37,10 @@ impl<C: Codec, S: Read + Write> Connection<C, S> {
     /// Passes events to `on` until it returns a value. Sends what the session itself has to send, such as responses to
     /// heartbeats.
     pub(crate) fn next<T>(&mut self, mut on: impl FnMut(Event<'_>) -> Option<T>) -> io::Result<T> {
+        let mut scratch = vec![];
         loop {
             let (used, more, found) = {
-                let step = self.session.next(&self.input, &mut self.out);
+                let step = self.session.next(&self.input, &mut scratch, &mut self.out);
                 let Step { used, event } =
                     step.map_err(|f| io::Error::new(io::ErrorKind::InvalidData, f.0))?;
                 match event {

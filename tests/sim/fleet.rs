@@ -1,13 +1,16 @@
 //! A worker between downstreams and hosts, and the fate of every call.
 use super::net::{End, Net, Shared, SimReactor};
 use super::peer::{Found, Peer, Proto};
+use super::protocols::Simulated;
+use super::toy::TOY;
 use rialto_core::Env;
-use rialto_core::directory::{Change, Compiler, ListenerId, Use};
+use rialto_core::config::Protocol;
+use rialto_core::directory::{Change, Compiler, ListenerId, Use, World};
 use rialto_core::discovery::DiscoveredEndpoint;
+use rialto_core::message::ProtoId;
 use rialto_core::session::{RespondTo, Role};
 use rialto_core::transport::Address;
 use rialto_core::worker::{Now, Worker};
-use rialto_protocols::All;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::time::Instant;
@@ -15,7 +18,7 @@ use std::time::Instant;
 pub struct SimEnv;
 
 impl Env for SimEnv {
-    type Protocols = All;
+    type Protocols = Simulated;
     type Reactor = SimReactor;
 }
 
@@ -145,8 +148,29 @@ clusters:
   - { name: dubbo, protocol: dubbo, balance: least_request, endpoints: [ {address: 127.0.0.1:21}, {address: 127.0.0.1:22} ] }
 ";
 
+/// The same for a configuration in which `dubbo` stands for the toy protocol.
+pub fn compile_toy(compiler: &mut Compiler, config: &str, now: Instant, uses: &[Use]) -> Change {
+    compile_as(compiler, config, now, uses, |protocol| match protocol {
+        Protocol::Bolt => rialto_protocols::BOLT,
+        Protocol::Dubbo => TOY,
+    })
+}
+
 /// What a configuration changes at this time, while a worker uses these removed parts.
 pub fn compile(compiler: &mut Compiler, config: &str, now: Instant, uses: &[Use]) -> Change {
+    compile_as(compiler, config, now, uses, |protocol| match protocol {
+        Protocol::Bolt => rialto_protocols::BOLT,
+        Protocol::Dubbo => rialto_protocols::DUBBO,
+    })
+}
+
+fn compile_as(
+    compiler: &mut Compiler,
+    config: &str,
+    now: Instant,
+    uses: &[Use],
+    protocol: fn(Protocol) -> ProtoId,
+) -> Change {
     let config = rialto::config::load_str("sim.yaml", config)
         .expect("a good configuration")
         .config;
@@ -160,7 +184,9 @@ pub fn compile(compiler: &mut Compiler, config: &str, now: Instant, uses: &[Use]
         };
         c.endpoints.iter().map(instance).collect()
     };
-    compiler.configure(&config, &rialto::control::world(&endpoints, 1, now, uses))
+    let world = rialto::control::world(&endpoints, 1, now, uses);
+    let protocol = &protocol;
+    compiler.configure(&config, &World { protocol, ..world })
 }
 
 impl Fleet {

@@ -16,6 +16,12 @@ pub struct Link {
     key: Option<ConnKey>,
     news: bool,
     wants_write: bool,
+    /// The peer wrote although the worker had closed the link.
+    came_late: bool,
+    /// The peer writes no more, and still reads.
+    half_closed: bool,
+    /// The worker has said that it writes no more.
+    ended: bool,
     connecting: bool,
     /// The peer does not read for now.
     pub stalled: bool,
@@ -104,7 +110,7 @@ impl Net {
                     conn,
                     readable,
                     writable,
-                    closed: l.closed[1],
+                    closed: l.closed[1] || l.half_closed,
                 });
             }
         }
@@ -147,10 +153,26 @@ impl Net {
     /// The peer writes; pipes towards the worker take anything, reads are cut short instead.
     pub fn peer_write(&mut self, link: usize, bytes: &[u8]) {
         let l = &mut self.links[link];
+        l.came_late |= l.closed[0] && !bytes.is_empty();
         if !bytes.is_empty() && !l.closed[0] {
             l.pipes[0].extend(bytes);
             l.news = true;
         }
+    }
+
+    /// The peer writes no more, and still reads.
+    pub fn peer_shutdown(&mut self, link: usize) {
+        (self.links[link].half_closed, self.links[link].news) = (true, true);
+    }
+
+    /// The worker closed a link on which bytes had come that it did not read. A socket loses what it has sent then.
+    pub fn was_reset(&self, link: usize) -> bool {
+        let l = &self.links[link];
+        l.closed[0] && (l.came_late || !l.pipes[0].is_empty())
+    }
+
+    pub fn is_closed_by_worker(&self, link: usize) -> bool {
+        self.links[link].closed[0]
     }
 
     pub fn peer_close(&mut self, link: usize) {
@@ -170,7 +192,7 @@ impl Net {
     /// The worker closed, and the peer has read everything.
     pub fn is_over(&self, link: usize) -> bool {
         let l = &self.links[link];
-        l.closed[1] || (l.closed[0] && l.pipes[1].is_empty())
+        l.closed[1] || ((l.closed[0] || l.ended) && l.pipes[1].is_empty())
     }
 }
 
@@ -181,7 +203,7 @@ impl Transport for End {
         let cut = net.rng.usize(1..most);
         let l = &mut net.links[self.link];
         if l.pipes[0].is_empty() {
-            return if l.closed[1] {
+            return if l.closed[1] || l.half_closed {
                 Ok(0)
             } else {
                 Err(io::ErrorKind::WouldBlock.into())
@@ -210,6 +232,10 @@ impl Transport for End {
         l.pipes[1].extend(&buf[..n]);
         net.bytes += n as u64;
         Ok(n)
+    }
+
+    fn shutdown(&mut self) {
+        self.net.borrow_mut().links[self.link].ended = true;
     }
 
     fn connected(&mut self) -> io::Result<()> {

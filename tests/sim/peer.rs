@@ -48,7 +48,7 @@ impl ValueSource for OneText {
     }
 }
 
-fn one_text(bytes: &[u8]) -> Values<'_> {
+pub fn one_text(bytes: &[u8]) -> Values<'_> {
     Values {
         source: &OneText,
         stream: bytes,
@@ -59,7 +59,7 @@ fn one_text(bytes: &[u8]) -> Values<'_> {
     }
 }
 
-fn text_of(values: &Values<'_>) -> Vec<u8> {
+pub fn text_of(values: &Values<'_>) -> Vec<u8> {
     let mut seen = Recorder::default();
     values.emit(&mut seen).expect("readable");
     match seen.tokens.as_slice() {
@@ -162,8 +162,9 @@ impl Peer {
         let (mut at, mut found) = (0, vec![]);
         let mut out = rialto_core::buf::OutBuf::default();
         loop {
-            let step =
-                each!(&mut self.codec, f => f.next(&input[at..], &mut out)).expect("the proxy talks sense");
+            let mut scratch = vec![];
+            let step = each!(&mut self.codec, f => f.next(&input[at..], &mut scratch, &mut out))
+                .expect("the proxy talks sense");
             at += step.used;
             match step.event {
                 Event::More(_) => break,
@@ -181,7 +182,7 @@ impl Peer {
                         result,
                     });
                 }
-                Event::Handled | Event::Drain | Event::Undrain => {}
+                Event::Handled | Event::Drain(_) | Event::Undrain => {}
                 _ => panic!("the proxy sent something unexpected"),
             }
         }

@@ -96,6 +96,8 @@ impl Transport for Link {
         Ok(buf.len())
     }
 
+    fn shutdown(&mut self) {}
+
     fn connected(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -83,9 +83,19 @@ impl Asking {
         }
     }
 
+    /// Whether no call waits for an answer.
+    pub(super) fn has_no_calls(&self) -> bool {
+        self.calls == 0 && self.bytes == 0
+    }
+
     /// The number of services whose clusters are known.
     pub(super) fn known(&self) -> usize {
         self.known.len()
+    }
+
+    /// Adds bytes of a request that waits and whose parts still come.
+    pub(super) fn grew(&mut self, bytes: usize) {
+        self.bytes += bytes;
     }
 
     /// Subtracts a call that no longer waits, and the bytes of its request.

@@ -10,7 +10,7 @@ use crate::config::RetryOn;
 use crate::connections::{Connections, From, Owner};
 use crate::directory::EndpointId;
 use crate::error::{CallError, ErrorKind};
-use crate::exchange::{Asker, Down, Exchange, State};
+use crate::exchange::{Asker, Down, Exchange, Flow, State};
 use crate::message::Edits;
 use crate::metrics::{CallResult, SeriesId};
 use crate::session::{Protocols, Response};
@@ -84,6 +84,11 @@ impl Calls {
             if ex.held.is_some() {
                 self.retries.drop_kept(&ex);
             }
+            if ex.flow != Flow::Settled {
+                self.leave_streams(w, key, &ex);
+            }
+        } else if ex.state == State::Collecting {
+            self.bodies.left(&ex);
         } else if ex.state == State::Suspended {
             self.asking.left(&ex);
         }
@@ -216,10 +221,11 @@ impl Calls {
 
     /// Ends the asker's side of a call. If its bytes have gone upstream, the entry stays in quarantine until the
     /// response comes or the connection closes.
-    fn abandon<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, kind: ErrorKind) {
+    pub(super) fn abandon<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, kind: ErrorKind) {
         let Some(ex) = self.table.get_mut(key) else { return };
         // Without a live upstream connection no response can come, and the id is free at once.
-        if ex.state != State::Sent || ex.one_way || !w.alive(ex.up.conn) {
+        if ex.state != State::Sent || ex.one_way || ex.has_stream() || !w.alive(ex.up.conn) {
+            self.reset_upstream(w, key, kind);
             return self.finish(w, key, CallResult::Failed(kind));
         }
         let counted = Counted::of(ex);
@@ -244,6 +250,14 @@ impl Calls {
         timed_out: bool,
     ) {
         let Some(ex) = self.table.get_mut(key) else { return };
+        if ex.has_stream() {
+            // No other call gets the number of a stream.
+            self.reset_upstream(w, key, ErrorKind::Timeout);
+            if let Some(ex) = self.table.remove(key) {
+                self.leave_upstream(w, &ex);
+            }
+            return self.gave_up_upstream(w, counted);
+        }
         ex.state = State::Quarantined;
         self.retries.drop_kept(ex);
         ex.held = None;
@@ -286,7 +300,7 @@ impl Calls {
                 // The wheel covers 16 seconds, so a later deadline comes up early and is queued again.
                 _ if ex.deadline_ms > w.now_ms => self.wheel.push(ex.deadline_ms, key),
                 State::Quarantined => w.retire(ex.up.conn),
-                State::Suspended | State::Waiting | State::Sent => {
+                State::Suspended | State::Waiting | State::Collecting | State::Sent => {
                     let error = self.too_late(ex);
                     self.fail(w, key, &error);
                 }
@@ -331,17 +345,12 @@ impl Calls {
                     stranded.extend(waiting.into_iter().map(|call| (call, id, closed)));
                 }
             }
-            if closed_conns
-                .iter()
-                .any(|g| w.get(*g).is_some_and(|c| c.calls > 0))
-            {
-                for key in self.table.keys() {
-                    let Some(ex) = self.table.get(key) else { continue };
-                    if ex.was_sent() && !w.alive(ex.up.conn) {
-                        self.upstream_lost(w, key);
-                    } else if ex.down().is_some_and(|down| !w.alive(down.conn)) {
-                        self.downstream_lost(w, key);
-                    }
+            for key in self.calls_on(w, &closed_conns) {
+                let Some(ex) = self.table.get(key) else { continue };
+                if ex.was_sent() && !w.alive(ex.up.conn) {
+                    self.upstream_lost(w, key);
+                } else if ex.down().is_some_and(|down| !w.alive(down.conn)) {
+                    self.downstream_lost(w, key);
                 }
             }
             for (call, id, dial) in stranded {
@@ -352,6 +361,14 @@ impl Calls {
                 w.remove(closed);
             }
         }
+    }
+
+    /// The calls that may refer to these connections: what their sessions know, or else all calls.
+    fn calls_on<E: Env>(&self, w: &Connections<E>, conns: &[ConnKey]) -> Vec<CallKey> {
+        let has_calls = |conn: &&ConnKey| w.get(**conn).is_some_and(|c| c.calls > 0);
+        let mut calls = vec![];
+        let are_known = (conns.iter().filter(has_calls)).all(|conn| w.calls_of(*conn, &mut calls));
+        if are_known { calls } else { self.table.keys() }
     }
 
     /// Cancels a call whose downstream connection closed. A one-way call goes on, because no response is due;
@@ -375,6 +392,9 @@ impl Calls {
             Asker::Downstream(down, _) if ex.one_way || w.alive(down.conn) => {}
             Asker::Downstream(..) => return self.finish(w, key, CallResult::Failed(ErrorKind::Cancelled)),
             Asker::Mirror(_) | Asker::Nobody => return self.fail(w, key, &error),
+        }
+        if ex.has_stream() {
+            return self.stream_lost(w, key, &error);
         }
         // the bytes are in the upstream's protocol; edits and bridging have been applied to them
         let reader = w.proto(lost.conn).and_then(E::Protocols::reader);

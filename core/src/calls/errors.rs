@@ -58,6 +58,13 @@ pub(super) fn no_answer(service: &ServiceName) -> CallError {
     CallError::new(ErrorKind::NoEndpoint, text)
 }
 
+/// A worker puts as many messages together as it may.
+#[cold]
+pub(super) fn too_many_bodies() -> CallError {
+    let text = "the messages that are put together from their parts use up the memory for them";
+    CallError::new(ErrorKind::Overload, text).by(Limit::MessageBytes)
+}
+
 /// A worker has as many calls as it may have.
 #[cold]
 pub(super) fn table_is_full() -> CallError {
@@ -111,6 +118,7 @@ impl Calls {
             (State::Suspended, _) => {
                 format!("no registry has said where the service is within {had_ms} ms{whose}")
             }
+            (State::Collecting, _) => format!("the request was not complete within {had_ms} ms{whose}"),
             (State::Waiting, _) => {
                 let cluster = ex.target.cluster.and_then(|id| self.directory.cluster(id));
                 let cluster = cluster.map_or("(removed)", |c| &*c.name);

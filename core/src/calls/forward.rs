@@ -10,8 +10,9 @@ use crate::endpoints::{Choice, Lease};
 use crate::error::{CallError, ErrorKind};
 use crate::exchange::{State, Up};
 use crate::message::{Edits, Head, Message};
-use crate::session::{Dispatch, Response};
+use crate::session::{Dispatch, Protocols, Response};
 use crate::slots::{CallKey, ConnKey};
+use crate::stream::Body;
 use std::rc::Rc;
 
 /// A request that is to be sent to an endpoint, with everything that the sender has at hand.
@@ -73,6 +74,9 @@ impl Calls {
             return self.fail(w, key, &error);
         };
         let to = (id, &**cluster);
+        if sending.msg.meta.body == Body::Follows && !E::Protocols::has_streams(cluster.protocol) {
+            return self.collect_request(w, sending);
+        }
         if let Some(e) = self.over_budget(w, key, to) {
             return self.fail(w, key, &e);
         }
@@ -110,7 +114,7 @@ impl Calls {
                 if ex.one_way {
                     // No response will come, so that nothing has to be kept for another attempt either.
                     self.one_ways.push(key);
-                } else if !ex.retry.on.is_empty() {
+                } else if !ex.retry.on.is_empty() || mark.stream != 0 {
                     self.keep_for_retry(w, sending);
                 }
                 self.endpoints.began(endpoint, id);
@@ -163,6 +167,11 @@ impl Calls {
     ) {
         let Some(ex) = self.table.get_mut(key) else { return };
         let Some(held) = ex.held.take() else { return };
+        if held.owed > 0
+            && let Some(down) = ex.down()
+        {
+            w.credit(down.conn, down.reply.id, held.owed);
+        }
         let (directory, plan) = (Rc::clone(&self.directory), Rc::clone(&ex.plan));
         let target = plan.target(&ex.asker, ex.target);
         let sending = Sending {
@@ -182,6 +191,9 @@ impl Calls {
         let cluster = sending.cluster;
         let to = cluster.and_then(|id| Some((id, &**directory.cluster(id)?)));
         let dialed = conn.zip(to);
+        let takes_parts = |cluster: &Cluster| E::Protocols::has_streams(cluster.protocol);
+        let is_whole = held.meta.body != Body::Follows;
+        let dialed = dialed.filter(|(_, (_, cluster))| is_whole || takes_parts(cluster));
         match dialed.filter(|((_, conn), (_, cluster))| has_room(w, *conn, cluster, sending.downstream)) {
             Some((conn, to)) => {
                 // Other calls may have reached the limit since this one was parked.
@@ -304,7 +316,7 @@ impl Calls {
 fn has_room<E: Env>(w: &Connections<E>, conn: ConnKey, cluster: &Cluster, downstream: ConnKey) -> bool {
     w.get(conn).is_some_and(|c| {
         c.takes_calls()
-            && c.awaited() < cluster.max_per_connection
+            && c.has_room(cluster.max_per_connection)
             && c.reserved_for == cluster.reserves_for(downstream)
     })
 }

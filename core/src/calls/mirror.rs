@@ -5,8 +5,9 @@ use crate::Env;
 use crate::buf::Mark;
 use crate::connections::{Connections, From};
 use crate::directory::{Destination, EndpointId, Mirror, RetryRule};
-use crate::exchange::{Asker, Exchange, State, TargetId, Up};
+use crate::exchange::{Asker, Exchange, Flow, State, TargetId, Up};
 use crate::metrics::SeriesId;
+use crate::stream::Body;
 use std::rc::Rc;
 
 /// The most copies of a worker that have an entry in the table of calls. A mirror that does not respond cannot take
@@ -31,7 +32,9 @@ impl Calls {
         let Destination::Cluster(cluster) = mirror.target.to else {
             return;
         };
-        let is_chosen = self.endpoints.random() <= mirror.share && mirror.share > 0;
+        // Parts that come later would have to be copied, too.
+        let is_whole = sending.msg.meta.body != Body::Follows;
+        let is_chosen = is_whole && self.endpoints.random() <= mirror.share && mirror.share > 0;
         let Some(ex) = self.table.get(sending.key).filter(|_| is_chosen) else {
             return;
         };
@@ -47,6 +50,7 @@ impl Calls {
                 endpoint: EndpointId(u32::MAX),
             },
             state: State::Waiting,
+            flow: Flow::Settled,
             attempts: 0,
             retry: RetryRule::default(),
             target: TargetId {

@@ -10,13 +10,14 @@ use crate::buf::Mark;
 use crate::connections::{Connections, From, Owner};
 use crate::directory::{ClusterId, Directory, EndpointId, Listener, ListenerId, RouteId, Target};
 use crate::error::{CallError, ErrorKind, Limit};
-use crate::exchange::{Asker, Down, Exchange, State, TargetId, Up};
+use crate::exchange::{Asker, Down, Exchange, Flow, State, TargetId, Up};
 use crate::filter::{RequestCx, Verdict};
 use crate::message::{Head, Message};
 use crate::metrics::{CallResult, Lookup, SeriesId};
 use crate::peer_errors::PeerErrorKind;
 use crate::session::{RespondTo, Response};
 use crate::slots::{CallKey, ConnKey};
+use crate::stream::Body;
 use std::rc::Rc;
 
 impl Calls {
@@ -271,6 +272,7 @@ impl Calls {
                 endpoint: EndpointId(u32::MAX),
             },
             state: State::Waiting,
+            flow: Flow::of(msg.meta.body),
             one_way: msg.meta.one_way,
             attempts: 0,
             retry: policy.retry,
@@ -288,6 +290,9 @@ impl Calls {
         self.wheel.push(deadline_ms, key);
         self.in_flight[down.listener.index()] += 1;
         w.hold(down.conn);
+        if msg.meta.body != Body::Framed {
+            w.bind(down.conn, down.reply.id, key);
+        }
         (key, target)
     }
 

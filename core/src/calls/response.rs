@@ -10,6 +10,7 @@ use crate::metrics::CallResult;
 use crate::peer_errors::PeerErrorKind;
 use crate::session::Response;
 use crate::slots::{CallKey, ConnKey};
+use crate::stream::Body;
 
 impl Calls {
     #[inline]
@@ -23,10 +24,11 @@ impl Calls {
         // All upstream connections share one id space: this check keeps one peer from responding to another's call.
         let is_its_own = |ex: &Exchange| ex.up.conn == from && ex.state == State::Sent && !ex.one_way;
         if let Response::Message(m) = response
-            && m.meta.status == Status::Failed
+            && (m.meta.status == Status::Failed || m.meta.body == Body::Follows)
         {
             return match self.table.get(key).is_some_and(is_its_own) {
-                true => self.reply_failed(w, key, m),
+                true if m.meta.body == Body::Follows => self.begin_response(w, key, m),
+                true => self.reply_failed(w, key, m, From::Input),
                 false => self.on_stray(w, from, key),
             };
         }
@@ -61,13 +63,19 @@ impl Calls {
 
     /// Handles a response that reports a failure of the provider's machinery.
     #[cold]
-    fn reply_failed<E: Env>(&mut self, w: &mut Connections<E>, key: CallKey, msg: &Message<'_>) {
+    pub(super) fn reply_failed<E: Env>(
+        &mut self,
+        w: &mut Connections<E>,
+        key: CallKey,
+        msg: &Message<'_>,
+        from: From,
+    ) {
         if self.retry_failed(w, key, msg) {
             return;
         }
         let named = self.named(key, msg);
         let response = named.unwrap_or(Response::Message(*msg));
-        self.reply_with(w, key, |_| true, &response, From::Input);
+        self.reply_with(w, key, |_| true, &response, from);
     }
 
     #[inline]

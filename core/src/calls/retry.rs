@@ -10,6 +10,7 @@ use crate::error::ErrorKind;
 use crate::exchange::{Asker, Exchange, State};
 use crate::message::Message;
 use crate::slots::CallKey;
+use crate::stream::Body;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -39,10 +40,16 @@ struct Window {
 }
 
 impl Retries {
+    /// Whether no request is kept.
+    pub(super) fn is_empty(&self) -> bool {
+        self.kept == 0
+    }
+
     /// Keeps a request that was sent, if there is room. Otherwise the call is not tried again.
     fn keep(&mut self, ex: &mut Exchange, sending: &Sending<'_>) {
         let len = sending.msg.bytes.len();
-        if self.kept + len <= KEPT_MAX {
+        let is_whole = sending.msg.meta.body != Body::Follows;
+        if is_whole && self.kept + len <= KEPT_MAX {
             self.kept += len;
             ex.held = Some(sending.msg.hold(sending.edits.cloned().unwrap_or_default()));
         }
@@ -78,13 +85,16 @@ impl Retries {
 }
 
 impl Calls {
-    /// Prepares a call that was just sent for another attempt.
+    /// Prepares a call that was just sent for another attempt. On a stream that needs a copy even if only unsent
+    /// requests may go elsewhere: what a session with a state per connection has encoded means nothing on another.
     #[cold]
     pub(super) fn keep_for_retry<E: Env>(&mut self, w: &Connections<E>, sending: &Sending<'_>) {
         let Some(ex) = self.table.get_mut(sending.key) else {
             return;
         };
-        self.retries.keep(ex, sending);
+        if ex.retry.attempts > ex.attempts || !ex.retry.on.is_empty() {
+            self.retries.keep(ex, sending);
+        }
         if ex.retry.attempt_ms > 0 && ex.held.is_some() {
             let over_ms = w.now_ms + u64::from(ex.retry.attempt_ms);
             ex.attempt_over_ms = u32::try_from(over_ms - ex.started_us / 1000).unwrap_or(u32::MAX);

@@ -1,7 +1,7 @@
 //! The commands by which calls act on connections.
 use super::conn::Phase;
 use super::run::Deferred;
-use super::{Conn, Connections, Owner, UPSTREAM_MAX};
+use super::{Conn, Connections, HIGH, Owner, UPSTREAM_MAX};
 use crate::Env;
 use crate::bridge::Bridge;
 use crate::buf::Mark;
@@ -47,7 +47,7 @@ impl<E: Env> Connections<E> {
         let Some(conn) = self.conns.get_mut(key) else {
             return Err(gone());
         };
-        if conn.out.len() > UPSTREAM_MAX {
+        if conn.pending() > UPSTREAM_MAX {
             let text = "the provider does not read its requests";
             return Err(CallError::new(ErrorKind::Overload, text).by(Limit::UpstreamBytes));
         }
@@ -61,6 +61,7 @@ impl<E: Env> Connections<E> {
             return Ok(Mark {
                 at,
                 len: msg.bytes.len() as u32,
+                stream: 0,
             });
         }
         // An encoded message must follow the forwarded ones that precede it in the input.
@@ -72,9 +73,13 @@ impl<E: Env> Connections<E> {
         let said = conn.session.request(&mut conn.out, call, msg, dispatch);
         let len = (conn.out.position() - at) as u32;
         match said {
-            Ok(()) => {
+            Ok(stream) => {
                 self.appended(key);
-                Ok(Mark { at, len })
+                if stream != 0 {
+                    self.look_at_streams(key);
+                    self.send_kept(key); // what goes out of the rest is reported as an event
+                }
+                Ok(Mark { at, len, stream })
             }
             Err(e) => {
                 conn.calls -= 1;
@@ -113,7 +118,12 @@ impl<E: Env> Connections<E> {
             return Ok(());
         };
         let said = conn.session.respond(&mut conn.out, to, response, bridge());
+        let has_streams = conn.has_streams;
         self.appended(key);
+        if has_streams {
+            self.look_at_streams(key);
+            self.send_kept(key);
+        }
         said
     }
 
@@ -229,7 +239,7 @@ impl<E: Env> Connections<E> {
     /// would wait behind it.
     pub fn pause_if_full(&mut self, key: ConnKey) {
         if let Some(c) = self.conns.get_mut(key)
-            && c.is_full()
+            && c.out.len() >= HIGH
         {
             c.paused = true;
         }

@@ -5,7 +5,7 @@ use crate::buf::OutBuf;
 use crate::calls::Application;
 use crate::directory::{EndpointId, ListenerId};
 use crate::peer_errors::Peer;
-use crate::session::Role;
+use crate::session::{Role, Session};
 use crate::slots::ConnKey;
 use std::net::SocketAddr;
 
@@ -36,6 +36,9 @@ pub(super) enum Phase {
     Retired { downstream_knows: bool },
     /// It is closed, and its entry remains until its calls have ended. It broke if it was to take calls and had some.
     Closed { broke: bool },
+    /// It is closed for calls, and this side has sent its last bytes. What the peer still sends is read and dropped for
+    /// a moment: closing a socket with unread bytes would destroy the last ones that the peer has not read yet.
+    Lingering { since_ms: u64 },
 }
 
 /// A connection with its session, its buffers and its counts.
@@ -50,7 +53,8 @@ pub struct Conn<E: Env> {
     /// The time at which its first bytes were kept.
     pub(super) partial_since_ms: u64,
     pub(super) out: OutBuf,
-    /// Bytes of requests that wait until the connection is established.
+    /// Bytes that wait outside of `out`: requests until the connection is established, then those that its session
+    /// [keeps](crate::session::Session::kept).
     pub(super) held: usize,
     /// The part of `out` that counts in the [backlog](super::backlog).
     pub(super) backlog: usize,
@@ -77,6 +81,10 @@ pub struct Conn<E: Env> {
     pub(super) heard_ms: u64,
     /// The time at which the last call was given to it.
     pub(super) called_ms: u64,
+    /// The largest number of calls that the peer takes at once.
+    pub(super) max_calls: u32,
+    /// The session speaks a protocol that has streams.
+    pub(super) has_streams: bool,
     /// The protocol has not been detected yet.
     pub(super) detecting: bool,
     /// It is queued for the flush at the end of the turn.
@@ -91,6 +99,8 @@ pub struct Conn<E: Env> {
     pub(super) queued: bool,
     /// The peer will send nothing more; earlier bytes may still have to be read.
     pub(super) hung_up: bool,
+    /// The end of its input has been read.
+    pub(super) ended: bool,
     /// Heartbeats sent since the last bytes were received.
     pub(super) unanswered: u8,
     /// The time of the heartbeat that a timed-out call caused, if nothing was received since.
@@ -106,6 +116,8 @@ impl<E: Env> Conn<E> {
         now_ms: u64,
     ) -> Self {
         Conn {
+            max_calls: session.max_calls(),
+            has_streams: session.has_streams(),
             session,
             transport,
             phase: Phase::Open,
@@ -135,6 +147,7 @@ impl<E: Env> Conn<E> {
             paused: false,
             queued: false,
             hung_up: false,
+            ended: false,
             unanswered: 0,
             asked_ms: None,
         }
@@ -200,7 +213,12 @@ impl<E: Env> Conn<E> {
     /// Whether it is closed, and its entry remains only until its calls have ended.
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        matches!(self.phase, Phase::Closed { .. })
+        matches!(self.phase, Phase::Closed { .. } | Phase::Lingering { .. })
+    }
+
+    /// Whether its transport is still open although it is closed for calls.
+    pub(super) fn is_lingering(&self) -> bool {
+        matches!(self.phase, Phase::Lingering { .. })
     }
 
     /// Whether it was closed although it was to take calls, with calls in flight.
@@ -226,7 +244,7 @@ impl<E: Env> Conn<E> {
 
     /// Whether no downstream waits for a response on it and no bytes are to be sent.
     pub(super) fn is_idle(&self) -> bool {
-        self.calls == self.quarantined && self.out.is_empty()
+        self.calls == self.quarantined && self.pending() == 0
     }
 
     /// Whether a retired connection can be closed without the loss of a call. On a downstream connection that was
@@ -237,7 +255,7 @@ impl<E: Env> Conn<E> {
         let Phase::Retired { downstream_knows } = self.phase else {
             return false;
         };
-        let knows = downstream_knows && self.calls == self.quarantined && !self.blocked;
+        let knows = downstream_knows && self.calls == self.quarantined && !self.blocked && self.held == 0;
         knows || self.is_idle() && (is_quiet || !self.is_downstreams())
     }
 
@@ -260,6 +278,17 @@ impl<E: Env> Conn<E> {
     #[must_use]
     pub fn pending(&self) -> usize {
         self.out.len() + self.held
+    }
+
+    /// Whether its protocol has streams.
+    pub(crate) fn has_streams(&self) -> bool {
+        self.has_streams
+    }
+
+    /// Whether it takes another call. `limit` is what its cluster allows.
+    #[inline]
+    pub(crate) fn has_room(&self, limit: u32) -> bool {
+        self.awaited() < limit.min(self.max_calls)
     }
 
     /// The number of calls on it whose downstream waits.

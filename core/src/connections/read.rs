@@ -1,5 +1,5 @@
 //! Reading: from the transport to the events of a session.
-use super::{Connections, Owner};
+use super::{Connections, Owner, TransportOf};
 use crate::Env;
 use crate::buf::{HEADROOM, READ, ReadBuf};
 use crate::peer_errors::PeerErrorKind;
@@ -13,8 +13,10 @@ use std::ops::Range;
 pub enum Filled {
     /// No bytes to decode.
     Nothing,
-    /// The peer closed the connection, or the transport failed.
-    Closed,
+    /// The peer will send nothing more.
+    Ended,
+    /// The transport failed.
+    Failed,
     /// The bytes to decode are in this part of the read buffer.
     Shared(Range<usize>),
     /// The bytes to decode are a message too long for the read buffer, and what follows it.
@@ -28,20 +30,23 @@ impl<E: Env> Connections<E> {
         let Some(conn) = self.conns.get_mut(key) else {
             return (Filled::Nothing, false);
         };
+        if conn.is_lingering() {
+            return Self::discard(&mut conn.transport, buf);
+        }
         if conn.is_closed() || conn.is_connecting() || conn.queued {
             return (Filled::Nothing, false);
         }
         // The reactor reports readiness once, so it is remembered until the connection resumes.
-        if conn.paused || conn.awaits_last_responses() {
+        if conn.paused || conn.ended || conn.awaits_last_responses() {
             conn.unread = true;
             return (Filled::Nothing, false);
         }
         let n = match conn.transport.read(&mut buf.bytes[HEADROOM..]) {
-            Ok(0) => return (Filled::Closed, false),
+            Ok(0) => return (Filled::Ended, false),
             Ok(n) => n,
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return (Filled::Nothing, false),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => return (Filled::Nothing, true),
-            Err(_) => return (Filled::Closed, false),
+            Err(_) => return (Filled::Failed, false),
         };
         conn.heard_ms = self.now_ms;
         conn.unanswered = 0;
@@ -77,6 +82,19 @@ impl<E: Env> Connections<E> {
         (Filled::Own(std::mem::take(&mut conn.partial_message)), more)
     }
 
+    /// Reads and drops what the peer of a closed connection still sends.
+    #[cold]
+    fn discard(transport: &mut TransportOf<E>, buf: &mut ReadBuf) -> (Filled, bool) {
+        match transport.read(&mut buf.bytes) {
+            Ok(0) => (Filled::Ended, false),
+            Ok(_) => (Filled::Nothing, true),
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                (Filled::Nothing, false)
+            }
+            Err(_) => (Filled::Failed, false),
+        }
+    }
+
     /// Records that the peer will send nothing more, so that reads go on to the end of the stream.
     pub fn hung_up(&mut self, key: ConnKey) {
         if let Some(conn) = self.conns.get_mut(key) {
@@ -89,7 +107,12 @@ impl<E: Env> Connections<E> {
     /// # Errors
     /// The input breaks the protocol, and the connection cannot go on.
     #[inline]
-    pub fn next<'a>(&mut self, key: ConnKey, input: &'a [u8]) -> Result<Step<'a>, ProtocolError> {
+    pub fn next<'a>(
+        &mut self,
+        key: ConnKey,
+        input: &'a [u8],
+        scratch: &'a mut Vec<u8>,
+    ) -> Result<Step<'a>, ProtocolError> {
         let Some(conn) = self.conns.get_mut(key) else {
             return Ok(Step {
                 used: input.len(),
@@ -103,7 +126,8 @@ impl<E: Env> Connections<E> {
             });
         }
         let before = conn.out.position();
-        let step = conn.session.next(input, &mut conn.out);
+        let step = conn.session.next(input, scratch, &mut conn.out);
+        let has_streams = conn.has_streams;
         // The session itself has responded, for example to a heartbeat.
         if conn.out.position() != before {
             let (is_full, is_downstream) = (conn.is_full(), conn.is_downstreams());
@@ -113,6 +137,9 @@ impl<E: Env> Connections<E> {
                 true => self.pause_if_full(key),
                 false => self.close_if_stuck(key),
             }
+        }
+        if has_streams {
+            self.look_at_streams(key);
         }
         step
     }

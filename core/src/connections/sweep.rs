@@ -51,6 +51,7 @@ impl<E: Env> Connections<E> {
 
     /// Checks every connection. The worker calls this every half second.
     pub fn sweep(&mut self, s: &Directory) {
+        self.end_lingering();
         for key in self.conns.keys() {
             match self.fate(key, s) {
                 Fate::Keep => {}
@@ -186,7 +187,7 @@ impl<E: Env> Connections<E> {
         self.retire_because(key, "calls to it were lost");
     }
 
-    fn retire_because(&mut self, key: ConnKey, why: &str) {
+    pub(crate) fn retire_because(&mut self, key: ConnKey, why: &str) {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };

@@ -99,7 +99,7 @@ impl<E: Env> Connections<E> {
         }
         // The reactor reports when it takes bytes again. Until then only the backlog grows.
         if conn.blocked {
-            let waits = conn.out.len();
+            let waits = conn.pending();
             self.backlog.set(&mut conn.backlog, waits);
             return self.keep_to_budget();
         }
@@ -133,10 +133,14 @@ impl<E: Env> Connections<E> {
         if conn.calls == 0 && conn.is_downstreams() {
             conn.out.trim(); // most connections of downstreams are idle most of the time: they own no memory then
         }
-        let waits = if conn.blocked { conn.out.len() } else { 0 };
+        let waits = if conn.blocked { conn.out.len() } else { 0 } + conn.held;
         self.backlog.set(&mut conn.backlog, waits);
         let drained = conn.paused && conn.out.len() < LOW;
+        let keeps = conn.held > 0;
         self.count_out(owner, sent);
+        if keeps {
+            self.send_kept(key);
+        }
         if let Some(e) = failed {
             self.close_now(key, format_args!("cannot be written to: {e}"));
         } else if drained {

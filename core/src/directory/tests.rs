@@ -5,6 +5,7 @@ use crate::config::{self, Config};
 use crate::discovery::DiscoveredEndpoint;
 use crate::error::CallError;
 use crate::message::{MessageReader, Meta, Status};
+use crate::stream::Body;
 use std::borrow::Cow;
 use std::time::Instant;
 
@@ -61,6 +62,7 @@ fn message(bytes: &str) -> Message<'_> {
         timeout_ms: 0,
         status: Status::Ok,
         one_way: false,
+        body: Body::Framed,
     };
     Message {
         meta,

@@ -181,11 +181,13 @@ impl Endpoints {
         let e = &self.list[id.index()];
         let usable = |k: ConnKey| w.get(k).filter(|c| c.takes_calls());
         let best = (e.conns.of(downstream))
-            .filter_map(|k| usable(k).map(|c| (c.awaited(), c.is_full(), k)))
+            .filter_map(|k| {
+                usable(k)
+                    .filter(|c| c.has_room(cluster.max_per_connection))
+                    .map(|c| (c.awaited(), c.is_full(), k))
+            })
             .min_by_key(|(calls, is_full, _)| (*is_full, *calls));
-        if let Some((calls, is_full, conn)) = best
-            && calls < cluster.max_per_connection
-        {
+        if let Some((_, is_full, conn)) = best {
             return if is_full {
                 Offer::Crowded(Some(conn))
             } else {

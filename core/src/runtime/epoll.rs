@@ -64,6 +64,14 @@ impl Transport for Socket {
         }
     }
 
+    fn shutdown(&mut self) {
+        // fails only if the peer is gone, which the next read shows
+        let _ = match self {
+            Socket::Tcp(s) => s.shutdown(Shutdown::Write),
+            Socket::Unix(s) => s.shutdown(Shutdown::Write),
+        };
+    }
+
     fn connected(&mut self) -> io::Result<()> {
         let error = match self {
             Socket::Tcp(s) => s.take_error()?,

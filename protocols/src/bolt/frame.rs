@@ -6,6 +6,7 @@ use rialto_core::CallError;
 use rialto_core::framed::{Decoded, Frame, Kind, Refused};
 use rialto_core::message::{Meta, Status};
 use rialto_core::session::ProtocolError;
+use rialto_core::stream::Body;
 
 mod fixed;
 use fixed::Fixed;
@@ -105,6 +106,7 @@ fn judge(b: &[u8], f: Fixed, limit: usize) -> Result<Decoded, ProtocolError> {
             response_status(&f, frame)
         },
         one_way: f.is_one_way(),
+        body: Body::Framed,
     };
     Ok(Decoded::Frame(Frame {
         len: end,

@@ -5,6 +5,7 @@ use crate::DUBBO;
 use rialto_core::framed::{Decoded, Frame, Kind, Refused};
 use rialto_core::message::{Meta, Status};
 use rialto_core::session::ProtocolError;
+use rialto_core::stream::Body;
 
 /// The length of the header in bytes.
 pub(crate) const HEADER: usize = 16;
@@ -98,6 +99,7 @@ pub(crate) fn decode(b: &[u8], limit: usize) -> Result<Decoded, ProtocolError> {
         timeout_ms: 0,
         status,
         one_way,
+        body: Body::Framed,
     };
     Ok(Decoded::Frame(Frame {
         len,

@@ -76,7 +76,7 @@ impl<C: Codec, S: Read + Write> Downstream<C, S> {
     /// Waits until the proxy sends its drain event.
     pub(crate) fn wait_for_drain(&mut self) {
         self.0
-            .next(|event| matches!(event, Event::Drain).then_some(()))
+            .next(|event| matches!(event, Event::Drain(_)).then_some(()))
             .unwrap();
     }
 

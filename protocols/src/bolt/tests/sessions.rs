@@ -23,7 +23,8 @@ fn heartbeats_are_answered_in_both_roles() {
         let mut out = OutBuf::default();
         let mut asked = vec![];
         frame::put_heartbeat(&mut asked, Framing::V1, 0xff);
-        let step = session(role).next(&asked, &mut out).unwrap();
+        let mut scratch = vec![];
+        let step = session(role).next(&asked, &mut scratch, &mut out).unwrap();
         assert!(matches!(
             step,
             Step {
@@ -35,7 +36,8 @@ fn heartbeats_are_answered_in_both_roles() {
         frame::acknowledge(&asked, &mut want);
         assert_eq!(out.unsent(), want);
         // An acknowledgement needs no response.
-        let step = session(role).next(&want, &mut out).unwrap();
+        let mut scratch = vec![];
+        let step = session(role).next(&want, &mut scratch, &mut out).unwrap();
         assert!(matches!(
             step,
             Step {
@@ -67,8 +69,11 @@ fn sent_heartbeats_are_in_the_version_of_the_connection() {
 fn goaway_drains_an_endpoint_and_is_never_sent() {
     let goaway = case("provider", "cmd-100-goaway");
     let mut out = OutBuf::default();
-    let step = session(Role::Client).next(goaway.request(), &mut out).unwrap();
-    assert!(matches!(step.event, Event::Drain));
+    let mut scratch = vec![];
+    let step = session(Role::Client)
+        .next(goaway.request(), &mut scratch, &mut out)
+        .unwrap();
+    assert!(matches!(step.event, Event::Drain(_)));
     session(Role::Server).drain(&mut out);
     assert!(out.is_empty());
 }
@@ -78,9 +83,10 @@ fn foreign_bytes_end_the_connection() {
     for name in ["proto-0d", "proto-ff", "dubbo-magic", "http-get", "v2-crc-bad"] {
         let case = case("provider", name);
         assert_eq!(case.note, "closed");
+        let mut scratch = vec![];
         assert!(
             session(Role::Server)
-                .next(case.request(), &mut OutBuf::default())
+                .next(case.request(), &mut scratch, &mut OutBuf::default())
                 .is_err(),
             "{name}"
         );
@@ -96,10 +102,14 @@ fn too_large_calls_are_refused_and_skipped() {
     let mut server = session(Role::Server);
     let mut out = OutBuf::default();
     let content = frame.len() - 5000;
+    let mut scratch = vec![];
     let Event::Refused {
         reply: Some(to),
         error,
-    } = server.next(&frame[..content], &mut out).unwrap().event
+    } = server
+        .next(&frame[..content], &mut scratch, &mut out)
+        .unwrap()
+        .event
     else {
         panic!("not refused")
     };
@@ -112,16 +122,18 @@ fn too_large_calls_are_refused_and_skipped() {
         Some(Library::Sofa4)
     );
     let input = [&frame[..], next.request()].concat();
+    let mut scratch = vec![];
     let Step {
         used,
         event: Event::Handled,
-    } = server.next(&input, &mut out).unwrap()
+    } = server.next(&input, &mut scratch, &mut out).unwrap()
     else {
         panic!("not skipped")
     };
+    let mut scratch = vec![];
     assert_eq!(used, frame.len());
     assert!(matches!(
-        server.next(&input[used..], &mut out).unwrap().event,
+        server.next(&input[used..], &mut scratch, &mut out).unwrap().event,
         Event::Request { .. }
     ));
 }
@@ -136,7 +148,12 @@ fn responses_carry_the_key_of_their_call() {
     let mut response = case.response().to_vec();
     session(Role::Server).set_id(&mut response, key.bits().into());
     let mut out = OutBuf::default();
-    let Event::Response { call, .. } = session(Role::Client).next(&response, &mut out).unwrap().event else {
+    let mut scratch = vec![];
+    let Event::Response { call, .. } = session(Role::Client)
+        .next(&response, &mut scratch, &mut out)
+        .unwrap()
+        .event
+    else {
         panic!("no response")
     };
     assert_eq!(call, key);

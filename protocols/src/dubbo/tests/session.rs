@@ -32,7 +32,8 @@ fn heartbeats_of_stock_peers_are_answered_as_stock_peers_do() {
         {
             let mut out = OutBuf::default();
             let mut server = session(Role::Server, 1 << 20);
-            let step = server.next(ask, &mut out).unwrap();
+            let mut scratch = vec![];
+            let step = server.next(ask, &mut scratch, &mut out).unwrap();
             assert!(matches!(step.event, Event::Handled));
             assert_eq!((step.used, out.unsent()), (ask.len(), &response[..]));
         }
@@ -52,8 +53,9 @@ fn unusual_events_are_accepted_at_least_as_by_a_stock_provider() {
     ] {
         let case = case(HANDMADE_33, name);
         let mut out = OutBuf::default();
+        let mut scratch = vec![];
         session(Role::Server, 1 << 20)
-            .next(&case.requests[0], &mut out)
+            .next(&case.requests[0], &mut scratch, &mut out)
             .unwrap();
         assert_eq!(!out.is_empty(), answered, "{name}");
     }
@@ -64,12 +66,13 @@ fn sent_events_are_understood_by_the_other_side() {
     let mut out = OutBuf::default();
     session(Role::Server, 1 << 20).drain(&mut out);
     let bytes = out.unsent().to_vec();
+    let mut scratch = vec![];
     assert!(matches!(
         session(Role::Client, 99)
-            .next(&bytes, &mut OutBuf::default())
+            .next(&bytes, &mut scratch, &mut OutBuf::default())
             .unwrap()
             .event,
-        Event::Drain
+        Event::Drain(_)
     ));
     let mut out = OutBuf::default();
     session(Role::Client, 1 << 20).drain(&mut out);
@@ -77,9 +80,13 @@ fn sent_events_are_understood_by_the_other_side() {
     session(Role::Client, 1 << 20).heartbeat(&mut out);
     let ask = out.unsent().to_vec();
     let mut ack = OutBuf::default();
-    session(Role::Server, 1 << 20).next(&ask, &mut ack).unwrap();
+    let mut scratch = vec![];
+    session(Role::Server, 1 << 20)
+        .next(&ask, &mut scratch, &mut ack)
+        .unwrap();
+    let mut scratch = vec![];
     let step = session(Role::Client, 1 << 20)
-        .next(ack.unsent(), &mut OutBuf::default())
+        .next(ack.unsent(), &mut scratch, &mut OutBuf::default())
         .map(|s| s.used);
     assert_eq!(step, Ok(17));
 }
@@ -109,7 +116,8 @@ fn requests_and_responses_may_arrive_byte_by_byte() {
         .collect();
     let (mut server, mut out, mut seen, mut at) = (session(Role::Server, 1 << 20), OutBuf::default(), 0, 0);
     for end in 0..=stream.len() {
-        match server.next(&stream[at..end], &mut out).unwrap() {
+        let mut scratch = vec![];
+        match server.next(&stream[at..end], &mut scratch, &mut out).unwrap() {
             rialto_core::session::Step {
                 used,
                 event: Event::Request { id, msg },
@@ -137,7 +145,8 @@ fn oversized_requests_are_refused_and_the_next_one_is_served() {
     big[12..16].copy_from_slice(&4096_u32.to_be_bytes());
     big.extend_from_slice(small);
     let (mut server, mut out) = (session(Role::Server, 1024), OutBuf::default());
-    let step = server.next(&big[..16], &mut out).unwrap();
+    let mut scratch = vec![];
+    let step = server.next(&big[..16], &mut scratch, &mut out).unwrap();
     let Event::Refused {
         reply: Some(to),
         error,
@@ -157,7 +166,8 @@ fn oversized_requests_are_refused_and_the_next_one_is_served() {
     assert_eq!(out.unsent()[3], 40);
     let mut at = 0;
     loop {
-        let step = server.next(&big[at..], &mut out).unwrap();
+        let mut scratch = vec![];
+        let step = server.next(&big[at..], &mut scratch, &mut out).unwrap();
         at += step.used;
         match step.event {
             Event::Handled => {}
@@ -174,7 +184,11 @@ fn responses_find_their_call_and_foreign_ids_find_none() {
     let mut client = session(Role::Client, 1 << 20);
     for (id, key) in [(77, 77), (1 << 40, u32::MAX)] {
         Dubbo::set_id(&mut response, id);
-        let Event::Response { call, .. } = client.next(&response, &mut OutBuf::default()).unwrap().event
+        let mut scratch = vec![];
+        let Event::Response { call, .. } = client
+            .next(&response, &mut scratch, &mut OutBuf::default())
+            .unwrap()
+            .event
         else {
             panic!("no response")
         };
@@ -186,8 +200,9 @@ fn responses_find_their_call_and_foreign_ids_find_none() {
 fn calls_against_the_direction_are_answered_with_an_error() {
     let case = case(V33, "string-ascii");
     let mut out = OutBuf::default();
+    let mut scratch = vec![];
     let step = session(Role::Client, 1 << 20)
-        .next(&case.requests[0], &mut out)
+        .next(&case.requests[0], &mut scratch, &mut out)
         .unwrap();
     assert!(matches!(step.event, Event::Unexpected(_)));
     assert_eq!(
