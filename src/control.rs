@@ -24,7 +24,7 @@ use inbox::{Inbox, Senders};
 use listening::Listening;
 use on_demand::{News, OnDemand, Publication, Reply};
 use reload::Pending;
-use rialto_core::config::{Cluster, Config, HessianGrammar, LogOutput, Protocol, Workers};
+use rialto_config::{Cluster, Config, HessianGrammar, LogOutput, Protocol, Workers};
 use rialto_core::directory::{Change, ClusterId, Compiler, Use, World};
 use rialto_core::discovery::DiscoveredEndpoint;
 use rialto_core::runtime::{Layout, Runtime, raise_limit};

@@ -11,22 +11,29 @@ use std::path::{Path, PathBuf};
 
 /// The crates of this workspace that each crate may depend on, tests included.
 const CRATES: &[(&str, &[&str])] = &[
+    ("core/config", &[]),
     ("core/values", &[]),
-    ("core", &["rialto-values"]),
+    ("core", &["rialto-config", "rialto-values"]),
     ("protocols/hessian", &["rialto-values"]),
     ("protocols/jsonb", &["rialto-values"]),
     (
         "protocols",
         &["rialto-core", "rialto-values", "rialto-hessian", "rialto-jsonb"],
     ),
-    ("filters", &["rialto-core"]),
-    ("discovery", &["rialto-core"]),
+    ("filters", &["rialto-config", "rialto-core"]),
+    ("discovery", &["rialto-config", "rialto-core"]),
     ("upgrade", &["rialto-core"]),
     ("testkit", &["rialto-core"]),
     ("benches", &[]),
     (
         "benches/count",
-        &["rialto", "rialto-benches", "rialto-core", "rialto-protocols"],
+        &[
+            "rialto",
+            "rialto-benches",
+            "rialto-config",
+            "rialto-core",
+            "rialto-protocols",
+        ],
     ),
     ("xtask", &[]),
 ];

@@ -1,8 +1,8 @@
 //! Rules for calls that change their protocol. They act on the neutral call and so hold for every pair of
 //! protocols. A call that keeps its protocol is not affected.
 use crate::call::{Attachments, Exception, NeutralCall, NeutralResponse, ReturnValue};
-use crate::config::{AttachmentBridge, ExceptionBridge, TextMatch};
 use crate::value_rules::ValueRules;
+use rialto_config::{AttachmentBridge, ExceptionBridge, TextMatch};
 use std::borrow::Cow;
 
 /// The rules for one target of a route.

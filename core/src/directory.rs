@@ -21,7 +21,6 @@ pub use endpoint_set::{Balance, EndpointSet, WeightedEndpoint};
 pub use matcher::{RouteMatch, Unmet};
 pub use route::{Destination, Mirror, Outcomes, Policy, RetryRule, Route, Target};
 
-use crate::config::{ConnectionScope, HealthCheck};
 use crate::filter::FilterFactory;
 use crate::message::{Head, Message, ProtoId};
 use crate::metrics::Layout;
@@ -29,6 +28,7 @@ use crate::session::Settings;
 use crate::slots::ConnKey;
 use crate::transport::Address;
 use index::Index;
+use rialto_config::{ConnectionScope, HealthCheck};
 use std::sync::Arc;
 
 macro_rules! ids {

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
     use crate::file::FileList;
     use crate::testing::{Record, endpoint};
-    use rialto_core::config::Protocol;
+    use rialto_config::Protocol;
     use rialto_core::discovery::Updates;
     use std::fs;
     use std::sync::Arc;

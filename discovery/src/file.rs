@@ -8,7 +8,7 @@ pub use watches::Watches;
 
 use crate::resolve::{REFRESH, Resolver, has_names};
 use directory_watch::{DirectoryWatch, Seen};
-use rialto_core::config::{Endpoint, Protocol};
+use rialto_config::{Endpoint, Protocol};
 use rialto_core::discovery::{Source, Standing, State, Updates, Watching};
 use std::fs::File;
 use std::io::Read;

@@ -1,6 +1,6 @@
 //! A source of the endpoints that the configuration lists.
 use crate::resolve::{REFRESH, Resolver, has_names};
-use rialto_core::config::Endpoint;
+use rialto_config::Endpoint;
 use rialto_core::discovery::{Source, Standing, Updates, Watching};
 use std::sync::Arc;
 

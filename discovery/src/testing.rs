@@ -1,5 +1,5 @@
 //! Helpers for tests of sources.
-use rialto_core::config::{Endpoint, Labels};
+use rialto_config::{Endpoint, Labels};
 use rialto_core::discovery::{DiscoveredEndpoint, Standing, State, Updates};
 use rialto_core::transport::Address;
 use std::sync::{Arc, Mutex};

@@ -2,7 +2,7 @@
 //!
 //! Nothing here waits or sends. The control plane asks what is due, has it sent over the workers' connections, and
 //! reports how it ended.
-use rialto_core::config::HealthCheck;
+use rialto_config::HealthCheck;
 use rialto_core::directory::{Change, Directory, EndpointId};
 use rialto_core::heartbeat::{Heartbeat, HeartbeatOutcome, HeartbeatTicket};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -169,7 +169,7 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rialto_core::config::{Cluster, Config, Endpoint, Period, Protocol};
+    use rialto_config::{Cluster, Config, Endpoint, Period, Protocol};
     use rialto_core::directory::Compiler;
     use rialto_core::discovery::DiscoveredEndpoint;
     use rialto_core::transport::Address;

@@ -2,7 +2,7 @@
 //! address in use is refused before anything has changed.
 use crate::address::resolve;
 use anyhow::Context;
-use rialto_core::config::{Address, Listener};
+use rialto_config::{Address, Listener};
 use rialto_core::directory::{Compiler, ListenerId};
 use rialto_core::runtime::{Bound, Runtime, bind};
 use rialto_core::transport;

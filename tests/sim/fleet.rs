@@ -150,8 +150,8 @@ pub fn compile(compiler: &mut Compiler, config: &str, now: Instant, uses: &[Use]
     let config = rialto::config::load_str("sim.yaml", config)
         .expect("a good configuration")
         .config;
-    let endpoints = |c: &rialto_core::config::Cluster| {
-        let instance = |e: &rialto_core::config::Endpoint| DiscoveredEndpoint {
+    let endpoints = |c: &rialto_config::Cluster| {
+        let instance = |e: &rialto_config::Endpoint| DiscoveredEndpoint {
             address: Address::Tcp(e.address.to_string().parse().expect("numeric")),
             name: e.address.to_string().into(),
             weight: e.weight,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rialto_benches::scale::{ChangeCosts, Spread};
-use rialto_core::config::Config;
+use rialto_config::Config;
 use rialto_core::directory::{Compiler, Use};
 use rialto_core::discovery::DiscoveredEndpoint;
 use rialto_core::transport::Address;
@@ -47,7 +47,7 @@ pub(crate) fn measure(config: &Config, plan: Plan) -> anyhow::Result<ChangeCosts
 
     let (mut compile, mut apply) = (Vec::new(), Vec::new());
     let mut uses = vec![Use::default()];
-    let none = |_: &rialto_core::config::Cluster| vec![];
+    let none = |_: &rialto_config::Cluster| vec![];
     let (end, clusters) = (Instant::now() + plan.longest, lists.len());
     for change in 0..plan.changes {
         now += Duration::from_secs(1) / plan.per_second;

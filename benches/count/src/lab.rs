@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use anyhow::ensure;
 use rialto_benches::wire::RequestTemplate;
+use rialto_config::{Config, LogOutput};
 use rialto_core::Env;
 use rialto_core::access_log::AccessLogBuffer;
-use rialto_core::config::{self, Config, LogOutput};
 use rialto_core::directory::{Compiler, ListenerId};
 use rialto_core::discovery::DiscoveredEndpoint;
 use rialto_core::transport::Address;
@@ -99,13 +99,13 @@ impl Lab {
 }
 
 /// The endpoints that the configuration lists. Their addresses are never used.
-pub(crate) fn discovered_endpoints(cluster: &config::Cluster) -> Vec<DiscoveredEndpoint> {
+pub(crate) fn discovered_endpoints(cluster: &rialto_config::Cluster) -> Vec<DiscoveredEndpoint> {
     let endpoints = cluster.endpoints.iter();
     endpoints.filter_map(discovered).collect()
 }
 
-fn discovered(endpoint: &config::Endpoint) -> Option<DiscoveredEndpoint> {
-    let config::Address::Socket(address) = endpoint.address else {
+fn discovered(endpoint: &rialto_config::Endpoint) -> Option<DiscoveredEndpoint> {
+    let rialto_config::Address::Socket(address) = endpoint.address else {
         return None;
     };
     Some(DiscoveredEndpoint {

@@ -6,7 +6,6 @@ use super::trace::{self, Ended};
 use crate::Env;
 use crate::access_log::{Note, Record};
 use crate::bridge::Bridge;
-use crate::config::RetryOn;
 use crate::connections::{Connections, From, Owner};
 use crate::directory::EndpointId;
 use crate::error::{CallError, ErrorKind};
@@ -15,6 +14,7 @@ use crate::message::Edits;
 use crate::metrics::{CallResult, SeriesId};
 use crate::session::{Protocols, Response};
 use crate::slots::{CallKey, ConnKey};
+use rialto_config::RetryOn;
 
 /// A response that is later than this is taken for lost, because providers drop requests whose time is over
 /// without a response. The connection is then replaced: only its end guarantees that the call's id is free

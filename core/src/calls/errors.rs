@@ -2,10 +2,10 @@
 use super::Calls;
 use super::shares::Excess;
 use crate::asking::ServiceName;
-use crate::config::ConnectionScope;
 use crate::directory::{Cluster, Endpoint};
 use crate::error::{CallError, ErrorKind, Limit};
 use crate::exchange::{Exchange, State};
+use rialto_config::ConnectionScope;
 
 /// No endpoint of a cluster can be reached. `last` is the one that was tried last.
 #[cold]

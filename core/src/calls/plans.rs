@@ -171,10 +171,10 @@ pub(crate) fn note<Id: Copy + Eq + Hash, T>(removed: &mut Vec<Id>, changed: &[(I
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{self, Config};
     use crate::directory::{Compiler, World};
     use crate::filter::{FilterFactory, RequestCx, Verdict};
     use crate::message::ProtoId;
+    use rialto_config::{self as config, Config};
     use std::any::Any;
     use std::time::Instant;
 

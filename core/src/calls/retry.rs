@@ -3,13 +3,13 @@ use super::Calls;
 use super::forward::Sending;
 use super::shares::Counted;
 use crate::Env;
-use crate::config::RetryOn;
 use crate::connections::Connections;
 use crate::directory::{Change, Cluster, ClusterId, EndpointId};
 use crate::error::ErrorKind;
 use crate::exchange::{Asker, Exchange, State};
 use crate::message::Message;
 use crate::slots::CallKey;
+use rialto_config::RetryOn;
 use std::collections::HashMap;
 use std::rc::Rc;
 

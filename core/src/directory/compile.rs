@@ -5,12 +5,12 @@ use super::parts::{ClusterSource, RouteSource, TargetSource, listener_of};
 use super::{
     Change, ClusterId, Destination, Directory, Endpoint, EndpointId, Limits, ListenerId, PartId, RouteId, Use,
 };
-use crate::config::{self, Config, Labels, Protocol};
 use crate::discovery::DiscoveredEndpoint;
 use crate::filter::FilterFactory;
 use crate::message::ProtoId;
 use crate::metrics::Layout;
 use crate::transport::Address;
+use rialto_config::{self as config, Config, Labels, Protocol};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;

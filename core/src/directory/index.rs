@@ -1,7 +1,7 @@
 //! The routes of a listener, indexed by interface name.
 use super::RouteId;
-use crate::config::{self, TextMatch};
 use crate::hash::Mix;
+use rialto_config::{self as config, TextMatch};
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 

@@ -1,6 +1,6 @@
 //! The conditions of a route.
-use crate::config::{AttachmentMatch, TextMatch};
 use crate::message::{Head, Message, ProtoId};
+use rialto_config::{AttachmentMatch, TextMatch};
 
 /// All conditions of a route. An absent condition is always met.
 #[derive(Clone, Debug, Default)]

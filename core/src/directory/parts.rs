@@ -6,11 +6,11 @@ use super::{
     RetryRule, Route, RouteId, RouteMatch, Target, WeightedEndpoint,
 };
 use crate::bridge::{Bridge, GroupRule};
-use crate::config::{self, ConnectionScope, Labels, Protocol, SubsetFallback, Timeout};
 use crate::discovery::DiscoveredEndpoint;
 use crate::message::Edits;
 use crate::session::Settings;
 use crate::value_rules::{DateFields, ValueRules};
+use rialto_config::{self as config, ConnectionScope, Labels, Protocol, SubsetFallback, Timeout};
 
 /// The largest response in bytes. It only bounds memory, so it is not configurable.
 const MAX_RESPONSE: usize = 64 << 20;

@@ -1,8 +1,8 @@
 //! Routes: where calls go, and what holds for them on the way.
 use super::{ClusterId, Filters, RouteMatch};
 use crate::bridge::Bridge;
-use crate::config::{RetryOn, TextMatch};
 use crate::message::{Edits, ProtoId};
+use rialto_config::{RetryOn, TextMatch};
 use std::sync::Arc;
 
 /// A rule for the calls that match it: the clusters they go to, and the changes and bounds on the way.

@@ -1,10 +1,10 @@
 //! Tests of compiling and routing.
 use super::*;
 use crate::call::{NeutralCall, NeutralResponse};
-use crate::config::{self, Config};
 use crate::discovery::DiscoveredEndpoint;
 use crate::error::CallError;
 use crate::message::{MessageReader, Meta, Status};
+use rialto_config::{self as config, Config};
 use std::borrow::Cow;
 use std::time::Instant;
 

@@ -1,6 +1,6 @@
 //! The labels and buckets of the metrics of calls. They are fixed when the process starts, because counts
 //! cannot be moved between buckets.
-use crate::config;
+use rialto_config as config;
 
 /// The largest number of buckets with an upper bound. One more bucket has none.
 pub const BUCKETS: usize = 32;
