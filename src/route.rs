@@ -2,12 +2,12 @@
 //!
 //! The call is encoded as a message of its protocol, decoded as a worker does it, and matched with the compiled
 //! routes, so the result is the same as in a running process.
-use crate::control::world;
+use crate::control::{Compiler, World};
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use rialto_config::{Config, Listener, ListenerProtocol};
 use rialto_core::buf::OutBuf;
-use rialto_core::directory::{Cluster, Compiler, Destination, Directory, Route, Unmet};
+use rialto_core::directory::{Cluster, Destination, Directory, Route, Unmet};
 use rialto_core::framed::{Codec, Framed};
 use rialto_core::message::{Head, Message, ProtoId};
 use rialto_core::session::{Dispatch, Protocols, Role, Session, Settings};
@@ -75,7 +75,13 @@ pub(crate) fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode
     }
     let mut compiler = Compiler::default();
     let none = |_: &rialto_config::Cluster| vec![];
-    compiler.configure(config, &world(&none, 1, Instant::now(), &[]));
+    let world = World {
+        endpoints: &none,
+        workers: 1,
+        now: Instant::now(),
+        uses: &[],
+    };
+    compiler.configure(config, &world);
     let (mut text, mut found) = (String::new(), false);
     for listener in listeners {
         for spoken in [Spoken::Dubbo, Spoken::Bolt] {

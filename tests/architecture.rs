@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const CRATES: &[(&str, &[&str])] = &[
     ("core/config", &[]),
     ("core/values", &[]),
-    ("core", &["rialto-config", "rialto-values"]),
+    ("core", &["rialto-values"]),
     ("protocols/hessian", &["rialto-values"]),
     ("protocols/jsonb", &["rialto-values"]),
     (
@@ -32,6 +32,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "rialto-benches",
             "rialto-config",
             "rialto-core",
+            "rialto-discovery",
             "rialto-protocols",
         ],
     ),

@@ -15,7 +15,6 @@ pub mod calls;
 pub mod connections;
 pub mod control_plane;
 pub mod directory;
-pub mod discovery;
 pub mod endpoints;
 mod error;
 mod exchange;

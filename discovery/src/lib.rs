@@ -3,7 +3,7 @@
 //! A source finds one cluster's endpoints and publishes them as full lists: [`StaticSource`] those of the
 //! configuration, [`FileSource`] those of a file. A registry has a source for each service that it is asked for:
 //! [`DirectoryRegistry`] the files of a directory. [`protect`] stands between the sources of a cluster and the
-//! compiler of snapshots: it drops bad records, does not believe a sudden empty list, and merges bursts of
+//! compiler: it drops bad records, does not believe a sudden empty list, and merges bursts of
 //! changes.
 //!
 //! Everything here runs in the control plane, on a tokio runtime with timers, and never on the path of a
@@ -26,6 +26,7 @@ mod fixed;
 mod guard;
 mod protect;
 mod resolve;
+mod source;
 #[cfg(test)]
 mod testing;
 
@@ -34,8 +35,7 @@ pub use file::{FileList, FileSource, ParseFile, Watches};
 pub use fixed::StaticSource;
 pub use guard::{Empty, Protection};
 pub use protect::{Protected, protect};
-
-use rialto_core::discovery::Source;
+pub use source::{DiscoveredEndpoint, Registry, Source, Standing, State, Updates, Watching};
 
 /// The sources that a cluster's configuration names. `parse` parses the text of an endpoints file, and
 /// `watches` are those of all sources.

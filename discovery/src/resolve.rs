@@ -1,6 +1,6 @@
 //! Turns configured endpoints into addresses that can be dialled.
+use crate::source::{DiscoveredEndpoint, State};
 use rialto_config::Endpoint;
-use rialto_core::discovery::{DiscoveredEndpoint, State};
 use rialto_core::transport::Address;
 use std::collections::{BTreeSet, HashMap};
 use std::io;

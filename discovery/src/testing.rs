@@ -1,6 +1,6 @@
 //! Helpers for tests of sources.
+use crate::source::{DiscoveredEndpoint, Standing, State, Updates};
 use rialto_config::{Endpoint, Labels};
-use rialto_core::discovery::{DiscoveredEndpoint, Standing, State, Updates};
 use rialto_core::transport::Address;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;

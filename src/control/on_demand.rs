@@ -4,10 +4,12 @@ use crate::config;
 use rialto_config::{Cluster, Config, Protocol, ServiceFile, Timeout};
 use rialto_core::asking::{Answer, Question, ServiceName, Ticket};
 use rialto_core::directory::{ClusterId, Use};
-use rialto_core::discovery::{DiscoveredEndpoint, Registry, Source, State, Updates};
 use rialto_core::message::ProtoId;
 use rialto_core::{CallError, ErrorKind};
-use rialto_discovery::{DirectoryRegistry, Empty, FileList, Protection, Watches, protect};
+use rialto_discovery::{
+    DirectoryRegistry, DiscoveredEndpoint, Empty, FileList, Protection, Registry, Source, State, Updates,
+    Watches, protect,
+};
 use rialto_protocols::BOLT;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;

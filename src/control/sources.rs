@@ -2,8 +2,9 @@
 use crate::config;
 use crate::state::{List, Lists};
 use rialto_config::Cluster;
-use rialto_core::discovery::{Source, Standing, State, Updates};
-use rialto_discovery::{FileList, Protection, Watches, protect, source_for};
+use rialto_discovery::{
+    FileList, Protection, Source, Standing, State, Updates, Watches, protect, source_for,
+};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;

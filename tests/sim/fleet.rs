@@ -1,12 +1,13 @@
 //! A worker between downstreams and hosts, and the fate of every call.
 use super::net::{End, Net, Shared, SimReactor};
 use super::peer::{Found, Peer, Proto};
+use rialto::control::{Compiler, World};
 use rialto_core::Env;
-use rialto_core::directory::{Change, Compiler, ListenerId, Use};
-use rialto_core::discovery::DiscoveredEndpoint;
+use rialto_core::directory::{Change, ListenerId, Use};
 use rialto_core::session::{RespondTo, Role};
 use rialto_core::transport::Address;
 use rialto_core::worker::{Now, Worker};
+use rialto_discovery::DiscoveredEndpoint;
 use rialto_protocols::All;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
@@ -160,7 +161,13 @@ pub fn compile(compiler: &mut Compiler, config: &str, now: Instant, uses: &[Use]
         };
         c.endpoints.iter().map(instance).collect()
     };
-    compiler.configure(&config, &rialto::control::world(&endpoints, 1, now, uses))
+    let world = World {
+        endpoints: &endpoints,
+        workers: 1,
+        now,
+        uses,
+    };
+    compiler.configure(&config, &world)
 }
 
 impl Fleet {

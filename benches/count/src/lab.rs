@@ -3,14 +3,15 @@
 use std::time::Instant;
 
 use anyhow::ensure;
+use rialto::control::{Compiler, World};
 use rialto_benches::wire::RequestTemplate;
 use rialto_config::{Config, LogOutput};
 use rialto_core::Env;
 use rialto_core::access_log::AccessLogBuffer;
-use rialto_core::directory::{Compiler, ListenerId};
-use rialto_core::discovery::DiscoveredEndpoint;
+use rialto_core::directory::ListenerId;
 use rialto_core::transport::Address;
 use rialto_core::worker::{Now, Worker};
+use rialto_discovery::DiscoveredEndpoint;
 use rialto_protocols::All;
 
 use crate::link::{Dials, Link};
@@ -40,7 +41,12 @@ pub(crate) struct Lab {
 impl Lab {
     pub(crate) fn new(config: &Config, template: RequestTemplate) -> Self {
         let mut compiler = Compiler::default();
-        let world = rialto::control::world(&discovered_endpoints, 1, Instant::now(), &[]);
+        let world = World {
+            endpoints: &discovered_endpoints,
+            workers: 1,
+            now: Instant::now(),
+            uses: &[],
+        };
         let first = compiler.configure(config, &world);
         let dials = Dials::default();
         let mut worker = Worker::new(dials.clone(), &first, 1);

@@ -7,14 +7,13 @@ use crate::Env;
 use crate::access_log::{Note, Record};
 use crate::bridge::Bridge;
 use crate::connections::{Connections, From, Owner};
-use crate::directory::EndpointId;
+use crate::directory::{EndpointId, RetryOn};
 use crate::error::{CallError, ErrorKind};
 use crate::exchange::{Asker, Down, Exchange, State};
 use crate::message::Edits;
 use crate::metrics::{CallResult, SeriesId};
 use crate::session::{Protocols, Response};
 use crate::slots::{CallKey, ConnKey};
-use rialto_config::RetryOn;
 
 /// A response that is later than this is taken for lost, because providers drop requests whose time is over
 /// without a response. The connection is then replaced: only its end guarantees that the call's id is free

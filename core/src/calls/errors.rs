@@ -2,10 +2,9 @@
 use super::Calls;
 use super::shares::Excess;
 use crate::asking::ServiceName;
-use crate::directory::{Cluster, Endpoint};
+use crate::directory::{Cluster, ConnectionScope, Endpoint};
 use crate::error::{CallError, ErrorKind, Limit};
 use crate::exchange::{Exchange, State};
-use rialto_config::ConnectionScope;
 
 /// No endpoint of a cluster can be reached. `last` is the one that was tried last.
 #[cold]

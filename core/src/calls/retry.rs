@@ -4,12 +4,11 @@ use super::forward::Sending;
 use super::shares::Counted;
 use crate::Env;
 use crate::connections::Connections;
-use crate::directory::{Change, Cluster, ClusterId, EndpointId};
+use crate::directory::{Change, Cluster, ClusterId, EndpointId, RetryOn};
 use crate::error::ErrorKind;
 use crate::exchange::{Asker, Exchange, State};
 use crate::message::Message;
 use crate::slots::CallKey;
-use rialto_config::RetryOn;
 use std::collections::HashMap;
 use std::rc::Rc;
 

@@ -2,11 +2,10 @@
 //! ones.
 use super::{Connections, Owner};
 use crate::Env;
-use crate::directory::Directory;
+use crate::directory::{ConnectionScope, Directory};
 use crate::peer_errors::PeerErrorKind;
 use crate::session::Session;
 use crate::slots::ConnKey;
-use rialto_config::ConnectionScope;
 use std::io;
 
 /// A peer that leaves this many heartbeats without a response is taken for dead.

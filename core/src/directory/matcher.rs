@@ -1,6 +1,6 @@
 //! The conditions of a route.
+use super::{AttachmentMatch, TextMatch};
 use crate::message::{Head, Message, ProtoId};
-use rialto_config::{AttachmentMatch, TextMatch};
 
 /// All conditions of a route. An absent condition is always met.
 #[derive(Clone, Debug, Default)]
@@ -74,7 +74,7 @@ impl RouteMatch {
         let attachment = self.attachments.iter().find(|(key, m)| {
             let found = msg.meta.reader.attachment(msg, head, key);
             !match found.as_deref().map(std::str::from_utf8) {
-                Some(Err(_)) => *m == AttachmentMatch::Present,
+                Some(Err(_)) => matches!(m, AttachmentMatch::Present),
                 Some(Ok(value)) => m.matches(Some(value)),
                 None => m.matches(None),
             }

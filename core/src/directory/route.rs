@@ -1,8 +1,7 @@
 //! Routes: where calls go, and what holds for them on the way.
-use super::{ClusterId, Filters, RouteMatch};
+use super::{ClusterId, Filters, RouteMatch, TextMatch};
 use crate::bridge::Bridge;
 use crate::message::{Edits, ProtoId};
-use rialto_config::{RetryOn, TextMatch};
 use std::sync::Arc;
 
 /// A rule for the calls that match it: the clusters they go to, and the changes and bounds on the way.
@@ -56,6 +55,21 @@ pub struct RetryRule {
 /// A set of outcomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcomes(u8);
+
+/// An outcome after which a call may be given to another endpoint although its bytes have left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryOn {
+    /// The provider has no free thread, and has not executed the call.
+    Overload,
+    /// The provider does not have the service.
+    NoService,
+    /// There was no response in time.
+    Timeout,
+    /// The connection was lost before the response came.
+    ConnectionLost,
+    /// The provider reports a failure outside of the service.
+    ServerError,
+}
 
 /// A destination of copies of requests.
 pub struct Mirror {
@@ -112,11 +126,31 @@ impl Target {
 
 impl Policy {
     /// The policy for a method whose calls may be executed twice, or may not.
-    pub(super) fn for_method(mut self, may_repeat: bool) -> Self {
+    #[must_use]
+    pub fn for_method(mut self, may_repeat: bool) -> Self {
         if !may_repeat {
             self.retry.on = self.retry.on.without_executed();
         }
         self
+    }
+}
+
+impl RetryOn {
+    /// All outcomes.
+    const ALL: [Self; 5] = [
+        Self::Overload,
+        Self::NoService,
+        Self::Timeout,
+        Self::ConnectionLost,
+        Self::ServerError,
+    ];
+
+    /// Whether the provider may have executed the call.
+    fn may_have_executed(self) -> bool {
+        match self {
+            Self::Overload => false,
+            Self::NoService | Self::Timeout | Self::ConnectionLost | Self::ServerError => true,
+        }
     }
 }
 
