@@ -44,7 +44,12 @@ const FORBIDDEN_LIBRARIES: &[(&str, &[&str], &str)] = &[
     (
         "core",
         YAML,
-        "the root package reads files; the core gets typed values",
+        "the root package reads files; workers get compiled parts",
+    ),
+    (
+        "core",
+        SCHEMAS,
+        "what a configuration contains is in core/config; workers get compiled parts",
     ),
     ("core", REGISTRIES, "sources of endpoints live in discovery/"),
     (
@@ -52,6 +57,14 @@ const FORBIDDEN_LIBRARIES: &[(&str, &[&str], &str)] = &[
         ASYNC,
         "workers are threads that own an epoll; async lives in the control plane",
     ),
+    ("core/config", YAML, "the root package reads files"),
+    (
+        "core/config",
+        REGISTRIES,
+        "sources of endpoints live in discovery/",
+    ),
+    ("core/config", ASYNC, "a configuration is data and its checks"),
+    ("core/config", SOCKETS, "a configuration is data and its checks"),
     (
         "protocols",
         ASYNC,
@@ -71,6 +84,7 @@ const FORBIDDEN_LIBRARIES: &[(&str, &[&str], &str)] = &[
     ("filters", SOCKETS, "filters see calls, not connections"),
 ];
 const YAML: &[&str] = &["yaml", "saphyr", "granit", "toml"];
+const SCHEMAS: &[&str] = &["serde", "schemars"];
 const REGISTRIES: &[&str] = &[
     "nacos",
     "zookeeper",

@@ -253,13 +253,13 @@ impl Directory {
 
     /// The largest number of connections that a worker may have to all endpoints together.
     #[must_use]
-    pub fn upstream_connections(&self) -> usize {
+    pub(crate) fn upstream_connections(&self) -> usize {
         self.upstream_connections
     }
 
     /// The change that turns an empty directory into this one.
     #[must_use]
-    pub fn as_change(&self) -> Change {
+    pub(crate) fn as_change(&self) -> Change {
         Change {
             version: self.version,
             limits: Some(self.limits.clone()),
@@ -338,7 +338,7 @@ impl Cluster {
     /// The downstream that upstream connections to this cluster are reserved for; `None` if they are shared.
     #[inline]
     #[must_use]
-    pub fn reserves_for(&self, downstream: ConnKey) -> Option<ConnKey> {
+    pub(crate) fn reserves_for(&self, downstream: ConnKey) -> Option<ConnKey> {
         match self.connections {
             ConnectionScope::Shared => None,
             ConnectionScope::PerDownstream => Some(downstream),

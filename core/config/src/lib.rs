@@ -43,7 +43,7 @@ mod secret;
 mod suggest;
 mod text;
 mod units;
-pub mod validate;
+mod validate;
 
 pub use address::{Address, AddressError};
 pub use bridge::{AttachmentBridge, Bridge, ExceptionBridge, SqlDate, UniqueIdFrom, VersionRule};

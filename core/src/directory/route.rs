@@ -119,7 +119,7 @@ impl Target {
 
     /// Whether calls need an answer of a registry before they can be sent.
     #[must_use]
-    pub fn is_on_demand(&self) -> bool {
+    pub(crate) fn is_on_demand(&self) -> bool {
         matches!(self.to, Destination::Registry(_))
     }
 }
@@ -186,7 +186,7 @@ impl Route {
     /// The bounds of calls of a method.
     #[inline]
     #[must_use]
-    pub fn policy_of(&self, method: &[u8]) -> Policy {
+    pub(crate) fn policy_of(&self, method: &[u8]) -> Policy {
         if let Some((_, policy)) = self.methods.iter().find(|(m, _)| **m == *method) {
             return *policy;
         }
