@@ -3,8 +3,8 @@ mod line;
 
 use crate::state::{AccessLogSignals, Names};
 use line::Lines;
+use rialto_config::{AccessLog, LogOutput};
 use rialto_core::access_log::Batch;
-use rialto_core::config::{AccessLog, LogOutput};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileTypeExt;

@@ -1,6 +1,6 @@
 //! From an address in the configuration to one that a socket can be bound to, for listeners and the admin pages.
 use anyhow::Context;
-use rialto_core::config::Address;
+use rialto_config::Address;
 use rialto_core::transport;
 use std::net::ToSocketAddrs;
 

@@ -23,7 +23,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use origin::Hosts;
 use pieces::Places;
-use rialto_core::config::{Address, Admin, SecretText};
+use rialto_config::{Address, Admin, SecretText};
 use rialto_core::runtime::{Bound, bind};
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
-use rialto_core::config::{Config, Path, Problem, Protocol, Severity, validate};
+use rialto_config::{Config, Path, Problem, Protocol, Severity, validate};
 use serde::Deserialize;
 
 mod collect;

@@ -1,6 +1,7 @@
 //! The control plane: one thread that reads the configuration, follows the sources of endpoints, compiles changes,
 //! sends them to the workers, handles signals and ends the process.
 mod changes;
+mod compile;
 mod embed;
 mod file;
 mod health;
@@ -11,6 +12,7 @@ mod reload;
 mod signals;
 mod sources;
 
+pub use compile::{Compiler, World};
 pub use embed::Embedded;
 
 use crate::access_log::{self, Writer};
@@ -24,11 +26,10 @@ use inbox::{Inbox, Senders};
 use listening::Listening;
 use on_demand::{News, OnDemand, Publication, Reply};
 use reload::Pending;
-use rialto_core::config::{Cluster, Config, HessianGrammar, LogOutput, Protocol, Workers};
-use rialto_core::directory::{Change, ClusterId, Compiler, Use, World};
-use rialto_core::discovery::DiscoveredEndpoint;
+use rialto_config::{Cluster, Config, LogOutput, Workers};
+use rialto_core::directory::{Change, ClusterId};
 use rialto_core::runtime::{Layout, Runtime, raise_limit};
-use rialto_protocols::{All, BOLT, DUBBO, bolt};
+use rialto_protocols::All;
 use signals::{EarlySignals, Request, Signals};
 use sources::Sources;
 use std::collections::{BTreeMap, BTreeSet};
@@ -164,11 +165,17 @@ impl Control {
         };
         let mut compiler = Compiler::default();
         let endpoints = |c: &Cluster| sources.state(c);
-        let first = compiler.configure(&config, &world(&endpoints, workers, Instant::now(), &[]));
+        let world = World {
+            endpoints: &endpoints,
+            workers,
+            now: Instant::now(),
+            uses: &[],
+        };
+        let first = compiler.configure(&config, &world);
         let names = Arc::new(Names::new(&first));
         let mut health = Health::default();
         // nothing was sick before
-        let _ = health.apply(&first, compiler.directory(), tokio::time::Instant::now());
+        let _ = health.apply(&first, &compiler, tokio::time::Instant::now());
 
         let signals = Arc::new(AccessLogSignals::default());
         let (log, batches) = sync_channel(access_log::QUEUE);
@@ -296,7 +303,12 @@ impl Control {
     fn publish(&mut self) {
         let uses = self.runtime.uses();
         let endpoints = |c: &Cluster| self.sources.state(c);
-        let world = world(&endpoints, self.runtime.workers(), Instant::now(), &uses);
+        let world = World {
+            endpoints: &endpoints,
+            workers: self.runtime.workers(),
+            now: Instant::now(),
+            uses: &uses,
+        };
         let change = self.compiler.configure(&self.config, &world);
         self.send(change);
     }
@@ -351,7 +363,12 @@ impl Control {
     fn change<T>(&mut self, make: impl FnOnce(&mut Compiler, &World<'_>) -> (T, Change)) -> T {
         let uses = self.runtime.uses();
         let none = |_: &Cluster| vec![];
-        let world = world(&none, self.runtime.workers(), Instant::now(), &uses);
+        let world = World {
+            endpoints: &none,
+            workers: self.runtime.workers(),
+            now: Instant::now(),
+            uses: &uses,
+        };
         let (made, change) = make(&mut self.compiler, &world);
         self.send(change);
         made
@@ -361,7 +378,7 @@ impl Control {
         if !change.is_empty() {
             let turned = self
                 .health
-                .apply(&change, self.compiler.directory(), tokio::time::Instant::now());
+                .apply(&change, &self.compiler, tokio::time::Instant::now());
             self.shared.published(&change);
             self.runtime.apply(change, self.compiler.directory());
             self.tell_turned(turned);
@@ -453,30 +470,5 @@ async fn quiet(runtime: &Runtime) {
         } else {
             still += step;
         }
-    }
-}
-
-/// The answers that the compiler needs from the binary: numbers of protocols, endpoints of clusters, and filters.
-pub fn world<'a>(
-    endpoints: &'a dyn Fn(&Cluster) -> Vec<DiscoveredEndpoint>,
-    workers: usize,
-    now: Instant,
-    uses: &'a [Use],
-) -> World<'a> {
-    World {
-        protocol: &|p| match p {
-            Protocol::Bolt => BOLT,
-            Protocol::Dubbo => DUBBO,
-        },
-        variant: &|cluster| match cluster.dialect {
-            None => bolt::ANY_GRAMMAR,
-            Some(HessianGrammar::Final) => bolt::FINAL,
-            Some(HessianGrammar::Draft) => bolt::DRAFT,
-        },
-        endpoints,
-        filters: &rialto_filters::factory,
-        workers,
-        now,
-        uses,
     }
 }

@@ -2,7 +2,7 @@
 mod queue;
 
 use queue::Queue;
-use rialto_core::config::{Log, LogFormat, LogLevel};
+use rialto_config::{Log, LogFormat, LogLevel};
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,12 +2,12 @@
 //!
 //! The call is encoded as a message of its protocol, decoded as a worker does it, and matched with the compiled
 //! routes, so the result is the same as in a running process.
-use crate::control::world;
+use crate::control::{Compiler, World};
 use anyhow::{Context, bail};
 use clap::ValueEnum;
+use rialto_config::{Config, Listener, ListenerProtocol};
 use rialto_core::buf::OutBuf;
-use rialto_core::config::{self, Config, Listener, ListenerProtocol};
-use rialto_core::directory::{Cluster, Compiler, Destination, Directory, Route, Unmet};
+use rialto_core::directory::{Cluster, Destination, Directory, Route, Unmet};
 use rialto_core::framed::{Codec, Framed};
 use rialto_core::message::{Head, Message, ProtoId};
 use rialto_core::session::{Dispatch, Protocols, Role, Session, Settings};
@@ -74,8 +74,14 @@ pub(crate) fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode
         bail!("there is no listener named {name}");
     }
     let mut compiler = Compiler::default();
-    let none = |_: &config::Cluster| vec![];
-    compiler.configure(config, &world(&none, 1, Instant::now(), &[]));
+    let none = |_: &rialto_config::Cluster| vec![];
+    let world = World {
+        endpoints: &none,
+        workers: 1,
+        now: Instant::now(),
+        uses: &[],
+    };
+    compiler.configure(config, &world);
     let (mut text, mut found) = (String::new(), false);
     for listener in listeners {
         for spoken in [Spoken::Dubbo, Spoken::Bolt] {
@@ -155,7 +161,7 @@ impl Lookup<'_> {
         let taken = taken.map(|(_, route)| &*route.name);
         let compiled: HashMap<&str, &Route> =
             self.directory.routes().map(|(_, r)| (&*r.name, &**r)).collect();
-        let routes: HashMap<&str, &config::Route> =
+        let routes: HashMap<&str, &rialto_config::Route> =
             self.config.routes.iter().map(|r| (r.name.as_str(), r)).collect();
         for name in self.listener.routes.iter().map(String::as_str) {
             let (Some(route), Some(compiled)) = (routes.get(name), compiled.get(name)) else {
@@ -180,7 +186,13 @@ impl Lookup<'_> {
     }
 
     /// The condition of a route that the call does not satisfy.
-    fn reason(&self, route: &config::Route, compiled: &Route, msg: &Message<'_>, head: &Head<'_>) -> String {
+    fn reason(
+        &self,
+        route: &rialto_config::Route,
+        compiled: &Route,
+        msg: &Message<'_>,
+        head: &Head<'_>,
+    ) -> String {
         let m = &route.matches;
         if let Some(listener) = m.listener.as_ref().filter(|name| **name != self.listener.name) {
             return format!("it asks for listener {listener}");
@@ -213,7 +225,7 @@ impl Lookup<'_> {
     /// Writes the clusters that the call can go to, and how its version and group are changed for them.
     fn destinations(
         &self,
-        (route, compiled): (&config::Route, &Route),
+        (route, compiled): (&rialto_config::Route, &Route),
         request: &Request,
         (message, head): (&Message<'_>, &Head<'_>),
         to: &mut String,

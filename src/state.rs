@@ -12,7 +12,7 @@ pub(crate) use lists::List;
 
 use crate::config::Dump;
 use crate::logging;
-use rialto_core::config::LogLevel;
+use rialto_config::LogLevel;
 use rialto_core::directory::{Change, Directory};
 use rialto_core::runtime::Runtime;
 use rialto_core::worker::Report;

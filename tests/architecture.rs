@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// The crates of this workspace that each crate may depend on, tests included.
 const CRATES: &[(&str, &[&str])] = &[
+    ("core/config", &[]),
     ("core/values", &[]),
     ("core", &["rialto-values"]),
     ("protocols/hessian", &["rialto-values"]),
@@ -19,14 +20,21 @@ const CRATES: &[(&str, &[&str])] = &[
         "protocols",
         &["rialto-core", "rialto-values", "rialto-hessian", "rialto-jsonb"],
     ),
-    ("filters", &["rialto-core"]),
-    ("discovery", &["rialto-core"]),
+    ("filters", &["rialto-config", "rialto-core"]),
+    ("discovery", &["rialto-config", "rialto-core"]),
     ("upgrade", &["rialto-core"]),
     ("testkit", &["rialto-core"]),
     ("benches", &[]),
     (
         "benches/count",
-        &["rialto", "rialto-benches", "rialto-core", "rialto-protocols"],
+        &[
+            "rialto",
+            "rialto-benches",
+            "rialto-config",
+            "rialto-core",
+            "rialto-discovery",
+            "rialto-protocols",
+        ],
     ),
     ("xtask", &[]),
 ];
@@ -36,7 +44,12 @@ const FORBIDDEN_LIBRARIES: &[(&str, &[&str], &str)] = &[
     (
         "core",
         YAML,
-        "the root package reads files; the core gets typed values",
+        "the root package reads files; workers get compiled parts",
+    ),
+    (
+        "core",
+        SCHEMAS,
+        "what a configuration contains is in core/config; workers get compiled parts",
     ),
     ("core", REGISTRIES, "sources of endpoints live in discovery/"),
     (
@@ -44,6 +57,14 @@ const FORBIDDEN_LIBRARIES: &[(&str, &[&str], &str)] = &[
         ASYNC,
         "workers are threads that own an epoll; async lives in the control plane",
     ),
+    ("core/config", YAML, "the root package reads files"),
+    (
+        "core/config",
+        REGISTRIES,
+        "sources of endpoints live in discovery/",
+    ),
+    ("core/config", ASYNC, "a configuration is data and its checks"),
+    ("core/config", SOCKETS, "a configuration is data and its checks"),
     (
         "protocols",
         ASYNC,
@@ -63,6 +84,7 @@ const FORBIDDEN_LIBRARIES: &[(&str, &[&str], &str)] = &[
     ("filters", SOCKETS, "filters see calls, not connections"),
 ];
 const YAML: &[&str] = &["yaml", "saphyr", "granit", "toml"];
+const SCHEMAS: &[&str] = &["serde", "schemars"];
 const REGISTRIES: &[&str] = &[
     "nacos",
     "zookeeper",

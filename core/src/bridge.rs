@@ -1,12 +1,12 @@
 //! Rules for calls that change their protocol. They act on the neutral call and so hold for every pair of
 //! protocols. A call that keeps its protocol is not affected.
 use crate::call::{Attachments, Exception, NeutralCall, NeutralResponse, ReturnValue};
-use crate::config::{AttachmentBridge, ExceptionBridge, TextMatch};
+use crate::directory::TextMatch;
 use crate::value_rules::ValueRules;
 use std::borrow::Cow;
 
 /// The rules for one target of a route.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Bridge {
     /// Pairs of versions: the first pair whose left side is the call's version replaces it by the right side.
     pub versions: Vec<(Box<str>, Box<str>)>,
@@ -18,6 +18,24 @@ pub struct Bridge {
     pub exceptions: ExceptionBridge,
     /// The rules for arguments, results and exceptions.
     pub values: ValueRules,
+}
+
+/// The attachments that are passed on.
+#[derive(Clone, Debug, Default)]
+pub struct AttachmentBridge {
+    /// If not empty, only attachments whose name matches one of these are passed on.
+    pub allow: Vec<TextMatch>,
+    /// Attachments whose name matches one of these are never passed on.
+    pub deny: Vec<TextMatch>,
+}
+
+/// Exceptions whose class is treated differently from others of its package.
+#[derive(Clone, Debug, Default)]
+pub struct ExceptionBridge {
+    /// Classes that are passed on.
+    pub forward: Vec<TextMatch>,
+    /// Classes that are substituted, also if `forward` has them.
+    pub substitute: Vec<TextMatch>,
 }
 
 /// The rule for the group of a call.
@@ -143,6 +161,19 @@ impl Bridge {
     }
 }
 
+impl AttachmentBridge {
+    /// Whether all attachments are passed on.
+    fn passes_all(&self) -> bool {
+        self.allow.is_empty() && self.deny.is_empty()
+    }
+
+    /// Whether the attachment with this name is passed on.
+    fn crosses(&self, name: &str) -> bool {
+        let fits = |rules: &[TextMatch]| rules.iter().any(|rule| rule.matches(name));
+        (self.allow.is_empty() || fits(&self.allow)) && !fits(&self.deny)
+    }
+}
+
 impl Exception<'_> {
     /// Replaces the exception by one that every Java client can read. Its message still names the class that
     /// was thrown.
@@ -201,5 +232,17 @@ mod tests {
         assert_eq!((&*call.version, &*call.group), ("gray", ""));
         from_version.on_request(&mut call);
         assert_eq!((&*call.version, &*call.group), ("", "gray"));
+    }
+
+    #[test]
+    fn deny_takes_precedence_over_allow() {
+        let prefix = |text: &str| vec![TextMatch::Prefix(text.into())];
+        let attachments = AttachmentBridge {
+            allow: prefix("x-"),
+            deny: prefix("x-internal"),
+        };
+        assert!(attachments.crosses("x-tenant"));
+        assert!(!attachments.crosses("x-internal-id") && !attachments.crosses("tenant"));
+        assert!(AttachmentBridge::default().crosses("tenant"));
     }
 }

@@ -1,34 +1,33 @@
 //! The directory that workers route calls by. Its parts are listeners, routes, clusters and endpoints.
 //!
-//! The control plane compiles parts ([`Compiler`]) and sends the changed ones ([`Change`]) to the workers, each
+//! The control plane compiles parts from its configuration and sends the changed ones ([`Change`]) to the workers, each
 //! of which has a [`Directory`] of its own. The cost of a change thus depends on the changed parts only. A part
-//! is immutable. Its id is not reused while a worker still refers to it (`ids.rs`), so a worker's connection
+//! is immutable. Its id is not reused while a worker still refers to it ([`Use`]), so a worker's connection
 //! pools and counters are arrays indexed by id.
 mod change;
-mod compile;
+mod condition;
 mod endpoint_set;
-mod ids;
 mod index;
 mod matcher;
-mod parts;
 mod route;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
 pub use change::{Change, PartId, Use};
-pub use compile::{Compiler, World};
+pub use condition::{AttachmentMatch, TextMatch};
 pub use endpoint_set::{Balance, EndpointSet, WeightedEndpoint};
+pub use index::RouteIndex;
 pub use matcher::{RouteMatch, Unmet};
-pub use route::{Destination, Mirror, Outcomes, Policy, RetryRule, Route, Target};
+pub use route::{Destination, Mirror, Outcomes, Policy, RetryOn, RetryRule, Route, Target};
 
-use crate::config::{ConnectionScope, HealthCheck};
 use crate::filter::FilterFactory;
 use crate::message::{Head, Message, ProtoId};
 use crate::metrics::Layout;
 use crate::session::Settings;
 use crate::slots::ConnKey;
 use crate::transport::Address;
-use index::Index;
 use std::sync::Arc;
 
 macro_rules! ids {
@@ -110,7 +109,8 @@ pub struct Listener {
     pub route_count: usize,
     /// The factories of its filters, in order.
     pub filters: Filters,
-    routes: Index,
+    /// Its routes, in order.
+    pub routes: RouteIndex,
 }
 
 /// The factories of the filters of a listener or route, in order. Each worker has instances of its own.
@@ -165,10 +165,17 @@ pub struct Cluster {
     pub downstream_share: u8,
     /// The number of calls in flight below which no downstream can exceed its share.
     pub crowded_at: u32,
-    /// How the control plane finds out which of its endpoints respond; `None` if it does not.
-    pub health_check: Option<HealthCheck>,
     /// It was found in a registry when it was first called, and is removed when it is called no more.
     pub on_demand: bool,
+}
+
+/// Whether downstream connections share the connections to an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionScope {
+    /// Calls of all downstream connections may use the same connection.
+    Shared,
+    /// Each downstream connection has connections of its own.
+    PerDownstream,
 }
 
 /// One provider process.
@@ -246,13 +253,13 @@ impl Directory {
 
     /// The largest number of connections that a worker may have to all endpoints together.
     #[must_use]
-    pub fn upstream_connections(&self) -> usize {
+    pub(crate) fn upstream_connections(&self) -> usize {
         self.upstream_connections
     }
 
     /// The change that turns an empty directory into this one.
     #[must_use]
-    pub fn as_change(&self) -> Change {
+    pub(crate) fn as_change(&self) -> Change {
         Change {
             version: self.version,
             limits: Some(self.limits.clone()),
@@ -331,7 +338,7 @@ impl Cluster {
     /// The downstream that upstream connections to this cluster are reserved for; `None` if they are shared.
     #[inline]
     #[must_use]
-    pub fn reserves_for(&self, downstream: ConnKey) -> Option<ConnKey> {
+    pub(crate) fn reserves_for(&self, downstream: ConnKey) -> Option<ConnKey> {
         match self.connections {
             ConnectionScope::Shared => None,
             ConnectionScope::PerDownstream => Some(downstream),

@@ -4,16 +4,6 @@
 //! Read it along the path of a call: a [`session`] decodes the request, filters and the routes of the
 //! [`directory`] choose a cluster, [`endpoints`] picks an endpoint and leases a connection, another session
 //! encodes the request, and the response takes the same way back.
-//!
-//! ```
-//! use rialto_core::config::{Config, validate};
-//!
-//! let mut config = Config::default();
-//! config.access_log.sample = 2.0;
-//! let problems = validate(&config, &|_, _| None);
-//! let text = problems.first().map(ToString::to_string).unwrap_or_default();
-//! assert!(text.starts_with("error: access_log.sample: 2 is not a share from 0 to 1"), "{text}");
-//! ```
 #![forbid(unsafe_code)]
 
 pub mod access_log;
@@ -22,11 +12,9 @@ pub mod bridge;
 pub mod buf;
 pub mod call;
 pub mod calls;
-pub mod config;
 pub mod connections;
 pub mod control_plane;
 pub mod directory;
-pub mod discovery;
 pub mod endpoints;
 mod error;
 mod exchange;

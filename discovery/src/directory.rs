@@ -1,7 +1,7 @@
 //! A registry that is a directory with a file for each service.
 use crate::file::{FileSource, ParseFile, Watches};
+use crate::source::{Registry, Source};
 use rialto_core::asking::ServiceName;
-use rialto_core::discovery::{Registry, Source};
 use std::path::PathBuf;
 
 /// Finds the endpoints of a service in the file `SERVICE:VERSION:GROUP.yaml` of a directory, or in
@@ -57,9 +57,9 @@ fn is_harmless(part: &str) -> bool {
 mod tests {
     use super::*;
     use crate::file::FileList;
+    use crate::source::Updates;
     use crate::testing::{Record, endpoint};
-    use rialto_core::config::Protocol;
-    use rialto_core::discovery::Updates;
+    use rialto_config::Protocol;
     use std::fs;
     use std::sync::Arc;
     use tokio::task::JoinSet;

@@ -7,9 +7,9 @@ mod watches;
 pub use watches::Watches;
 
 use crate::resolve::{REFRESH, Resolver, has_names};
+use crate::source::{Source, Standing, State, Updates, Watching};
 use directory_watch::{DirectoryWatch, Seen};
-use rialto_core::config::{Endpoint, Protocol};
-use rialto_core::discovery::{Source, Standing, State, Updates, Watching};
+use rialto_config::{Endpoint, Protocol};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! A source of the endpoints that the configuration lists.
 use crate::resolve::{REFRESH, Resolver, has_names};
-use rialto_core::config::Endpoint;
-use rialto_core::discovery::{Source, Standing, Updates, Watching};
+use crate::source::{Source, Standing, Updates, Watching};
+use rialto_config::Endpoint;
 use std::sync::Arc;
 
 /// The endpoints of the configuration. Host names among them are resolved again every 30 s.

@@ -1,6 +1,6 @@
 //! Decides which lists of its sources a cluster uses. It never waits: lists and the time go in, and a list
 //! comes out when one is due.
-use rialto_core::discovery::{DiscoveredEndpoint, Standing, State};
+use crate::source::{DiscoveredEndpoint, Standing, State};
 use rialto_core::transport::Address;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;

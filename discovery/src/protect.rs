@@ -1,6 +1,6 @@
 //! The layer between the sources of a cluster and the user of their lists.
 use crate::guard::{Guard, Protection};
-use rialto_core::discovery::{Source, Standing, State, Updates, Watching};
+use crate::source::{Source, Standing, State, Updates, Watching};
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;

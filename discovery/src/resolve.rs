@@ -1,6 +1,6 @@
 //! Turns configured endpoints into addresses that can be dialled.
-use rialto_core::config::{self, Endpoint};
-use rialto_core::discovery::{DiscoveredEndpoint, State};
+use crate::source::{DiscoveredEndpoint, State};
+use rialto_config::Endpoint;
 use rialto_core::transport::Address;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -70,9 +70,9 @@ impl Resolver {
 
     fn discovered(&self, endpoint: &Endpoint) -> Vec<DiscoveredEndpoint> {
         let addresses: Vec<Address> = match &endpoint.address {
-            config::Address::Socket(address) => vec![Address::Tcp(*address)],
-            config::Address::Unix(path) => vec![Address::Unix(path.as_path().into())],
-            config::Address::Name { .. } => {
+            rialto_config::Address::Socket(address) => vec![Address::Tcp(*address)],
+            rialto_config::Address::Unix(path) => vec![Address::Unix(path.as_path().into())],
+            rialto_config::Address::Name { .. } => {
                 let known = name_of(endpoint).and_then(|name| self.known.get(&name));
                 known.into_iter().flatten().copied().map(Address::Tcp).collect()
             }
@@ -98,7 +98,7 @@ pub(crate) fn has_names(endpoints: &[Endpoint]) -> bool {
 
 fn name_of(endpoint: &Endpoint) -> Option<Name> {
     match &endpoint.address {
-        config::Address::Name { host, port } => Some((host.as_str().into(), *port)),
+        rialto_config::Address::Name { host, port } => Some((host.as_str().into(), *port)),
         _ => None,
     }
 }

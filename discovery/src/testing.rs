@@ -1,6 +1,6 @@
 //! Helpers for tests of sources.
-use rialto_core::config::{Endpoint, Labels};
-use rialto_core::discovery::{DiscoveredEndpoint, Standing, State, Updates};
+use crate::source::{DiscoveredEndpoint, Standing, State, Updates};
+use rialto_config::{Endpoint, Labels};
 use rialto_core::transport::Address;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;

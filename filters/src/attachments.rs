@@ -1,5 +1,5 @@
 //! A filter that changes the attachments of requests.
-use rialto_core::config::AttachmentEdit;
+use rialto_config::AttachmentEdit;
 use rialto_core::filter::{Filter, FilterFactory, RequestCx, Verdict};
 use std::any::Any;
 use std::rc::Rc;
@@ -49,7 +49,6 @@ impl Filter for Attachments {
 mod tests {
     use super::*;
     use crate::testing::{TestCall, is_passed, pass_with};
-    use rialto_core::config;
     use rialto_core::message::Edits;
 
     fn filter(set: &[(&str, &str)], remove: &[&str]) -> Rc<dyn Filter> {
@@ -60,7 +59,7 @@ mod tests {
                 .collect(),
             remove: remove.iter().map(|k| (*k).to_owned()).collect(),
         };
-        crate::factory(&config::Filter::Attachments(edit), 1).make(None)
+        crate::factory(&rialto_config::Filter::Attachments(edit), 1).make(None)
     }
 
     #[test]

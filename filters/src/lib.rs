@@ -5,7 +5,7 @@
 //! in [`FilterFactory::make`].
 //!
 //! ```
-//! use rialto_core::config::{AttachmentEdit, Filter};
+//! use rialto_config::{AttachmentEdit, Filter};
 //!
 //! // one factory for the process, one filter for each of its workers
 //! let factory = rialto_filters::factory(&Filter::Attachments(AttachmentEdit::default()), 2);
@@ -21,16 +21,15 @@ mod testing;
 pub use attachments::Attachments;
 pub use rate_limit::RateLimit;
 
-use rialto_core::config;
 use rialto_core::filter::FilterFactory;
 use std::sync::Arc;
 
 /// The factory of a configured filter. `workers` is the number of data threads of the process, which share a
 /// limit for the whole process.
 #[must_use]
-pub fn factory(config: &config::Filter, workers: usize) -> Arc<dyn FilterFactory> {
+pub fn factory(config: &rialto_config::Filter, workers: usize) -> Arc<dyn FilterFactory> {
     match config {
-        config::Filter::Attachments(edit) => Arc::new(attachments::Factory::new(edit.clone())),
-        config::Filter::RateLimit(limit) => Arc::new(rate_limit::Factory::new(limit, workers)),
+        rialto_config::Filter::Attachments(edit) => Arc::new(attachments::Factory::new(edit.clone())),
+        rialto_config::Filter::RateLimit(limit) => Arc::new(rate_limit::Factory::new(limit, workers)),
     }
 }

@@ -10,7 +10,7 @@ mod buckets;
 
 use bucket::Terms;
 use buckets::{Buckets, Key};
-use rialto_core::config::{self, RateLimitKey};
+use rialto_config::RateLimitKey;
 use rialto_core::filter::{Filter, FilterFactory, RequestCx, Verdict};
 use rialto_core::{CallError, ErrorKind};
 use std::any::Any;
@@ -37,7 +37,7 @@ pub(crate) struct Factory {
 }
 
 impl Factory {
-    pub(crate) fn new(config: &config::RateLimit, workers: usize) -> Self {
+    pub(crate) fn new(config: &rialto_config::RateLimit, workers: usize) -> Self {
         let rate = config.rate.get();
         let workers = u32::try_from(workers).unwrap_or(u32::MAX);
         Factory {

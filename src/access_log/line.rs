@@ -1,7 +1,7 @@
 //! Builds the lines. Most calls repeat the names of an earlier one, so that part of a line is built once and kept.
 use crate::state::NamesView;
+use rialto_config::LogFormat;
 use rialto_core::access_log::{Note, Part, Record};
-use rialto_core::config::LogFormat;
 use rialto_core::directory::EndpointId;
 use rialto_core::metrics::{CallResult, SeriesId, SeriesKey};
 use rialto_protocols::protocol_name;

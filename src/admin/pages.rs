@@ -5,7 +5,7 @@ use crate::state::{ReloadState, Shared};
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use rialto_core::config::LogLevel;
+use rialto_config::LogLevel;
 use rialto_core::directory::Directory;
 use rialto_core::worker::{EndpointReport, Report};
 use rialto_protocols::protocol_name;

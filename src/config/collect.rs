@@ -3,7 +3,7 @@
 //! A value with a mistake is reported and removed from the tree, and reading starts again. What is missing only
 //! because of the removal is not reported.
 
-use rialto_core::config::Path;
+use rialto_config::Path;
 use serde::Deserialize;
 
 use super::read::{Kind, ReadError, Reader};

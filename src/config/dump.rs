@@ -1,6 +1,6 @@
 //! The configuration as it is shown, with every default visible.
 use super::substitutions::Substitutions;
-use rialto_core::config::Config;
+use rialto_config::Config;
 use serde::ser::{Serialize, Serializer};
 use std::sync::Arc;
 

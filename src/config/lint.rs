@@ -2,7 +2,7 @@
 
 use super::report::Finding;
 use super::tree::{Node, Scalar, Value};
-use rialto_core::config::{Path, Severity};
+use rialto_config::{Path, Severity};
 
 /// Times below this many milliseconds without a unit are probably meant in seconds.
 const LEAST_MS: u64 = 10;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use granit_parser::{Event, Parser, ScalarStyle, Span as Mark, Tag, options};
-use rialto_core::config::Path;
+use rialto_config::Path;
 
 use super::interpolate::interpolate;
 use super::report::Finding;
@@ -297,7 +297,7 @@ impl<'a> Builder<'a> {
             _ => {
                 if text.contains("${") {
                     self.findings.push(Finding {
-                        severity: rialto_core::config::Severity::Warning,
+                        severity: rialto_config::Severity::Warning,
                         ..Finding::error(
                             path.as_str(),
                             span.clone(),

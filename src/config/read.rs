@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rialto_core::config::TEXT;
+use rialto_config::TEXT;
 use serde::de::value::StrDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, Expected, Visitor};
 use serde::forward_to_deserialize_any;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rialto_core::config::Severity;
+use rialto_config::Severity;
 use serde_json::{Value, json};
 
 use super::source::{Source, Span};

@@ -1,6 +1,6 @@
 //! The JSON Schema of the configuration, for editors and for the reference page.
 
-use rialto_core::config::Config;
+use rialto_config::Config;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 //! instead.
 use super::source::Span;
 use super::tree::Node;
-use rialto_core::config::Path;
+use rialto_config::Path;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, HashMap};
 

@@ -2,7 +2,7 @@
 //! another machine than the process, so missing things are warnings. It also tells what may be meant and may not.
 
 use super::{Finding, Loaded, Report, parse_as, place};
-use rialto_core::config::{Cluster, Endpoint, Path, Secret, Severity, notes};
+use rialto_config::{Cluster, Endpoint, Path, Secret, Severity, notes};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path as FilePath;

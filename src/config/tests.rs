@@ -1,7 +1,7 @@
 //! Tests of the whole way from text to configuration or report.
 
 use super::{Dump, Loaded, Report, Source, Substitutions, load_with};
-use rialto_core::config::Config;
+use rialto_config::Config;
 use std::sync::Arc;
 
 mod bounds;

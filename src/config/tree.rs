@@ -1,6 +1,6 @@
 //! The tree of a document, whose values keep their spelling and their place.
 
-use rialto_core::config::Path;
+use rialto_config::Path;
 
 use super::source::Span;
 

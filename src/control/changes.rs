@@ -1,5 +1,5 @@
 //! Describes what a reload changes, in one line for the log.
-use rialto_core::config::Config;
+use rialto_config::Config;
 use std::collections::HashMap;
 use std::fmt::Write;
 

@@ -2,8 +2,9 @@
 //!
 //! Nothing here waits or sends. The control plane asks what is due, has it sent over the workers' connections, and
 //! reports how it ended.
-use rialto_core::config::HealthCheck;
-use rialto_core::directory::{Change, Directory, EndpointId};
+use super::Compiler;
+use rialto_config::HealthCheck;
+use rialto_core::directory::{Change, EndpointId};
 use rialto_core::heartbeat::{Heartbeat, HeartbeatOutcome, HeartbeatTicket};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -44,24 +45,26 @@ pub(super) struct Turned {
 }
 
 impl Health {
-    /// Takes over a change, which the directory contains. Returns the endpoints that were sick and are not checked any
+    /// Takes over a change, which the compiler has made. Returns the endpoints that were sick and are not checked any
     /// more.
-    pub(super) fn apply(&mut self, change: &Change, directory: &Directory, now: Instant) -> Vec<Turned> {
+    pub(super) fn apply(&mut self, change: &Change, compiler: &Compiler, now: Instant) -> Vec<Turned> {
         let mut ids: BTreeSet<EndpointId> = change.endpoints.iter().map(|(id, _)| *id).collect();
         for cluster in change.clusters.iter().filter_map(|(_, cluster)| cluster.as_ref()) {
             ids.extend(cluster.endpoints.iter().copied());
         }
         ids.into_iter()
-            .filter_map(|id| self.update(id, directory, now))
+            .filter_map(|id| self.update(id, compiler, now))
             .collect()
     }
 
-    fn update(&mut self, id: EndpointId, directory: &Directory, now: Instant) -> Option<Turned> {
+    fn update(&mut self, id: EndpointId, compiler: &Compiler, now: Instant) -> Option<Turned> {
+        let directory = compiler.directory();
         let endpoint = directory.endpoint(id);
         let cluster = endpoint.and_then(|e| directory.cluster(e.cluster));
-        let wanted = endpoint
-            .zip(cluster)
-            .and_then(|(endpoint, cluster)| Some((endpoint, cluster, cluster.health_check.clone()?)));
+        let wanted = endpoint.zip(cluster).and_then(|(endpoint, cluster)| {
+            let check = compiler.health_check(endpoint.cluster)?;
+            Some((endpoint, cluster, check.clone()))
+        });
         let Some((endpoint, cluster, check)) = wanted else {
             let old = self.endpoints.remove(&id)?;
             self.due.remove(&(old.next, id));
@@ -169,11 +172,11 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rialto_core::config::{Cluster, Config, Endpoint, Period, Protocol};
-    use rialto_core::directory::Compiler;
-    use rialto_core::discovery::DiscoveredEndpoint;
+    use crate::control::World;
+    use rialto_config::{Cluster, Config, Endpoint, Period, Protocol};
     use rialto_core::transport::Address;
     use rialto_core::{CallError, ErrorKind};
+    use rialto_discovery::DiscoveredEndpoint;
     use std::time::Instant as Clock;
 
     /// Checks of one cluster, and the compiler of its directory.
@@ -223,9 +226,14 @@ mod tests {
     impl Site {
         fn configure(&mut self, now: Instant) -> Vec<Turned> {
             let found = |c: &Cluster| c.endpoints.iter().map(found).collect();
-            let world = crate::control::world(&found, 1, Clock::now(), &[]);
+            let world = World {
+                endpoints: &found,
+                workers: 1,
+                now: Clock::now(),
+                uses: &[],
+            };
             let change = self.compiler.configure(&self.config, &world);
-            self.health.apply(&change, self.compiler.directory(), now)
+            self.health.apply(&change, &self.compiler, now)
         }
 
         /// Lets the heartbeats that are due end like this.

@@ -1,9 +1,10 @@
 //! The listening sockets. A change is planned first, which binds the new sockets, so that a configuration with an
 //! address in use is refused before anything has changed.
+use super::Compiler;
 use crate::address::resolve;
 use anyhow::Context;
-use rialto_core::config::{Address, Listener};
-use rialto_core::directory::{Compiler, ListenerId};
+use rialto_config::{Address, Listener};
+use rialto_core::directory::ListenerId;
 use rialto_core::runtime::{Bound, Runtime, bind};
 use rialto_core::transport;
 use std::collections::HashMap;

@@ -1,13 +1,15 @@
 //! Services of registries, followed from their first call until they are called no more.
 use super::sources::{Mailbox, Task};
 use crate::config;
+use rialto_config::{Cluster, Config, Protocol, ServiceFile, Timeout};
 use rialto_core::asking::{Answer, Question, ServiceName, Ticket};
-use rialto_core::config::{Cluster, Config, Protocol, ServiceFile, Timeout};
 use rialto_core::directory::{ClusterId, Use};
-use rialto_core::discovery::{DiscoveredEndpoint, Registry, Source, State, Updates};
 use rialto_core::message::ProtoId;
 use rialto_core::{CallError, ErrorKind};
-use rialto_discovery::{DirectoryRegistry, Empty, FileList, Protection, Watches, protect};
+use rialto_discovery::{
+    DirectoryRegistry, DiscoveredEndpoint, Empty, FileList, Protection, Registry, Source, State, Updates,
+    Watches, protect,
+};
 use rialto_protocols::BOLT;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -53,7 +55,7 @@ pub(super) struct OnDemand {
 }
 
 struct Configured {
-    config: rialto_core::config::Registry,
+    config: rialto_config::Registry,
     registry: Arc<dyn Registry>,
 }
 
@@ -104,9 +106,8 @@ impl OnDemand {
     /// Takes over the registries of a configuration. Returns the clusters of those that are gone or different.
     /// Relative paths begin at `base`.
     pub(super) fn configure(&mut self, config: &Config, base: &Path) -> Vec<ClusterId> {
-        let is_new = |r: &&rialto_core::config::Registry| {
-            self.registries.get(&r.name).is_none_or(|old| old.config != **r)
-        };
+        let is_new =
+            |r: &&rialto_config::Registry| self.registries.get(&r.name).is_none_or(|old| old.config != **r);
         let new: Vec<_> = config.registries.iter().filter(is_new).cloned().collect();
         let names: HashSet<&str> = config.registries.iter().map(|r| r.name.as_str()).collect();
         let goes = |name: &str| !names.contains(name) || new.iter().any(|r| r.name == name);

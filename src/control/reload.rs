@@ -3,7 +3,7 @@
 use super::changes::LISTED;
 use super::{Control, changes};
 use crate::config::{Dump, Loaded};
-use rialto_core::config::Config;
+use rialto_config::Config;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,9 +1,10 @@
 //! Runs the sources of endpoints, and keeps the last list of each cluster.
 use crate::config;
 use crate::state::{List, Lists};
-use rialto_core::config::Cluster;
-use rialto_core::discovery::{Source, Standing, State, Updates};
-use rialto_discovery::{FileList, Protection, Watches, protect, source_for};
+use rialto_config::Cluster;
+use rialto_discovery::{
+    FileList, Protection, Source, Standing, State, Updates, Watches, protect, source_for,
+};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
 //! Whether the endpoint lists of clusters are up to date, for the metrics.
-use rialto_core::discovery::Standing;
+use rialto_discovery::Standing;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -3,16 +3,18 @@ use super::net::{End, Net, Shared, SimReactor};
 use super::peer::{Found, Peer, Proto};
 use super::protocols::Simulated;
 use super::toy::TOY;
+use rialto::control::{Compiler, World};
 use rialto_core::Env;
-use rialto_core::config::Protocol;
-use rialto_core::directory::{Change, Compiler, ListenerId, Use, World};
-use rialto_core::discovery::DiscoveredEndpoint;
+use rialto_core::directory::{Change, ListenerId, Use};
 use rialto_core::message::ProtoId;
 use rialto_core::session::{RespondTo, Role};
 use rialto_core::transport::Address;
 use rialto_core::worker::{Now, Worker};
+use rialto_discovery::DiscoveredEndpoint;
+use rialto_protocols::DUBBO;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 pub struct SimEnv;
@@ -148,34 +150,32 @@ clusters:
   - { name: dubbo, protocol: dubbo, balance: least_request, endpoints: [ {address: 127.0.0.1:21}, {address: 127.0.0.1:22} ] }
 ";
 
-/// The same for a configuration in which `dubbo` stands for the toy protocol.
-pub fn compile_toy(compiler: &mut Compiler, config: &str, now: Instant, uses: &[Use]) -> Change {
-    compile_as(compiler, config, now, uses, |protocol| match protocol {
-        Protocol::Bolt => rialto_protocols::BOLT,
-        Protocol::Dubbo => TOY,
-    })
+/// All parts of a configuration in which `dubbo` stands for the toy protocol.
+pub fn compile_toy(config: &str) -> Change {
+    // The compiler is gone then, so that nobody else has the parts.
+    let mut change = compile(&mut Compiler::default(), config, Instant::now(), &[]);
+    for (_, part) in &mut change.listeners {
+        let listener = part.as_mut().and_then(Arc::get_mut).expect("a new part");
+        listener.protocol = listener.protocol.map(toy_for_dubbo);
+    }
+    for (_, part) in &mut change.clusters {
+        let cluster = part.as_mut().and_then(Arc::get_mut).expect("a new part");
+        cluster.protocol = toy_for_dubbo(cluster.protocol);
+    }
+    change
+}
+
+fn toy_for_dubbo(proto: ProtoId) -> ProtoId {
+    if proto == DUBBO { TOY } else { proto }
 }
 
 /// What a configuration changes at this time, while a worker uses these removed parts.
 pub fn compile(compiler: &mut Compiler, config: &str, now: Instant, uses: &[Use]) -> Change {
-    compile_as(compiler, config, now, uses, |protocol| match protocol {
-        Protocol::Bolt => rialto_protocols::BOLT,
-        Protocol::Dubbo => rialto_protocols::DUBBO,
-    })
-}
-
-fn compile_as(
-    compiler: &mut Compiler,
-    config: &str,
-    now: Instant,
-    uses: &[Use],
-    protocol: fn(Protocol) -> ProtoId,
-) -> Change {
     let config = rialto::config::load_str("sim.yaml", config)
         .expect("a good configuration")
         .config;
-    let endpoints = |c: &rialto_core::config::Cluster| {
-        let instance = |e: &rialto_core::config::Endpoint| DiscoveredEndpoint {
+    let endpoints = |c: &rialto_config::Cluster| {
+        let instance = |e: &rialto_config::Endpoint| DiscoveredEndpoint {
             address: Address::Tcp(e.address.to_string().parse().expect("numeric")),
             name: e.address.to_string().into(),
             weight: e.weight,
@@ -184,9 +184,13 @@ fn compile_as(
         };
         c.endpoints.iter().map(instance).collect()
     };
-    let world = rialto::control::world(&endpoints, 1, now, uses);
-    let protocol = &protocol;
-    compiler.configure(&config, &World { protocol, ..world })
+    let world = World {
+        endpoints: &endpoints,
+        workers: 1,
+        now,
+        uses,
+    };
+    compiler.configure(&config, &world)
 }
 
 impl Fleet {

@@ -2,12 +2,13 @@
 use super::fleet::{SimEnv, compile};
 use super::net::{End, Net, Shared, SimReactor};
 use super::peer::{Found, Peer, Proto};
-use rialto_core::config::{self, Protocol};
-use rialto_core::directory::{ClusterId, Compiler, ListenerId, World};
-use rialto_core::discovery::DiscoveredEndpoint;
+use rialto::control::{Compiler, World};
+use rialto_config::Protocol;
+use rialto_core::directory::{ClusterId, ListenerId};
 use rialto_core::session::{RespondTo, Role};
 use rialto_core::transport::Address;
 use rialto_core::worker::{Now, Worker};
+use rialto_discovery::DiscoveredEndpoint;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -56,7 +57,7 @@ impl Stage {
             metadata: Default::default(),
             protocol: Some(Protocol::Bolt),
         };
-        let cluster = config::Cluster::new(name, Protocol::Bolt);
+        let cluster = rialto_config::Cluster::new(name, Protocol::Bolt);
         let found = ports.iter().map(found).collect();
         let (id, change) = self.on_demand(|compiler, world| compiler.set_on_demand(cluster, found, world));
         self.worker.apply(&change);
@@ -72,8 +73,14 @@ impl Stage {
     fn on_demand<T>(&mut self, change: impl FnOnce(&mut Compiler, &World<'_>) -> T) -> T {
         let now = self.began + Duration::from_millis(self.now_ms);
         let uses = [self.worker.uses()];
-        let none = |_: &config::Cluster| vec![];
-        change(&mut self.compiler, &rialto::control::world(&none, 1, now, &uses))
+        let none = |_: &rialto_config::Cluster| vec![];
+        let world = World {
+            endpoints: &none,
+            workers: 1,
+            now,
+            uses: &uses,
+        };
+        change(&mut self.compiler, &world)
     }
 
     /// A downstream that speaks Bolt.

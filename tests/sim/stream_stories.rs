@@ -3,13 +3,12 @@ use super::fleet::{SimEnv, compile_toy};
 use super::net::{End, Net, Shared, SimReactor};
 use super::peer::{Found, Peer, Proto};
 use super::toy_peer::ToyPeer;
-use rialto_core::directory::{Compiler, ListenerId};
+use rialto_core::directory::ListenerId;
 use rialto_core::message::Status;
 use rialto_core::session::Role;
 use rialto_core::worker::{Now, Worker};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Instant;
 
 /// A worker between peers that speak the toy protocol.
 struct Stand {
@@ -37,7 +36,7 @@ impl Stand {
         let net = Net::new(1);
         net.borrow_mut().cut = 100_000;
         let config = config(cluster, route);
-        let first = compile_toy(&mut Compiler::default(), &config, Instant::now(), &[]);
+        let first = compile_toy(&config);
         Stand {
             worker: Worker::new(SimReactor(Rc::clone(&net)), &first, 1),
             net,

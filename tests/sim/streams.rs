@@ -3,13 +3,12 @@ use super::fleet::{SimEnv, compile_toy};
 use super::net::{End, Net, Shared, SimReactor};
 use super::peer::{Found, Peer, Proto};
 use super::toy_peer::ToyPeer;
-use rialto_core::directory::{Compiler, ListenerId};
+use rialto_core::directory::ListenerId;
 use rialto_core::message::Status;
 use rialto_core::session::Role;
 use rialto_core::worker::{Now, Worker};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::time::Instant;
 
 const CONFIG: &str = "
 listeners:
@@ -113,7 +112,7 @@ impl Fleet {
     fn new(seed: u64, faults: Faults) -> Self {
         let net = Net::new(seed);
         net.borrow_mut().refuse_dial = faults.refuse_dial;
-        let first = compile_toy(&mut Compiler::default(), CONFIG, Instant::now(), &[]);
+        let first = compile_toy(CONFIG);
         let worker = Worker::new(SimReactor(Rc::clone(&net)), &first, seed);
         let mut fleet = Fleet {
             net,

@@ -4,12 +4,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use rialto::control::{Compiler, World};
 use rialto_benches::scale::{ChangeCosts, Spread};
-use rialto_core::config::Config;
-use rialto_core::directory::{Compiler, Use};
-use rialto_core::discovery::DiscoveredEndpoint;
+use rialto_config::Config;
+use rialto_core::directory::Use;
 use rialto_core::transport::Address;
 use rialto_core::worker::Worker;
+use rialto_discovery::DiscoveredEndpoint;
 
 use crate::lab::{InMemory, discovered_endpoints};
 use crate::link::Dials;
@@ -35,11 +36,14 @@ pub(crate) fn measure(config: &Config, plan: Plan) -> anyhow::Result<ChangeCosts
         .collect();
     let mut now = Instant::now();
     let mut compiler = Compiler::default();
+    let world = World {
+        endpoints: &discovered_endpoints,
+        workers: 1,
+        now,
+        uses: &[],
+    };
     let began = Instant::now();
-    let first = compiler.configure(
-        config,
-        &rialto::control::world(&discovered_endpoints, 1, now, &[]),
-    );
+    let first = compiler.configure(config, &world);
     let first_compile_us = micros(began.elapsed());
     let began = Instant::now();
     let mut worker: Worker<InMemory> = Worker::new(Dials::default(), &first, 1);
@@ -47,7 +51,7 @@ pub(crate) fn measure(config: &Config, plan: Plan) -> anyhow::Result<ChangeCosts
 
     let (mut compile, mut apply) = (Vec::new(), Vec::new());
     let mut uses = vec![Use::default()];
-    let none = |_: &rialto_core::config::Cluster| vec![];
+    let none = |_: &rialto_config::Cluster| vec![];
     let (end, clusters) = (Instant::now() + plan.longest, lists.len());
     for change in 0..plan.changes {
         now += Duration::from_secs(1) / plan.per_second;
@@ -55,8 +59,14 @@ pub(crate) fn measure(config: &Config, plan: Plan) -> anyhow::Result<ChangeCosts
         let (name, list) = &mut lists[change * 7919 % clusters];
         change_one(list, change).with_context(|| format!("cluster {name}"))?;
         let found = list.clone();
+        let world = World {
+            endpoints: &none,
+            workers: 1,
+            now,
+            uses: &uses,
+        };
         let began = Instant::now();
-        let change = compiler.set_endpoints(name, found, &rialto::control::world(&none, 1, now, &uses));
+        let change = compiler.set_endpoints(name, found, &world);
         compile.push(micros(began.elapsed()));
         let began = Instant::now();
         worker.apply(&change);

@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Context as _, ensure};
-use rialto_core::config::{Address, Cluster, Config, Endpoint, Labels, Route, TextMatch};
+use rialto_config::{Address, Cluster, Config, Endpoint, Labels, Route, TextMatch};
 
 /// The endpoints of each added cluster.
 const ENDPOINTS: usize = 10;
@@ -92,7 +92,7 @@ mod tests {
         for config in [&services, &routes] {
             assert_eq!((config.routes.len(), config.routes[5].name.as_str()), (11, "all"));
             assert_eq!(config.listeners[0].routes.len(), 11);
-            assert!(rialto_core::config::validate(config, &|_, _| None).is_empty());
+            assert!(rialto_config::validate(config, &|_, _| None).is_empty());
         }
         assert_eq!(
             (services.clusters.len(), services.clusters[5].name.as_str()),

@@ -3,14 +3,15 @@
 use std::time::Instant;
 
 use anyhow::ensure;
+use rialto::control::{Compiler, World};
 use rialto_benches::wire::RequestTemplate;
+use rialto_config::{Config, LogOutput};
 use rialto_core::Env;
 use rialto_core::access_log::AccessLogBuffer;
-use rialto_core::config::{self, Config, LogOutput};
-use rialto_core::directory::{Compiler, ListenerId};
-use rialto_core::discovery::DiscoveredEndpoint;
+use rialto_core::directory::ListenerId;
 use rialto_core::transport::Address;
 use rialto_core::worker::{Now, Worker};
+use rialto_discovery::DiscoveredEndpoint;
 use rialto_protocols::All;
 
 use crate::link::{Dials, Link};
@@ -40,7 +41,12 @@ pub(crate) struct Lab {
 impl Lab {
     pub(crate) fn new(config: &Config, template: RequestTemplate) -> Self {
         let mut compiler = Compiler::default();
-        let world = rialto::control::world(&discovered_endpoints, 1, Instant::now(), &[]);
+        let world = World {
+            endpoints: &discovered_endpoints,
+            workers: 1,
+            now: Instant::now(),
+            uses: &[],
+        };
         let first = compiler.configure(config, &world);
         let dials = Dials::default();
         let mut worker = Worker::new(dials.clone(), &first, 1);
@@ -99,13 +105,13 @@ impl Lab {
 }
 
 /// The endpoints that the configuration lists. Their addresses are never used.
-pub(crate) fn discovered_endpoints(cluster: &config::Cluster) -> Vec<DiscoveredEndpoint> {
+pub(crate) fn discovered_endpoints(cluster: &rialto_config::Cluster) -> Vec<DiscoveredEndpoint> {
     let endpoints = cluster.endpoints.iter();
     endpoints.filter_map(discovered).collect()
 }
 
-fn discovered(endpoint: &config::Endpoint) -> Option<DiscoveredEndpoint> {
-    let config::Address::Socket(address) = endpoint.address else {
+fn discovered(endpoint: &rialto_config::Endpoint) -> Option<DiscoveredEndpoint> {
+    let rialto_config::Address::Socket(address) = endpoint.address else {
         return None;
     };
     Some(DiscoveredEndpoint {

@@ -23,7 +23,7 @@ use lab::Lab;
 use rialto_benches::flags::Flags;
 use rialto_benches::loadgen::Load;
 use rialto_benches::wire::{Protocol, RequestTemplate};
-use rialto_core::config::Config;
+use rialto_config::Config;
 
 /// Runs `rialto-count --config FILE --client PROTOCOL --load CONNECTIONSxIN_FLIGHT --calls N [--argument N]`, or
 /// `rialto-count changes --config FILE --changes N --counted N --per-second N --longest SECONDS`. With

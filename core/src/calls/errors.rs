@@ -2,8 +2,7 @@
 use super::Calls;
 use super::shares::Excess;
 use crate::asking::ServiceName;
-use crate::config::ConnectionScope;
-use crate::directory::{Cluster, Endpoint};
+use crate::directory::{Cluster, ConnectionScope, Endpoint};
 use crate::error::{CallError, ErrorKind, Limit};
 use crate::exchange::{Exchange, State};
 

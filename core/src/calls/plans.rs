@@ -171,12 +171,9 @@ pub(crate) fn note<Id: Copy + Eq + Hash, T>(removed: &mut Vec<Id>, changed: &[(I
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{self, Config};
-    use crate::directory::{Compiler, World};
+    use crate::directory::testing;
     use crate::filter::{FilterFactory, RequestCx, Verdict};
-    use crate::message::ProtoId;
     use std::any::Any;
-    use std::time::Instant;
 
     /// A filter that shares its counter with its predecessor.
     struct Heir(Rc<()>);
@@ -203,46 +200,33 @@ mod tests {
         Rc::clone(&filters[at].as_any().downcast_ref::<Heir>().unwrap().0)
     }
 
-    fn configured() -> Config {
-        serde_json::from_value(serde_json::json!({
-            "listeners": [{ "name": "in", "address": "127.0.0.1:1", "routes": ["r", "s"] }],
-            "routes": [
-                { "name": "r", "to": [{ "cluster": "c" }], "filters": [{ "rate_limit": { "rate": 5 } }] },
-                { "name": "s", "to": [{ "cluster": "c" }], "filters": [{ "rate_limit": { "rate": 6 } }] },
-            ],
-            "clusters": [{ "name": "c", "protocol": "bolt", "endpoints": [] }],
-        }))
-        .unwrap()
+    fn heirs() -> Filters {
+        [Arc::new(Heirs) as Arc<dyn FilterFactory>].into()
     }
 
-    fn change(compiler: &mut Compiler, config: &Config) -> Change {
-        let world = World {
-            protocol: &|_| ProtoId(1),
-            variant: &|_| 0,
-            endpoints: &|_| vec![],
-            filters: &|_, _| Arc::new(Heirs),
-            workers: 1,
-            now: Instant::now(),
-            uses: &[],
-        };
-        compiler.configure(config, &world)
+    /// A route to the first cluster, whose calls pass one filter.
+    fn route() -> Arc<Route> {
+        Arc::new(Route {
+            filters: heirs(),
+            ..testing::route("r", None)
+        })
     }
 
     #[test]
     fn unchanged_filters_stay_and_changed_ones_take_over_their_state() {
-        let (mut compiler, mut plans, mut config) = (Compiler::default(), Plans::default(), configured());
-        plans.apply(&change(&mut compiler, &config));
-        let plan = |plans: &mut Plans, compiler: &Compiler, id| {
-            plans.of(RouteId(id), compiler.directory().route(RouteId(id)).unwrap())
-        };
-        let (r, s) = (plan(&mut plans, &compiler, 0), plan(&mut plans, &compiler, 1));
+        let (kept, old, new) = (route(), route(), route());
+        let mut plans = Plans::default();
+        let (r, s) = (plans.of(RouteId(0), &kept), plans.of(RouteId(1), &old));
         // a filter of the listener runs before those of its routes, and takes over none of their state
-        let limit: config::Filter = config.routes[0].filters[0].clone();
-        config.listeners[0].filters = vec![limit];
-        config.routes[1].timeout = Some(config::Period::from_secs(9));
-        plans.apply(&change(&mut compiler, &config));
-        assert!(Rc::ptr_eq(&r, &plan(&mut plans, &compiler, 0)));
-        let new = plan(&mut plans, &compiler, 1);
+        let mut listener = testing::listener(&[]);
+        listener.filters = heirs();
+        plans.apply(&Change {
+            listeners: vec![(ListenerId(0), Some(Arc::new(listener)))],
+            routes: vec![(RouteId(1), Some(Arc::clone(&new)))],
+            ..Change::default()
+        });
+        assert!(Rc::ptr_eq(&r, &plans.of(RouteId(0), &kept)));
+        let new = plans.of(RouteId(1), &new);
         assert!(!Rc::ptr_eq(&s, &new) && Rc::ptr_eq(&counts(&s.filters, 0), &counts(&new.filters, 0)));
         let of_listener = counts(plans.of_listener(ListenerId(0)).unwrap(), 0);
         assert!(!Rc::ptr_eq(&of_listener, &counts(&r.filters, 0)));

@@ -3,8 +3,8 @@
 use super::forward::Sending;
 use super::{Calls, errors};
 use crate::Env;
-use crate::config::RetryOn;
 use crate::connections::{Connections, From};
+use crate::directory::RetryOn;
 use crate::error::{CallError, ErrorKind};
 use crate::exchange::{Asker, Exchange, Flow, State};
 use crate::framed::{Kind, Refused};

@@ -2,8 +2,7 @@
 //! ones.
 use super::{Connections, Owner};
 use crate::Env;
-use crate::config::ConnectionScope;
-use crate::directory::Directory;
+use crate::directory::{ConnectionScope, Directory};
 use crate::peer_errors::PeerErrorKind;
 use crate::session::Session;
 use crate::slots::ConnKey;

@@ -1,6 +1,5 @@
 //! The routes of a listener, indexed by interface name.
 use super::RouteId;
-use crate::config::{self, TextMatch};
 use crate::hash::Mix;
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
@@ -12,27 +11,30 @@ struct Ranked {
     route: RouteId,
 }
 
-/// The index from interface names to routes. Routes that match patterns are candidates for every interface.
+/// The routes of a listener, by interface name. Routes that match patterns are candidates for every interface.
 /// They are listed once and not once for each name, so that the index is no longer than the list of routes.
 #[derive(Default)]
-pub(super) struct Index {
+pub struct RouteIndex {
     /// The routes that name an interface exactly.
     exact: HashMap<Box<[u8]>, Vec<Ranked>, BuildHasherDefault<Mix>>,
     /// All other routes.
     others: Vec<Ranked>,
 }
 
-impl Index {
-    pub(super) fn new(routes: &[(RouteId, &config::Route)]) -> Self {
-        let mut index = Index::default();
-        for (rank, (id, route)) in (0..).zip(routes) {
-            let ranked = Ranked { rank, route: *id };
-            match &route.matches.service {
-                Some(TextMatch::Exact(name)) => {
+impl RouteIndex {
+    /// Lists the routes of a listener, in its order. Each comes with the only interface that it takes calls of; `None`
+    /// if it may take calls of several.
+    #[must_use]
+    pub fn new<'a>(routes: impl IntoIterator<Item = (RouteId, Option<&'a str>)>) -> Self {
+        let mut index = RouteIndex::default();
+        for (rank, (route, name)) in (0..).zip(routes) {
+            let ranked = Ranked { rank, route };
+            match name {
+                Some(name) => {
                     let same = index.exact.entry(name.as_bytes().into());
                     same.or_default().push(ranked);
                 }
-                _ => index.others.push(ranked),
+                None => index.others.push(ranked),
             }
         }
         index
@@ -60,19 +62,10 @@ impl Index {
 mod tests {
     use super::*;
 
-    fn route(service: &str) -> config::Route {
-        serde_json::from_str(&format!(
-            r#"{{ "name": "r", "match": {{ "service": {service} }}, "to": [] }}"#
-        ))
-        .unwrap()
-    }
-
     #[test]
     fn candidates_come_in_the_order_of_the_listener() {
-        let any = r#"{ "prefix": "" }"#;
-        let routes: Vec<_> = [any, r#""a""#, r#""b""#, any, r#""a""#, any].map(route).into();
-        let list: Vec<_> = (0..).map(RouteId).zip(&routes).collect();
-        let index = Index::new(&list);
+        let routes = [None, Some("a"), Some("b"), None, Some("a"), None];
+        let index = RouteIndex::new((0..).map(RouteId).zip(routes));
         let of = |service: &str| -> Vec<u32> { index.candidates(service.as_bytes()).map(|r| r.0).collect() };
         assert_eq!(of("a"), [0, 1, 3, 4, 5]);
         assert_eq!(of("b"), [0, 2, 3, 5]);
@@ -83,13 +76,11 @@ mod tests {
     /// patterns.
     #[test]
     fn patterns_are_not_listed_again_for_each_name() {
-        let routes: Vec<_> = (0..2000).map(|i| route(&format!("\"s{i}\""))).collect();
-        let patterns: Vec<_> = (0..2000)
-            .map(|i| route(&format!("{{ \"prefix\": \"p{i}\" }}")))
-            .collect();
-        let list: Vec<_> = (0..).map(RouteId).zip(routes.iter().chain(&patterns)).collect();
-        let index = Index::new(&list);
+        let names: Vec<String> = (0..2000).map(|i| format!("s{i}")).collect();
+        let patterns = [None; 2000];
+        let routes = names.iter().map(|name| Some(name.as_str())).chain(patterns);
+        let index = RouteIndex::new((0..).map(RouteId).zip(routes));
         let entries = index.others.len() + index.exact.values().map(Vec::len).sum::<usize>();
-        assert_eq!(entries, list.len());
+        assert_eq!(entries, 4000);
     }
 }

@@ -1,5 +1,5 @@
 //! The conditions of a route.
-use crate::config::{AttachmentMatch, TextMatch};
+use super::{AttachmentMatch, TextMatch};
 use crate::message::{Head, Message, ProtoId};
 
 /// All conditions of a route. An absent condition is always met.
@@ -74,7 +74,7 @@ impl RouteMatch {
         let attachment = self.attachments.iter().find(|(key, m)| {
             let found = msg.meta.reader.attachment(msg, head, key);
             !match found.as_deref().map(std::str::from_utf8) {
-                Some(Err(_)) => *m == AttachmentMatch::Present,
+                Some(Err(_)) => matches!(m, AttachmentMatch::Present),
                 Some(Ok(value)) => m.matches(Some(value)),
                 None => m.matches(None),
             }

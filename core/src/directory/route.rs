@@ -1,7 +1,6 @@
 //! Routes: where calls go, and what holds for them on the way.
-use super::{ClusterId, Filters, RouteMatch};
+use super::{ClusterId, Filters, RouteMatch, TextMatch};
 use crate::bridge::Bridge;
-use crate::config::{RetryOn, TextMatch};
 use crate::message::{Edits, ProtoId};
 use std::sync::Arc;
 
@@ -57,6 +56,21 @@ pub struct RetryRule {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcomes(u8);
 
+/// An outcome after which a call may be given to another endpoint although its bytes have left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryOn {
+    /// The provider has no free thread, and has not executed the call.
+    Overload,
+    /// The provider does not have the service.
+    NoService,
+    /// There was no response in time.
+    Timeout,
+    /// The connection was lost before the response came.
+    ConnectionLost,
+    /// The provider reports a failure outside of the service.
+    ServerError,
+}
+
 /// A destination of copies of requests.
 pub struct Mirror {
     /// The cluster.
@@ -105,18 +119,38 @@ impl Target {
 
     /// Whether calls need an answer of a registry before they can be sent.
     #[must_use]
-    pub fn is_on_demand(&self) -> bool {
+    pub(crate) fn is_on_demand(&self) -> bool {
         matches!(self.to, Destination::Registry(_))
     }
 }
 
 impl Policy {
     /// The policy for a method whose calls may be executed twice, or may not.
-    pub(super) fn for_method(mut self, may_repeat: bool) -> Self {
+    #[must_use]
+    pub fn for_method(mut self, may_repeat: bool) -> Self {
         if !may_repeat {
             self.retry.on = self.retry.on.without_executed();
         }
         self
+    }
+}
+
+impl RetryOn {
+    /// All outcomes.
+    const ALL: [Self; 5] = [
+        Self::Overload,
+        Self::NoService,
+        Self::Timeout,
+        Self::ConnectionLost,
+        Self::ServerError,
+    ];
+
+    /// Whether the provider may have executed the call.
+    fn may_have_executed(self) -> bool {
+        match self {
+            Self::Overload => false,
+            Self::NoService | Self::Timeout | Self::ConnectionLost | Self::ServerError => true,
+        }
     }
 }
 
@@ -152,7 +186,7 @@ impl Route {
     /// The bounds of calls of a method.
     #[inline]
     #[must_use]
-    pub fn policy_of(&self, method: &[u8]) -> Policy {
+    pub(crate) fn policy_of(&self, method: &[u8]) -> Policy {
         if let Some((_, policy)) = self.methods.iter().find(|(m, _)| **m == *method) {
             return *policy;
         }

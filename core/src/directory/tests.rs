@@ -1,13 +1,11 @@
-//! Tests of compiling and routing.
+//! Tests of routing.
+use super::testing::{directory, route, target};
 use super::*;
 use crate::call::{NeutralCall, NeutralResponse};
-use crate::config::{self, Config};
-use crate::discovery::DiscoveredEndpoint;
 use crate::error::CallError;
 use crate::message::{MessageReader, Meta, Status};
 use crate::stream::Body;
 use std::borrow::Cow;
-use std::time::Instant;
 
 /// A protocol whose head is `service/version/group/method/downstream`, followed by attachments `k=v` after blanks.
 struct Plain;
@@ -70,48 +68,8 @@ fn message(bytes: &str) -> Message<'_> {
     }
 }
 
-fn route(name: &str, json: &str) -> config::Route {
-    let text = format!(r#"{{ "name": "{name}", "match": {json}, "to": [ {{ "cluster": "c" }} ] }}"#);
-    serde_json::from_str(&text).unwrap()
-}
-
-fn found(e: &config::Endpoint) -> DiscoveredEndpoint {
-    DiscoveredEndpoint {
-        address: Address::Tcp(e.address.to_string().parse().unwrap()),
-        name: e.address.to_string().into(),
-        weight: e.weight,
-        metadata: e.metadata.clone(),
-        protocol: None,
-    }
-}
-
-/// Everything that compiling needs, at a certain time and with certain uses of removed parts.
-fn world(now: Instant, uses: &[Use]) -> World<'_> {
-    World {
-        protocol: &|p| ProtoId(if p == config::Protocol::Bolt { 1 } else { 2 }),
-        variant: &|c| c.dialect.map_or(0, |grammar| 1 + grammar as u32),
-        endpoints: &|c| c.endpoints.iter().map(found).collect(),
-        filters: &|_, _| unreachable!("no filters here"),
-        workers: 1,
-        now,
-        uses,
-    }
-}
-
-fn compile(compiler: &mut Compiler, config: &Config) -> Directory {
-    compiler.configure(config, &world(Instant::now(), &[]));
-    compiler.directory().clone()
-}
-
-fn config(routes: Vec<config::Route>) -> Config {
-    let names: Vec<_> = routes.iter().map(|r| r.name.clone()).collect();
-    let listener = serde_json::json!({ "name": "in", "address": "127.0.0.1:1", "routes": names });
-    Config {
-        listeners: vec![serde_json::from_value(listener).unwrap()],
-        clusters: vec![config::Cluster::new("c", config::Protocol::Dubbo)],
-        routes,
-        ..Config::default()
-    }
+fn exact(text: &str) -> Option<TextMatch> {
+    Some(TextMatch::Exact(text.into()))
 }
 
 fn taken(s: &Directory, call: &str) -> Option<String> {
@@ -123,33 +81,59 @@ fn taken(s: &Directory, call: &str) -> Option<String> {
 
 #[test]
 fn the_first_route_that_matches_wins() {
-    let routes = vec![
-        route(
+    let with = |name: &str, matches: RouteMatch| Route {
+        matches,
+        ..route(name, None)
+    };
+    let value = |text: &str| AttachmentMatch::Value(TextMatch::Exact(text.into()));
+    let s = directory(vec![
+        with(
             "gold",
-            r#"{ "service": "a.B", "attachments": { "tenant": "gold" } }"#,
+            RouteMatch {
+                service: exact("a.B"),
+                attachments: vec![("tenant".into(), value("gold"))],
+                ..RouteMatch::default()
+            },
         ),
-        route("v2", r#"{ "service": "a.B", "version": "2.0" }"#),
-        route("b", r#"{ "service": "a.B" }"#),
-        route(
-            "prefix",
-            r#"{ "service": { "prefix": "a." }, "method": { "regex": "get.*|is.*" } }"#,
+        with(
+            "v2",
+            RouteMatch {
+                service: exact("a.B"),
+                version: exact("2.0"),
+                ..RouteMatch::default()
+            },
         ),
-        route("suffix", r#"{ "service": { "suffix": "Facade" }, "group": "g" }"#),
-        route(
+        route("b", exact("a.B")),
+        with(
+            "gets",
+            RouteMatch {
+                service: Some(TextMatch::Prefix("a.".into())),
+                method: Some(TextMatch::Prefix("get".into())),
+                ..RouteMatch::default()
+            },
+        ),
+        with(
             "app",
-            r#"{ "application": "shop", "attachments": { "debug": { "absent": true } } }"#,
+            RouteMatch {
+                application: exact("shop"),
+                attachments: vec![("debug".into(), AttachmentMatch::Absent)],
+                ..RouteMatch::default()
+            },
         ),
-        route("bolt", r#"{ "protocol": "bolt" }"#),
-    ];
-    let s = compile(&mut Compiler::default(), &config(routes));
+        with(
+            "other",
+            RouteMatch {
+                protocol: Some(ProtoId(1)),
+                ..RouteMatch::default()
+            },
+        ),
+    ]);
     for (call, route) in [
         ("a.B///say/ tenant=gold", Some("gold")),
         ("a.B/2.0//say/ tenant=tin", Some("v2")),
         ("a.B/1.0//say/", Some("b")),
-        ("a.C///getName/", Some("prefix")),
+        ("a.C///getName/", Some("gets")),
         ("a.C///setName/", None),
-        ("x.YFacade//g/m/", Some("suffix")),
-        ("x.YFacade///m/", None),
         ("x.Y///m/shop", Some("app")),
         ("x.Y///m/shop debug=1", None),
     ] {
@@ -158,185 +142,36 @@ fn the_first_route_that_matches_wins() {
 }
 
 #[test]
-fn ids_stay_when_others_come_and_go() {
-    let mut compiler = Compiler::default();
-    let first = compile(
-        &mut compiler,
-        &config(vec![route("a", "{}"), route("b", r#"{ "service": "x" }"#)]),
-    );
-    let second = compile(&mut compiler, &config(vec![route("b", r#"{ "service": "x" }"#)]));
-    let id = |d: &Directory, name: &str| d.routes().find(|(_, r)| *r.name == *name).map(|(id, _)| id.0);
-    assert_eq!((id(&first, "a"), id(&first, "b")), (Some(0), Some(1)));
-    assert_eq!((id(&second, "a"), id(&second, "b")), (None, Some(1)));
-    assert_eq!(taken(&second, "x///m/").as_deref(), Some("b"));
-    assert_eq!(
-        taken(&second, "y///m/"),
-        None,
-        "nothing leads to the removed route"
-    );
+fn a_removed_route_takes_no_calls() {
+    let mut s = directory(vec![route("a", None)]);
+    assert_eq!(taken(&s, "x///m/").as_deref(), Some("a"));
+    s.apply(&Change {
+        version: 2,
+        routes: vec![(RouteId(0), None)],
+        ..Change::default()
+    });
+    assert_eq!(taken(&s, "x///m/"), None);
 }
 
-#[test]
-fn a_subset_falls_back_as_the_cluster_says() {
-    for (fallback, expected) in [("none", vec![]), ("any", vec![0, 1, 2]), ("default", vec![2])] {
-        let mut c = config(vec![]);
-        c.clusters[0] = serde_json::from_value(serde_json::json!({
-            "name": "c", "protocol": "bolt",
-            "endpoints": [
-                { "address": "127.0.0.1:1", "metadata": { "zone": "a" } },
-                { "address": "127.0.0.1:2", "metadata": { "zone": "a", "version": "2" } },
-                { "address": "127.0.0.1:3", "metadata": { "zone": "b" } },
-            ],
-            "subsets": { "keys": [["zone"]], "fallback": fallback, "default": { "zone": "b" } },
-        }))
-        .unwrap();
-        let to = |zone: &str| serde_json::json!([{ "cluster": "c", "subset": { "zone": zone } }]);
-        for (name, zone) in [("there", "a"), ("missing", "z")] {
-            let r = serde_json::json!({ "name": name, "to": to(zone) });
-            c.routes.push(serde_json::from_value(r).unwrap());
-        }
-        let s = compile(&mut Compiler::default(), &c);
-        let endpoints = |route: u32| -> Vec<u32> {
-            let target = &s.route(RouteId(route)).unwrap().targets[0];
-            let Destination::Cluster(cluster) = target.to else {
-                unreachable!("no registries here")
-            };
-            let set = &s.cluster(cluster).unwrap().subsets[usize::from(target.subset)];
-            set.endpoints.iter().map(|e| e.endpoint.0).collect()
-        };
-        assert_eq!(endpoints(0), [0, 1]);
-        assert_eq!(endpoints(1), expected, "{fallback}");
-    }
+/// How many of 10,000 calls the second of two targets with these weights gets.
+fn second_of(weights: [u32; 2]) -> usize {
+    let route = Route {
+        targets: weights.map(target).into(),
+        total_weight: weights.into_iter().map(u64::from).sum(),
+        ..route("split", None)
+    };
+    let mut rng = fastrand::Rng::with_seed(3);
+    (0..10_000).filter(|_| route.target(rng.u32(..)) == 1).count()
 }
 
 #[test]
 fn targets_are_chosen_by_weight() {
-    let mut split = route("split", "{}");
-    let target = |weight| config::RouteTarget {
-        weight,
-        ..split.to[0].clone()
-    };
-    split.to = vec![target(95), target(5)];
-    let directory = compile(&mut Compiler::default(), &config(vec![split]));
-    let route = directory.route(RouteId(0)).unwrap();
-    let mut rng = fastrand::Rng::with_seed(3);
-    let second = (0..10_000).filter(|_| route.target(rng.u32(..)) == 1).count();
+    let second = second_of([95, 5]);
     assert!((400..600).contains(&second), "{second}");
 }
 
 #[test]
 fn the_sum_of_target_weights_may_exceed_32_bits() {
-    let mut heavy = route("heavy", "{}");
-    let target = |weight| config::RouteTarget {
-        weight,
-        ..heavy.to[0].clone()
-    };
-    heavy.to = vec![target(u32::MAX), target(u32::MAX)];
-    let directory = compile(&mut Compiler::default(), &config(vec![heavy]));
-    let route = directory.route(RouteId(0)).unwrap();
-    let mut rng = fastrand::Rng::with_seed(3);
-    let second = (0..10_000).filter(|_| route.target(rng.u32(..)) == 1).count();
+    let second = second_of([u32::MAX, u32::MAX]);
     assert!((4800..5200).contains(&second), "{second}");
-}
-
-fn clusters(ports: &[(&str, u16)]) -> Config {
-    let mut c = config(vec![]);
-    let cluster = |(name, port): &(&str, u16)| {
-        let address = format!("127.0.0.1:{port}");
-        let json = serde_json::json!({
-            "name": name, "protocol": "bolt", "endpoints": [{ "address": address }],
-        });
-        serde_json::from_value(json).unwrap()
-    };
-    c.clusters = ports.iter().map(cluster).collect();
-    for (name, _) in ports {
-        let r =
-            serde_json::json!({ "name": name, "match": { "service": name }, "to": [{ "cluster": name }] });
-        c.routes.push(serde_json::from_value(r).unwrap());
-        c.listeners[0].routes.push((*name).to_owned());
-    }
-    c
-}
-
-#[test]
-fn a_change_contains_the_changed_parts_only() {
-    let now = Instant::now();
-    let mut compiler = Compiler::default();
-    let mut change = |c: &Config| compiler.configure(c, &world(now, &[]));
-    let all = change(&clusters(&[("a", 1), ("b", 2)]));
-    let counts = |c: &Change| {
-        (
-            c.listeners.len(),
-            c.routes.len(),
-            c.clusters.len(),
-            c.endpoints.len(),
-        )
-    };
-    assert_eq!(counts(&all), (1, 2, 2, 2));
-    assert!(change(&clusters(&[("a", 1), ("b", 2)])).is_empty());
-    // another endpoint of b: one is added, one is removed
-    let moved = change(&clusters(&[("a", 1), ("b", 3)]));
-    assert_eq!(counts(&moved), (0, 0, 1, 2));
-    assert_eq!(moved.clusters[0].0, ClusterId(1));
-    let gone = change(&clusters(&[("a", 1)]));
-    assert_eq!(counts(&gone), (1, 1, 1, 1));
-    assert!(gone.clusters[0].1.is_none() && gone.endpoints[0].1.is_none());
-    let mut slower = clusters(&[("a", 1)]);
-    slower.runtime.call_timeout = config::Timeout::Off;
-    assert_eq!(counts(&change(&slower)), (1, 1, 0, 0));
-}
-
-#[test]
-fn endpoints_of_one_cluster_change_that_cluster_only() {
-    let now = Instant::now();
-    let mut compiler = Compiler::default();
-    let config = clusters(&[("a", 1), ("b", 2)]);
-    compiler.configure(&config, &world(now, &[]));
-    let endpoints: Vec<_> = config
-        .clusters
-        .iter()
-        .flat_map(|c| &c.endpoints)
-        .map(found)
-        .collect();
-    let change = compiler.set_endpoints("a", endpoints.clone(), &world(now, &[]));
-    assert_eq!((change.clusters.len(), change.endpoints.len()), (1, 1));
-    assert!(change.routes.is_empty() && change.listeners.is_empty());
-    let sets: Vec<usize> = (compiler.directory().clusters())
-        .map(|(_, c)| c.subsets[0].endpoints.len())
-        .collect();
-    assert_eq!(sets, [2, 1]);
-    assert!(
-        compiler
-            .set_endpoints("a", endpoints, &world(now, &[]))
-            .is_empty()
-    );
-    assert!(
-        compiler
-            .set_endpoints("none", vec![], &world(now, &[]))
-            .is_empty()
-    );
-}
-
-/// Clusters and routes with new names may be added and removed without end, and the lists stay short.
-#[test]
-fn ids_are_reused_where_many_parts_are_added_and_removed() {
-    let mut now = Instant::now();
-    let mut compiler = Compiler::default();
-    let mut worker = Directory::default();
-    for i in 0..20_000_u32 {
-        let name = format!("service-{i}");
-        let uses = Use {
-            version: worker.version,
-            ..Use::default()
-        };
-        let change = compiler.configure(
-            &clusters(&[("stays", 1), (&name, 2 + (i % 1000) as u16)]),
-            &world(now, std::slice::from_ref(&uses)),
-        );
-        worker.apply(&change);
-        now += std::time::Duration::from_secs(20);
-    }
-    assert_eq!((worker.routes().count(), worker.clusters().count()), (2, 2));
-    let longest = [worker.routes.len(), worker.clusters.len(), worker.endpoints.len()];
-    assert!(longest.iter().all(|n| *n < 10), "{longest:?}");
 }

@@ -1,6 +1,5 @@
 //! The labels and buckets of the metrics of calls. They are fixed when the process starts, because counts
 //! cannot be moved between buckets.
-use crate::config;
 
 /// The largest number of buckets with an upper bound. One more bucket has none.
 pub const BUCKETS: usize = 32;
@@ -58,19 +57,17 @@ impl Bounds {
     }
 }
 
-impl From<&config::Metrics> for Layout {
-    fn from(config: &config::Metrics) -> Self {
-        Layout {
-            series: config.max_series.get() as usize,
-            by_method: config.labels.method,
-            bounds: Bounds::new(config.buckets.iter().map(|bound| bound.micros())),
-        }
-    }
-}
-
 impl Default for Layout {
+    /// The layout of a configuration that does not say another.
     fn default() -> Self {
-        Layout::from(&config::Metrics::default())
+        Layout {
+            series: 4096,
+            by_method: true,
+            bounds: Bounds::new([
+                100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000,
+                1_000_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000, 60_000_000,
+            ]),
+        }
     }
 }
 

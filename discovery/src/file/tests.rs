@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 /// Parses one address per line, which is enough for these tests.
 fn parse(name: &str, text: &str) -> Result<FileList, String> {
-    let line = |(n, line): (usize, &str)| match line.parse::<rialto_core::config::Address>() {
+    let line = |(n, line): (usize, &str)| match line.parse::<rialto_config::Address>() {
         Ok(_) => Ok(endpoint(line, 1)),
         Err(error) => Err(format!("{name}:{}: {error}", n + 1)),
     };

@@ -1,14 +1,14 @@
 use super::RateLimit;
 use crate::testing::{TestCall, is_passed, pass};
+use rialto_config::{AttachmentEdit, RateLimitKey};
 use rialto_core::ErrorKind;
-use rialto_core::config::{self, AttachmentEdit, RateLimitKey};
 use rialto_core::filter::{Filter, Verdict};
 use std::num::NonZeroU32;
 use std::rc::Rc;
 
-fn config(rate: u32, burst: u32, per: RateLimitKey) -> config::Filter {
+fn config(rate: u32, burst: u32, per: RateLimitKey) -> rialto_config::Filter {
     let n = |n| NonZeroU32::new(n).unwrap();
-    config::Filter::RateLimit(config::RateLimit {
+    rialto_config::Filter::RateLimit(rialto_config::RateLimit {
         rate: n(rate),
         burst: Some(n(burst)),
         per,
@@ -131,7 +131,7 @@ fn other_keys_and_other_filters_start_with_full_buckets() {
     let by_application = crate::factory(&config(1, 1, RateLimitKey::Application), 1).make(Some(&*first));
     assert_eq!(passed(&*by_application, &TestCall::default(), 0, 2), 1);
 
-    let edit = config::Filter::Attachments(AttachmentEdit::default());
+    let edit = rialto_config::Filter::Attachments(AttachmentEdit::default());
     let other = crate::factory(&edit, 1).make(Some(&*first));
     assert!(other.as_any().downcast_ref::<RateLimit>().is_none());
     let limit = crate::factory(&config(1, 1, RateLimitKey::Application), 1).make(Some(&*other));

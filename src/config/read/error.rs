@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rialto_core::config::closest;
+use rialto_config::closest;
 use serde::de::{self, Unexpected};
 
 use super::super::source::Span;

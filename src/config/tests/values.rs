@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rialto_core::config::{
+use rialto_config::{
     Address, AttachmentMatch, Config, Filter, LogLevel, LogOutput, RateLimitKey, Secret, TextMatch, Timeout,
     Workers,
 };

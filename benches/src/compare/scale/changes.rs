@@ -15,7 +15,7 @@ use super::{Sizes, VARIANT, cells};
 use crate::process::complain;
 use crate::scale::ChangeCosts;
 
-/// A minute of changes at this rate fills the tables of what was removed; see `core/src/directory/ids.rs`.
+/// A minute of changes at this rate fills the tables of what was removed; see `src/control/compile/ids.rs`.
 const MINUTE: u32 = 60;
 /// The rate of many changes.
 const MANY: u32 = 1_000;

@@ -2,13 +2,25 @@
 //!
 //! The types have three uses: they define what a file may contain (`Deserialize`), they are the source of the
 //! schema and the reference page (`JsonSchema`, whose texts are these doc comments), and the running proxy is
-//! built from them. This crate does not read files and uses no YAML library.
+//! built from them. This crate does not read files and uses no YAML library. It does not know what is built either: the
+//! control plane compiles a configuration to what the workers use.
 //!
 //! Conventions that keep error messages precise in every file format:
 //! - Every struct refuses unknown keys. There is no `flatten`, no `untagged` and no internally tagged enum.
 //! - A value that can be checked alone is checked by its type ([`Period`], [`Size`], [`Address`], [`Pattern`],
 //!   `NonZeroU32`), so that a `Config` contains no malformed part.
 //! - Everything that depends on several values (names, references, weights) is checked by [`validate()`].
+//!
+//! ```
+//! use rialto_config::{Config, validate};
+//!
+//! let mut config = Config::default();
+//! config.access_log.sample = 2.0;
+//! let problems = validate(&config, &|_, _| None);
+//! let text = problems.first().map(ToString::to_string).unwrap_or_default();
+//! assert!(text.starts_with("error: access_log.sample: 2 is not a share from 0 to 1"), "{text}");
+//! ```
+#![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
 
@@ -31,7 +43,7 @@ mod secret;
 mod suggest;
 mod text;
 mod units;
-pub mod validate;
+mod validate;
 
 pub use address::{Address, AddressError};
 pub use bridge::{AttachmentBridge, Bridge, ExceptionBridge, SqlDate, UniqueIdFrom, VersionRule};

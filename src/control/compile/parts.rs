@@ -1,16 +1,17 @@
 //! Translates configuration and discovered endpoints to parts of the directory.
-use super::compile::World;
-use super::index::Index;
-use super::{
-    Balance, Cluster, Destination, EndpointId, EndpointSet, Filters, Listener, MatchedFields, Mirror, Policy,
-    RetryRule, Route, RouteId, RouteMatch, Target, WeightedEndpoint,
+use rialto_config::{self as config, HessianGrammar, Labels, Protocol, SubsetFallback, Timeout};
+use rialto_core::bridge::{AttachmentBridge, Bridge, ExceptionBridge, GroupRule};
+use rialto_core::directory::{
+    AttachmentMatch, Balance, Cluster, ConnectionScope, Destination, EndpointId, EndpointSet, Filters,
+    Listener, MatchedFields, Mirror, Policy, RetryOn, RetryRule, Route, RouteId, RouteIndex, RouteMatch,
+    Target, TextMatch, WeightedEndpoint,
 };
-use crate::bridge::{Bridge, GroupRule};
-use crate::config::{self, ConnectionScope, Labels, Protocol, SubsetFallback, Timeout};
-use crate::discovery::DiscoveredEndpoint;
-use crate::message::Edits;
-use crate::session::Settings;
-use crate::value_rules::{DateFields, ValueRules};
+use rialto_core::message::{Edits, ProtoId};
+use rialto_core::metrics::{Bounds, Layout};
+use rialto_core::session::Settings;
+use rialto_core::value_rules::{DateFields, ValueRules};
+use rialto_discovery::DiscoveredEndpoint;
+use rialto_protocols::{BOLT, DUBBO, bolt};
 
 /// The largest response in bytes. It only bounds memory, so it is not configurable.
 const MAX_RESPONSE: usize = 64 << 20;
@@ -56,15 +57,15 @@ pub(super) struct TargetSource {
 
 impl ClusterSource {
     /// Compiles the cluster. `ids` are the ids of the discovered endpoints, in their order.
-    pub(super) fn compile(&self, ids: &[EndpointId], world: &World<'_>) -> Cluster {
+    pub(super) fn compile(&self, ids: &[EndpointId]) -> Cluster {
         let c = &self.config;
         Cluster {
             name: c.name.as_str().into(),
-            protocol: (world.protocol)(c.protocol),
+            protocol: proto_of(c.protocol),
             settings: Settings {
                 max_message: MAX_RESPONSE,
                 max_sent: c.limits.max_message_bytes.map(|size| size.bytes() as usize),
-                variant: (world.variant)(c),
+                variant: variant_of(c),
             },
             endpoints: ids.into(),
             subsets: self.subsets.iter().map(|want| self.subset(ids, want)).collect(),
@@ -72,7 +73,7 @@ impl ClusterSource {
             idle_ms: timeout_ms(c.idle_timeout),
             max_age_ms: timeout_ms(c.max_age),
             heartbeat_ms: timeout_ms(c.heartbeat_interval),
-            connections: c.connections,
+            connections: scope_of(c.connections),
             max_connections: c.limits.connections_per_endpoint.get(),
             max_per_endpoint: max_per_endpoint(c),
             max_per_connection: c.limits.in_flight_per_connection.get(),
@@ -80,7 +81,6 @@ impl ClusterSource {
             capacity: capacity(c, ids.len()),
             downstream_share: c.limits.downstream_share,
             crowded_at: crowded_at(c, ids.len()),
-            health_check: c.health_check.clone(),
             on_demand: self.on_demand,
         }
     }
@@ -116,9 +116,9 @@ impl ClusterSource {
 }
 
 impl RouteSource {
-    pub(super) fn compile(&self, world: &World<'_>) -> Route {
+    pub(super) fn compile(&self, workers: usize) -> Route {
         let r = &self.config;
-        let bridge = |to: &Protocol| ((world.protocol)(*to), bridge_of(&r.bridge, *to));
+        let bridge = |to: &Protocol| (proto_of(*to), bridge_of(&r.bridge, *to));
         let target = |t: &TargetSource| Target {
             to: t.to.clone(),
             weight: t.weight,
@@ -133,7 +133,7 @@ impl RouteSource {
                 is_default: own.is_none(),
                 retry: RetryRule {
                     attempts: retry.attempts.get(),
-                    on: retry.on.iter().copied().collect(),
+                    on: retry.on.iter().copied().map(outcome_of).collect(),
                     attempt_ms: retry
                         .attempt_timeout
                         .map_or(0, |time| u16::try_from(time.millis()).unwrap_or(u16::MAX)),
@@ -151,27 +151,27 @@ impl RouteSource {
         Route {
             name: r.name.as_str().into(),
             matches: RouteMatch {
-                protocol: m.protocol.map(world.protocol),
-                service: m.service.clone(),
-                version: m.version.clone(),
-                group: m.group.clone(),
-                method: m.method.clone(),
-                application: m.application.clone(),
+                protocol: m.protocol.map(proto_of),
+                service: m.service.as_ref().map(text_of),
+                version: m.version.as_ref().map(text_of),
+                group: m.group.as_ref().map(text_of),
+                method: m.method.as_ref().map(text_of),
+                application: m.application.as_ref().map(text_of),
                 attachments: (m.attachments.iter())
-                    .map(|(k, v)| (k.as_str().into(), v.clone()))
+                    .map(|(k, v)| (k.as_str().into(), attachment_of(v)))
                     .collect(),
             },
             targets: self.targets.iter().map(target).collect(),
             total_weight: self.targets.iter().map(|t| u64::from(t.weight)).sum(),
             rewrite: Some(rewrite_of(&r.rewrite)).filter(|edits| !edits.is_empty()),
             policy: policy(r.timeout, &r.retry),
-            idempotent: r.retry.idempotent.as_slice().into(),
+            idempotent: r.retry.idempotent.iter().map(text_of).collect(),
             mirror: mirror.map(|(config, to)| Mirror {
                 target: target(to),
                 share: (config.share * f64::from(u32::MAX)) as u32,
             }),
             methods: r.methods.keys().map(of_method).collect(),
-            filters: filters_of(&r.filters, world),
+            filters: filters_of(&r.filters, workers),
         }
     }
 }
@@ -180,15 +180,15 @@ impl RouteSource {
 pub(super) fn listener_of(
     l: &config::Listener,
     routes: &[(RouteId, &config::Route)],
-    world: &World<'_>,
+    workers: usize,
 ) -> Listener {
     let limit = |n: Option<std::num::NonZeroU32>| n.map_or(u32::MAX, |n| n.get());
     Listener {
         name: l.name.as_str().into(),
         protocol: match l.protocol {
             config::ListenerProtocol::Auto => None,
-            config::ListenerProtocol::Dubbo => Some((world.protocol)(Protocol::Dubbo)),
-            config::ListenerProtocol::Bolt => Some((world.protocol)(Protocol::Bolt)),
+            config::ListenerProtocol::Dubbo => Some(DUBBO),
+            config::ListenerProtocol::Bolt => Some(BOLT),
         },
         settings: Settings {
             max_message: l.limits.max_request_bytes.bytes() as usize,
@@ -200,41 +200,109 @@ pub(super) fn listener_of(
         max_connections: limit(l.limits.connections),
         idle_ms: timeout_ms(l.limits.idle_timeout),
         detect_ms: ms(l.limits.detect_timeout.millis()),
-        matched_fields: MatchedFields::of(routes),
+        matched_fields: matched_fields(routes),
         route_count: routes.len(),
-        filters: filters_of(&l.filters, world),
-        routes: Index::new(routes),
+        filters: filters_of(&l.filters, workers),
+        routes: RouteIndex::new(routes.iter().map(|(id, route)| (*id, only_service(route)))),
     }
 }
 
-fn filters_of(filters: &[config::Filter], world: &World<'_>) -> Filters {
-    filters
-        .iter()
-        .map(|f| (world.filters)(f, world.workers))
-        .collect()
+fn filters_of(filters: &[config::Filter], workers: usize) -> Filters {
+    let factory = |f| rialto_filters::factory(f, workers);
+    filters.iter().map(factory).collect()
 }
 
-impl MatchedFields {
-    fn of(routes: &[(RouteId, &config::Route)]) -> Self {
-        let any = |of: fn(&config::RouteMatch) -> bool| routes.iter().any(|(_, r)| of(&r.matches));
-        // A registry is asked for the service with its version and group.
-        let asks = routes
-            .iter()
-            .any(|(_, r)| r.to.iter().any(|t| t.registry.is_some()));
-        MatchedFields {
-            version: asks || any(|m| m.version.is_some()),
-            group: asks || any(|m| m.group.is_some()),
-            application: any(|m| m.application.is_some()),
-            attachments: any(|m| !m.attachments.is_empty()),
-        }
+/// The only service that a route takes calls of; `None` if it may take calls of several.
+fn only_service(route: &config::Route) -> Option<&str> {
+    match &route.matches.service {
+        Some(config::TextMatch::Exact(name)) => Some(name),
+        _ => None,
+    }
+}
+
+fn matched_fields(routes: &[(RouteId, &config::Route)]) -> MatchedFields {
+    let any = |of: fn(&config::RouteMatch) -> bool| routes.iter().any(|(_, r)| of(&r.matches));
+    // A registry is asked for the service with its version and group.
+    let asks = routes
+        .iter()
+        .any(|(_, r)| r.to.iter().any(|t| t.registry.is_some()));
+    MatchedFields {
+        version: asks || any(|m| m.version.is_some()),
+        group: asks || any(|m| m.group.is_some()),
+        application: any(|m| m.application.is_some()),
+        attachments: any(|m| !m.attachments.is_empty()),
+    }
+}
+
+/// The labels and buckets of the metrics of calls.
+pub(super) fn layout_of(metrics: &config::Metrics) -> Layout {
+    Layout {
+        series: metrics.max_series.get() as usize,
+        by_method: metrics.labels.method,
+        bounds: Bounds::new(metrics.buckets.iter().map(|bound| bound.micros())),
+    }
+}
+
+/// The number of a configured protocol.
+pub(super) fn proto_of(protocol: Protocol) -> ProtoId {
+    match protocol {
+        Protocol::Bolt => BOLT,
+        Protocol::Dubbo => DUBBO,
+    }
+}
+
+/// The variant of its protocol that the endpoints of a cluster speak, see [`Settings::variant`].
+pub(super) fn variant_of(cluster: &config::Cluster) -> u32 {
+    match cluster.dialect {
+        None => bolt::ANY_GRAMMAR,
+        Some(HessianGrammar::Final) => bolt::FINAL,
+        Some(HessianGrammar::Draft) => bolt::DRAFT,
+    }
+}
+
+fn scope_of(connections: config::ConnectionScope) -> ConnectionScope {
+    match connections {
+        config::ConnectionScope::Shared => ConnectionScope::Shared,
+        config::ConnectionScope::PerDownstream => ConnectionScope::PerDownstream,
+    }
+}
+
+fn outcome_of(outcome: config::RetryOn) -> RetryOn {
+    match outcome {
+        config::RetryOn::Overload => RetryOn::Overload,
+        config::RetryOn::NoService => RetryOn::NoService,
+        config::RetryOn::Timeout => RetryOn::Timeout,
+        config::RetryOn::ConnectionLost => RetryOn::ConnectionLost,
+        config::RetryOn::ServerError => RetryOn::ServerError,
+    }
+}
+
+fn text_of(condition: &config::TextMatch) -> TextMatch {
+    match condition {
+        config::TextMatch::Exact(text) => TextMatch::Exact(text.as_str().into()),
+        config::TextMatch::Prefix(text) => TextMatch::Prefix(text.as_str().into()),
+        config::TextMatch::Suffix(text) => TextMatch::Suffix(text.as_str().into()),
+        config::TextMatch::Regex(pattern) => TextMatch::Regex(pattern.regex().clone()),
+    }
+}
+
+fn texts_of(conditions: &[config::TextMatch]) -> Vec<TextMatch> {
+    conditions.iter().map(text_of).collect()
+}
+
+fn attachment_of(condition: &config::AttachmentMatch) -> AttachmentMatch {
+    match condition {
+        config::AttachmentMatch::Value(value) => AttachmentMatch::Value(text_of(value)),
+        config::AttachmentMatch::Present => AttachmentMatch::Present,
+        config::AttachmentMatch::Absent => AttachmentMatch::Absent,
     }
 }
 
 /// The largest number of connections of a worker to one endpoint, for all downstream connections together.
 fn max_per_endpoint(cluster: &config::Cluster) -> u32 {
     match cluster.connections {
-        ConnectionScope::Shared => cluster.limits.connections_per_endpoint.get(),
-        ConnectionScope::PerDownstream => RESERVED_MAX,
+        config::ConnectionScope::Shared => cluster.limits.connections_per_endpoint.get(),
+        config::ConnectionScope::PerDownstream => RESERVED_MAX,
     }
 }
 
@@ -289,8 +357,14 @@ fn bridge_of(b: &config::Bridge, to: Protocol) -> Bridge {
             .map(|v| (v.from.as_str().into(), v.to.as_str().into()))
             .collect(),
         group,
-        attachments: b.attachments.clone(),
-        exceptions: b.exceptions.clone(),
+        attachments: AttachmentBridge {
+            allow: texts_of(&b.attachments.allow),
+            deny: texts_of(&b.attachments.deny),
+        },
+        exceptions: ExceptionBridge {
+            forward: texts_of(&b.exceptions.forward),
+            substitute: texts_of(&b.exceptions.substitute),
+        },
         values: value_rules(b),
     }
 }

@@ -1,8 +1,8 @@
 //! The interface of endpoint sources. Sources run in the control plane and publish full lists, and a cluster is
 //! compiled from the last one.
-use crate::asking::ServiceName;
-use crate::config::{Labels, Protocol};
-use crate::transport::Address;
+use rialto_config::{Labels, Protocol};
+use rialto_core::asking::ServiceName;
+use rialto_core::transport::Address;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;

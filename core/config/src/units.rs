@@ -192,7 +192,7 @@ impl fmt::Display for Timeout {
 
 impl Size {
     /// Creates a size from bytes. 0 is raised to 1.
-    pub const fn from_bytes(bytes: u64) -> Self {
+    pub(crate) const fn from_bytes(bytes: u64) -> Self {
         Self(if bytes == 0 { 1 } else { bytes })
     }
 

@@ -8,7 +8,7 @@ use super::names::Names;
 use super::reach::Reach;
 use super::routes::Edits;
 use super::{Addresses, Problems, routes};
-use crate::config::{Address, Cluster, Config, Listener, ListenerProtocol, Path, Protocol, Route, Size};
+use crate::{Address, Cluster, Config, Listener, ListenerProtocol, Path, Protocol, Route, Size};
 
 /// The largest frame that can be skipped.
 const LARGEST_FRAME: Size = Size::from_bytes(1 << 30);

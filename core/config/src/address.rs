@@ -41,7 +41,7 @@ const LONGEST_UNIX_PATH: usize = 107;
 
 impl Address {
     /// Whether only processes on this machine can reach it. The only host name that counts is `localhost`.
-    pub fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         match self {
             Self::Socket(address) => address.ip().is_loopback(),
             Self::Name { host, .. } => host == "localhost",

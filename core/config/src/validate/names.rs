@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 
 use super::Problems;
-use crate::config::{Path, closest};
+use crate::{Path, closest};
 
 /// The longest name in bytes, so that it fits into a log line and a metric label.
 const LONGEST_NAME: usize = 128;

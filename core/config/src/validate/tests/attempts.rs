@@ -1,7 +1,7 @@
 //! Tests of the checks of retries and mirrors, and of notes.
 
 use super::{cluster, expect, sound};
-use crate::config::*;
+use crate::*;
 
 #[test]
 fn a_method_is_only_executed_twice_if_it_is_named() {

@@ -154,19 +154,6 @@ impl Bridge {
     }
 }
 
-impl AttachmentBridge {
-    /// Whether all attachments are passed on.
-    pub fn passes_all(&self) -> bool {
-        self.allow.is_empty() && self.deny.is_empty()
-    }
-
-    /// Whether the attachment with this name is passed on.
-    pub fn crosses(&self, name: &str) -> bool {
-        let fits = |rules: &[TextMatch]| rules.iter().any(|rule| rule.matches(name));
-        (self.allow.is_empty() || fits(&self.allow)) && !fits(&self.deny)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,17 +200,5 @@ mod tests {
         ] {
             assert_eq!(offset(bad), None, "{bad}");
         }
-    }
-
-    #[test]
-    fn deny_takes_precedence_over_allow() {
-        let prefix = |text: &str| vec![TextMatch::Prefix(text.into())];
-        let attachments = AttachmentBridge {
-            allow: prefix("x-"),
-            deny: prefix("x-internal"),
-        };
-        assert!(attachments.crosses("x-tenant"));
-        assert!(!attachments.crosses("x-internal-id") && !attachments.crosses("tenant"));
-        assert!(AttachmentBridge::default().crosses("tenant"));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Problems;
 use super::names::Names;
-use crate::config::{Config, Path};
+use crate::{Config, Path};
 
 pub(super) fn check(config: &Config, problems: &mut Problems) {
     let section = Path::root().key("registries");

@@ -3,7 +3,7 @@
 mod attempts;
 
 use super::{Severity, validate};
-use crate::config::*;
+use crate::*;
 
 /// A valid configuration of one listener, one route and one cluster.
 fn sound() -> Config {

@@ -1,7 +1,7 @@
 //! Checks of `admin`, `runtime`, `metrics` and the logs.
 
 use super::Problems;
-use crate::config::{Address, Config, Metrics, Path};
+use crate::{Address, Config, Metrics, Path};
 
 /// The largest numbers of buckets and series.
 const MOST_BUCKETS: usize = 32;

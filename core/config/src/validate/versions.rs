@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Problems;
-use crate::config::{Cluster, Config, ListenerProtocol, Path, Protocol, Route, UniqueIdFrom};
+use crate::{Cluster, Config, ListenerProtocol, Path, Protocol, Route, UniqueIdFrom};
 
 pub(super) fn check(config: &Config, problems: &mut Problems) {
     let clusters: HashMap<&str, &Cluster> = config.clusters.iter().map(|c| (c.name.as_str(), c)).collect();

@@ -4,7 +4,7 @@
 //! An id is free when its part was removed, every worker has applied that and no longer uses the part, and some
 //! time has passed. A part that returns within that time gets its id back, and lines on their way to the access
 //! log may still name it.
-use super::{PartId, Use};
+use rialto_core::directory::{PartId, Use};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::{Duration, Instant};
@@ -122,7 +122,7 @@ impl<K: Clone + Eq + Hash> Ids<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::EndpointId;
+    use rialto_core::directory::EndpointId;
     use std::collections::BTreeMap;
 
     fn part(id: u32) -> PartId {

@@ -1,16 +1,21 @@
-//! Compiles the parts that a new configuration, or new endpoints of a cluster, change. Runs in the control
-//! plane.
-use super::ids::{Ids, Tenure};
-use super::parts::{ClusterSource, RouteSource, TargetSource, listener_of};
-use super::{
+//! Compiles the parts of the directory that a new configuration, or new endpoints of a cluster, change.
+//!
+//! The compiler remembers what each part was made of, and gives ids to parts (`ids.rs`). How a part is made is in
+//! `parts.rs`.
+mod ids;
+mod parts;
+#[cfg(test)]
+mod tests;
+
+use ids::{Ids, Tenure};
+use parts::{ClusterSource, RouteSource, TargetSource, layout_of, listener_of, proto_of, variant_of};
+use rialto_config::{Config, HealthCheck, Labels, Protocol, RouteTarget};
+use rialto_core::directory::{
     Change, ClusterId, Destination, Directory, Endpoint, EndpointId, Limits, ListenerId, PartId, RouteId, Use,
 };
-use crate::config::{self, Config, Labels, Protocol};
-use crate::discovery::DiscoveredEndpoint;
-use crate::filter::FilterFactory;
-use crate::message::ProtoId;
-use crate::metrics::Layout;
-use crate::transport::Address;
+use rialto_core::message::ProtoId;
+use rialto_core::transport::Address;
+use rialto_discovery::DiscoveredEndpoint;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,17 +33,11 @@ pub struct Compiler {
     directory: Directory,
 }
 
-/// What the compiler needs from outside the core.
+/// What the compiler needs to know apart from the configuration.
 pub struct World<'a> {
-    /// The number of each configured protocol.
-    pub protocol: &'a dyn Fn(Protocol) -> ProtoId,
-    /// The variant of its protocol that the endpoints of a cluster speak, see `Settings::variant`.
-    pub variant: &'a dyn Fn(&config::Cluster) -> u32,
     /// The endpoints of a cluster, as discovered last.
-    pub endpoints: &'a dyn Fn(&config::Cluster) -> Vec<DiscoveredEndpoint>,
-    /// The factory of a configured filter. The number of workers is passed for limits that they share.
-    pub filters: &'a dyn Fn(&config::Filter, usize) -> Arc<dyn FilterFactory>,
-    /// The number of workers.
+    pub endpoints: &'a dyn Fn(&rialto_config::Cluster) -> Vec<DiscoveredEndpoint>,
+    /// The number of workers. They share some limits.
     pub workers: usize,
     /// The current time.
     pub now: Instant,
@@ -57,17 +56,22 @@ struct EndpointKey {
 
 /// The source of a listener, apart from its routes.
 struct ListenerSource {
-    config: config::Listener,
+    config: rialto_config::Listener,
     routes: Vec<RouteId>,
 }
 
-type RoutesByName<'a> = HashMap<&'a str, (RouteId, &'a config::Route)>;
+type RoutesByName<'a> = HashMap<&'a str, (RouteId, &'a rialto_config::Route)>;
 
 impl Compiler {
     /// All parts in their current state.
     #[must_use]
     pub fn directory(&self) -> &Directory {
         &self.directory
+    }
+
+    /// How the control plane finds out which endpoints of a cluster respond; `None` if it does not.
+    pub(super) fn health_check(&self, cluster: ClusterId) -> Option<&HealthCheck> {
+        self.cluster_sources.get(&cluster)?.config.health_check.as_ref()
     }
 
     /// The id of the listener with this name, from the next change on.
@@ -82,7 +86,7 @@ impl Compiler {
         let limits = Limits {
             connections: config.runtime.max_connections.get() as usize,
             unsent_bytes: config.runtime.max_unsent_bytes.bytes() as usize / world.workers.max(1),
-            metrics: Arc::new(Layout::from(&config.metrics)),
+            metrics: Arc::new(layout_of(&config.metrics)),
             ..Limits::default()
         };
         change.limits = (limits != self.directory.limits || change.version == 1).then_some(limits);
@@ -118,7 +122,7 @@ impl Compiler {
     /// Adds or changes a cluster that a registry has for a service. Configurations leave it alone.
     pub fn set_on_demand(
         &mut self,
-        config: config::Cluster,
+        config: rialto_config::Cluster,
         found: Vec<DiscoveredEndpoint>,
         world: &World<'_>,
     ) -> (ClusterId, Change) {
@@ -217,13 +221,13 @@ impl Compiler {
         world: &World<'_>,
         change: &mut Change,
     ) {
-        let protocol = (world.protocol)(source.config.protocol);
+        let protocol = proto_of(source.config.protocol);
         let mut ids = Vec::with_capacity(source.found.len());
         for found in &source.found {
             let key = EndpointKey {
                 cluster: id,
                 protocol,
-                variant: (world.variant)(&source.config),
+                variant: variant_of(&source.config),
                 address: found.address.clone(),
             };
             let Tenure { id: own, since, .. } = self.endpoints.take(&key, change.version);
@@ -245,7 +249,7 @@ impl Compiler {
         }
         let stay: HashSet<EndpointId> = ids.iter().copied().collect();
         self.remove_endpoints(id, &stay, world, change);
-        let cluster = Arc::new(source.compile(&ids, world));
+        let cluster = Arc::new(source.compile(&ids));
         change.clusters.push((id, Some(cluster)));
     }
 
@@ -292,7 +296,7 @@ impl Compiler {
         for r in &config.routes {
             let id = RouteId(self.routes.take(&r.name, change.version).id);
             seen.insert(id);
-            let target = |t: &config::RouteTarget| {
+            let target = |t: &RouteTarget| {
                 if let Some(registry) = &t.registry {
                     return Some(TargetSource {
                         to: Destination::Registry(registry.as_str().into()),
@@ -320,7 +324,9 @@ impl Compiler {
                 mirror: r.mirror.as_ref().and_then(|mirror| target(&mirror.target())),
             };
             if self.route_sources.get(&id) != Some(&source) {
-                change.routes.push((id, Some(Arc::new(source.compile(world)))));
+                change
+                    .routes
+                    .push((id, Some(Arc::new(source.compile(world.workers)))));
                 self.route_sources.insert(id, source);
             }
         }
@@ -351,8 +357,9 @@ impl Compiler {
         for l in &config.listeners {
             let id = ListenerId(self.listeners.take(&l.name, change.version).id);
             seen.insert(id);
-            let takes = |r: &config::Route| r.matches.listener.as_ref().is_none_or(|name| *name == l.name);
-            let own: Vec<(RouteId, &config::Route)> = (l.routes.iter())
+            let takes =
+                |r: &rialto_config::Route| r.matches.listener.as_ref().is_none_or(|name| *name == l.name);
+            let own: Vec<(RouteId, &rialto_config::Route)> = (l.routes.iter())
                 .filter_map(|name| routes.get(name.as_str()).copied())
                 .filter(|(_, r)| takes(r))
                 .collect();
@@ -363,7 +370,7 @@ impl Compiler {
             if !is_same {
                 change
                     .listeners
-                    .push((id, Some(Arc::new(listener_of(l, &own, world)))));
+                    .push((id, Some(Arc::new(listener_of(l, &own, world.workers)))));
                 let config = l.clone();
                 self.listener_sources
                     .insert(id, ListenerSource { config, routes: ids });

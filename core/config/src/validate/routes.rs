@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::names::Names;
 use super::{Addresses, Problems};
-use crate::config::{
+use crate::{
     AttachmentEdit, Cluster, Config, Filter, Mirror, Path, Period, Protocol, Retry, RetryOn, Route,
     RouteTarget, TextMatch,
 };

@@ -210,17 +210,8 @@ impl Default for Retry {
 }
 
 impl RetryOn {
-    /// All outcomes.
-    pub const ALL: [Self; 5] = [
-        Self::Overload,
-        Self::NoService,
-        Self::Timeout,
-        Self::ConnectionLost,
-        Self::ServerError,
-    ];
-
     /// Whether the provider may have executed the call.
-    pub fn may_have_executed(self) -> bool {
+    pub(super) fn may_have_executed(self) -> bool {
         match self {
             Self::Overload => false,
             Self::NoService | Self::Timeout | Self::ConnectionLost | Self::ServerError => true,

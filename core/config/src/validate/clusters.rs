@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Problems;
 use super::names::Names;
-use crate::config::{Cluster, Config, Path, Protocol, Size, SubsetFallback};
+use crate::{Cluster, Config, Path, Protocol, Size, SubsetFallback};
 
 pub(super) fn check(config: &Config, problems: &mut Problems) {
     let section = Path::root().key("clusters");

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::config::{AttachmentMatch, Listener, ListenerProtocol, Protocol, Route, RouteMatch, TextMatch};
+use crate::{AttachmentMatch, Listener, ListenerProtocol, Protocol, Route, RouteMatch, TextMatch};
 
 /// The largest number of comparisons between routes: the effort grows with the square of the routes with
 /// patterns. Beyond it, some unreachable routes are not found.
@@ -100,7 +100,7 @@ fn covers_text(wide: Option<&TextMatch>, narrow: Option<&TextMatch>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ListenerLimits;
+    use crate::ListenerLimits;
 
     fn route(name: &str, condition: &str) -> Route {
         let text = format!(r#"{{ "name": "{name}", "match": {condition}, "to": [] }}"#);

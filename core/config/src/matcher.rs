@@ -54,19 +54,7 @@ impl TextMatch {
             Self::Exact(exact) => exact == text,
             Self::Prefix(prefix) => text.starts_with(prefix.as_str()),
             Self::Suffix(suffix) => text.ends_with(suffix.as_str()),
-            Self::Regex(pattern) => pattern.matches(text),
-        }
-    }
-}
-
-impl AttachmentMatch {
-    /// Whether an attachment with this value, or a missing one (`None`), meets the condition.
-    pub fn matches(&self, value: Option<&str>) -> bool {
-        match (self, value) {
-            (Self::Value(condition), Some(value)) => condition.matches(value),
-            (Self::Value(_), None) => false,
-            (Self::Present, value) => value.is_some(),
-            (Self::Absent, value) => value.is_none(),
+            Self::Regex(pattern) => pattern.compiled.is_match(text),
         }
     }
 }
@@ -85,14 +73,9 @@ impl Pattern {
             .map_err(|error| format!("bad regular expression \"{source}\": {}", last_line(&error)))
     }
 
-    /// The expression as written.
-    pub fn as_str(&self) -> &str {
-        &self.source
-    }
-
-    /// Whether the whole of `text` matches.
-    pub fn matches(&self, text: &str) -> bool {
-        self.compiled.is_match(text)
+    /// The compiled expression, which only matches a whole text.
+    pub fn regex(&self) -> &Regex {
+        &self.compiled
     }
 }
 
@@ -322,8 +305,9 @@ mod tests {
     #[test]
     fn a_pattern_matches_from_end_to_end() {
         let pattern = Pattern::new("a|b+").unwrap();
-        assert!(pattern.matches("a") && pattern.matches("bbb"));
-        assert!(!pattern.matches("ab") && !pattern.matches("xa"));
+        let matches = |text| pattern.regex().is_match(text);
+        assert!(matches("a") && matches("bbb"));
+        assert!(!matches("ab") && !matches("xa"));
     }
 
     #[test]
@@ -339,12 +323,8 @@ mod tests {
     }
 
     #[test]
-    fn conditions_on_texts_and_attachments() {
+    fn conditions_on_texts() {
         assert!(TextMatch::Prefix("com.acme.".into()).matches("com.acme.Greeter"));
         assert!(!TextMatch::Suffix("Facade".into()).matches("com.acme.Greeter"));
-        let gold = AttachmentMatch::Value(TextMatch::Exact("gold".into()));
-        assert!(gold.matches(Some("gold")) && !gold.matches(Some("tin")) && !gold.matches(None));
-        assert!(AttachmentMatch::Present.matches(Some("")) && !AttachmentMatch::Present.matches(None));
-        assert!(AttachmentMatch::Absent.matches(None) && !AttachmentMatch::Absent.matches(Some("")));
     }
 }
