@@ -24,9 +24,11 @@ use file::File;
 use health::{Health, Turned};
 use inbox::{Inbox, Senders};
 use listening::Listening;
-use on_demand::{News, OnDemand, Publication, Reply};
+use on_demand::{Asker, News, OnDemand, Publication, Reply};
 use reload::Pending;
 use rialto_config::{Cluster, Config, LogOutput, Workers};
+use rialto_core::CallError;
+use rialto_core::asking::{Answer, Finding, Question, Subject};
 use rialto_core::directory::{Change, ClusterId};
 use rialto_core::runtime::{Layout, Runtime, raise_limit};
 use rialto_protocols::All;
@@ -268,10 +270,7 @@ impl Control {
                         changed.iter().for_each(|cluster| self.publish_endpoints(cluster));
                     }
                 }
-                Some(asker) = asked.recv() => {
-                    let reply = self.on_demand.asked(asker);
-                    self.reply(reply);
-                }
+                Some((worker, question)) = asked.recv() => self.asked(worker, question),
                 Some(news) = news.recv() => self.heard(news),
                 Some(outcome) = outcomes.recv() => {
                     let turned = self.health.heard(&outcome);
@@ -350,6 +349,29 @@ impl Control {
     fn remove_services(&mut self, clusters: &[ClusterId]) {
         if !clusters.is_empty() {
             self.change(|compiler, world| ((), compiler.remove_on_demand(clusters, world)));
+        }
+    }
+
+    /// Handles a question of a worker.
+    fn asked(&mut self, worker: usize, question: Question) {
+        let ticket = question.ticket;
+        match question.about {
+            Subject::Service(wanted) => {
+                let reply = self.on_demand.asked(Asker {
+                    worker,
+                    ticket,
+                    wanted,
+                });
+                self.reply(reply);
+            }
+            Subject::Decision(inquiry) => {
+                let runtime = Arc::clone(&self.runtime);
+                let decided = move |result: Result<Box<[u8]>, CallError>| {
+                    let result = result.map(Finding::Decision);
+                    runtime.answer(worker, Answer { ticket, result });
+                };
+                inquiry.to.decide(inquiry.facts, Box::new(decided));
+            }
         }
     }
 

@@ -12,6 +12,7 @@ mod e2e {
 
     mod admin;
     mod admin_access;
+    mod asking;
     mod attempts;
     mod audit;
     mod bounds;

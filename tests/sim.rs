@@ -8,6 +8,7 @@
 )]
 mod sim {
     mod attempts;
+    mod filters;
     pub mod fleet;
     mod isolation;
     pub mod net;
@@ -17,7 +18,7 @@ mod sim {
     mod reserved;
     mod scripted;
     pub mod stage;
-    mod stream_stories;
+    pub mod stream_stories;
     mod streams;
     pub mod toy;
     pub mod toy_peer;

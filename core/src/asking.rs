@@ -13,12 +13,28 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket(pub(crate) u64);
 
-/// A question of a worker: which cluster has this service?
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A question of a worker.
+#[derive(Clone, Debug)]
 pub struct Question {
     /// Comes back with the answer.
     pub ticket: Ticket,
-    /// The service that is called.
+    /// What is asked.
+    pub about: Subject,
+}
+
+/// What a worker can ask.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// Which cluster has this service?
+    Service(Wanted),
+    /// What does somebody decide about a call, whom a filter asks?
+    Decision(Inquiry),
+}
+
+/// A service that is called.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Wanted {
+    /// Its name.
     pub service: ServiceName,
     /// The protocol of the call. Endpoints that speak it are preferred, because they need no translation.
     pub protocol: ProtoId,
@@ -45,11 +61,45 @@ impl fmt::Display for ServiceName {
     }
 }
 
+/// What a filter asks about a call.
+#[derive(Clone)]
+pub struct Inquiry {
+    /// The one who decides.
+    pub to: Arc<dyn Decider>,
+    /// What the decision needs to know of the call, in a form that the two agree on.
+    pub facts: Box<[u8]>,
+}
+
+impl fmt::Debug for Inquiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an inquiry with {} bytes of facts", self.facts.len())
+    }
+}
+
+/// Somebody outside of the workers who decides about calls.
+pub trait Decider: Send + Sync {
+    /// Begins to decide, and calls `decided` once with the decision, on any thread. The control plane calls this, so
+    /// it must not block.
+    fn decide(&self, facts: Box<[u8]>, decided: Decided);
+}
+
+/// Takes a decision, in a form that the filter understands, or the reason why there is none.
+pub type Decided = Box<dyn FnOnce(Result<Box<[u8]>, CallError>) + Send>;
+
 /// The answer to a [`Question`].
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The ticket of the question.
     pub ticket: Ticket,
-    /// The cluster, which the worker has been sent before; or the error that the calls fail with.
-    pub result: Result<ClusterId, CallError>,
+    /// What was found out, or the reason why nothing was.
+    pub result: Result<Finding, CallError>,
+}
+
+/// What was found out.
+#[derive(Clone, Debug)]
+pub enum Finding {
+    /// The cluster of a service, which the worker has been sent before.
+    Cluster(ClusterId),
+    /// The decision that a filter has asked for.
+    Decision(Box<[u8]>),
 }

@@ -3,6 +3,7 @@
 mod asking;
 mod end;
 mod errors;
+mod filters;
 mod forward;
 mod heartbeats;
 mod mirror;
@@ -27,6 +28,7 @@ use crate::session::{DrainScope, Event};
 use crate::slots::{CallKey, CallTag, ConnKey, Slots};
 use crate::wheel::Wheel;
 use asking::Asking;
+use filters::Decisions;
 use heartbeats::Heartbeats;
 use mirror::Copies;
 use plans::{Plans, Removed};
@@ -62,6 +64,8 @@ pub struct Calls {
     shares: Shares,
     /// The calls that wait for an answer of the control plane.
     asking: Asking,
+    /// The calls that wait for decisions about them.
+    decisions: Decisions,
     /// The requests that are kept to be sent again, and the number of retries.
     retries: Retries,
     /// The copies for mirrors.
@@ -115,6 +119,7 @@ impl Calls {
             one_ways: vec![],
             shares: Shares::default(),
             asking: Asking::default(),
+            decisions: Decisions::default(),
             retries: Retries::default(),
             copies: Copies::default(),
             bodies: Bodies::default(),
@@ -303,6 +308,7 @@ impl Calls {
             debug_assert!(self.bodies.is_empty() && self.retries.is_empty() && self.asking.has_no_calls());
         }
         self.give_up_asking(w);
+        self.give_up_decisions(w);
         self.endpoints.probe(w, &self.directory);
     }
 

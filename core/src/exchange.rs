@@ -2,6 +2,7 @@
 use crate::buf::Mark;
 use crate::calls::Plan;
 use crate::directory::{ClusterId, EndpointId, ListenerId, RetryRule};
+use crate::filter::Chain;
 use crate::message::{Held, ProtoId};
 use crate::metrics::SeriesId;
 use crate::session::RespondTo;
@@ -41,6 +42,10 @@ pub(crate) struct Exchange {
     pub(crate) plan: Rc<Plan>,
     /// The request while it waits, or may have to be sent again; `None` for most calls that were sent.
     pub(crate) held: Option<Box<Held>>,
+    /// The filters that are to be called again for it; `None` for most calls.
+    pub(crate) chain: Option<Rc<Chain>>,
+    /// The number of these filters that have seen its request.
+    pub(crate) reached: u8,
 }
 
 /// Who waits for the response of an exchange.

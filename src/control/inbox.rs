@@ -1,5 +1,5 @@
 //! What the control plane hears from its other tasks and from the workers.
-use super::on_demand::{Asker, News};
+use super::on_demand::News;
 use super::sources::Update;
 use rialto_core::asking::Question;
 use rialto_core::control_plane::ControlPlane;
@@ -13,7 +13,7 @@ const QUESTIONS: usize = 4096;
 /// The receiving ends of the control plane's channels.
 pub(super) struct Inbox {
     pub(super) updates: mpsc::Receiver<Update>,
-    pub(super) asked: mpsc::Receiver<Asker>,
+    pub(super) asked: mpsc::Receiver<(usize, Question)>,
     pub(super) news: mpsc::Receiver<News>,
     pub(super) outcomes: mpsc::UnboundedReceiver<HeartbeatOutcome>,
 }
@@ -27,14 +27,15 @@ pub(super) struct Senders {
 
 /// The workers' end.
 struct Workers {
-    questions: mpsc::Sender<Asker>,
+    /// Each with the index of its worker.
+    questions: mpsc::Sender<(usize, Question)>,
     /// There are never more outcomes than heartbeats, so the channel needs no bound.
     outcomes: mpsc::UnboundedSender<HeartbeatOutcome>,
 }
 
 impl ControlPlane for Workers {
     fn ask(&self, worker: usize, question: Question) -> bool {
-        self.questions.try_send(Asker { worker, question }).is_ok()
+        self.questions.try_send((worker, question)).is_ok()
     }
 
     fn ended(&self, outcome: HeartbeatOutcome) {

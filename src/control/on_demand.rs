@@ -2,7 +2,7 @@
 use super::sources::{Mailbox, Task};
 use crate::config;
 use rialto_config::{Cluster, Config, Protocol, ServiceFile, Timeout};
-use rialto_core::asking::{Answer, Question, ServiceName, Ticket};
+use rialto_core::asking::{Answer, Finding, ServiceName, Ticket, Wanted};
 use rialto_core::directory::{ClusterId, Use};
 use rialto_core::message::ProtoId;
 use rialto_core::{CallError, ErrorKind};
@@ -26,10 +26,11 @@ const UNKNOWN_MAX: usize = 1024;
 const UNKNOWN_KEPT: Duration = Duration::from_secs(10);
 /// A list that becomes empty is believed after this time.
 const EMPTY_HELD: Duration = Duration::from_secs(10);
-/// A question and the worker that asked it.
+/// A worker that has asked for a service.
 pub(super) struct Asker {
     pub(super) worker: usize,
-    pub(super) question: Question,
+    pub(super) ticket: Ticket,
+    pub(super) wanted: Wanted,
 }
 
 /// An answer and the worker that gets it.
@@ -130,9 +131,9 @@ impl OnDemand {
 
     /// Handles a question of a worker. Returns the answer, if there is one already.
     pub(super) fn asked(&mut self, asker: Asker) -> Option<Reply> {
-        let service = &asker.question.service;
+        let service = &asker.wanted.service;
         if let Some(known) = self.known.get(service) {
-            let cluster = known.cluster_for(asker.question.protocol);
+            let cluster = known.cluster_for(asker.wanted.protocol);
             return Some(asker.reply(cluster.ok_or_else(|| absent(service))));
         }
         if let Some(unknown) = self.unknown.get_mut(service) {
@@ -283,7 +284,7 @@ impl OnDemand {
             calls: 0,
         };
         let reply = |asker: Asker| {
-            let cluster = known.cluster_for(asker.question.protocol);
+            let cluster = known.cluster_for(asker.wanted.protocol);
             asker.reply(cluster.ok_or_else(|| absent(service)))
         };
         let replies = unknown.askers.into_iter().map(reply).collect();
@@ -327,7 +328,7 @@ impl OnDemand {
 
 impl Asker {
     fn reply(&self, result: Result<ClusterId, CallError>) -> Reply {
-        let ticket: Ticket = self.question.ticket;
+        let (ticket, result) = (self.ticket, result.map(Finding::Cluster));
         (self.worker, Answer { ticket, result })
     }
 }

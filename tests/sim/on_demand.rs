@@ -2,7 +2,7 @@
 use super::peer::{Found, Proto};
 use super::scripted::LISTENER;
 use super::stage::Stage;
-use rialto_core::asking::{Answer, Question, Ticket};
+use rialto_core::asking::{Answer, Finding, Question, ServiceName, Subject, Ticket};
 use rialto_core::directory::ClusterId;
 use rialto_core::{CallError, ErrorKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,16 @@ fn question(stage: &mut Stage) -> Question {
     all.remove(0)
 }
 
+/// The service that a question is about.
+fn service(question: &Question) -> &ServiceName {
+    match &question.about {
+        Subject::Service(wanted) => &wanted.service,
+        Subject::Decision(_) => panic!("no filter asks here"),
+    }
+}
+
 fn tell(stage: &mut Stage, ticket: Ticket, result: Result<ClusterId, CallError>) {
+    let result = result.map(Finding::Cluster);
     stage.worker.answer(&Answer { ticket, result });
     stage.pass(10);
 }
@@ -41,7 +50,7 @@ fn calls_wait_for_the_registry_and_ask_once() {
     stage.pass(50);
     let asked = question(&mut stage);
     assert_eq!(
-        (&*asked.service.registry, &*asked.service.service),
+        (&*service(&asked).registry, &*service(&asked).service),
         ("reg", "a.Service")
     );
     assert_eq!(stage.worker.in_flight(), 5);
@@ -58,10 +67,10 @@ fn calls_wait_for_the_registry_and_ask_once() {
     stage.pass(0);
     assert_eq!(stage.serve(upstream), 1);
     assert_eq!(stage.answers(other), [(9, Ok(5))]);
-    assert_eq!(stage.worker.take_questions(), []);
+    assert!(stage.worker.take_questions().is_empty());
     stage.call(other, 10, "another.Service", b"x");
     stage.pass(0);
-    assert_eq!(&*question(&mut stage).service.service, "another.Service");
+    assert_eq!(&*service(&question(&mut stage)).service, "another.Service");
 }
 
 #[test]
@@ -140,7 +149,7 @@ fn what_waits_is_bounded_in_number_bytes_and_time() {
     let other = stage.downstream();
     stage.call(other, 1, "a.Real", b"x");
     stage.pass(0);
-    assert_eq!(&*question(&mut stage).service.service, "a.Real");
+    assert_eq!(&*service(&question(&mut stage)).service, "a.Real");
     stage.pass(12_000);
     assert_eq!(stage.worker.held_calls(), 0);
     assert_eq!(stage.answers(downstream).len(), 5000);
@@ -229,8 +238,13 @@ fn every_call_ends_once_and_at_its_own_service() {
             stage.pass(rng.u64(..60));
             open.extend(stage.worker.take_questions());
             if !open.is_empty() && rng.u8(..3) > 0 {
-                let Question { ticket, service, .. } = open.swap_remove(rng.usize(..open.len()));
-                let number: u16 = service.service.trim_start_matches("s.S").parse().unwrap();
+                let question = open.swap_remove(rng.usize(..open.len()));
+                let ticket = question.ticket;
+                let number: u16 = service(&question)
+                    .service
+                    .trim_start_matches("s.S")
+                    .parse()
+                    .unwrap();
                 let result = if rng.u8(..4) == 0 {
                     Err(CallError::new(ErrorKind::NoService, "no such service"))
                 } else {
@@ -238,6 +252,7 @@ fn every_call_ends_once_and_at_its_own_service() {
                     there.insert(number, cluster);
                     Ok(cluster)
                 };
+                let result = result.map(Finding::Cluster);
                 told.push(Answer { ticket, result });
                 stage.worker.answer(told.last().unwrap());
             }

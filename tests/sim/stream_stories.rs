@@ -3,7 +3,7 @@ use super::fleet::{SimEnv, compile_toy};
 use super::net::{End, Net, Shared, SimReactor};
 use super::peer::{Found, Peer, Proto};
 use super::toy_peer::ToyPeer;
-use rialto_core::directory::ListenerId;
+use rialto_core::directory::{Change, ListenerId};
 use rialto_core::message::Status;
 use rialto_core::session::Role;
 use rialto_core::worker::{Now, Worker};
@@ -11,14 +11,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// A worker between peers that speak the toy protocol.
-struct Stand {
-    net: Shared,
-    worker: Worker<SimEnv>,
-    peers: BTreeMap<usize, ToyPeer>,
+pub struct Stand {
+    pub net: Shared,
+    pub worker: Worker<SimEnv>,
+    pub peers: BTreeMap<usize, ToyPeer>,
     now_ms: u64,
 }
 
-fn config(cluster: &str, route: &str) -> String {
+pub fn config(cluster: &str, route: &str) -> String {
     format!(
         "listeners:\n\
          - {{ name: toy, address: 127.0.0.1:1, protocol: dubbo, routes: [ r ] }}\n\
@@ -28,17 +28,19 @@ fn config(cluster: &str, route: &str) -> String {
     )
 }
 
-const ONE: &str = "protocol: dubbo, endpoints: [ { address: 127.0.0.1:21 } ]";
+pub const ONE: &str = "protocol: dubbo, endpoints: [ { address: 127.0.0.1:21 } ]";
 const TWO: &str = "protocol: dubbo, endpoints: [ { address: 127.0.0.1:21 }, { address: 127.0.0.1:22 } ]";
 
 impl Stand {
     fn new(cluster: &str, route: &str) -> Self {
+        Stand::of(&compile_toy(&config(cluster, route)))
+    }
+
+    pub fn of(first: &Change) -> Self {
         let net = Net::new(1);
         net.borrow_mut().cut = 100_000;
-        let config = config(cluster, route);
-        let first = compile_toy(&config);
         Stand {
-            worker: Worker::new(SimReactor(Rc::clone(&net)), &first, 1),
+            worker: Worker::new(SimReactor(Rc::clone(&net)), first, 1),
             net,
             peers: BTreeMap::new(),
             now_ms: 0,
@@ -51,7 +53,7 @@ impl Stand {
         link
     }
 
-    fn caller(&mut self) -> usize {
+    pub fn caller(&mut self) -> usize {
         let link = self.connect(0);
         self.peers.insert(link, ToyPeer::new(Role::Client));
         link
@@ -69,7 +71,7 @@ impl Stand {
     }
 
     /// Lets everybody who reads exchange what there is, and time pass.
-    fn pass(&mut self, ms: u64) {
+    pub fn pass(&mut self, ms: u64) {
         let until = self.now_ms + ms;
         loop {
             for _ in 0..20 {
@@ -89,7 +91,7 @@ impl Stand {
     }
 
     /// The hosts that were dialed since.
-    fn dialed(&mut self) -> Vec<usize> {
+    pub fn dialed(&mut self) -> Vec<usize> {
         let links = self.net.borrow_mut().take_dials();
         for link in &links {
             self.peers.insert(*link, ToyPeer::new(Role::Server));
@@ -98,19 +100,19 @@ impl Stand {
         links
     }
 
-    fn host(&mut self) -> usize {
+    pub fn host(&mut self) -> usize {
         match self.dialed()[..] {
             [host] => host,
             ref other => panic!("{} dials", other.len()),
         }
     }
 
-    fn peer(&mut self, link: usize) -> &mut ToyPeer {
+    pub fn peer(&mut self, link: usize) -> &mut ToyPeer {
         self.peers.get_mut(&link).expect("a peer")
     }
 
     /// The key of the only stream of a peer.
-    fn only(&mut self, link: usize) -> u32 {
+    pub fn only(&mut self, link: usize) -> u32 {
         let keys: Vec<u32> = self.peer(link).streams.keys().copied().collect();
         match keys[..] {
             [key] => key,

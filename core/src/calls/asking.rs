@@ -2,7 +2,7 @@
 use super::forward::Sending;
 use super::{Calls, Directory, errors};
 use crate::Env;
-use crate::asking::{Answer, Question, ServiceName, Ticket};
+use crate::asking::{Answer, Finding, Question, ServiceName, Subject, Ticket, Wanted};
 use crate::connections::Connections;
 use crate::directory::{Change, ClusterId, Destination, Target};
 use crate::error::{CallError, ErrorKind};
@@ -44,9 +44,6 @@ pub(super) struct Asking {
     calls: usize,
     bytes: usize,
 }
-
-/// What is asked for: a service, and the protocol of its calls.
-type Wanted = (ServiceName, ProtoId);
 
 /// A question without an answer.
 struct Open {
@@ -115,28 +112,19 @@ impl Asking {
         let known = self.tickets.get(&wanted).copied();
         let own = self.by_downstream.get(&downstream).copied().unwrap_or(0);
         let may_ask = self.open.len() < QUESTIONS_MAX && own < QUESTIONS_OF_ONE_MAX;
-        let has_room = self.calls < CALLS_MAX && self.bytes + bytes <= BYTES_MAX;
-        if !has_room || known.is_none() && !may_ask {
-            return Err(errors::too_many_wait(&wanted.0.registry));
+        if !self.has_room(bytes) || known.is_none() && !may_ask {
+            return Err(errors::too_many_wait(&wanted.service.registry));
         }
         let ticket = known.unwrap_or_else(|| self.ask(wanted, downstream, now_ms));
         if let Some(open) = self.open.get_mut(&ticket) {
             open.calls.push(call);
-            self.calls += 1;
-            self.bytes += bytes;
+            self.keep(bytes);
         }
         Ok(())
     }
 
     fn ask(&mut self, wanted: Wanted, downstream: ConnKey, now_ms: u64) -> Ticket {
-        self.last += 1;
-        let ticket = Ticket(self.last);
-        let (service, protocol) = wanted.clone();
-        self.unsent.push(Question {
-            ticket,
-            service,
-            protocol,
-        });
+        let ticket = self.put(Subject::Service(wanted.clone()));
         self.tickets.insert(wanted.clone(), ticket);
         *self.by_downstream.entry(downstream).or_default() += 1;
         let open = Open {
@@ -146,6 +134,25 @@ impl Asking {
             until_ms: now_ms + PATIENCE_MS,
         };
         self.open.insert(ticket, open);
+        ticket
+    }
+
+    /// Whether another call can wait whose request has so many bytes.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        self.calls < CALLS_MAX && self.bytes + bytes <= BYTES_MAX
+    }
+
+    /// Counts a call that waits, and the bytes of its request.
+    pub(super) fn keep(&mut self, bytes: usize) {
+        self.calls += 1;
+        self.bytes += bytes;
+    }
+
+    /// Puts a question to the control plane.
+    pub(super) fn put(&mut self, about: Subject) -> Ticket {
+        self.last += 1;
+        let ticket = Ticket(self.last);
+        self.unsent.push(Question { ticket, about });
         ticket
     }
 
@@ -175,7 +182,7 @@ impl Calls {
             Destination::Cluster(id) => Some(*id),
             Destination::Registry(registry) => {
                 let service = service_name(registry, head, rewrite)?;
-                self.asking.known.get(&(service, protocol)).copied()
+                self.asking.known.get(&Wanted { service, protocol }).copied()
             }
         }
     }
@@ -206,7 +213,7 @@ impl Calls {
         let held = sending.msg.hold(sending.edits.cloned().unwrap_or_default());
         let protocol = sending.msg.meta.proto;
         self.asking.wait(
-            (service, protocol),
+            Wanted { service, protocol },
             (sending.downstream, sending.key),
             held.bytes.len(),
             w.now_ms,
@@ -224,15 +231,23 @@ impl Calls {
     /// Goes on with the calls that wait for this answer. An answer that nobody waits for is dropped.
     pub fn answer<E: Env>(&mut self, w: &mut Connections<E>, answer: &Answer) {
         let Some(open) = self.asking.close(answer.ticket) else {
-            return;
+            let decision = match &answer.result {
+                Ok(Finding::Decision(decision)) => Ok(&**decision),
+                Ok(Finding::Cluster(_)) => return,
+                Err(error) => Err(error),
+            };
+            return self.decided(w, answer.ticket, decision);
         };
         match &answer.result {
-            Ok(cluster) => {
+            Ok(Finding::Cluster(cluster)) => {
                 self.asking.known.insert(open.wanted, *cluster);
                 self.route_cache.grow_for(self.asking.known());
                 open.calls
                     .into_iter()
                     .for_each(|call| self.resume(w, call, *cluster));
+            }
+            Ok(Finding::Decision(_)) => {
+                self.fail_waiting(w, open.calls, &errors::no_answer(&open.wanted.service));
             }
             Err(error) => self.fail_waiting(w, open.calls, error),
         }
@@ -244,7 +259,7 @@ impl Calls {
         let over: Vec<Ticket> = self.asking.open.iter().filter_map(is_over).collect();
         for ticket in over {
             if let Some(open) = self.asking.close(ticket) {
-                let error = errors::no_answer(&open.wanted.0);
+                let error = errors::no_answer(&open.wanted.service);
                 self.fail_waiting(w, open.calls, &error);
             }
         }

@@ -74,6 +74,9 @@ impl Calls {
                 }
             };
             self.leave_downstream(w, key, CallSummary::of(&ex, down, *series), ended);
+            if let Some(chain) = &ex.chain {
+                self.end_filters(chain, ex.reached, ex.started_us, ended);
+            }
         } else {
             self.copies.ended(&ex.asker);
         }
@@ -233,9 +236,13 @@ impl Calls {
             _ => None,
         };
         ex.asker.leave();
+        let (chain, reached, started_us) = (ex.chain.take(), ex.reached, ex.started_us);
         self.quarantine(w, key, counted, kind == ErrorKind::Timeout);
         if let Some(summary) = summary {
             self.leave_downstream(w, key, summary, CallResult::Failed(kind));
+        }
+        if let Some(chain) = chain {
+            self.end_filters(&chain, reached, started_us, CallResult::Failed(kind));
         }
     }
 
@@ -300,7 +307,7 @@ impl Calls {
                 _ if ex.deadline_ms > w.now_ms => self.wheel.push(ex.deadline_ms, key),
                 State::Quarantined => w.retire(ex.up.conn),
                 State::Suspended | State::Waiting | State::Collecting | State::Sent => {
-                    let error = self.too_late(ex);
+                    let error = self.too_late(key, ex);
                     self.fail(w, key, &error);
                 }
             }

@@ -5,6 +5,7 @@ use crate::asking::ServiceName;
 use crate::directory::{Cluster, ConnectionScope, Endpoint};
 use crate::error::{CallError, ErrorKind, Limit};
 use crate::exchange::{Exchange, State};
+use crate::slots::CallKey;
 
 /// No endpoint of a cluster can be reached. `last` is the one that was tried last.
 #[cold]
@@ -97,7 +98,7 @@ pub(super) fn more_than_its_share(cluster: &Cluster, excess: Excess) -> CallErro
 impl Calls {
     /// The deadline of a call passed. Says how long the call had, and who set that time.
     #[cold]
-    pub(super) fn too_late(&self, ex: &Exchange) -> CallError {
+    pub(super) fn too_late(&self, key: CallKey, ex: &Exchange) -> CallError {
         let had_ms = ex.deadline_ms.saturating_sub(ex.started_us / 1000);
         let route = &ex.plan.route;
         let names = ex.series().and_then(|series| self.metrics.names(series));
@@ -114,6 +115,9 @@ impl Calls {
         let whose = whose.unwrap_or_default();
         let endpoint = self.directory.endpoint(ex.up.endpoint);
         let text = match (ex.state, endpoint) {
+            (State::Suspended, _) if self.waits_for_decision(key) => {
+                format!("nobody has decided about the call within {had_ms} ms{whose}")
+            }
             (State::Suspended, _) => {
                 format!("no registry has said where the service is within {had_ms} ms{whose}")
             }

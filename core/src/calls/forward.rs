@@ -8,8 +8,8 @@ use crate::connections::{Connections, From};
 use crate::directory::{Cluster, ClusterId, Directory, Endpoint, EndpointId, Target};
 use crate::endpoints::{Choice, Lease};
 use crate::error::{CallError, ErrorKind};
-use crate::exchange::{State, Up};
-use crate::message::{Edits, Head, Message};
+use crate::exchange::{Exchange, State, Up};
+use crate::message::{Edits, Head, Held, Message};
 use crate::session::{Dispatch, Protocols, Response};
 use crate::slots::{CallKey, ConnKey};
 use crate::stream::Body;
@@ -167,11 +167,7 @@ impl Calls {
     ) {
         let Some(ex) = self.table.get_mut(key) else { return };
         let Some(held) = ex.held.take() else { return };
-        if held.owed > 0
-            && let Some(down) = ex.down()
-        {
-            w.credit(down.conn, down.reply.id, held.owed);
-        }
+        credit_owed(w, ex, &held);
         let (directory, plan) = (Rc::clone(&self.directory), Rc::clone(&ex.plan));
         let target = plan.target(&ex.asker, ex.target);
         let sending = Sending {
@@ -308,6 +304,15 @@ impl Calls {
             self.metrics.retried(series);
         }
         self.send_elsewhere(w, key, not);
+    }
+}
+
+/// Gives the downstream credit for the parts of a request that have come while it waited, because it goes on now.
+pub(super) fn credit_owed<E: Env>(w: &mut Connections<E>, ex: &Exchange, held: &Held) {
+    if held.owed > 0
+        && let Some(down) = ex.down()
+    {
+        w.credit(down.conn, down.reply.id, held.owed);
     }
 }
 

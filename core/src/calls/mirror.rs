@@ -59,6 +59,7 @@ impl Calls {
             },
             plan: Rc::clone(&ex.plan),
             held: None,
+            chain: None,
             ..*ex
         };
         let deadline_ms = copy.deadline_ms;

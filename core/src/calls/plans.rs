@@ -1,7 +1,8 @@
 //! Routes and listeners together with this worker's own instances of their filters.
 use crate::directory::{Change, ClusterId, Destination, Filters, ListenerId, Route, RouteId, Target};
 use crate::exchange::{Asker, TargetId};
-use crate::filter::Filter;
+use crate::filter::{Chain, Filter};
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::rc::Rc;
@@ -16,8 +17,17 @@ pub(crate) struct Plan {
     pub(crate) id: RouteId,
     pub(crate) route: Arc<Route>,
     pub(crate) filters: WorkerFilters,
+    /// These filters behind those of a listener, for each listener that its calls come through.
+    chains: RefCell<Vec<Joined>>,
     /// Its calls go to one destination as they are, unless their listener has filters.
     pub(crate) is_plain: bool,
+}
+
+/// The filters of a listener, followed by those of a route.
+struct Joined {
+    listener: ListenerId,
+    of_listener: Option<WorkerFilters>,
+    chain: Rc<Chain>,
 }
 
 /// The plans of all routes that calls have used, and the filters of all listeners.
@@ -44,6 +54,33 @@ impl Plans {
     #[inline]
     pub(super) fn of_listener(&self, id: ListenerId) -> Option<&WorkerFilters> {
         self.listeners.get(id.index())?.as_ref()
+    }
+
+    /// The filters of a plan's calls that come through a listener.
+    pub(super) fn chain(&self, at: ListenerId, plan: &Plan) -> Rc<Chain> {
+        let of_listener = self.of_listener(at);
+        let mut chains = plan.chains.borrow_mut();
+        let is_same = |joined: &&Joined| match (&joined.of_listener, of_listener) {
+            (None, None) => true,
+            (Some(old), Some(new)) => Rc::ptr_eq(old, new),
+            _ => false,
+        };
+        let of_this = |joined: &&Joined| joined.listener == at;
+        if let Some(joined) = chains.iter().find(of_this).filter(is_same) {
+            return Rc::clone(&joined.chain);
+        }
+        chains.retain(|joined| joined.listener != at);
+        let all = of_listener
+            .iter()
+            .flat_map(|all| all.iter())
+            .chain(plan.filters.iter());
+        let chain = Rc::new(Chain::new(all.map(Rc::clone)));
+        chains.push(Joined {
+            listener: at,
+            of_listener: of_listener.map(Rc::clone),
+            chain: Rc::clone(&chain),
+        });
+        chain
     }
 
     /// Creates the filters of changed routes and listeners again. Each takes over the state of its predecessor
@@ -98,6 +135,7 @@ fn make(id: RouteId, route: Arc<Route>, before: Option<&WorkerFilters>) -> Rc<Pl
         id,
         route,
         filters,
+        chains: RefCell::default(),
     })
 }
 

@@ -11,7 +11,6 @@ use crate::connections::{Connections, From, Owner};
 use crate::directory::{ClusterId, Directory, EndpointId, Listener, ListenerId, RouteId, Target};
 use crate::error::{CallError, ErrorKind, Limit};
 use crate::exchange::{Asker, Down, Exchange, Flow, State, TargetId, Up};
-use crate::filter::{RequestCx, Verdict};
 use crate::message::{Head, Message};
 use crate::metrics::{CallResult, Lookup, SeriesId};
 use crate::peer_errors::PeerErrorKind;
@@ -102,45 +101,8 @@ impl Calls {
         if plan.is_plain && self.plans.of_listener(at).is_none() {
             return self.send(w, Some(batch), &sending);
         }
-        self.send_filtered(w, batch, at, &head, &sending);
-    }
-
-    /// Passes the request through the filters of its listener and its route, and sends it.
-    #[inline(never)]
-    fn send_filtered<E: Env>(
-        &mut self,
-        w: &mut Connections<E>,
-        batch: &mut Batch,
-        at: ListenerId,
-        head: &Head<'_>,
-        sending: &Sending<'_>,
-    ) {
-        let plan = sending.plan;
-        let of_listener = self.plans.of_listener(at).map(Rc::clone);
-        let mut edits = plan.route.rewrite.clone().unwrap_or_default();
-        let mut cx = RequestCx {
-            msg: sending.msg,
-            head,
-            edits: &mut edits,
-            now_ms: w.now_ms as u32,
-        };
-        for filter in of_listener
-            .iter()
-            .flat_map(|all| all.iter())
-            .chain(plan.filters.iter())
-        {
-            if let Verdict::Reject(e) = filter.on_request(&mut cx) {
-                return self.fail(w, sending.key, &e);
-            }
-        }
-        // No edits at all means that the request can go out as the bytes that came.
-        let edits = Some(&edits).filter(|edits| !edits.is_empty());
-        let sending = Sending { edits, ..*sending };
-        // The copy goes first: the frame in the input has to be the last of its event.
-        if let Some(mirror) = &plan.route.mirror {
-            self.mirror(w, mirror, &sending);
-        }
-        self.send(w, Some(batch), &sending);
+        let chain = self.plans.chain(at, &plan);
+        self.send_filtered(w, batch, chain, &head, &sending);
     }
 
     /// Finds the route of a call, in the cache or by matching its listener's routes.
@@ -283,6 +245,8 @@ impl Calls {
             bytes_in: msg.bytes.len() as u32,
             plan: cached.plan,
             held: None,
+            chain: None,
+            reached: 0,
         });
         if self.takes_notes() {
             self.notes.insert(key.bits(), Box::new(Note::of(msg, head)));

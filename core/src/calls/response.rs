@@ -1,10 +1,11 @@
 //! A response comes back: it is matched with its call and sent to the downstream.
 use super::Calls;
 use crate::Env;
+use crate::bridge::Bridge;
 use crate::connections::{Connections, From};
 use crate::directory::Route;
-use crate::error::ErrorKind;
-use crate::exchange::{Asker, Exchange, State, TargetId};
+use crate::error::{CallError, ErrorKind};
+use crate::exchange::{Asker, Down, Exchange, State, TargetId};
 use crate::message::{Message, Status};
 use crate::metrics::CallResult;
 use crate::peer_errors::PeerErrorKind;
@@ -88,6 +89,11 @@ impl Calls {
         from: From,
     ) -> bool {
         self.finish_with(w, key, is_expected, |w, ex, down| {
+            if let (Some(chain), Response::Message(m)) = (&ex.chain, response)
+                && let Err(error) = chain.on_response(ex.reached, m)
+            {
+                return Err(Self::refuse_response(w, ex, down, error));
+            }
             let ended = match response {
                 Response::Message(m) => Ok(CallResult::Responded(m.meta.status)),
                 Response::NeutralResponse(_) => Ok(CallResult::Responded(Status::Ok)),
@@ -107,6 +113,23 @@ impl Calls {
                 .map_err(Box::new)?;
             ended
         })
+    }
+
+    /// Sends the downstream the error by which a filter replaces a response.
+    #[cold]
+    fn refuse_response<E: Env>(
+        w: &mut Connections<E>,
+        ex: &Exchange,
+        down: &Down,
+        error: CallError,
+    ) -> Box<CallError> {
+        if !ex.one_way {
+            let no_rules = Bridge::default();
+            let response = Response::Error(error.clone());
+            // every protocol can encode an error
+            let _ = w.respond(down.conn, down.reply, &response, From::Memory, || &no_rules);
+        }
+        Box::new(error)
     }
 
     /// Adds service and method to a failure that changes the protocol, as the downstream calls them: not all

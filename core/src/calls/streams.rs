@@ -7,6 +7,7 @@ use crate::connections::{Connections, From};
 use crate::directory::RetryOn;
 use crate::error::{CallError, ErrorKind};
 use crate::exchange::{Asker, Exchange, Flow, State};
+use crate::filter::Direction;
 use crate::framed::{Kind, Refused};
 use crate::message::{Edits, Held, Message, Status};
 use crate::metrics::CallResult;
@@ -112,6 +113,11 @@ impl Calls {
         let Some(ex) = self.table.get_mut(key).filter(|ex| ex.flow.has_request()) else {
             return;
         };
+        if let Some(chain) = &ex.chain
+            && let Err(error) = chain.on_part(ex.reached, Direction::Request, part)
+        {
+            return self.fail(w, key, &error);
+        }
         if part.is_last() {
             ex.flow = ex.flow.without_request();
         }
@@ -187,6 +193,11 @@ impl Calls {
         let Some(ex) = self.table.get_mut(key).filter(|ex| !ex.flow.has_response()) else {
             return;
         };
+        if let Some(chain) = &ex.chain
+            && let Err(error) = chain.on_response(ex.reached, msg)
+        {
+            return self.fail(w, key, &error);
+        }
         ex.flow = ex.flow.with_response();
         let Asker::Downstream(down, _) = ex.asker else {
             return;
@@ -211,6 +222,11 @@ impl Calls {
         let Some(ex) = self.table.get_mut(key).filter(|ex| ex.flow.has_response()) else {
             return;
         };
+        if let Some(chain) = &ex.chain
+            && let Err(error) = chain.on_part(ex.reached, Direction::Response, part)
+        {
+            return self.fail(w, key, &error);
+        }
         let down = ex.down().copied();
         if part.is_last() {
             ex.flow = match ex.flow.has_request() {
