@@ -265,8 +265,8 @@ impl Calls {
         match event {
             Event::Request { id, msg } => self.on_request(w, batch, from, id, &msg),
             Event::Response { call, response } => self.on_response(w, from, call, &response),
-            Event::Refused { reply, error } => self.on_refused(w, from, reply, error),
-            Event::Stream(call, event) => self.on_stream(w, from, call, event),
+            Event::Refused { reply, error } => self.on_refused(w, from, reply, &error),
+            Event::Stream(call, event) => self.on_stream(w, from, call, &event),
             Event::Drain(scope) => self.on_drain(w, from, scope),
             Event::Undrain => self.on_undrain(w, from),
             Event::Unexpected(what) => {

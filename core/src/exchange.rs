@@ -42,9 +42,7 @@ pub(crate) struct Exchange {
     pub(crate) plan: Rc<Plan>,
     /// The request while it waits, or may have to be sent again; `None` for most calls that were sent.
     pub(crate) held: Option<Box<Held>>,
-    /// The filters that are to be called again for it; `None` for most calls.
-    pub(crate) chain: Option<Rc<Chain>>,
-    /// The number of these filters that have seen its request.
+    /// The number of filters of its plan that have seen its request and may be called again; 0 for most calls.
     pub(crate) reached: u8,
 }
 
@@ -186,6 +184,22 @@ impl Exchange {
         match self.asker {
             Asker::Downstream(_, series) => Some(series),
             _ => None,
+        }
+    }
+
+    /// Whether a response of this connection is one to the call. All upstream connections share one id space, so that one
+    /// peer could otherwise respond to another's call.
+    #[inline]
+    pub(crate) fn awaits(&self, from: ConnKey) -> bool {
+        self.up.conn == from && self.state == State::Sent && !self.one_way
+    }
+
+    /// The filters that are to be called again for it, and how many of them; `None` for most calls.
+    #[inline]
+    pub(crate) fn chain(&self) -> Option<(&Chain, u8)> {
+        match self.reached {
+            0 => None,
+            reached => self.plan.chain.as_deref().map(|chain| (chain, reached)),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::message::Edits;
 use crate::metrics::{CallResult, SeriesId};
 use crate::session::{Protocols, Response};
 use crate::slots::{CallKey, ConnKey};
+use std::rc::Rc;
 
 /// A response that is later than this is taken for lost, because providers drop requests whose time is over
 /// without a response. The connection is then replaced: only its end guarantees that the call's id is free
@@ -74,8 +75,8 @@ impl Calls {
                 }
             };
             self.leave_downstream(w, key, CallSummary::of(&ex, down, *series), ended);
-            if let Some(chain) = &ex.chain {
-                self.end_filters(chain, ex.reached, ex.started_us, ended);
+            if ex.reached > 0 {
+                self.end_filters(&ex.plan, ex.reached, ex.started_us, ended);
             }
         } else {
             self.copies.ended(&ex.asker);
@@ -236,13 +237,14 @@ impl Calls {
             _ => None,
         };
         ex.asker.leave();
-        let (chain, reached, started_us) = (ex.chain.take(), ex.reached, ex.started_us);
+        let plan = (ex.reached > 0).then(|| Rc::clone(&ex.plan));
+        let (reached, started_us) = (std::mem::take(&mut ex.reached), ex.started_us);
         self.quarantine(w, key, counted, kind == ErrorKind::Timeout);
         if let Some(summary) = summary {
             self.leave_downstream(w, key, summary, CallResult::Failed(kind));
         }
-        if let Some(chain) = chain {
-            self.end_filters(&chain, reached, started_us, CallResult::Failed(kind));
+        if let Some(plan) = plan {
+            self.end_filters(&plan, reached, started_us, CallResult::Failed(kind));
         }
     }
 

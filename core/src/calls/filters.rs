@@ -1,12 +1,13 @@
 //! The filters of calls: requests pass them before an endpoint is chosen, and may wait for a decision in between.
 use super::forward::{Sending, credit_owed};
-use super::{Batch, Calls};
+use super::{Batch, Calls, Plan};
 use crate::Env;
 use crate::asking::{Inquiry, Subject, Ticket};
 use crate::connections::{Connections, From};
+use crate::directory::ListenerId;
 use crate::error::{CallError, ErrorKind, Limit};
 use crate::exchange::{Exchange, State};
-use crate::filter::{Chain, Ended, RequestCx, Verdict};
+use crate::filter::{Ended, RequestCx, Verdict};
 use crate::message::{Edits, Head};
 use crate::metrics::CallResult;
 use crate::slots::{CallKey, ConnKey};
@@ -29,15 +30,13 @@ pub(super) struct Decisions {
 struct Open {
     call: CallKey,
     downstream: ConnKey,
-    /// The filter that has asked, by its place in the chain.
-    chain: Rc<Chain>,
+    /// The place of the filter that has asked.
     place: usize,
     until_ms: u64,
 }
 
 /// How far a request has come in its chain.
 struct Progress<'a> {
-    chain: Rc<Chain>,
     /// The next filter.
     place: usize,
     /// The decision that this filter has asked for; `None` if it has not seen the request yet.
@@ -63,18 +62,25 @@ impl Decisions {
 }
 
 impl Calls {
+    /// Gives a call the plan with all filters that it has to pass.
+    pub(super) fn with_filters(&mut self, key: CallKey, at: ListenerId, plan: &Rc<Plan>) -> Rc<Plan> {
+        let plan = self.plans.filtered(at, plan);
+        if let Some(ex) = self.table.get_mut(key) {
+            ex.plan = Rc::clone(&plan);
+        }
+        plan
+    }
+
     /// Passes a request that has just come through its filters, and sends it.
     #[inline(never)]
     pub(super) fn send_filtered<E: Env>(
         &mut self,
         w: &mut Connections<E>,
         batch: &mut Batch,
-        chain: Rc<Chain>,
         head: &Head<'_>,
         sending: &Sending<'_>,
     ) {
         let progress = Progress {
-            chain,
             place: 0,
             decision: None,
             edits: sending.edits.cloned().unwrap_or_default(),
@@ -90,7 +96,7 @@ impl Calls {
         head: &Head<'_>,
         sending: &Sending<'_>,
     ) {
-        let chain = Rc::clone(&progress.chain);
+        let Some(chain) = &sending.plan.chain else { return };
         let mut cx = RequestCx {
             msg: sending.msg,
             head,
@@ -105,12 +111,12 @@ impl Calls {
             let refusal = match verdict {
                 Verdict::Continue => continue,
                 Verdict::Reject(error) => {
-                    self.reached(sending.key, &chain, place + 1);
+                    self.reached(sending, place + 1);
                     error
                 }
                 Verdict::Ask(inquiry) => {
-                    self.reached(sending.key, &chain, place + 1);
-                    match self.wait_for_decision(w, sending, (&chain, place), cx.edits, inquiry) {
+                    self.reached(sending, place + 1);
+                    match self.wait_for_decision(w, sending, place, cx.edits, inquiry) {
                         Ok(()) => return,
                         Err(error) => error,
                     }
@@ -118,7 +124,7 @@ impl Calls {
             };
             return self.fail(w, sending.key, &refusal);
         }
-        self.reached(sending.key, &chain, chain.filters.len());
+        self.reached(sending, chain.filters.len());
         // No edits at all means that the request can go out as the bytes that came.
         let edits = Some(&progress.edits).filter(|edits| !edits.is_empty());
         let sending = Sending { edits, ..*sending };
@@ -130,12 +136,14 @@ impl Calls {
     }
 
     /// Remembers how many filters have seen a call, if any of them is to be called again.
-    fn reached(&mut self, key: CallKey, chain: &Rc<Chain>, count: usize) {
-        if chain.is_needed_later()
-            && let Some(ex) = self.table.get_mut(key)
-        {
+    fn reached(&mut self, sending: &Sending<'_>, count: usize) {
+        let is_needed = sending
+            .plan
+            .chain
+            .as_ref()
+            .is_some_and(|chain| chain.is_needed_later());
+        if let Some(ex) = self.table.get_mut(sending.key).filter(|_| is_needed) {
             ex.reached = u8::try_from(count).unwrap_or(u8::MAX);
-            ex.chain = Some(Rc::clone(chain));
         }
     }
 
@@ -144,7 +152,7 @@ impl Calls {
         &mut self,
         w: &Connections<E>,
         sending: &Sending<'_>,
-        (chain, place): (&Rc<Chain>, usize),
+        place: usize,
         edits: &Edits,
         inquiry: Inquiry,
     ) -> Result<(), CallError> {
@@ -164,7 +172,6 @@ impl Calls {
         let open = Open {
             call: sending.key,
             downstream: sending.downstream,
-            chain: Rc::clone(chain),
             place,
             until_ms: w.now_ms + PATIENCE_MS,
         };
@@ -210,7 +217,6 @@ impl Calls {
             or_any: true,
         };
         let progress = Progress {
-            chain: open.chain,
             place: open.place,
             decision: Some(decision),
             edits: held.edits.clone(),
@@ -235,8 +241,10 @@ impl Calls {
 
     /// Tells the filters of a call that it is over.
     #[cold]
-    pub(super) fn end_filters(&self, chain: &Chain, reached: u8, started_us: u64, result: CallResult) {
+    pub(super) fn end_filters(&self, plan: &Plan, reached: u8, started_us: u64, result: CallResult) {
         let latency_us = self.now_us.saturating_sub(started_us);
-        chain.on_end(reached, &Ended { result, latency_us });
+        if let Some(chain) = &plan.chain {
+            chain.on_end(reached, &Ended { result, latency_us });
+        }
     }
 }

@@ -59,7 +59,7 @@ impl Calls {
             },
             plan: Rc::clone(&ex.plan),
             held: None,
-            chain: None,
+            reached: 0,
             ..*ex
         };
         let deadline_ms = copy.deadline_ms;

@@ -2,8 +2,7 @@
 use crate::directory::{Change, ClusterId, Destination, Filters, ListenerId, Route, RouteId, Target};
 use crate::exchange::{Asker, TargetId};
 use crate::filter::{Chain, Filter};
-use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,17 +16,10 @@ pub(crate) struct Plan {
     pub(crate) id: RouteId,
     pub(crate) route: Arc<Route>,
     pub(crate) filters: WorkerFilters,
-    /// These filters behind those of a listener, for each listener that its calls come through.
-    chains: RefCell<Vec<Joined>>,
+    /// All filters of its calls, which come through one listener; `None` until the listener is known.
+    pub(crate) chain: Option<Rc<Chain>>,
     /// Its calls go to one destination as they are, unless their listener has filters.
     pub(crate) is_plain: bool,
-}
-
-/// The filters of a listener, followed by those of a route.
-struct Joined {
-    listener: ListenerId,
-    of_listener: Option<WorkerFilters>,
-    chain: Rc<Chain>,
 }
 
 /// The plans of all routes that calls have used, and the filters of all listeners.
@@ -35,6 +27,8 @@ struct Joined {
 pub(super) struct Plans {
     routes: Vec<Option<Rc<Plan>>>,
     listeners: Vec<Option<WorkerFilters>>,
+    /// The plans with the filters of a listener, where either has any.
+    filtered: HashMap<(ListenerId, RouteId), Rc<Plan>>,
     /// Plans whose routes were changed or removed and that calls still hold.
     superseded: Vec<Rc<Plan>>,
 }
@@ -56,36 +50,32 @@ impl Plans {
         self.listeners.get(id.index())?.as_ref()
     }
 
-    /// The filters of a plan's calls that come through a listener.
-    pub(super) fn chain(&self, at: ListenerId, plan: &Plan) -> Rc<Chain> {
-        let of_listener = self.of_listener(at);
-        let mut chains = plan.chains.borrow_mut();
-        let is_same = |joined: &&Joined| match (&joined.of_listener, of_listener) {
-            (None, None) => true,
-            (Some(old), Some(new)) => Rc::ptr_eq(old, new),
-            _ => false,
-        };
-        let of_this = |joined: &&Joined| joined.listener == at;
-        if let Some(joined) = chains.iter().find(of_this).filter(is_same) {
-            return Rc::clone(&joined.chain);
+    /// A plan for the calls that come through this listener, with its filters before those of the route.
+    pub(super) fn filtered(&mut self, at: ListenerId, plan: &Rc<Plan>) -> Rc<Plan> {
+        let key = (at, plan.id);
+        if let Some(filtered) = self.filtered.get(&key) {
+            return Rc::clone(filtered);
         }
-        chains.retain(|joined| joined.listener != at);
-        let all = of_listener
-            .iter()
-            .flat_map(|all| all.iter())
-            .chain(plan.filters.iter());
-        let chain = Rc::new(Chain::new(all.map(Rc::clone)));
-        chains.push(Joined {
-            listener: at,
-            of_listener: of_listener.map(Rc::clone),
-            chain: Rc::clone(&chain),
+        let of_listener = self.of_listener(at).into_iter().flat_map(|all| all.iter());
+        let all = of_listener.chain(plan.filters.iter()).map(Rc::clone);
+        let filtered = Rc::new(Plan {
+            id: plan.id,
+            route: Arc::clone(&plan.route),
+            filters: Rc::clone(&plan.filters),
+            chain: Some(Rc::new(Chain::new(all))),
+            is_plain: false,
         });
-        chain
+        self.filtered.insert(key, Rc::clone(&filtered));
+        filtered
     }
 
     /// Creates the filters of changed routes and listeners again. Each takes over the state of its predecessor
     /// at the same index. Other filters stay as they are.
     pub(super) fn apply(&mut self, change: &Change) {
+        if !change.routes.is_empty() || !change.listeners.is_empty() {
+            self.superseded
+                .extend(self.filtered.drain().map(|(_, plan)| plan));
+        }
         for (id, route) in &change.routes {
             let Some(old) = self.routes.get_mut(id.index()).and_then(Option::take) else {
                 continue;
@@ -135,7 +125,7 @@ fn make(id: RouteId, route: Arc<Route>, before: Option<&WorkerFilters>) -> Rc<Pl
         id,
         route,
         filters,
-        chains: RefCell::default(),
+        chain: None,
     })
 }
 

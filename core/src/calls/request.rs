@@ -101,8 +101,9 @@ impl Calls {
         if plan.is_plain && self.plans.of_listener(at).is_none() {
             return self.send(w, Some(batch), &sending);
         }
-        let chain = self.plans.chain(at, &plan);
-        self.send_filtered(w, batch, chain, &head, &sending);
+        let plan = self.with_filters(key, at, &plan);
+        let plan = &plan;
+        self.send_filtered(w, batch, &head, &Sending { plan, ..sending });
     }
 
     /// Finds the route of a call, in the cache or by matching its listener's routes.
@@ -245,7 +246,6 @@ impl Calls {
             bytes_in: msg.bytes.len() as u32,
             plan: cached.plan,
             held: None,
-            chain: None,
             reached: 0,
         });
         if self.takes_notes() {
@@ -308,7 +308,7 @@ impl Calls {
         w: &mut Connections<E>,
         from: ConnKey,
         reply: Option<RespondTo>,
-        error: CallError,
+        error: &CallError,
     ) {
         let Some(Owner::Listener(listener)) = w.get(from).map(|c| c.owner) else {
             return;
@@ -325,7 +325,7 @@ impl Calls {
         };
         let series = self.metrics.series(&none);
         let note = self.takes_notes().then(Box::default);
-        self.refuse(w, from, reply, series, error, note);
+        self.refuse(w, from, reply, series, error.clone(), note);
     }
 
     fn refuse<E: Env>(

@@ -1,11 +1,10 @@
 //! A response comes back: it is matched with its call and sent to the downstream.
 use super::Calls;
 use crate::Env;
-use crate::bridge::Bridge;
 use crate::connections::{Connections, From};
 use crate::directory::Route;
-use crate::error::{CallError, ErrorKind};
-use crate::exchange::{Asker, Down, Exchange, State, TargetId};
+use crate::error::ErrorKind;
+use crate::exchange::{Asker, Exchange, Flow, State, TargetId};
 use crate::message::{Message, Status};
 use crate::metrics::CallResult;
 use crate::peer_errors::PeerErrorKind;
@@ -22,20 +21,63 @@ impl Calls {
         key: CallKey,
         response: &Response<'_>,
     ) {
-        // All upstream connections share one id space: this check keeps one peer from responding to another's call.
-        let is_its_own = |ex: &Exchange| ex.up.conn == from && ex.state == State::Sent && !ex.one_way;
         if let Response::Message(m) = response
             && (m.meta.status == Status::Failed || m.meta.body == Body::Follows)
         {
-            return match self.table.get(key).is_some_and(is_its_own) {
-                true if m.meta.body == Body::Follows => self.begin_response(w, key, m),
-                true => self.reply_failed(w, key, m, From::Input),
-                false => self.on_stray(w, from, key),
-            };
+            return self.on_special(w, from, key, response);
         }
-        if !self.reply_with(w, key, is_its_own, response, From::Input) {
-            self.on_stray(w, from, key);
+        // Nothing but the response is to be looked at for most calls. What is known here need not be asked again below.
+        let is_plain = |ex: &Exchange| ex.awaits(from) && ex.reached == 0 && ex.flow == Flow::Settled;
+        if !self.reply_with(w, key, is_plain, response, From::Input) {
+            self.on_special(w, from, key, response);
         }
+    }
+
+    /// Handles a response that is not a whole one of a service, or whose call has filters or streams, or that nobody
+    /// waits for.
+    #[cold]
+    #[inline(never)]
+    fn on_special<E: Env>(
+        &mut self,
+        w: &mut Connections<E>,
+        from: ConnKey,
+        key: CallKey,
+        response: &Response<'_>,
+    ) {
+        if !self.table.get(key).is_some_and(|ex| ex.awaits(from)) {
+            return self.on_stray(w, from, key);
+        }
+        match response {
+            Response::Message(m) if m.meta.body == Body::Follows => self.begin_response(w, key, m),
+            Response::Message(m) => self.respond_with(w, key, m, From::Input),
+            other => {
+                self.reply_with(w, key, |_| true, other, From::Input);
+            }
+        }
+    }
+
+    /// Sends the downstream the whole response of an endpoint, unless a filter refuses it or the call is tried again.
+    #[cold]
+    pub(super) fn respond_with<E: Env>(
+        &mut self,
+        w: &mut Connections<E>,
+        key: CallKey,
+        msg: &Message<'_>,
+        from: From,
+    ) {
+        let Some(ex) = self.table.get(key) else { return };
+        if let Some((chain, reached)) = ex.chain()
+            && let Err(error) = chain.on_response(reached, msg)
+        {
+            return self.reply(w, key, &Response::Error(error));
+        }
+        let is_failed = msg.meta.status == Status::Failed;
+        if is_failed && self.retry_failed(w, key, msg) {
+            return;
+        }
+        let named = if is_failed { self.named(key, msg) } else { None };
+        let response = named.unwrap_or(Response::Message(*msg));
+        self.reply_with(w, key, |_| true, &response, from);
     }
 
     /// Handles a response for which nobody waits.
@@ -62,23 +104,6 @@ impl Calls {
         self.reply_with(w, key, |_| true, response, From::Memory);
     }
 
-    /// Handles a response that reports a failure of the provider's machinery.
-    #[cold]
-    pub(super) fn reply_failed<E: Env>(
-        &mut self,
-        w: &mut Connections<E>,
-        key: CallKey,
-        msg: &Message<'_>,
-        from: From,
-    ) {
-        if self.retry_failed(w, key, msg) {
-            return;
-        }
-        let named = self.named(key, msg);
-        let response = named.unwrap_or(Response::Message(*msg));
-        self.reply_with(w, key, |_| true, &response, from);
-    }
-
     #[inline]
     fn reply_with<E: Env>(
         &mut self,
@@ -89,11 +114,6 @@ impl Calls {
         from: From,
     ) -> bool {
         self.finish_with(w, key, is_expected, |w, ex, down| {
-            if let (Some(chain), Response::Message(m)) = (&ex.chain, response)
-                && let Err(error) = chain.on_response(ex.reached, m)
-            {
-                return Err(Self::refuse_response(w, ex, down, error));
-            }
             let ended = match response {
                 Response::Message(m) => Ok(CallResult::Responded(m.meta.status)),
                 Response::NeutralResponse(_) => Ok(CallResult::Responded(Status::Ok)),
@@ -113,23 +133,6 @@ impl Calls {
                 .map_err(Box::new)?;
             ended
         })
-    }
-
-    /// Sends the downstream the error by which a filter replaces a response.
-    #[cold]
-    fn refuse_response<E: Env>(
-        w: &mut Connections<E>,
-        ex: &Exchange,
-        down: &Down,
-        error: CallError,
-    ) -> Box<CallError> {
-        if !ex.one_way {
-            let no_rules = Bridge::default();
-            let response = Response::Error(error.clone());
-            // every protocol can encode an error
-            let _ = w.respond(down.conn, down.reply, &response, From::Memory, || &no_rules);
-        }
-        Box::new(error)
     }
 
     /// Adds service and method to a failure that changes the protocol, as the downstream calls them: not all

@@ -163,7 +163,7 @@ impl Calls {
             state: State::Waiting,
             plan: Rc::clone(&ex.plan),
             held: ex.held.take(),
-            chain: ex.chain.take(),
+            reached: std::mem::take(&mut ex.reached),
             ..*ex
         };
         self.quarantine(w, key, counted, true);

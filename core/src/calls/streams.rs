@@ -9,7 +9,7 @@ use crate::error::{CallError, ErrorKind};
 use crate::exchange::{Asker, Exchange, Flow, State};
 use crate::filter::Direction;
 use crate::framed::{Kind, Refused};
-use crate::message::{Edits, Held, Message, Status};
+use crate::message::{Edits, Held, Message};
 use crate::metrics::CallResult;
 use crate::session::Response;
 use crate::slots::{CallKey, ConnKey};
@@ -71,22 +71,22 @@ impl Calls {
         w: &mut Connections<E>,
         from: ConnKey,
         key: CallKey,
-        event: StreamEvent<'_>,
+        event: &StreamEvent<'_>,
     ) {
         let Some(side) = self.table.get(key).and_then(|ex| ex.side(from)) else {
             return;
         };
         match (side, event) {
-            (Side::Downstream, StreamEvent::Part(part)) => self.request_part(w, key, &part),
-            (Side::Upstream, StreamEvent::Part(part)) => self.response_part(w, key, &part),
-            (Side::Downstream, StreamEvent::Sent(bytes)) => self.credit_upstream(w, key, bytes),
-            (Side::Upstream, StreamEvent::Sent(bytes)) => self.credit_downstream(w, key, bytes),
+            (Side::Downstream, StreamEvent::Part(part)) => self.request_part(w, key, part),
+            (Side::Upstream, StreamEvent::Part(part)) => self.response_part(w, key, part),
+            (Side::Downstream, StreamEvent::Sent(bytes)) => self.credit_upstream(w, key, *bytes),
+            (Side::Upstream, StreamEvent::Sent(bytes)) => self.credit_downstream(w, key, *bytes),
             (Side::Downstream, StreamEvent::Reset(_) | StreamEvent::Refused) => {
                 self.abandon(w, key, ErrorKind::Cancelled);
             }
             (Side::Upstream, StreamEvent::Reset(error)) => {
                 if !self.retry(w, key, RetryOn::ConnectionLost) {
-                    self.fail(w, key, &error);
+                    self.fail(w, key, error);
                 }
             }
             (Side::Upstream, StreamEvent::Refused) => {
@@ -113,8 +113,8 @@ impl Calls {
         let Some(ex) = self.table.get_mut(key).filter(|ex| ex.flow.has_request()) else {
             return;
         };
-        if let Some(chain) = &ex.chain
-            && let Err(error) = chain.on_part(ex.reached, Direction::Request, part)
+        if let Some((chain, reached)) = ex.chain()
+            && let Err(error) = chain.on_part(reached, Direction::Request, part)
         {
             return self.fail(w, key, &error);
         }
@@ -193,8 +193,8 @@ impl Calls {
         let Some(ex) = self.table.get_mut(key).filter(|ex| !ex.flow.has_response()) else {
             return;
         };
-        if let Some(chain) = &ex.chain
-            && let Err(error) = chain.on_response(ex.reached, msg)
+        if let Some((chain, reached)) = ex.chain()
+            && let Err(error) = chain.on_response(reached, msg)
         {
             return self.fail(w, key, &error);
         }
@@ -222,8 +222,8 @@ impl Calls {
         let Some(ex) = self.table.get_mut(key).filter(|ex| ex.flow.has_response()) else {
             return;
         };
-        if let Some(chain) = &ex.chain
-            && let Err(error) = chain.on_part(ex.reached, Direction::Response, part)
+        if let Some((chain, reached)) = ex.chain()
+            && let Err(error) = chain.on_part(reached, Direction::Response, part)
         {
             return self.fail(w, key, &error);
         }
@@ -260,11 +260,7 @@ impl Calls {
         let Some(held) = self.bodies.take_response(key) else {
             return;
         };
-        let msg = held.view();
-        match msg.meta.status {
-            Status::Failed => self.reply_failed(w, key, &msg, From::Memory),
-            _ => self.reply(w, key, &Response::Message(msg)),
-        }
+        self.respond_with(w, key, &held.view(), From::Memory);
     }
 
     /// Fails a call whose response grows too long.

@@ -28,7 +28,8 @@ impl<E: Env> Connections<E> {
         self.note_closed(key, why);
         self.give_up_input(key);
         if let Some(conn) = self.conns.get_mut(key) {
-            conn.phase = Phase::Lingering { since_ms: now_ms };
+            // From here on this is the time at which it was closed.
+            (conn.phase, conn.heard_ms) = (Phase::Lingering, now_ms);
             conn.transport.shutdown();
         }
         self.closed_conns.push(key);
@@ -42,8 +43,8 @@ impl<E: Env> Connections<E> {
         };
         let was = conn.phase;
         match was {
-            Phase::Closed { .. } => return,
-            Phase::Lingering { .. } => {}
+            Phase::Closed | Phase::Broken => return,
+            Phase::Lingering => {}
             _ => {
                 self.note_closed(key, why);
                 self.give_up_input(key);
@@ -52,9 +53,8 @@ impl<E: Env> Connections<E> {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
-        conn.phase = Phase::Closed {
-            broke: !conn.is_retired() && conn.awaited() > 0,
-        };
+        let broke = !conn.is_retired() && was != Phase::Lingering && conn.awaited() > 0;
+        conn.phase = if broke { Phase::Broken } else { Phase::Closed };
         self.backlog.set(&mut conn.backlog, 0);
         self.reactor.forget(&mut conn.transport);
         match conn.owner {
@@ -90,9 +90,10 @@ impl<E: Env> Connections<E> {
     /// Closes the connections whose peers have had time to read the last bytes.
     pub(super) fn end_lingering(&mut self) {
         let now_ms = self.now_ms;
-        let is_over =
-            |phase| matches!(phase, Phase::Lingering { since_ms } if now_ms - since_ms >= LINGER_MS);
-        let over = self.conns.iter().filter(|(_, conn)| is_over(conn.phase));
+        let over = self
+            .conns
+            .iter()
+            .filter(|(_, conn)| conn.is_lingering() && now_ms - conn.heard_ms >= LINGER_MS);
         let over: Vec<ConnKey> = over.map(|(key, _)| key).collect();
         for key in over {
             self.close_now(key, format_args!("its peer does not close it"));

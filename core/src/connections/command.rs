@@ -167,7 +167,7 @@ impl<E: Env> Connections<E> {
     pub fn release(&mut self, key: ConnKey) {
         let Some(c) = self.conns.get_mut(key) else { return };
         c.calls -= 1;
-        if c.is_retired() && c.calls == c.quarantined {
+        if c.phase != Phase::Open && c.is_retired() && c.calls == c.quarantined {
             self.read_again(key); // `close_if_done` must not run during an event
         }
     }
@@ -306,9 +306,7 @@ impl<E: Env> Connections<E> {
         if let Some(conn) = self.conns.get_mut(key)
             && !conn.is_closed()
         {
-            conn.phase = Phase::Retired {
-                downstream_knows: true,
-            };
+            conn.phase = Phase::Parting;
             self.read_again(key); // closes it in the next turn, behind the response
         }
     }

@@ -22,23 +22,26 @@ pub enum Owner {
     Endpoint(EndpointId),
 }
 
-/// The stage of a connection's life.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// The stage of a connection's life. The later ones are the greater ones.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
 pub(super) enum Phase {
-    /// The dial has not ended yet.
-    Connecting,
     /// It takes calls.
     Open,
+    /// The dial has not ended yet.
+    Connecting,
     /// The peer wants no new calls on it, and may want them again.
     Draining,
-    /// This side gives it no new calls and closes it after the last one. The downstream knows this if a call was
-    /// refused because of it.
-    Retired { downstream_knows: bool },
-    /// It is closed, and its entry remains until its calls have ended. It broke if it was to take calls and had some.
-    Closed { broke: bool },
+    /// This side gives it no new calls and closes it after the last one.
+    Retired,
+    /// The same, and the downstream knows it: a call was refused because of it, or the downstream will make no more.
+    Parting,
+    /// It is closed, and its entry remains until its calls have ended.
+    Closed,
+    /// It was closed although it was to take calls, with calls in flight.
+    Broken,
     /// It is closed for calls, and this side has sent its last bytes. What the peer still sends is read and dropped for
     /// a moment: closing a socket with unread bytes would destroy the last ones that the peer has not read yet.
-    Lingering { since_ms: u64 },
+    Lingering,
 }
 
 /// A connection with its session, its buffers and its counts.
@@ -197,9 +200,7 @@ impl<E: Env> Conn<E> {
     pub(super) fn retire(&mut self) -> bool {
         let was_in_use = matches!(self.phase, Phase::Open | Phase::Draining);
         if was_in_use {
-            self.phase = Phase::Retired {
-                downstream_knows: false,
-            };
+            self.phase = Phase::Retired;
         }
         was_in_use
     }
@@ -207,23 +208,23 @@ impl<E: Env> Conn<E> {
     /// Whether it takes no more calls and is closed after the last one.
     #[inline]
     pub(crate) fn is_retired(&self) -> bool {
-        matches!(self.phase, Phase::Retired { .. })
+        matches!(self.phase, Phase::Retired | Phase::Parting)
     }
 
     /// Whether it is closed, and its entry remains only until its calls have ended.
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        matches!(self.phase, Phase::Closed { .. } | Phase::Lingering { .. })
+        self.phase >= Phase::Closed
     }
 
     /// Whether its transport is still open although it is closed for calls.
     pub(super) fn is_lingering(&self) -> bool {
-        matches!(self.phase, Phase::Lingering { .. })
+        self.phase == Phase::Lingering
     }
 
     /// Whether it was closed although it was to take calls, with calls in flight.
     pub(crate) fn broke(&self) -> bool {
-        self.phase == Phase::Closed { broke: true }
+        self.phase == Phase::Broken
     }
 
     /// Whether the peer has sent something since it was last asked for a sign of life.
@@ -252,20 +253,16 @@ impl<E: Env> Conn<E> {
     pub(super) fn is_done(&self, now_ms: u64) -> bool {
         let is_quiet = now_ms.saturating_sub(self.heard_ms) >= QUIET_MS;
         // What was refused is written when the connection is closed, unless its peer takes nothing.
-        let Phase::Retired { downstream_knows } = self.phase else {
-            return false;
-        };
-        let knows = downstream_knows && self.calls == self.quarantined && !self.blocked && self.held == 0;
-        knows || self.is_idle() && (is_quiet || !self.is_downstreams())
+        let knows = self.phase == Phase::Parting;
+        let has_all = self.calls == self.quarantined && !self.blocked && self.held == 0;
+        let can_go = self.is_idle() && (is_quiet || !self.is_downstreams());
+        self.is_retired() && (knows && has_all || can_go)
     }
 
     /// Whether its downstream knows that it is about to be closed, and still waits for responses. It is not read
     /// meanwhile, or it could go on sending calls to be refused.
     pub(super) fn awaits_last_responses(&self) -> bool {
-        let downstream_knows = Phase::Retired {
-            downstream_knows: true,
-        };
-        self.phase == downstream_knows && self.calls > self.quarantined
+        self.phase == Phase::Parting && self.calls > self.quarantined
     }
 
     /// Whether it is a downstream connection.
