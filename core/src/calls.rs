@@ -8,6 +8,7 @@ mod forward;
 mod heartbeats;
 mod mirror;
 mod plans;
+mod queues;
 mod request;
 mod response;
 mod retry;
@@ -32,6 +33,7 @@ use filters::Decisions;
 use heartbeats::Heartbeats;
 use mirror::Copies;
 use plans::{Plans, Removed};
+use queues::Queues;
 use retry::Retries;
 use route_cache::RouteCache;
 use shares::Shares;
@@ -64,6 +66,8 @@ pub struct Calls {
     shares: Shares,
     /// The calls that wait for an answer of the control plane.
     asking: Asking,
+    /// The calls that wait for room on connections.
+    queues: Queues,
     /// The calls that wait for decisions about them.
     decisions: Decisions,
     /// The requests that are kept to be sent again, and the number of retries.
@@ -119,6 +123,7 @@ impl Calls {
             one_ways: vec![],
             shares: Shares::default(),
             asking: Asking::default(),
+            queues: Queues::default(),
             decisions: Decisions::default(),
             retries: Retries::default(),
             copies: Copies::default(),

@@ -157,6 +157,8 @@ pub struct Cluster {
     pub max_per_endpoint: u32,
     /// Calls in flight on one connection.
     pub max_per_connection: u32,
+    /// Calls of a worker that wait while all connections are at their limit; 0 if none does.
+    pub max_waiting: u32,
     /// Calls in flight to the cluster.
     pub max_in_flight: u32,
     /// The number of calls that it can have in flight under all of its limits.

@@ -96,6 +96,8 @@ pub(crate) enum State {
     Suspended,
     /// No connection has it: it is being routed, or is parked until a dial ends.
     Waiting,
+    /// It waits because all connections to its cluster are at their limit of calls.
+    Queued,
     /// Its request comes in parts, and is put together for an endpoint that takes whole messages only.
     Collecting,
     /// It is in an upstream out-buffer, or has been sent.

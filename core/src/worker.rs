@@ -248,6 +248,7 @@ impl<E: Env> Worker<E> {
             drop(directory);
             self.calls.sweep(&mut self.connections);
         }
+        self.calls.send_queued(&mut self.connections);
         // Closing a connection moves its calls, which writes to other connections, which may close in turn.
         self.calls.reap(&mut self.connections);
         while self.connections.flush_dirty() {

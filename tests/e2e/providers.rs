@@ -386,6 +386,32 @@ fn more_connections_are_opened_as_calls_pile_up() {
     assert_eq!(error.kind, ErrorKind::Overload, "{error}");
 }
 
+/// Calls beyond that may wait until another one is over.
+#[test]
+fn a_call_waits_for_room_if_it_may() {
+    let (up, held) = Upstream::<Dubbo>::holding("it");
+    let mut config = config::<Dubbo>(&[up.address]);
+    config["clusters"][0]["limits"] = json!({
+        "connections_per_endpoint": 1, "in_flight_per_connection": 1, "waiting_calls": 1, "downstream_share": 100,
+    });
+    let rialto = Rialto::start(&config);
+    let mut downstream = Downstream::<Dubbo>::connect(rialto.entry());
+    let slow = Request::new(GREETER, "1.0", "slow").within(60_000);
+    let first = downstream.send(&slow);
+    let at_work = held.next();
+    let second = downstream.send(&slow);
+    let error = downstream.error(&slow);
+    assert_eq!(error.kind, ErrorKind::Overload, "{error}");
+    assert!(
+        error.text.contains("1 calls may wait (limits.waiting_calls)"),
+        "{error}"
+    );
+    at_work.reply(&Reply::value("done"));
+    assert_eq!(downstream.receive().0, first);
+    held.next().reply(&Reply::value("done"));
+    assert_eq!(downstream.receive().0, second);
+}
+
 /// A stock reader closes its connection on such a response; behind a proxy that would be the connection to
 /// all providers.
 #[test]

@@ -459,3 +459,100 @@ fn an_answer_that_its_downstream_has_not_taken_is_unfinished() {
     stage.pass(50);
     assert_eq!((stage.worker.unfinished(), stage.worker.downstreams()), (0, 0));
 }
+
+/// One host that takes two calls at once, and three calls that may wait.
+const NARROW: &str = "
+listeners: [ { name: in, address: 127.0.0.1:1, protocol: bolt, routes: [r], limits: { idle_timeout: off } } ]
+routes: [ { name: r, to: [ { cluster: c } ] } ]
+clusters: [ { name: c, protocol: bolt, endpoints: [ { address: 127.0.0.1:11 } ],
+  limits: { connections_per_endpoint: 1, in_flight_per_connection: 2, waiting_calls: 4, downstream_share: 100 } } ]
+";
+
+#[test]
+fn calls_wait_for_room_in_their_order_and_within_bounds() {
+    let mut stage = Stage::new(NARROW);
+    let downstream = stage.downstream();
+    stage.call(downstream, 0, "a.Service", b"0");
+    stage.pass(10);
+    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else {
+        panic!("one dial")
+    };
+    stage.pass(10);
+    for id in 1..8 {
+        stage.call(downstream, id, "a.Service", id.to_string().as_bytes());
+    }
+    stage.pass(10);
+    // Two are at the host, four wait, and two are refused.
+    let refused = stage.answers(downstream);
+    let why = |(id, result): (u32, Result<usize, String>)| (id, result.unwrap_err());
+    let refused: Vec<(u32, String)> = refused.into_iter().map(why).collect();
+    assert_eq!(
+        refused.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
+        [6, 7],
+        "{refused:?}"
+    );
+    let mut order = vec![];
+    for _ in 0..20 {
+        let found = stage.received_in(2, host);
+        assert!(found.len() <= 2, "more than the host takes at once");
+        for found in found {
+            let Found::Request { to, text, .. } = found else {
+                panic!("a response to a host")
+            };
+            order.push(String::from_utf8(text.clone()).unwrap());
+            stage.answer(host, to, &text);
+        }
+        stage.pass(0);
+    }
+    assert_eq!(order, ["0", "1", "2", "3", "4", "5"]);
+    assert_eq!(stage.answers(downstream).len(), 6);
+    assert_eq!((stage.worker.held_calls(), stage.worker.in_flight()), (0, 0));
+}
+
+#[test]
+fn calls_that_wait_for_room_end_in_time_and_leave_their_places() {
+    let mut stage = Stage::new(NARROW);
+    let (greedy, other) = (stage.downstream(), stage.downstream());
+    (0..6).for_each(|id| stage.call(greedy, id, "a.Service", b"?"));
+    stage.pass(10);
+    let [(host, _)] = stage.dialed(Proto::Bolt)[..] else {
+        panic!("one dial")
+    };
+    stage.pass(10);
+    assert_eq!(stage.received(host).len(), 2);
+    stage.pass(1100);
+    let ended = stage.answers(greedy);
+    assert_eq!(ended.len(), 6);
+    // Their places are free again, and one that goes away leaves its own.
+    for id in 10..14 {
+        stage.call_within(greedy, id, "a.Service", b"?", 60_000, false);
+    }
+    stage.pass(10);
+    assert_eq!(stage.answers(greedy), []);
+    stage.net.borrow_mut().peer_close(greedy);
+    stage.pass(10);
+    for id in 0..4 {
+        stage.call_within(other, id, "a.Service", b"?", 60_000, false);
+    }
+    stage.pass(10);
+    assert_eq!(stage.answers(other), []);
+    assert_eq!(stage.worker.in_flight(), 4);
+}
+
+#[test]
+fn one_downstream_leaves_half_of_the_waiting_places_to_others() {
+    let mut stage = Stage::new(NARROW);
+    let (greedy, other) = (stage.downstream(), stage.downstream());
+    (0..2).for_each(|id| stage.call(greedy, id, "a.Service", b"?"));
+    stage.pass(10);
+    stage.dialed(Proto::Bolt);
+    stage.pass(10);
+    stage.call(other, 0, "a.Service", b"?");
+    stage.pass(10);
+    (2..6).for_each(|id| stage.call(greedy, id, "a.Service", b"?"));
+    stage.pass(10);
+    assert_eq!(stage.answers(greedy).len(), 2, "it has two places");
+    stage.call(other, 1, "a.Service", b"?");
+    stage.pass(10);
+    assert_eq!(stage.answers(other), []);
+}

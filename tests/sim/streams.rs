@@ -19,7 +19,7 @@ routes:
   - { name: to-toy, match: { service: sim.ToToy }, to: [ { cluster: toy } ], retry: { attempts: 3 } }
 clusters:
   - { name: bolt, protocol: bolt, endpoints: [ {address: 127.0.0.1:11}, {address: 127.0.0.1:12} ] }
-  - { name: toy, protocol: dubbo, endpoints: [ {address: 127.0.0.1:21}, {address: 127.0.0.1:22} ], limits: { connections_per_endpoint: 20 } }
+  - { name: toy, protocol: dubbo, endpoints: [ {address: 127.0.0.1:21}, {address: 127.0.0.1:22} ], limits: { connections_per_endpoint: 2, waiting_calls: 1000 } }
 ";
 
 /// Odds of faults, each per step and peer.

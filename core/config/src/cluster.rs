@@ -176,6 +176,10 @@ pub struct ClusterLimits {
     /// Number of calls in flight on a connection at which another one is opened, up to
     /// `connections_per_endpoint`.
     pub in_flight_per_connection: NonZeroU32,
+    /// Largest number of calls of one worker that wait while all connections are at their limit of calls, until one
+    /// has room or the call's time is over. Further calls fail as overload. 0 means that none waits. A call beyond
+    /// `downstream_share` fails and does not wait.
+    pub waiting_calls: u32,
     /// Largest number of calls in flight from one worker to the cluster. Further calls fail as overload. Unset
     /// means no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -230,6 +234,7 @@ impl Default for ClusterLimits {
         Self {
             connections_per_endpoint: at_least_one(4),
             in_flight_per_connection: at_least_one(1_024),
+            waiting_calls: 0,
             in_flight: None,
             downstream_share: 80,
             max_message_bytes: None,

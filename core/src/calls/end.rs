@@ -92,7 +92,7 @@ impl Calls {
             }
         } else if ex.state == State::Collecting {
             self.bodies.left(&ex);
-        } else if ex.state == State::Suspended {
+        } else if matches!(ex.state, State::Suspended | State::Queued) {
             self.asking.left(&ex);
         }
         true
@@ -308,7 +308,7 @@ impl Calls {
                 // The wheel covers 16 seconds, so a later deadline comes up early and is queued again.
                 _ if ex.deadline_ms > w.now_ms => self.wheel.push(ex.deadline_ms, key),
                 State::Quarantined => w.retire(ex.up.conn),
-                State::Suspended | State::Waiting | State::Collecting | State::Sent => {
+                State::Suspended | State::Waiting | State::Queued | State::Collecting | State::Sent => {
                     let error = self.too_late(key, ex);
                     self.fail(w, key, &error);
                 }

@@ -31,6 +31,16 @@ pub(super) fn full(cluster: &Cluster) -> CallError {
     CallError::new(ErrorKind::Overload, text).by(Limit::UpstreamCalls)
 }
 
+/// As many calls as may wait for room on the connections to a cluster.
+#[cold]
+pub(super) fn too_many_queued(cluster: &Cluster) -> CallError {
+    let text = format!(
+        "all connections to cluster {} are at their limit of calls, and {} calls may wait (limits.waiting_calls)",
+        cluster.name, cluster.max_waiting
+    );
+    CallError::new(ErrorKind::Overload, text).by(Limit::UpstreamCalls)
+}
+
 /// A connection is needed and cannot be opened here.
 #[cold]
 pub(super) fn exhausted(cluster: &Cluster) -> CallError {
@@ -120,6 +130,13 @@ impl Calls {
             }
             (State::Suspended, _) => {
                 format!("no registry has said where the service is within {had_ms} ms{whose}")
+            }
+            (State::Queued, _) => {
+                let cluster = ex.target.cluster.and_then(|id| self.directory.cluster(id));
+                let cluster = cluster.map_or("(removed)", |c| &*c.name);
+                format!(
+                    "all connections to cluster {cluster} were at their limit of calls for {had_ms} ms{whose}"
+                )
             }
             (State::Collecting, _) => format!("the request was not complete within {had_ms} ms{whose}"),
             (State::Waiting, _) => {

@@ -44,6 +44,8 @@ enum Leased {
     Ready(EndpointId, ConnKey),
     /// It is being dialed, and the request has to wait for it.
     Dialing(EndpointId, ConnKey),
+    /// All connections are at their limit of calls.
+    Full,
 }
 
 impl Sending<'_> {
@@ -80,9 +82,14 @@ impl Calls {
         if let Some(e) = self.over_budget(w, key, to) {
             return self.fail(w, key, &e);
         }
+        // Those that have waited go first.
+        if !self.queues.is_empty() && self.queues.goes_behind(id) {
+            return self.wait_for_room(w, sending, to);
+        }
         match self.lease(w, batch, sending, to) {
             Ok(Leased::Ready(endpoint, conn)) => self.send_on(w, sending, to, (endpoint, conn), 1),
             Ok(Leased::Dialing(endpoint, conn)) => self.park(w, sending, endpoint, conn),
+            Ok(Leased::Full) => self.wait_for_room(w, sending, to),
             Err(e) => self.fail(w, key, &e),
         }
     }
@@ -243,7 +250,7 @@ impl Calls {
             }
             Lease::Dialing(endpoint, conn) => Ok(Leased::Dialing(endpoint, conn)),
             Lease::None => Err(errors::unreachable(cluster, sending.last())),
-            Lease::Full => Err(errors::full(cluster)),
+            Lease::Full => Ok(Leased::Full),
             Lease::Exhausted => Err(errors::exhausted(cluster)),
         }
     }

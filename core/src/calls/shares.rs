@@ -227,6 +227,9 @@ impl Calls {
         id: ClusterId,
         c: &Cluster,
     ) -> Option<CallError> {
+        if c.downstream_share >= 100 {
+            return None;
+        }
         if !self.shares.has(id) {
             // Only calls that were given to the cluster count: quarantined ones have no downstream that waits.
             let counts = |ex: &&Exchange| ex.state == State::Sent && ex.target.cluster == Some(id);

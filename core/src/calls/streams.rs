@@ -140,7 +140,7 @@ impl Calls {
                     self.send_collected(w, key);
                 }
             }
-            State::Suspended => {
+            State::Suspended | State::Queued => {
                 held.owed += bytes as u32;
                 self.asking.grew(bytes);
             }

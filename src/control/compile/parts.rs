@@ -77,6 +77,7 @@ impl ClusterSource {
             max_connections: c.limits.connections_per_endpoint.get(),
             max_per_endpoint: max_per_endpoint(c),
             max_per_connection: c.limits.in_flight_per_connection.get(),
+            max_waiting: c.limits.waiting_calls,
             max_in_flight: c.limits.in_flight.map_or(u32::MAX, |n| n.get()),
             capacity: capacity(c, ids.len()),
             downstream_share: c.limits.downstream_share,
