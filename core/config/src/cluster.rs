@@ -173,6 +173,14 @@ pub struct ClusterLimits {
     /// Largest number of connections of one worker to one endpoint; with `connections: per_downstream`, of one
     /// downstream connection.
     pub connections_per_endpoint: NonZeroU32,
+    /// The number of endpoints that one worker calls in a larger cluster. Otherwise each worker would connect to each
+    /// endpoint, and 1,000 endpoints would have 16,000 connections to a process with 16 workers. All endpoints
+    /// are used by some worker, and get the calls that their weights entitle them to if workers have equally many. A
+    /// worker uses more endpoints where there are too many for all workers together, and any while none of its own can take
+    /// a call. The default leaves clusters alone in which all connections are few, and is so large that some busy
+    /// connections, which are calls of few workers, still reach many endpoints. A number as large as the cluster
+    /// lets each worker use all of it.
+    pub endpoints_per_worker: NonZeroU32,
     /// Number of calls in flight on a connection at which another one is opened, up to
     /// `connections_per_endpoint`.
     pub in_flight_per_connection: NonZeroU32,
@@ -229,6 +237,7 @@ impl Default for ClusterLimits {
     fn default() -> Self {
         Self {
             connections_per_endpoint: at_least_one(4),
+            endpoints_per_worker: at_least_one(256),
             in_flight_per_connection: at_least_one(1_024),
             in_flight: None,
             downstream_share: 80,
