@@ -173,13 +173,12 @@ pub struct ClusterLimits {
     /// Largest number of connections of one worker to one endpoint; with `connections: per_downstream`, of one
     /// downstream connection.
     pub connections_per_endpoint: NonZeroU32,
-    /// The number of endpoints that one worker calls in a larger cluster. Otherwise each worker would connect to each
-    /// endpoint, and 1,000 endpoints would have 16,000 connections to a process with 16 workers. All endpoints
-    /// are used by some worker, and get the calls that their weights entitle them to if workers have equally many. A
-    /// worker uses more endpoints where there are too many for all workers together, and any while none of its own can take
-    /// a call. The default leaves clusters alone in which all connections are few, and is so large that some busy
-    /// connections, which are calls of few workers, still reach many endpoints. A number as large as the cluster
-    /// lets each worker use all of it.
+    /// The number of endpoints that one worker calls, in clusters and subsets that have more. It keeps connections few:
+    /// 16 workers would otherwise open 16,000 to 1,000 endpoints. Some worker calls each endpoint, so workers
+    /// may need more than this for large clusters; and a worker calls any other endpoint while all of its own are
+    /// down or full. Endpoints get calls by their weights if all workers have equally many calls. The default is large,
+    /// because a busy downstream connection is served by one worker and should reach many endpoints. A number as
+    /// large as the cluster lets each worker call all of it.
     pub endpoints_per_worker: NonZeroU32,
     /// Number of calls in flight on a connection at which another one is opened, up to
     /// `connections_per_endpoint`.

@@ -95,9 +95,14 @@ impl Endpoints {
         let own = self.own(id, subset);
         let own = own.as_ref().map_or(&[][..], |own| &own.endpoints);
         let around = |all: &[WeightedEndpoint], i: usize| all[(start + i) % all.len()].endpoint;
+        // What the worker uses are neighbours in the set, so the one after them would get most calls if they were not well.
+        let strays = [(); PICKS].map(|()| if own.is_empty() { 0 } else { self.rng.usize(..n) });
+        let strays = &strays[..PICKS.min(own.len())];
         let in_turn = || {
             let first = (0..own.len()).map(|i| around(own, i));
-            first.chain((0..n).map(|i| around(&set.endpoints, i)))
+            let strays = strays.iter().map(|i| set.endpoints[*i].endpoint);
+            let all = (0..n).map(|i| around(&set.endpoints, i));
+            first.chain(strays).chain(all)
         };
         for id in in_turn() {
             if self.is_well(w, id, choice, n)

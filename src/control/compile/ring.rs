@@ -29,3 +29,25 @@ fn mixed(number: u64) -> u64 {
     z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ z >> 31
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Another release has to give the same, because processes of both run side by side for a while.
+    #[test]
+    fn ranks_stay_what_they_are() {
+        let ranks = ["10.0.0.1:20880", "10.0.0.2:20880", "[fd00::1]:20880"]
+            .map(|address| rank(&Address::Tcp(address.parse().unwrap())));
+        assert_eq!(
+            ranks,
+            [
+                3_703_645_711_936_153_827,
+                13_927_143_375_848_074_503,
+                6_061_568_257_875_248_077
+            ]
+        );
+        let path = std::path::Path::new("/run/a.sock");
+        assert_eq!(rank(&Address::Unix(path.into())), 5_760_873_142_899_319_890);
+    }
+}
