@@ -121,7 +121,7 @@ impl Walk {
         self.position += step;
         if self.position >= set.total_weight {
             self.phase = self.phase.wrapping_add(0x9e37_79b9);
-            let first = step * u64::from(self.phase) >> u32::BITS;
+            let first = (step * u64::from(self.phase)) >> u32::BITS;
             (self.at, self.begins, self.position) = (0, 0, first);
         }
         loop {

@@ -278,7 +278,7 @@ fn a_configuration_without_metrics_has_the_default_layout() {
 #[test]
 fn large_subsets_are_divided_and_small_ones_are_not() {
     let endpoint = |port: u16| {
-        let zone = if port % 4 == 0 { "small" } else { "large" };
+        let zone = if port.is_multiple_of(4) { "small" } else { "large" };
         serde_json::json!({ "address": format!("127.0.0.1:{port}"), "metadata": { "zone": zone } })
     };
     let cluster = |ports: &mut dyn Iterator<Item = u16>| {
