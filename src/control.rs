@@ -410,7 +410,7 @@ impl Control {
     /// Sends the heartbeats that are due.
     fn check_health(&mut self) {
         for heartbeat in self.health.take_due(tokio::time::Instant::now()) {
-            if !self.runtime.heartbeat(heartbeat) {
+            if !self.runtime.heartbeat(heartbeat, self.compiler.directory()) {
                 self.health.unsent(heartbeat.ticket);
             }
         }

@@ -13,6 +13,7 @@ mod sim {
     mod isolation;
     pub mod net;
     mod on_demand;
+    mod parts;
     pub mod peer;
     pub mod protocols;
     mod reserved;

@@ -20,7 +20,7 @@ mod trace;
 use crate::Env;
 use crate::access_log::{AccessLogBuffer, Note};
 use crate::connections::{Connections, Owner};
-use crate::directory::{Change, ClusterId, Directory, EndpointId, ListenerId, PartId};
+use crate::directory::{Change, ClusterId, Directory, EndpointId, ListenerId, PartId, Seat};
 use crate::endpoints::Endpoints;
 use crate::exchange::Exchange;
 use crate::metrics::WorkerMetrics;
@@ -111,10 +111,10 @@ struct Used {
 impl Calls {
     /// Creates a table without calls. The seed determines random choices.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, seat: Seat) -> Self {
         Calls {
             table: Slots::default(),
-            endpoints: Endpoints::new(seed),
+            endpoints: Endpoints::new(seed, seat),
             metrics: WorkerMetrics::default(),
             log: None,
             notes: HashMap::new(),
@@ -315,6 +315,7 @@ impl Calls {
         self.give_up_asking(w);
         self.give_up_decisions(w);
         self.endpoints.probe(w, &self.directory);
+        self.endpoints.let_go_of_unused(w, &self.directory);
     }
 
     /// Sends the calls that waited for a dial which has succeeded.

@@ -9,6 +9,7 @@ mod condition;
 mod endpoint_set;
 mod index;
 mod matcher;
+mod ring;
 mod route;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -20,6 +21,7 @@ pub use condition::{AttachmentMatch, TextMatch};
 pub use endpoint_set::{Balance, EndpointSet, WeightedEndpoint};
 pub use index::RouteIndex;
 pub use matcher::{RouteMatch, Unmet};
+pub use ring::Seat;
 pub use route::{Destination, Mirror, Outcomes, Policy, RetryOn, RetryRule, Route, Target};
 
 use crate::filter::FilterFactory;
@@ -68,7 +70,7 @@ pub struct Directory {
     routes: Vec<Option<Arc<Route>>>,
     clusters: Vec<Option<Arc<Cluster>>>,
     endpoints: Vec<Option<Arc<Endpoint>>>,
-    /// The largest number of connections that a worker may have to all endpoints together.
+    /// The largest number of connections that a worker may have to all endpoints that it uses.
     upstream_connections: usize,
 }
 
@@ -155,6 +157,8 @@ pub struct Cluster {
     pub max_connections: u32,
     /// Connections of a worker to one endpoint, for all downstream connections together.
     pub max_per_endpoint: u32,
+    /// The number of endpoints that a worker connects to while these are well.
+    pub used_endpoints: u32,
     /// Calls in flight on one connection.
     pub max_per_connection: u32,
     /// Calls of a worker that wait while all connections are at their limit; 0 if none does.
@@ -253,10 +257,18 @@ impl Directory {
         (0..).map(EndpointId).zip(&self.endpoints).filter_map(there)
     }
 
-    /// The largest number of connections that a worker may have to all endpoints together.
+    /// The largest number of connections that a worker may have to all endpoints that it uses.
     #[must_use]
     pub(crate) fn upstream_connections(&self) -> usize {
         self.upstream_connections
+    }
+
+    /// The worker that sends heartbeats to an endpoint: one that uses it, if not all do.
+    #[must_use]
+    pub(crate) fn heartbeat_worker(&self, id: EndpointId, workers: usize) -> usize {
+        let cluster = self.endpoint(id).and_then(|e| self.cluster(e.cluster));
+        let user = cluster.and_then(|c| c.subsets.iter().find_map(|set| set.worker_of(id, workers as u32)));
+        user.unwrap_or(id.index() % workers)
     }
 
     /// The change that turns an empty directory into this one.
@@ -332,9 +344,9 @@ fn put<T>(list: &mut Vec<Option<Arc<T>>>, at: usize, part: &Option<Arc<T>>) {
 }
 
 impl Cluster {
-    /// The largest number of connections that a worker may have to its endpoints.
+    /// The largest number of connections that a worker may have to the endpoints that it uses.
     fn connections(&self) -> usize {
-        self.endpoints.len() * self.max_per_endpoint as usize
+        self.used_endpoints as usize * self.max_per_endpoint as usize
     }
 
     /// The downstream that upstream connections to this cluster are reserved for; `None` if they are shared.

@@ -1,18 +1,20 @@
 //! The endpoints as one worker sees them: connections, load, health, and calls that wait for a dial. Lists are
 //! indexed by id.
+mod balancer;
 mod health;
 mod lease;
 mod links;
 mod pick;
+mod unused;
 
 use crate::Env;
 use crate::calls::note;
 use crate::connections::Connections;
-use crate::directory::{Change, ClusterId, Directory, Endpoint, EndpointId, PartId};
+use crate::directory::{Change, ClusterId, Directory, Endpoint, EndpointId, PartId, Seat};
 use crate::slots::{CallKey, ConnKey};
+use balancer::Balancer;
 use health::Health;
 use links::Links;
-use pick::Picker;
 use std::sync::Arc;
 
 /// The state of one endpoint in this worker.
@@ -56,6 +58,10 @@ pub struct Endpoints {
     removed: Vec<EndpointId>,
     /// Endpoints whose last dial failed. They are dialed again in the background.
     failing: Vec<EndpointId>,
+    /// The place of this worker, which decides what it uses of large clusters.
+    seat: Seat,
+    /// When connections that nothing needs are looked for next.
+    next_look_ms: u64,
     rng: fastrand::Rng,
 }
 
@@ -66,8 +72,8 @@ struct ClusterState {
     in_flight: u32,
     /// Calls so far. The number wraps, because only its changes count.
     calls: u32,
-    /// The state of the load balancer, by subset.
-    pickers: Vec<Picker>,
+    /// The load balancers, by subset.
+    balancers: Vec<Balancer>,
 }
 
 /// The result of looking for a connection.
@@ -99,8 +105,9 @@ pub struct Choice {
 impl Endpoints {
     /// Creates an empty state. The seed determines random choices.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, seat: Seat) -> Self {
         Endpoints {
+            seat,
             rng: fastrand::Rng::with_seed(seed),
             ..Endpoints::default()
         }
@@ -125,11 +132,12 @@ impl Endpoints {
             }
             let old = before.cluster(*id).map_or(&[][..], |c| &c.subsets);
             let state = &mut self.clusters[id.index()];
-            let mut pickers = std::mem::take(&mut state.pickers).into_iter();
+            let mut balancers = std::mem::take(&mut state.balancers).into_iter();
             let subsets = cluster.as_ref().map_or(&[][..], |c| &c.subsets);
             for (i, set) in subsets.iter().enumerate() {
-                let was = old.get(i).zip(pickers.next());
-                state.pickers.push(Picker::following(was, set, &mut self.rng));
+                let was = old.get(i).zip(balancers.next());
+                let balancer = Balancer::following(was, set, self.seat, &mut self.rng);
+                state.balancers.push(balancer);
             }
         }
     }

@@ -122,11 +122,13 @@ impl Runtime {
         }
     }
 
-    /// Sends a heartbeat. An endpoint belongs to one worker, which keeps a connection for its heartbeats. Returns
-    /// false if that worker has too much mail; there is no outcome then.
+    /// Sends a heartbeat. An endpoint belongs to one worker, which keeps a connection for its heartbeats, and which uses
+    /// it for calls, too, unless the directory has changed meanwhile. Returns false if that worker has too much mail; there
+    /// is no outcome then.
     #[must_use]
-    pub fn heartbeat(&self, heartbeat: Heartbeat) -> bool {
-        let worker = &self.workers[heartbeat.endpoint.index() % self.workers.len()];
+    pub fn heartbeat(&self, heartbeat: Heartbeat, directory: &Directory) -> bool {
+        let worker = directory.heartbeat_worker(heartbeat.endpoint, self.workers.len());
+        let worker = &self.workers[worker];
         worker.post.try_send(Mail::Heartbeat(heartbeat))
     }
 

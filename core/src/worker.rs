@@ -6,7 +6,7 @@ use crate::asking::{Answer, Question};
 use crate::buf::ReadBuf;
 use crate::calls::{Batch, Calls};
 use crate::connections::{Connections, Filled, Owner, TransportOf};
-use crate::directory::{Change, ClusterId, EndpointId, ListenerId, Use};
+use crate::directory::{Change, ClusterId, EndpointId, ListenerId, Seat, Use};
 use crate::heartbeat::{Heartbeat, HeartbeatOutcome};
 use crate::message::ProtoId;
 use crate::metrics::{Layout, Refusal, Series, Traffic};
@@ -109,9 +109,14 @@ impl<E: Env> Worker<E> {
     /// Creates a worker without connections. The seed determines its random choices. `first` contains all parts
     /// of the directory.
     pub fn new(reactor: E::Reactor, first: &Change, seed: u64) -> Self {
+        Worker::among(Seat::default(), reactor, first, seed)
+    }
+
+    /// Creates one of several workers, which share large clusters out among them.
+    pub fn among(seat: Seat, reactor: E::Reactor, first: &Change, seed: u64) -> Self {
         let mut worker = Worker {
             connections: Connections::new(reactor),
-            calls: Calls::new(seed),
+            calls: Calls::new(seed, seat),
             read_buf: ReadBuf::new(),
             scratch: vec![],
             ready: VecDeque::new(),

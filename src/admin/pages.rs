@@ -174,6 +174,7 @@ fn clusters_of(shared: &Shared) -> Value {
             "name": &*c.name,
             "protocol": protocol_name(c.protocol),
             "in_flight": in_flight,
+            "endpoints_per_worker": c.used_endpoints,
             "endpoints": endpoints,
         })
     });

@@ -4,6 +4,7 @@
 //! `parts.rs`.
 mod ids;
 mod parts;
+mod ring;
 #[cfg(test)]
 mod tests;
 
@@ -249,7 +250,7 @@ impl Compiler {
         }
         let stay: HashSet<EndpointId> = ids.iter().copied().collect();
         self.remove_endpoints(id, &stay, world, change);
-        let cluster = Arc::new(source.compile(&ids));
+        let cluster = Arc::new(source.compile(&ids, world.workers));
         change.clusters.push((id, Some(cluster)));
     }
 

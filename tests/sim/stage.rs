@@ -4,7 +4,7 @@ use super::net::{End, Net, Shared, SimReactor};
 use super::peer::{Found, Peer, Proto};
 use rialto::control::{Compiler, World};
 use rialto_config::Protocol;
-use rialto_core::directory::{ClusterId, ListenerId};
+use rialto_core::directory::{ClusterId, ListenerId, Seat};
 use rialto_core::session::{RespondTo, Role};
 use rialto_core::transport::Address;
 use rialto_core::worker::{Now, Worker};
@@ -25,11 +25,16 @@ pub struct Stage {
 
 impl Stage {
     pub fn new(config: &str) -> Self {
+        Stage::among(Seat::default(), config)
+    }
+
+    /// A stage for one of several workers.
+    pub fn among(seat: Seat, config: &str) -> Self {
         let net = Net::new(1);
         net.borrow_mut().cut = 100_000;
         let (mut compiler, began) = (Compiler::default(), Instant::now());
         let compiled = compile(&mut compiler, config, began, &[]);
-        let worker = Worker::new(SimReactor(Rc::clone(&net)), &compiled, 1);
+        let worker = Worker::among(seat, SimReactor(Rc::clone(&net)), &compiled, 1);
         Stage {
             net,
             worker,

@@ -173,6 +173,13 @@ pub struct ClusterLimits {
     /// Largest number of connections of one worker to one endpoint; with `connections: per_downstream`, of one
     /// downstream connection.
     pub connections_per_endpoint: NonZeroU32,
+    /// The number of endpoints that one worker calls, in clusters and subsets that have more. It keeps connections few:
+    /// 16 workers would otherwise open 16,000 to 1,000 endpoints. Some worker calls each endpoint, so workers
+    /// may need more than this for large clusters; and a worker calls any other endpoint while all of its own are
+    /// down or full. Endpoints get calls by their weights if all workers have equally many calls. The default is large,
+    /// because a busy downstream connection is served by one worker and should reach many endpoints. A number as
+    /// large as the cluster lets each worker call all of it.
+    pub endpoints_per_worker: NonZeroU32,
     /// Number of calls in flight on a connection at which another one is opened, up to
     /// `connections_per_endpoint`.
     pub in_flight_per_connection: NonZeroU32,
@@ -233,6 +240,7 @@ impl Default for ClusterLimits {
     fn default() -> Self {
         Self {
             connections_per_endpoint: at_least_one(4),
+            endpoints_per_worker: at_least_one(256),
             in_flight_per_connection: at_least_one(1_024),
             waiting_calls: 0,
             in_flight: None,

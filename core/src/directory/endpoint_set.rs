@@ -1,5 +1,6 @@
 //! Sets of endpoints to choose from.
 use super::EndpointId;
+use std::num::NonZeroU32;
 
 /// How an endpoint is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -33,6 +34,10 @@ pub struct EndpointSet {
     pub total_weight: u64,
     /// Whether all weights are equal.
     pub even: bool,
+    /// The largest weight.
+    pub heaviest: u32,
+    /// The number of endpoints that one worker uses, of a set that has more; `None` if each worker uses all of them.
+    pub per_worker: Option<NonZeroU32>,
 }
 
 impl EndpointSet {
@@ -44,9 +49,19 @@ impl EndpointSet {
         let even = endpoints.windows(2).all(|w| w[0].weight == w[1].weight);
         EndpointSet {
             balance,
+            heaviest: endpoints.iter().map(|h| h.weight).max().unwrap_or(0),
             endpoints,
             total_weight,
             even,
+            per_worker: None,
         }
+    }
+
+    /// Lets each worker use this number of endpoints only, if there are more. Their order decides who uses which, so it
+    /// has to be the same for the same endpoints.
+    #[must_use]
+    pub fn divided(mut self, per_worker: NonZeroU32) -> Self {
+        self.per_worker = (self.endpoints.len() > per_worker.get() as usize).then_some(per_worker);
+        self
     }
 }

@@ -3,9 +3,10 @@ use super::health::back_off;
 use super::{Choice, Dial, Endpoints, Lease};
 use crate::Env;
 use crate::connections::{Connections, Owner};
-use crate::directory::{Cluster, ClusterId, Directory, Endpoint, EndpointId, EndpointSet};
+use crate::directory::{Cluster, ClusterId, Directory, Endpoint, EndpointId, EndpointSet, WeightedEndpoint};
 use crate::slots::ConnKey;
 use crate::transport::is_process_wide;
+use std::rc::Rc;
 
 /// The number of times the load balancer is asked before all endpoints are tried in turn.
 const PICKS: usize = 4;
@@ -64,6 +65,7 @@ impl Search {
 impl Endpoints {
     /// Leases a connection to an endpoint of a cluster's subset, in three passes: endpoints that the load balancer
     /// picks; any healthy endpoint, since random picks may miss it; and, if the choice allows it, any endpoint.
+    /// The load balancer picks from what this worker uses of the subset. The other passes have all, and try these first.
     pub fn lease<E: Env>(
         &mut self,
         w: &mut Connections<E>,
@@ -90,8 +92,19 @@ impl Endpoints {
         }
         // The passes start at a random endpoint, so that its neighbours do not get all the calls.
         let start = self.rng.usize(..n);
-        let around = |i: usize| set.endpoints[(start + i) % n].endpoint;
-        for id in (0..n).map(around) {
+        let own = self.own(id, subset);
+        let own = own.as_ref().map_or(&[][..], |own| &own.endpoints);
+        let around = |all: &[WeightedEndpoint], i: usize| all[(start + i) % all.len()].endpoint;
+        // What the worker uses are neighbours in the set, so the one after them would get most calls if they were not well.
+        let strays = [(); PICKS].map(|()| if own.is_empty() { 0 } else { self.rng.usize(..n) });
+        let strays = &strays[..PICKS.min(own.len())];
+        let in_turn = || {
+            let first = (0..own.len()).map(|i| around(own, i));
+            let strays = strays.iter().map(|i| set.endpoints[*i].endpoint);
+            let all = (0..n).map(|i| around(&set.endpoints, i));
+            first.chain(strays).chain(all)
+        };
+        for id in in_turn() {
             if self.is_well(w, id, choice, n)
                 && let Some(lease) = self.ask(w, directory, cluster, id, choice.downstream, &mut search)
             {
@@ -103,7 +116,7 @@ impl Endpoints {
             return Lease::Ready(id, conn);
         }
         if choice.or_any {
-            for id in (0..n).map(around) {
+            for id in in_turn() {
                 if let Some(lease) = self.ask(w, directory, cluster, id, choice.downstream, &mut search) {
                     return lease;
                 }
@@ -166,8 +179,14 @@ impl Endpoints {
     /// The endpoint that the load balancer of a subset picks.
     #[inline]
     fn pick(&mut self, cluster: ClusterId, subset: u16, set: &EndpointSet) -> EndpointId {
-        let picker = &mut self.clusters[cluster.index()].pickers[usize::from(subset)];
-        picker.pick(set, &self.list, &mut self.rng)
+        let balancer = &mut self.clusters[cluster.index()].balancers[usize::from(subset)];
+        balancer.pick(set, &self.list, &mut self.rng)
+    }
+
+    /// What this worker uses of a subset; `None` if it uses all endpoints.
+    fn own(&self, cluster: ClusterId, subset: u16) -> Option<Rc<EndpointSet>> {
+        let balancer = &self.clusters[cluster.index()].balancers[usize::from(subset)];
+        balancer.own().cloned()
     }
 
     /// What the endpoint offers: its least loaded connection, a dial under way, or a new connection.

@@ -38,6 +38,11 @@ impl Links {
         at.map(|at| self.0.remove(at)).is_some()
     }
 
+    /// All connections.
+    pub(super) fn all(&self) -> impl Iterator<Item = ConnKey> + '_ {
+        self.0.iter().map(|l| l.conn)
+    }
+
     /// The connections that calls of this downstream may use; `None` stands for the shared ones.
     #[inline]
     pub(super) fn of(&self, downstream: Option<ConnKey>) -> impl Iterator<Item = ConnKey> + '_ {

@@ -10,6 +10,8 @@ pub(super) enum Picker {
     /// Smooth weighted round robin: each endpoint gains its weight, and the one with the most is chosen and
     /// pays the sum.
     Smooth(Box<[i64]>),
+    /// Weighted round robin for large sets.
+    Walk(Walk),
     /// No state, for random choices.
     None,
 }
@@ -19,6 +21,7 @@ impl Picker {
     pub(super) fn new(set: &EndpointSet, rng: &mut fastrand::Rng) -> Self {
         match set.balance {
             Balance::RoundRobin if set.even => Picker::Cursor(rng.usize(..set.endpoints.len().max(1))),
+            Balance::RoundRobin if set.per_worker.is_some() => Picker::Walk(Walk::new(set, rng)),
             Balance::RoundRobin => Picker::Smooth(vec![0; set.endpoints.len()].into()),
             Balance::Random | Balance::LeastRequest => Picker::None,
         }
@@ -45,6 +48,10 @@ impl Picker {
                     *gained = before.get(&e.endpoint).copied().unwrap_or(0);
                 }
             }
+            (Picker::Walk(walk), Some((old, Picker::Walk(was)))) => {
+                let last = old.endpoints.get(was.at).map(|e| e.endpoint);
+                walk.follow(set, &was, last);
+            }
             _ => {}
         }
         new
@@ -63,10 +70,67 @@ impl Picker {
                 *at
             }
             Picker::Smooth(gained) => smooth(set, gained),
+            Picker::Walk(walk) => walk.next(set),
             Picker::None if set.balance == Balance::LeastRequest => least_request(set, endpoints, rng),
             Picker::None => by_weight(set, rng),
         };
         set.endpoints[at].endpoint
+    }
+}
+
+/// A walk over a set, along a line on which each endpoint is as long as its weight. The steps are as long as the heaviest
+/// endpoint, so a round visits most endpoints once, and skips a lighter one now and then. This costs about as much for a
+/// large set as for a small one, where [`Picker::Smooth`] would look at each endpoint for each call.
+pub(super) struct Walk {
+    /// The last endpoint and where it begins.
+    at: usize,
+    begins: u64,
+    /// Where the walk is, within this endpoint.
+    position: u64,
+    /// The part of the first step of the round that was left out, in 2^32nds. It moves by the golden ratio from round to
+    /// round, so that light endpoints are visited in evenly spread rounds.
+    phase: u32,
+}
+
+impl Walk {
+    fn new(set: &EndpointSet, rng: &mut fastrand::Rng) -> Self {
+        Walk {
+            at: 0,
+            begins: 0,
+            position: rng.u64(..set.total_weight.max(1)),
+            phase: rng.u32(..),
+        }
+    }
+
+    /// Goes on from where a walk was in its last endpoint, if the set has that.
+    fn follow(&mut self, set: &EndpointSet, was: &Walk, last: Option<EndpointId>) {
+        self.phase = was.phase;
+        let mut begins = 0;
+        for (at, e) in set.endpoints.iter().enumerate() {
+            if Some(e.endpoint) == last {
+                let within = (was.position - was.begins).min(u64::from(e.weight) - 1);
+                (self.at, self.begins, self.position) = (at, begins, begins + within);
+                return;
+            }
+            begins += u64::from(e.weight);
+        }
+    }
+
+    fn next(&mut self, set: &EndpointSet) -> usize {
+        let step = u64::from(set.heaviest);
+        self.position += step;
+        if self.position >= set.total_weight {
+            self.phase = self.phase.wrapping_add(0x9e37_79b9);
+            let first = (step * u64::from(self.phase)) >> u32::BITS;
+            (self.at, self.begins, self.position) = (0, 0, first);
+        }
+        loop {
+            let ends = self.begins + u64::from(set.endpoints[self.at].weight);
+            if self.position < ends {
+                return self.at;
+            }
+            (self.at, self.begins) = (self.at + 1, ends);
+        }
     }
 }
 
@@ -85,6 +149,15 @@ fn smooth(set: &EndpointSet, gained: &mut [i64]) -> usize {
 fn by_weight(set: &EndpointSet, rng: &mut fastrand::Rng) -> usize {
     if set.even {
         return rng.usize(..set.endpoints.len());
+    }
+    if set.per_worker.is_some() {
+        // A large set. Most of its weights are equal, so one of a few draws is nearly always taken.
+        for _ in 0..8 {
+            let i = rng.usize(..set.endpoints.len());
+            if rng.u32(..set.heaviest) < set.endpoints[i].weight {
+                return i;
+            }
+        }
     }
     let mut at = rng.u64(..set.total_weight.max(1));
     for (i, endpoint) in set.endpoints.iter().enumerate() {
@@ -123,6 +196,7 @@ fn least_request(set: &EndpointSet, endpoints: &[EndpointState], rng: &mut fastr
 mod tests {
     use super::*;
     use crate::directory::WeightedEndpoint;
+    use std::num::NonZeroU32;
 
     fn set(balance: Balance, weights: &[u32]) -> EndpointSet {
         let endpoint = |(i, w): (usize, &u32)| WeightedEndpoint {
@@ -155,6 +229,61 @@ mod tests {
         assert_eq!(
             counts(&set(Balance::RoundRobin, &[5, 3, 2]), &idle(3), 1000),
             [500, 300, 200]
+        );
+    }
+
+    /// Of a large set, with weights as at the ends of a worker's part.
+    fn large(balance: Balance) -> EndpointSet {
+        let weights: Vec<u32> = [[1; 20], [4; 20], [3; 20]].concat();
+        set(balance, &weights).divided(NonZeroU32::MIN)
+    }
+
+    #[test]
+    fn a_walk_over_a_large_set_follows_the_weights() {
+        for balance in [Balance::RoundRobin, Balance::Random, Balance::LeastRequest] {
+            let counts = counts(&large(balance), &idle(60), 160_000);
+            let tolerance = if balance == Balance::RoundRobin { 3 } else { 500 };
+            for (i, count) in counts.into_iter().enumerate() {
+                let due = [1000, 4000, 3000][i / 20];
+                assert!(
+                    count.abs_diff(due) <= tolerance,
+                    "{balance:?}: {count} instead of {due}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_walk_spreads_the_calls_of_each_endpoint() {
+        let (set, mut rng) = (large(Balance::RoundRobin), fastrand::Rng::with_seed(7));
+        let mut picker = Picker::new(&set, &mut rng);
+        for calls in 1..200 {
+            // the 40 calls of a round, in which the heaviest endpoints get one each
+            let mut counts = vec![0_usize; 60];
+            (0..calls * 40).for_each(|_| counts[picker.pick(&set, &[], &mut rng).index()] += 1);
+            for (i, count) in counts.into_iter().enumerate() {
+                let due = calls * [1, 4, 3][i / 20] / 4;
+                assert!(
+                    count.abs_diff(due) <= 2,
+                    "{i} has {count} of {calls} rounds instead of {due}"
+                );
+            }
+        }
+    }
+
+    /// Otherwise the first endpoints of the list would get all calls where sets change often.
+    #[test]
+    fn a_walk_goes_on_where_sets_change_often() {
+        let (set, mut rng) = (large(Balance::RoundRobin), fastrand::Rng::with_seed(7));
+        let (mut picker, mut counts) = (Picker::new(&set, &mut rng), vec![0_usize; 60]);
+        for _ in 0..40_000 {
+            counts[picker.pick(&set, &[], &mut rng).index()] += 1;
+            picker = Picker::following(Some((&set, picker)), &set, &mut rng);
+        }
+        let sums: Vec<usize> = counts.chunks(20).map(|c| c.iter().sum()).collect();
+        assert!(
+            sums[0].abs_diff(5000) < 500 && sums[1].abs_diff(20_000) < 500,
+            "{sums:?}"
         );
     }
 

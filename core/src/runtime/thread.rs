@@ -5,7 +5,7 @@ use super::{Layout, Live};
 use crate::access_log::{AccessLogBuffer, Batch as LogBatch};
 use crate::asking::Answer;
 use crate::control_plane::ControlPlane;
-use crate::directory::{Change, EndpointId, ListenerId, Use};
+use crate::directory::{Change, EndpointId, ListenerId, Seat, Use};
 use crate::error::{CallError, ErrorKind, Limit};
 use crate::heartbeat::Heartbeat;
 use crate::metrics::{SeriesId, SeriesKey};
@@ -149,13 +149,17 @@ pub(super) fn spawn<P: Protocols>(
     let log = layout.log.clone();
     let control = Arc::clone(&layout.control);
     let pin = layout.pin;
+    let seat = Seat {
+        index: index as u32,
+        workers: layout.workers as u32,
+    };
     let thread = std::thread::Builder::new()
         .name(format!("worker-{index}"))
         .spawn(move || {
             if pin {
                 pin_to(index);
             }
-            let worker = Worker::<Live<P>>::new(Epoll::new(registry), &first, fastrand::u64(..));
+            let worker = Worker::<Live<P>>::among(seat, Epoll::new(registry), &first, fastrand::u64(..));
             drop(first);
             // fails only if the control plane has given up
             let _ = ready.send(());

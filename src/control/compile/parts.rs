@@ -1,4 +1,5 @@
 //! Translates configuration and discovered endpoints to parts of the directory.
+use super::ring::rank;
 use rialto_config::{self as config, HessianGrammar, Labels, Protocol, SubsetFallback, Timeout};
 use rialto_core::bridge::{AttachmentBridge, Bridge, ExceptionBridge, GroupRule};
 use rialto_core::directory::{
@@ -57,8 +58,9 @@ pub(super) struct TargetSource {
 
 impl ClusterSource {
     /// Compiles the cluster. `ids` are the ids of the discovered endpoints, in their order.
-    pub(super) fn compile(&self, ids: &[EndpointId]) -> Cluster {
+    pub(super) fn compile(&self, ids: &[EndpointId], workers: usize) -> Cluster {
         let c = &self.config;
+        let subsets: Box<[_]> = self.subsets.iter().map(|want| self.subset(ids, want)).collect();
         Cluster {
             name: c.name.as_str().into(),
             protocol: proto_of(c.protocol),
@@ -68,7 +70,8 @@ impl ClusterSource {
                 variant: variant_of(c),
             },
             endpoints: ids.into(),
-            subsets: self.subsets.iter().map(|want| self.subset(ids, want)).collect(),
+            used_endpoints: used_endpoints(&subsets, workers).min(ids.len()) as u32,
+            subsets,
             connect_ms: ms(c.connect_timeout.millis()),
             idle_ms: timeout_ms(c.idle_timeout),
             max_age_ms: timeout_ms(c.max_age),
@@ -94,15 +97,18 @@ impl ClusterSource {
             config::Balance::Random => Balance::Random,
             config::Balance::LeastRequest => Balance::LeastRequest,
         };
+        let per_worker = c.limits.endpoints_per_worker;
         let having = |labels: &Labels| {
             let has = |e: &DiscoveredEndpoint| labels.iter().all(|(k, v)| e.metadata.get(k) == Some(v));
-            let weighted = |(e, id): (&DiscoveredEndpoint, &EndpointId)| {
-                has(e).then_some(WeightedEndpoint {
-                    endpoint: *id,
-                    weight: e.weight,
-                })
+            let mut chosen: Vec<_> = self.found.iter().zip(ids).filter(|(e, _)| has(e)).collect();
+            if chosen.len() > per_worker.get() as usize {
+                chosen.sort_by_cached_key(|(e, _)| rank(&e.address));
+            }
+            let weighted = |(e, id): (&DiscoveredEndpoint, &EndpointId)| WeightedEndpoint {
+                endpoint: *id,
+                weight: e.weight,
             };
-            EndpointSet::new(balance, self.found.iter().zip(ids).filter_map(weighted))
+            EndpointSet::new(balance, chosen.into_iter().map(weighted)).divided(per_worker)
         };
         let exact = having(want);
         if !exact.endpoints.is_empty() || want.is_empty() {
@@ -305,6 +311,17 @@ fn max_per_endpoint(cluster: &config::Cluster) -> u32 {
         config::ConnectionScope::Shared => cluster.limits.connections_per_endpoint.get(),
         config::ConnectionScope::PerDownstream => RESERVED_MAX,
     }
+}
+
+/// The number of endpoints that a worker uses of all sets together.
+fn used_endpoints(sets: &[EndpointSet], workers: usize) -> usize {
+    let used = |set: &EndpointSet| {
+        let all = set.endpoints.len();
+        let wanted = set.per_worker.map_or(all, |n| n.get() as usize);
+        // both ends of its part may lie within an endpoint
+        all.min(wanted.max(all.div_ceil(workers.max(1))) + 1)
+    };
+    sets.iter().map(used).sum()
 }
 
 /// The number of calls that a cluster with this number of endpoints can have in flight.

@@ -1,5 +1,6 @@
 //! Tests of compiling.
 use super::*;
+use rialto_core::directory::Seat;
 use rialto_core::framed::Framed;
 use rialto_core::metrics::Layout;
 use rialto_core::session::{Protocols, Role, Settings};
@@ -271,4 +272,48 @@ fn ids_are_reused_where_many_parts_are_added_and_removed() {
 #[test]
 fn a_configuration_without_metrics_has_the_default_layout() {
     assert_eq!(layout_of(&rialto_config::Metrics::default()), Layout::default());
+}
+
+/// The endpoints of a label are divided on their own, and only if they are too many.
+#[test]
+fn large_subsets_are_divided_and_small_ones_are_not() {
+    let endpoint = |port: u16| {
+        let zone = if port.is_multiple_of(4) { "small" } else { "large" };
+        serde_json::json!({ "address": format!("127.0.0.1:{port}"), "metadata": { "zone": zone } })
+    };
+    let cluster = |ports: &mut dyn Iterator<Item = u16>| {
+        let mut c = config(vec![]);
+        c.clusters[0] = serde_json::from_value(serde_json::json!({
+            "name": "c", "protocol": "bolt", "subsets": { "keys": [["zone"]] },
+            "limits": { "endpoints_per_worker": 10 },
+            "endpoints": ports.map(endpoint).collect::<Vec<_>>(),
+        }))
+        .unwrap();
+        for zone in ["small", "large"] {
+            let to = serde_json::json!([{ "cluster": "c", "subset": { "zone": zone } }]);
+            c.routes
+                .push(serde_json::from_value(serde_json::json!({ "name": zone, "to": to })).unwrap());
+        }
+        let s = compile(&mut Compiler::default(), &c);
+        let cluster = Arc::clone(s.cluster(ClusterId(0)).unwrap());
+        // addresses instead of ids, which depend on the order
+        let address = |id: EndpointId| s.endpoint(id).unwrap().address.to_string();
+        let part = |index| cluster.subsets[1].part_of(Seat { index, workers: 4 }).unwrap();
+        let parts: Vec<Vec<String>> = (0..4)
+            .map(|i| part(i).endpoints.iter().map(|e| address(e.endpoint)).collect())
+            .collect();
+        (cluster, parts)
+    };
+    let (c, parts) = cluster(&mut (1..=40));
+    assert!(c.subsets[0].part_of(Seat { index: 0, workers: 4 }).is_none());
+    assert_eq!(
+        (c.subsets[0].endpoints.len(), c.subsets[1].endpoints.len()),
+        (10, 30)
+    );
+    assert_eq!(
+        (c.endpoints.len(), c.used_endpoints),
+        (40, 40),
+        "one worker uses all"
+    );
+    assert_eq!(parts, cluster(&mut (1..=40).rev()).1, "in another order");
 }
