@@ -22,7 +22,7 @@ const READS_PER_TURN: usize = 2;
 /// The number of ready connections that one turn handles. The rest comes in the next turn, so that timers, and
 /// connections for which bytes wait, do not wait for all of them.
 const READY_PER_TURN: usize = 256;
-/// The memory for messages that sessions put together, as far as it is kept from read to read, in bytes.
+/// The memory for messages that sessions put together, as far as it is kept for long, in bytes.
 const SCRATCH_KEPT: usize = 256 << 10;
 /// The interval at which every connection is checked for age, idleness and silence, in milliseconds.
 const SWEEP_MS: u64 = 500;
@@ -252,6 +252,8 @@ impl<E: Env> Worker<E> {
             self.connections.sweep(&directory);
             drop(directory);
             self.calls.sweep(&mut self.connections);
+            self.scratch.clear();
+            self.scratch.shrink_to(SCRATCH_KEPT);
         }
         self.calls.send_queued(&mut self.connections);
         // Closing a connection moves its calls, which writes to other connections, which may close in turn.
@@ -322,9 +324,6 @@ impl<E: Env> Worker<E> {
             }
         }
         self.read_buf = buf;
-        if self.scratch.capacity() > SCRATCH_KEPT {
-            self.scratch = vec![];
-        }
     }
 
     /// Decodes the input event by event. An event borrows the read buffer only, so that handling it can write

@@ -341,7 +341,15 @@ impl Calls {
 
     /// Ends or moves the calls of closed connections. All connections that closed together share one pass over
     /// the table, and idle ones need none.
+    #[inline]
     pub fn reap<E: Env>(&mut self, w: &mut Connections<E>) {
+        if !w.closed_conns.is_empty() {
+            self.reap_closed(w);
+        }
+    }
+
+    #[cold]
+    fn reap_closed<E: Env>(&mut self, w: &mut Connections<E>) {
         while !w.closed_conns.is_empty() {
             let closed_conns = std::mem::take(&mut w.closed_conns);
             let mut stranded = vec![];

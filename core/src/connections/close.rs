@@ -113,12 +113,13 @@ impl<E: Env> Connections<E> {
             self.close_now(key, format_args!("its peer closed it, too"));
             return false;
         };
-        (conn.hung_up, conn.ended) = (true, true);
+        conn.hung_up = true;
         let ends = conn.session.end_of_input();
         match ends {
             EndOfInput::Gone => self.close(key, format_args!("its peer closed it")),
             EndOfInput::Completes => return true,
             EndOfInput::HalfClosed => {
+                conn.paused = true;
                 self.note(key, format_args!("its peer sends no more calls"));
                 self.refused_in_parting(key);
             }

@@ -96,14 +96,12 @@ pub struct Conn<E: Env> {
     pub(super) blocked: bool,
     /// The reactor reported bytes while it was paused.
     pub(super) unread: bool,
-    /// It is not read, because too many bytes wait for its peer.
+    /// It is not read, because too many bytes wait for its peer, or because its peer sends nothing more.
     pub(super) paused: bool,
     /// It is queued to be read in the next turn.
     pub(super) queued: bool,
     /// The peer will send nothing more; earlier bytes may still have to be read.
     pub(super) hung_up: bool,
-    /// The end of its input has been read.
-    pub(super) ended: bool,
     /// Heartbeats sent since the last bytes were received.
     pub(super) unanswered: u8,
     /// The time of the heartbeat that a timed-out call caused, if nothing was received since.
@@ -150,7 +148,6 @@ impl<E: Env> Conn<E> {
             paused: false,
             queued: false,
             hung_up: false,
-            ended: false,
             unanswered: 0,
             asked_ms: None,
         }

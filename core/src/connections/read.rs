@@ -1,5 +1,5 @@
 //! Reading: from the transport to the events of a session.
-use super::{Connections, Owner, TransportOf};
+use super::{Conn, Connections, Owner};
 use crate::Env;
 use crate::buf::{HEADROOM, READ, ReadBuf};
 use crate::peer_errors::PeerErrorKind;
@@ -30,14 +30,14 @@ impl<E: Env> Connections<E> {
         let Some(conn) = self.conns.get_mut(key) else {
             return (Filled::Nothing, false);
         };
-        if conn.is_lingering() {
-            return Self::discard(&mut conn.transport, buf);
+        if conn.is_closed() {
+            return Self::discard(conn, buf);
         }
-        if conn.is_closed() || conn.is_connecting() || conn.queued {
+        if conn.is_connecting() || conn.queued {
             return (Filled::Nothing, false);
         }
         // The reactor reports readiness once, so it is remembered until the connection resumes.
-        if conn.paused || conn.ended || conn.awaits_last_responses() {
+        if conn.paused || conn.awaits_last_responses() {
             conn.unread = true;
             return (Filled::Nothing, false);
         }
@@ -82,10 +82,13 @@ impl<E: Env> Connections<E> {
         (Filled::Own(std::mem::take(&mut conn.partial_message)), more)
     }
 
-    /// Reads and drops what the peer of a closed connection still sends.
+    /// Reads and drops what the peer of a closed connection still sends, if the transport is still there.
     #[cold]
-    fn discard(transport: &mut TransportOf<E>, buf: &mut ReadBuf) -> (Filled, bool) {
-        match transport.read(&mut buf.bytes) {
+    fn discard(conn: &mut Conn<E>, buf: &mut ReadBuf) -> (Filled, bool) {
+        if !conn.is_lingering() {
+            return (Filled::Nothing, false);
+        }
+        match conn.transport.read(&mut buf.bytes) {
             Ok(0) => (Filled::Ended, false),
             Ok(_) => (Filled::Nothing, true),
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {

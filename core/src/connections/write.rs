@@ -133,7 +133,7 @@ impl<E: Env> Connections<E> {
         if conn.calls == 0 && conn.is_downstreams() {
             conn.out.trim(); // most connections of downstreams are idle most of the time: they own no memory then
         }
-        let waits = if conn.blocked { conn.out.len() } else { 0 } + conn.held;
+        let waits = if conn.blocked { conn.pending() } else { conn.held };
         self.backlog.set(&mut conn.backlog, waits);
         let drained = conn.paused && conn.out.len() < LOW;
         let keeps = conn.held > 0;
