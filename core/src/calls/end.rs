@@ -92,7 +92,10 @@ impl Calls {
             }
         } else if ex.state == State::Collecting {
             self.bodies.left(&ex);
-        } else if matches!(ex.state, State::Suspended | State::Queued) {
+        } else if ex.state == State::Queued {
+            self.asking.left(&ex);
+            self.queues.left(&ex);
+        } else if ex.state == State::Suspended {
             self.asking.left(&ex);
         }
         true
