@@ -92,10 +92,7 @@ impl Calls {
             }
         } else if ex.state == State::Collecting {
             self.bodies.left(&ex);
-        } else if ex.state == State::Queued {
-            self.asking.left(&ex);
-            self.queues.left(&ex);
-        } else if ex.state == State::Suspended {
+        } else if matches!(ex.state, State::Suspended | State::Queued) {
             self.asking.left(&ex);
         }
         true

@@ -5,12 +5,9 @@ use crate::Env;
 use crate::connections::Connections;
 use crate::directory::{Cluster, ClusterId};
 use crate::error::CallError;
-use crate::exchange::{Exchange, State};
+use crate::exchange::State;
 use crate::slots::{CallKey, ConnKey};
 use std::collections::{HashMap, VecDeque};
-
-/// The calls that have ended and are still in a queue, beside as many as wait.
-const ENDED_MAX: usize = 64;
 
 /// The queues of the clusters for which calls wait.
 #[derive(Default)]
@@ -27,24 +24,29 @@ enum Again {
     Waits,
 }
 
-/// The calls that wait for one cluster.
+/// The calls that wait for one cluster, the oldest first. Some may have ended meanwhile.
 #[derive(Default)]
 struct Queue {
-    /// The oldest first. Those that have ended meanwhile are still among them.
-    calls: VecDeque<CallKey>,
-    waiting: usize,
-    /// The number of calls that wait, by downstream.
+    calls: VecDeque<(CallKey, ConnKey)>,
+    /// Their number by downstream.
     by_downstream: HashMap<ConnKey, u32>,
+    /// The time at which those that had ended were last taken out.
+    cleaned_ms: u64,
 }
 
 impl Queue {
-    fn add(&mut self, downstream: ConnKey) {
-        self.waiting += 1;
+    fn push_back(&mut self, call: CallKey, downstream: ConnKey) {
+        self.calls.push_back((call, downstream));
         *self.by_downstream.entry(downstream).or_default() += 1;
     }
 
+    fn pop(&mut self) -> Option<(CallKey, ConnKey)> {
+        let (call, downstream) = self.calls.pop_front()?;
+        self.subtract(downstream);
+        Some((call, downstream))
+    }
+
     fn subtract(&mut self, downstream: ConnKey) {
-        self.waiting -= 1;
         if let Some(own) = self.by_downstream.get_mut(&downstream) {
             *own -= 1;
             if *own == 0 {
@@ -53,11 +55,26 @@ impl Queue {
         }
     }
 
+    /// Puts a call that was tried in vain back in front.
+    fn push_front(&mut self, call: CallKey, downstream: ConnKey) {
+        self.calls.push_front((call, downstream));
+        *self.by_downstream.entry(downstream).or_default() += 1;
+    }
+
     /// Whether another call of a downstream may wait. While others wait, too, it leaves half of the places to them.
     fn has_room(&self, downstream: ConnKey, max: usize) -> bool {
         let own = self.by_downstream.get(&downstream).copied().unwrap_or(0) as usize;
-        let is_alone = own == self.waiting;
-        self.waiting < max && (is_alone || own < max.div_ceil(2))
+        let is_alone = own == self.calls.len();
+        self.calls.len() < max && (is_alone || own < max.div_ceil(2))
+    }
+
+    fn retain(&mut self, waits: impl Fn(CallKey) -> bool) {
+        for (call, downstream) in std::mem::take(&mut self.calls) {
+            match waits(call) {
+                true => self.calls.push_back((call, downstream)),
+                false => self.subtract(downstream),
+            }
+        }
     }
 }
 
@@ -65,14 +82,6 @@ impl Queues {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.by_cluster.is_empty()
-    }
-
-    /// Subtracts a call that does not wait any more.
-    pub(super) fn left(&mut self, ex: &Exchange) {
-        let queue = ex.target.cluster.and_then(|id| self.by_cluster.get_mut(&id));
-        if let Some(queue) = queue {
-            queue.subtract(ex.asker.connection());
-        }
     }
 
     /// Whether a call to this cluster has to wait behind others.
@@ -92,35 +101,41 @@ impl Calls {
         sending: &Sending<'_>,
         (id, cluster): (ClusterId, &Cluster),
     ) {
-        if let Err(error) = self.queue(sending, id, cluster) {
+        if let Err(error) = self.queue(sending, id, cluster, w.now_ms) {
             self.fail(w, sending.key, &error);
         }
     }
 
-    fn queue(&mut self, sending: &Sending<'_>, id: ClusterId, cluster: &Cluster) -> Result<(), CallError> {
+    fn queue(
+        &mut self,
+        sending: &Sending<'_>,
+        id: ClusterId,
+        cluster: &Cluster,
+        now_ms: u64,
+    ) -> Result<(), CallError> {
         let (key, len) = (sending.key, sending.msg.bytes.len());
-        let max = cluster.max_waiting as usize;
-        if max == 0 || !self.asking.has_room(len) {
+        let (max, downstream) = (cluster.max_waiting as usize, sending.downstream);
+        // A call that waits already keeps its place, also where fewer may wait now.
+        let is_first_again = self.queues.trying.is_some_and(|(trying, _)| trying == id);
+        if !is_first_again && (max == 0 || !self.asking.has_room(len)) {
             return Err(errors::full(cluster));
         }
-        let is_first_again = self.queues.trying.is_some_and(|(trying, _)| trying == id);
         let queue = self.queues.by_cluster.entry(id).or_default();
         if is_first_again {
-            queue.calls.push_front(key);
+            queue.push_front(key, downstream);
             self.queues.trying = Some((id, Again::Waits));
         } else {
-            if !queue.has_room(sending.downstream, max) {
+            // A look at all of them is worth a place, but not for each call that is refused.
+            if !queue.has_room(downstream, max) && now_ms > queue.cleaned_ms {
+                let table = &self.table;
+                queue.retain(|call| table.get(call).is_some_and(|ex| ex.state == State::Queued));
+                queue.cleaned_ms = now_ms;
+            }
+            if !queue.has_room(downstream, max) {
                 return Err(errors::too_many_queued(cluster));
             }
-            // Those that have ended are taken out when they are many.
-            if queue.calls.len() > 2 * queue.waiting + ENDED_MAX {
-                let table = &self.table;
-                let waits = |call: &CallKey| table.get(*call).is_some_and(|ex| ex.state == State::Queued);
-                queue.calls.retain(waits);
-            }
-            queue.calls.push_back(key);
+            queue.push_back(key, downstream);
         }
-        queue.add(sending.downstream);
         self.asking.keep(len);
         if let Some(ex) = self.table.get_mut(key) {
             ex.held = Some(sending.msg.hold(sending.edits.cloned().unwrap_or_default()));
@@ -150,14 +165,13 @@ impl Calls {
     /// Tries to send the first call of a queue. Returns whether the next one can be tried.
     fn try_first<E: Env>(&mut self, w: &mut Connections<E>, id: ClusterId) -> Again {
         let queue = self.queues.by_cluster.get_mut(&id);
-        let Some(call) = queue.and_then(|queue| queue.calls.pop_front()) else {
+        let Some((call, _)) = queue.and_then(Queue::pop) else {
             return Again::Waits;
         };
         let Some(ex) = self.table.get_mut(call).filter(|ex| ex.state == State::Queued) else {
             return Again::Goes;
         };
         self.asking.left(ex);
-        self.queues.left(ex);
         ex.state = State::Waiting;
         self.queues.trying = Some((id, Again::Goes));
         self.send_resumed(w, call);
