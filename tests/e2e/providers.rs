@@ -463,3 +463,28 @@ fn a_response_that_breaks_stock_readers_fails_only_its_call() {
         2.0
     );
 }
+
+/// Calls and heartbeats of a worker go to the same endpoints.
+#[test]
+fn workers_connect_to_different_parts_of_a_large_cluster() {
+    let ups: Vec<_> = (0..12).map(|_| Upstream::<Dubbo>::greeting("it")).collect();
+    let addresses: Vec<_> = ups.iter().map(|up| up.address).collect();
+    let mut config = config::<Dubbo>(&addresses);
+    config["runtime"]["workers"] = json!(4);
+    config["clusters"][0]["limits"] = json!({"endpoints_per_worker": 3});
+    config["clusters"][0]["health_check"] = json!({"interval": "50ms"});
+    let rialto = Rialto::start(&config);
+    let opened = |i| rialto.endpoint("up", i)["connections_total"].as_u64().unwrap();
+    eventually("heartbeats to all", || {
+        (0..12).all(|i| opened(i) > 0).then_some(())
+    });
+    // one for each worker
+    let mut downstreams = [(); 4].map(|()| Downstream::<Dubbo>::connect(rialto.entry()));
+    for downstream in &mut downstreams {
+        (0..30).for_each(|_| assert_eq!(downstream.value(&name()), "it"));
+    }
+    let calls: Vec<usize> = ups.iter().map(|up| up.seen().len()).collect();
+    assert_eq!((0..12).map(opened).collect::<Vec<_>>(), [1; 12], "{calls:?}");
+    assert_eq!(calls, [10; 12]);
+    assert_eq!(rialto.admin.json("/clusters")[0]["endpoints_per_worker"], 4);
+}

@@ -104,7 +104,6 @@ impl Walk {
 
     /// Goes on from where a walk was in its last endpoint, if the set has that.
     fn follow(&mut self, set: &EndpointSet, was: &Walk, last: Option<EndpointId>) {
-        self.phase = was.phase;
         let mut begins = 0;
         for (at, e) in set.endpoints.iter().enumerate() {
             if Some(e.endpoint) == last {
