@@ -70,11 +70,11 @@ pub(crate) fn measure(config: &Config, plan: Plan) -> anyhow::Result<ChangeCosts
         compile.push(micros(began.elapsed()));
         let began = Instant::now();
         worker.apply(&change);
+        apply.push(micros(began.elapsed()));
         // A worker tells twice a second what it still uses.
         if (compile.len() as u32).is_multiple_of((plan.per_second / 2).max(1)) {
             uses = vec![worker.uses()];
         }
-        apply.push(micros(began.elapsed()));
         if Instant::now() > end {
             break;
         }
